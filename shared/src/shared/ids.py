@@ -1,0 +1,39 @@
+"""Names of things, and their form as NATS tokens and KV keys.
+
+Ids are random, so that knowing one says nothing about another, and short enough to read in a log.
+"""
+
+from collections.abc import Callable
+
+_ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"  # 32 letters without i, l, o, u: one per 5 bits
+
+
+def new_id(prefix: str, random_bytes: Callable[[int], bytes]) -> str:
+    """Return `prefix-` and 16 random letters (80 bits) from `random_bytes`."""
+    value = int.from_bytes(random_bytes(10), "big")
+    letters = (_ALPHABET[(value >> shift) & 31] for shift in range(75, -1, -5))
+    return f"{prefix}-{''.join(letters)}"
+
+
+def kv_key(name: str) -> str:
+    """Escape `name` into the characters that a NATS KV key may have; `=` starts an escape.
+
+    One name has one key and one key one name, so that a key can be read back by `name_of_key`.
+    """
+    return "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-_" else f"={byte:02X}" for byte in name.encode()
+    )
+
+
+def name_of_key(key: str) -> str:
+    """Undo `kv_key`."""
+    raw = bytearray()
+    index = 0
+    while index < len(key):
+        if key[index] == "=":
+            raw.append(int(key[index + 1 : index + 3], 16))
+            index += 3
+        else:
+            raw.append(ord(key[index]))
+            index += 1
+    return raw.decode()

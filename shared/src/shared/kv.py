@@ -1,0 +1,144 @@
+"""NATS KV buckets that hold one type of record each, changed by compare-and-swap.
+
+A revision is what `get` and every write return. A write against an older one raises `Conflict`: read again,
+decide again. Never decide on a read alone: an old leader may serve stale ones for 10 s.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+from nats.js import JetStreamContext
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.js.kv import KeyValue
+
+from . import metrics
+from .errors import CordboardError, LocalError
+from .ids import kv_key, name_of_key
+from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRecord, Record, SessionRecord
+
+T = TypeVar("T", bound=Record)
+LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
+
+
+class Conflict(CordboardError):
+    """Another writer came first."""
+
+
+@dataclass(frozen=True)
+class Entry(Generic[T]):
+    """A record and the revision to give back with its next write."""
+
+    record: T
+    revision: int
+
+
+class Bucket(Generic[T]):
+    """One bucket. Keys are names of any characters."""
+
+    def __init__(self, kv: KeyValue, name: str, record: type[T]) -> None:
+        self._kv = kv
+        self._name = name
+        self._decoder = msgspec.json.Decoder(record)
+
+    async def get(self, name: str) -> Entry[T] | None:
+        """Return the record, or None where there is none."""
+        try:
+            entry = await self._kv.get(kv_key(name))
+        except KeyNotFoundError:
+            return None
+        # nats-py 2.16 gives an expiry marker as an entry without a value.
+        if not entry.value or entry.revision is None:
+            return None
+        return Entry(self._decode(entry.value, name), entry.revision)
+
+    def _decode(self, data: bytes, name: str) -> T:
+        try:
+            record = self._decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            raise LocalError(f"{self._name}/{name}: {error}") from error
+        if record.v != VERSION:
+            raise LocalError(f"{self._name}/{name}: version {record.v} is not ours")
+        return record
+
+    async def create(self, name: str, record: T) -> int:
+        """Write a record where there is none; raise `Conflict` where there is one."""
+        try:
+            return await self._kv.create(kv_key(name), msgspec.json.encode(record))
+        except KeyWrongLastSequenceError as error:
+            marker = await self._expiry_marker(name)
+            if marker is None:
+                raise self._conflict(name) from error
+        return await self.update(name, record, marker)
+
+    async def _expiry_marker(self, name: str) -> int | None:
+        try:
+            entry = await self._kv.get(kv_key(name))
+        except KeyNotFoundError:
+            return None
+        return entry.revision if not entry.value else None
+
+    async def update(self, name: str, record: T, revision: int) -> int:
+        """Write over the record that has `revision`; raise `Conflict` if it is not the newest."""
+        try:
+            return await self._kv.update(kv_key(name), msgspec.json.encode(record), last=revision)
+        except KeyWrongLastSequenceError as error:
+            raise self._conflict(name) from error
+
+    async def delete(self, name: str, revision: int | None = None) -> None:
+        """Remove a record; with `revision`, only if it is still the newest."""
+        try:
+            await self._kv.purge(kv_key(name)) if revision is None else await self._kv.delete(
+                kv_key(name), last=revision
+            )
+        except KeyWrongLastSequenceError as error:
+            raise self._conflict(name) from error
+
+    async def names(self) -> list[str]:
+        """Return the names of all records, in no order."""
+        try:
+            return [name_of_key(key) for key in await self._kv.keys()]
+        except NoKeysError:
+            return []
+
+    def _conflict(self, name: str) -> Conflict:
+        metrics.KV_CONFLICTS.labels(self._name).inc()
+        return Conflict(f"{self._name}/{name}")
+
+
+@dataclass(frozen=True)
+class Store:
+    """All buckets of a cluster."""
+
+    sessions: Bucket[SessionRecord]
+    accounts: Bucket[AccountRecord]
+    calls: Bucket[CallRecord]
+    locations: Bucket[LocationRecord]
+    leases: Bucket[AgentLease]
+
+
+async def open_store(js: JetStreamContext, replicas: int = 1) -> Store:
+    """Open the buckets, making those that are not there yet."""
+
+    async def bucket(name: str, record: type[T], ttl: float | None = None) -> Bucket[T]:
+        config = KeyValueConfig(
+            bucket=name,
+            replicas=replicas,
+            storage=StorageType.MEMORY if ttl else StorageType.FILE,
+            ttl=ttl,
+            limit_marker_ttl=ttl,
+        )
+        try:
+            kv = await js.key_value(name)
+        except BucketNotFoundError:
+            kv = await js.create_key_value(config)
+        return Bucket(kv, name, record)
+
+    return Store(
+        sessions=await bucket("sessions", SessionRecord),
+        accounts=await bucket("accounts", AccountRecord),
+        calls=await bucket("calls", CallRecord),
+        locations=await bucket("locations", LocationRecord),
+        leases=await bucket("leases", AgentLease, LEASE_TTL),
+    )

@@ -1,0 +1,75 @@
+"""Structured logs: one JSON object a line, with the ids of the call and session at hand, secrets masked.
+
+`with bound(call=..., session=...)` adds ids to every line that is logged below it, in this task.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+_SECRET_KEYS = re.compile(r"password|secret|token|authorization|sealed", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"(?i)(\"?(?:sipPassword|password|token|response)\"?\s*[=:]\s*\"?)[^\s\",;]+|(a=ice-pwd:)\S+|(inline:)\S+"
+)
+
+
+def mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Star the values of secret keys, and secrets inside texts (SIP, SDP, JSON)."""
+    for key, value in event.items():
+        if _SECRET_KEYS.search(key) and value:
+            event[key] = "***"
+        elif isinstance(value, str):
+            event[key] = mask_text(value)
+    return event
+
+
+def mask_text(text: str) -> str:
+    """Star the secrets inside a text."""
+    return _SECRET_TEXT.sub(lambda m: f"{m[1] or m[2] or m[3]}***", text)
+
+
+def set_up(service: str, pod: str, level: str) -> None:
+    """Configure logging for the process; library logs join ours."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.dict_tracebacks,
+        mask,
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service, pod=pod)
+
+
+@contextmanager
+def bound(**ids: str) -> Iterator[None]:
+    """Add ids to every line logged inside."""
+    with structlog.contextvars.bound_contextvars(**ids):
+        yield

@@ -1,0 +1,91 @@
+"""Between signaling or sip-agent and a media-relay.
+
+A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who offers decides how it is set up:
+
+    the browser calls:  AllocateMedia(browser_sdp) -> MediaAllocated(sip_sdp)       signaling asks
+                        AnswerMedia(sip, answer)   -> MediaSdp(answer for browser)  agent asks
+    the phone calls:    AllocateMedia(sip_sdp)     -> MediaAllocated(browser_sdp)   signaling asks
+                        AnswerMedia(browser, answer) -> MediaSdp(answer for SIP)    agent asks
+
+`OfferMedia` carries a later offer from one side; its answer is for that same side.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from .envelope import Command, Event, Reply
+
+Side = Literal["browser", "sip"]
+
+
+class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a media session is."""
+
+    relay: str
+    media_id: str
+
+
+class AllocateMedia(Command, frozen=True, kw_only=True, tag="media.allocate"):
+    """Make a media session from the offer of one side; exactly one of the two SDPs is given."""
+
+    media_id: str
+    call_id: str
+    agent: str  # gets the session's events and may command it
+    browser_sdp: str | None = None
+    sip_sdp: str | None = None
+
+
+class MediaAllocated(Reply, frozen=True, kw_only=True, tag="media.allocated"):
+    """The session exists; the SDP is the offer for the other side."""
+
+    media: MediaRef
+    browser_sdp: str | None = None
+    sip_sdp: str | None = None
+
+
+class AnswerMedia(Command, frozen=True, kw_only=True, tag="media.answer"):
+    """The answer of `side` to the offer that allocation made for it.
+
+    A provisional one (early media) may be followed by others, the last of them final.
+    """
+
+    media_id: str
+    side: Side
+    sdp: str
+    provisional: bool = False
+
+
+class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
+    """A later offer of `side`; the reply holds our answer to it, for the same side."""
+
+    media_id: str
+    side: Side
+    sdp: str
+
+
+class MediaSdp(Reply, frozen=True, kw_only=True, tag="media.sdp"):
+    """The SDP that a command asked for."""
+
+    sdp: str
+
+
+class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):
+    """End the session and free its ports. Releasing one that is not there is `Done` too."""
+
+    media_id: str
+
+
+class MediaConnected(Event, frozen=True, kw_only=True, tag="media.connected"):
+    """The browser's DTLS handshake is done and its fingerprint is the one in its SDP."""
+
+    media_id: str
+    call_id: str
+
+
+class MediaFailed(Event, frozen=True, kw_only=True, tag="media.failed"):
+    """The browser's side is lost for good; the session is still to be released."""
+
+    media_id: str
+    call_id: str
+    reason: Literal["fingerprint", "dtls", "consent", "ice", "closed"]

@@ -1,0 +1,19 @@
+"""How pods know of each other."""
+
+from typing import Literal
+
+from .envelope import Event
+
+PodKind = Literal["signaling", "agent", "relay"]
+
+
+class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
+    """Sent every 250 ms by every pod; a gap of a second means that it is in trouble."""
+
+    kind: PodKind
+    pod: str
+    load: int  # sockets, accounts or media sessions
+    capacity: int
+    draining: bool = False
+    incarnation: str = ""  # new at each start, so that a restart within one gap is seen
+    address: str = ""  # of an agent: its SIP host:port

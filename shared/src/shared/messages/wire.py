@@ -1,0 +1,60 @@
+"""Bytes to messages and back. Bytes that are no message of this contract are the sender's fault."""
+
+from typing import get_args
+
+import msgspec
+
+from ..errors import RemoteError
+from . import account, call, envelope, media, presence
+
+AnyMessage = (
+    envelope.Done
+    | envelope.Refused
+    | account.OpenAccount
+    | account.AccountOpened
+    | account.AttachSession
+    | account.SessionSnapshot
+    | account.DetachSession
+    | account.CloseAccount
+    | account.RegistrationChanged
+    | call.StartCall
+    | call.IncomingCall
+    | call.IncomingAccepted
+    | call.AnswerCall
+    | call.HangupCall
+    | call.CallProgress
+    | call.CallEstablished
+    | call.CallEnded
+    | media.AllocateMedia
+    | media.MediaAllocated
+    | media.AnswerMedia
+    | media.OfferMedia
+    | media.MediaSdp
+    | media.ReleaseMedia
+    | media.MediaConnected
+    | media.MediaFailed
+    | presence.Heartbeat
+)
+
+MESSAGE_TYPES: tuple[type[envelope.Message], ...] = get_args(AnyMessage)
+
+_decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: envelope.Message) -> bytes:
+    """Return the message's JSON."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes) -> AnyMessage:
+    """Read a message; raise `RemoteError` 400 if it is none, 505 if its version is not ours."""
+    try:
+        message = _decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise RemoteError(400, f"Bad Message: {error}") from error
+    except msgspec.DecodeError as error:
+        raise RemoteError(400, f"Not JSON: {error}") from error
+    if message.v != envelope.VERSION:
+        raise RemoteError(505, f"Message Version {message.v} Not Supported")
+    return message

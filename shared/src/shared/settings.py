@@ -1,0 +1,69 @@
+"""Settings come from the environment alone, into one typed struct a service.
+
+A field `sip_port: int` of a struct read with prefix `AGENT` is `CORDBOARD_AGENT_SIP_PORT`; the fields that all
+services share (`CommonSettings`) have no service name: `CORDBOARD_NATS_URL`.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from .errors import LocalError
+
+_SECRET_WORDS = ("secret", "password", "key", "token")
+S = TypeVar("S", bound="CommonSettings")
+
+
+class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every service has."""
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_user: str = ""
+    nats_password: str = ""
+    domain: str = "cordboard.local"  # the built-in domain
+    pod: str = ""  # the pod's id; empty: made from the host's name and the process id
+    log_level: str = "info"
+    ops_host: str = "127.0.0.1"  # where /metrics, /healthz and /readyz are served
+    ops_port: int = 0  # 0: any free one, told in the log
+
+
+def load(settings: type[S], service: str, environ: Mapping[str, str] | None = None) -> S:
+    """Read `settings` for a service; raise `LocalError` that names the variable at fault."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(settings):
+        common = field.name in CommonSettings.__struct_fields__
+        names = [f"CORDBOARD_{service}_{field.name}".upper()]
+        if common or field.name == "secret":  # one secret for the cluster, but not every service may have it
+            names.append(f"CORDBOARD_{field.name}".upper())
+        found = next((name for name in names if environ.get(name, "") != ""), None)
+        if found is None:
+            continue
+        try:
+            values[field.name] = convert(environ[found], field.type)
+        except msgspec.ValidationError as error:
+            raise LocalError(f"{found}: {error}") from error
+    if not values.get("pod"):
+        values["pod"] = f"{service}-{socket.gethostname()}-{os.getpid()}".lower().replace(".", "-")
+    try:
+        return msgspec.convert(values, settings)
+    except msgspec.ValidationError as error:
+        raise LocalError(f"settings of {service}: {error}") from error
+
+
+def convert(text: str, kind: Any) -> Any:
+    """Turn a variable's text into `kind`; a tuple is written with commas."""
+    if str(kind).startswith("tuple"):
+        return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], kind, strict=False)
+    return msgspec.convert(text, kind, strict=False)
+
+
+def masked(settings: CommonSettings) -> dict[str, Any]:
+    """Return the settings for the log, secrets starred."""
+    return {
+        name: "***" if value and any(word in name for word in _SECRET_WORDS) else value
+        for name, value in msgspec.structs.asdict(settings).items()
+    }

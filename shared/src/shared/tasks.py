@@ -1,0 +1,44 @@
+"""Tasks that somebody keeps, awaits and hears of: the only place that may call `asyncio.create_task`."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+
+class Tasks:
+    """The tasks of one owner. A task that fails is logged with its traceback and counted, never lost."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._live: set[asyncio.Task[Any]] = set()
+        self.failures = 0
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Start `work`; the task is kept until it ends."""
+        task = asyncio.create_task(work, name=f"{self._owner}:{name}")  # noqa: TID251 - see the module's docstring
+        self._live.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._live.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self.failures += 1
+            _log.error("task failed", task=task.get_name(), exc_info=error)
+
+    async def aclose(self) -> None:
+        """Cancel what still runs and wait for its end."""
+        live = [task for task in self._live if task is not asyncio.current_task()]
+        for task in live:
+            task.cancel()
+        await asyncio.gather(*live, return_exceptions=True)

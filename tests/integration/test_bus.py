@@ -1,0 +1,82 @@
+"""The bus against a real NATS server."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.bus import Bus, expiry
+from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.kv import Conflict, open_store
+from shared.messages import Done, Message, ReleaseMedia
+from shared.records import AgentLease
+from shared.settings import CommonSettings
+
+
+@pytest.fixture
+async def bus(nats_url: str) -> AsyncIterator[Bus]:
+    bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="test"))
+    yield bus
+    await bus.aclose()
+
+
+def command(command_id: str = "id-1", **more: float) -> ReleaseMedia:
+    return ReleaseMedia(id=command_id, media_id="m", **({"expires_at": expiry()} | more))
+
+
+async def test_nobody_there_is_told_apart_from_no_reply(bus: Bus) -> None:
+    with pytest.raises(NoOwner):
+        await bus.request("relay.gone.cmd", command(), Done)
+
+    async def silent(_: Message) -> Message:
+        raise AssertionError("a stale command reached the handler")
+
+    await bus.serve("relay.here.cmd", silent)
+    with pytest.raises(DeadlineExceeded):
+        await bus.request("relay.here.cmd", command(expires_at=time.time() - 1), Done, deadline=0.2)
+
+
+async def test_a_repeated_command_is_carried_out_once(bus: Bus) -> None:
+    seen: list[Message] = []
+
+    async def handler(message: Message) -> Message:
+        seen.append(message)
+        return Done()
+
+    await bus.serve("relay.r.cmd", handler)
+    for _ in range(3):
+        assert await bus.request("relay.r.cmd", command(), Done) == Done()
+    assert len(seen) == 1
+
+
+async def test_an_error_in_a_handler_is_a_refusal(bus: Bus) -> None:
+    async def theirs(_: Message) -> Message:
+        raise RemoteError(486, "Busy Here")
+
+    async def ours(_: Message) -> Message:
+        raise ValueError("a bug")
+
+    await bus.serve("relay.theirs.cmd", theirs)
+    await bus.serve("relay.ours.cmd", ours)
+    with pytest.raises(RemoteError, match="486 Busy Here"):
+        await bus.request("relay.theirs.cmd", command("a"), Done)
+    with pytest.raises(RemoteError, match="500"):
+        await bus.request("relay.ours.cmd", command("b"), Done)
+
+
+async def test_only_one_of_two_writers_wins(bus: Bus) -> None:
+    store = await open_store(bus.jetstream())
+    lease = AgentLease(agent="a", incarnation="1", address="127.0.0.1:5060")
+    revision = await store.leases.create("a.b@c", lease)
+    with pytest.raises(Conflict):
+        await store.leases.create("a.b@c", lease)
+    assert await store.leases.names() == ["a.b@c"]
+    newer = await store.leases.update("a.b@c", lease, revision)
+    with pytest.raises(Conflict):
+        await store.leases.update("a.b@c", lease, revision)
+    entry = await store.leases.get("a.b@c")
+    assert entry is not None and entry.record == lease and entry.revision == newer
+    await store.leases.delete("a.b@c", newer)
+    assert await store.leases.get("a.b@c") is None
+    assert await store.leases.names() == []
+    assert await store.leases.create("a.b@c", lease)
