@@ -1,0 +1,66 @@
+# One line a target. `make up` and `make test` install what they need; see README.md.
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+WEB := web/node_modules/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down test lint types web unit contract integration e2e bench lock clean
+
+help: ## This list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(RUN) ## Install what the services need, into .venv
+
+up: $(RUN) ## Start NATS and the three services; the phone is at http://localhost:8080/
+	@scripts/up
+
+down: ## Stop a `make up` that runs elsewhere
+	@scripts/down
+
+test: lint types web unit contract integration e2e ## Everything: installs the peers, runs all checks and tests
+
+lint: $(DEV) ## Style, import contracts
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: $(DEV) ## mypy, strict
+	$(BIN)/mypy
+
+web: $(WEB) ## The SDK and the page: tsc on JSDoc, tests in Node
+	npm --prefix web run check && npm --prefix web test
+
+unit: $(DEV) ## No socket, no clock
+	$(BIN)/pytest -q tests/unit
+
+contract: $(DEV) ## Golden JSON of the bus and of the web protocol
+	$(BIN)/pytest -q tests/contract
+
+integration: $(DEV) peers ## One real service at a time, with real peers
+	scripts/in-netns $(BIN)/pytest -q tests/integration
+
+e2e: $(DEV) peers ## The whole system: browsers, phones, SIP servers
+	scripts/in-netns $(BIN)/pytest -q tests/e2e
+
+bench: $(DEV) ## Figures, not verdicts
+	$(BIN)/python -m bench
+
+lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
+	scripts/lock
+
+clean: ## Remove what the targets above made
+	rm -rf $(VENV) web/node_modules var
+
+.PHONY: peers
+peers:
+	@scripts/debian chromium firefox-esr kamailio rtpengine-daemon baresip-core sip-tester iproute2 util-linux
+
+$(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproject.toml)
+	@scripts/setup $(VENV) requirements/run.lock && touch $@
+
+$(DEV): $(RUN) requirements/dev.lock
+	@scripts/setup $(VENV) requirements/dev.lock && touch $@
+
+$(WEB): web/package-lock.json
+	@command -v npm >/dev/null || scripts/debian nodejs npm
+	npm --prefix web ci --no-audit --no-fund && touch $@
