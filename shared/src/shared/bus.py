@@ -169,7 +169,8 @@ class Bus:
         return reply if reply is not None else Refused(status=501, reason=f"{kind} Not Implemented")
 
     async def aclose(self) -> None:
-        """Stop taking messages, finish those that are here, leave."""
+        """Answer the commands that are here, leave."""
+        await self._tasks.join(DEADLINE)
         if self._client.is_connected:
             await self._client.drain()
         else:

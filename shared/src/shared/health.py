@@ -5,6 +5,7 @@ Liveness never asks NATS: a NATS outage would restart every pod and end every ca
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 
 import structlog
@@ -16,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from .errors import LocalError
+from .tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
@@ -28,7 +30,7 @@ def ops_routes(not_ready: Callable[[], str]) -> list[Route]:
 
     def readyz(_: Request) -> Response:
         why = not_ready()
-        return PlainTextResponse(why or "ready\n", status_code=503 if why else 200)
+        return PlainTextResponse(f"{why or 'ready'}\n", status_code=503 if why else 200)
 
     def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
@@ -39,6 +41,15 @@ def ops_routes(not_ready: Callable[[], str]) -> list[Route]:
 class EmbeddedServer(uvicorn.Server):
     """A uvicorn server inside a process whose signals are somebody else's."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.ready.set()
+
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]
         """Leave the process's signal handlers alone."""
@@ -47,23 +58,29 @@ class EmbeddedServer(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serve(config: uvicorn.Config, what: str) -> AsyncIterator[str]:
-    """Serve an ASGI app while the block runs; yield its `host:port`."""
-    server = EmbeddedServer(config)
-    running = asyncio.ensure_future(server.serve())
+    """Serve an ASGI app while the block runs; yield its `host:port`. Raise `LocalError` if the port is taken."""
+    # Bound here, because uvicorn ends the process when it cannot.
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        while not server.started:
-            if running.done():
-                running.result()
-                raise LocalError(f"{what}: the server ended while starting")
-            await asyncio.sleep(0.005)
-        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        listener = socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
+    except OSError as error:
+        raise LocalError(f"{what}: cannot listen on {config.host}:{config.port}: {error.strerror}") from error
+    host, port = listener.getsockname()[:2]
+    server = EmbeddedServer(config)
+    tasks = Tasks(what)
+    running = tasks.spawn(server.serve(sockets=[listener]), "server")
+    try:
+        ready = tasks.spawn(server.ready.wait(), "ready")
+        await asyncio.wait([ready, running], return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            raise LocalError(f"{what}: the server ended while starting")
         _log.info("serving", what=what, address=f"{host}:{port}")
         yield f"{host}:{port}"
-    except SystemExit as error:  # uvicorn's way to say that the port is taken
-        raise LocalError(f"{what}: cannot listen on {config.host}:{config.port}") from error
     finally:
         server.should_exit = True
-        await asyncio.gather(running, return_exceptions=True)
+        await tasks.join(config.timeout_graceful_shutdown or 5.0)
+        await tasks.aclose()
+        listener.close()
 
 
 def ops_config(host: str, port: int, not_ready: Callable[[], str]) -> uvicorn.Config:

@@ -4,6 +4,8 @@ Signaling seals, sip-agent opens. Nothing else may need to, so no other service 
 """
 
 import base64
+import hashlib
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -14,6 +16,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from .errors import LocalError
 
 _NONCE_BYTES = 12
+
+
+def account_password(secret: str, aor: str) -> str:
+    """Return the SIP password of an address of the built-in domain whose user logs in with a JWT.
+
+    Such a user knows no password: signaling seals this one for the account, the domain's registrar derives the same.
+    """
+    key = Seal.derive(secret, b"cordboard account password")
+    return hmac.new(key, aor.lower().encode(), hashlib.sha256).hexdigest()
 
 
 class Seal:

@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from . import metrics
+
 _log = structlog.get_logger(__name__)
 
 
@@ -15,7 +17,6 @@ class Tasks:
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._live: set[asyncio.Task[Any]] = set()
-        self.failures = 0
 
     def __len__(self) -> int:
         return len(self._live)
@@ -33,8 +34,13 @@ class Tasks:
             return
         error = task.exception()
         if error is not None:
-            self.failures += 1
+            metrics.TASK_FAILURES.labels(self._owner).inc()
             _log.error("task failed", task=task.get_name(), exc_info=error)
+
+    async def join(self, deadline: float) -> None:
+        """Wait until all have ended, but not longer than `deadline` seconds."""
+        if self._live:
+            await asyncio.wait(self._live, timeout=deadline)
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait for its end."""

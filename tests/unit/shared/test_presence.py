@@ -1,0 +1,42 @@
+"""The table of live pods."""
+
+import random
+
+from shared.messages import Heartbeat
+from shared.presence import Presence
+
+
+def beat(pod: str, load: int = 0, capacity: int = 100, draining: bool = False) -> Heartbeat:
+    return Heartbeat(kind="relay", pod=pod, load=load, capacity=capacity, draining=draining)
+
+
+def table(*beats: Heartbeat, now: float = 0.0) -> Presence:
+    presence = Presence(random.Random(1))
+    for each in beats:
+        presence.hear(each, now)
+    return presence
+
+
+def test_a_pod_that_falls_silent_is_gone_after_a_second() -> None:
+    presence = table(beat("a"))
+    assert presence.is_live("a", 0.99)
+    assert not presence.is_live("a", 1.0)
+    assert [gone.pod for gone in presence.forget_gone(1.0)] == ["a"]
+    assert presence.forget_gone(1.0) == []
+
+
+def test_the_emptier_of_two_is_chosen() -> None:
+    assert table(beat("full", 90), beat("empty", 10)).choose(0) == "empty"
+
+
+def test_a_choice_counts_as_load_at_once() -> None:
+    presence = table(beat("a"), beat("b"))
+    chosen = [presence.choose(0) for _ in range(10)]
+    assert chosen.count("a") == chosen.count("b") == 5
+
+
+def test_draining_full_excluded_and_silent_pods_take_no_work() -> None:
+    presence = table(beat("draining", draining=True), beat("full", 100), beat("refused"))
+    assert presence.choose(0, but=["refused"]) is None
+    assert presence.choose(0) == "refused"
+    assert presence.choose(2) is None

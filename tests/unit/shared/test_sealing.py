@@ -1,0 +1,27 @@
+"""Sealed passwords."""
+
+import pytest
+
+from shared.errors import LocalError
+from shared.sealing import Seal
+
+
+def test_what_was_sealed_opens() -> None:
+    seal = Seal("a secret of the cluster")
+    sealed = seal.seal("pässword", "s-1")
+    assert "pässword" not in sealed
+    assert seal.open(sealed, "s-1") == "pässword"
+
+
+@pytest.mark.parametrize(
+    ("secret", "bound_to"), [("a secret of another cluster", "s-1"), ("a secret of the cluster", "s-2")]
+)
+def test_another_secret_or_another_session_does_not_open_it(secret: str, bound_to: str) -> None:
+    sealed = Seal("a secret of the cluster").seal("password", "s-1")
+    with pytest.raises(LocalError):
+        Seal(secret).open(sealed, bound_to)
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(LocalError, match="16 characters"):
+        Seal("short")

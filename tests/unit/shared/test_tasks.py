@@ -1,0 +1,39 @@
+"""Supervised tasks."""
+
+import asyncio
+
+import pytest
+
+from shared import metrics
+from shared.tasks import Tasks
+
+
+async def test_a_failure_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    tasks = Tasks("test")
+
+    async def fail() -> None:
+        raise ValueError("a bug")
+
+    before = metrics.TASK_FAILURES.labels("test")._value.get()
+    task = tasks.spawn(fail(), "failing")
+    await asyncio.wait([task])
+    assert metrics.TASK_FAILURES.labels("test")._value.get() == before + 1
+    assert len(tasks) == 0
+
+
+async def test_closing_cancels_what_runs() -> None:
+    tasks = Tasks("test")
+    task = tasks.spawn(asyncio.Event().wait(), "waiting")
+    await tasks.aclose()
+    assert task.cancelled() and len(tasks) == 0
+
+
+async def test_joining_waits_for_work_but_not_for_ever() -> None:
+    tasks = Tasks("test")
+    done = tasks.spawn(asyncio.sleep(0), "short")
+    await tasks.join(5)
+    assert done.done()
+    tasks.spawn(asyncio.Event().wait(), "endless")
+    await tasks.join(0)
+    assert len(tasks) == 1
+    await tasks.aclose()
