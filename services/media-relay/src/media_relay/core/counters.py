@@ -1,0 +1,51 @@
+"""What is counted about media: packets and bytes that went through, and packets that did not, with the reason."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+Direction = Literal["browser_to_sip", "sip_to_browser"]
+PacketKind = Literal["audio", "video", "rtcp"]
+
+
+class Drop(StrEnum):
+    """Why a datagram was not forwarded."""
+
+    UNKNOWN_SOURCE = "unknown_source"  # on the browser port, from an address that ICE has not validated
+    STUN_AUTH = "stun_auth"  # a STUN message for nobody here, or without a valid MESSAGE-INTEGRITY
+    SRTP_AUTH = "srtp_auth"
+    REPLAY = "replay"
+    NOT_CONNECTED = "not_connected"  # no SRTP keys yet, or the other side's address is not known yet
+    NO_STREAM = "no_stream"  # the plan has no such stream
+    ON_HOLD = "on_hold"  # the plan says that this side does not send
+    UNKNOWN_PT = "unknown_pt"
+    LATCH_REFUSED = "latch_refused"  # on a SIP port, from a source that is not the peer's
+    SSRC_LIMIT = "ssrc_limit"  # too many synchronisation sources, or one that another stream uses
+    TOO_LONG = "too_long"
+    MALFORMED = "malformed"
+    SEND_FAILED = "send_failed"
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals of one session, or of many."""
+
+    packets: Counter[tuple[Direction, PacketKind]] = field(default_factory=Counter)
+    bytes: Counter[tuple[Direction, PacketKind]] = field(default_factory=Counter)
+    drops: Counter[Drop] = field(default_factory=Counter)
+
+    def add(self, other: "Counters") -> None:
+        """Add another's totals to these."""
+        self.packets.update(other.packets)
+        self.bytes.update(other.bytes)
+        self.drops.update(other.drops)
+
+
+def total(parts: Iterable[Counters]) -> Counters:
+    """Return the sum."""
+    result = Counters()
+    for part in parts:
+        result.add(part)
+    return result

@@ -1,0 +1,54 @@
+"""What the data path is told about a media session: plain data, made from SDP by the negotiation.
+
+A plan is complete each time: applying it replaces the one before. Streams keep their place (the index of the m-line
+among the accepted ones), and so their ports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+StreamKind = Literal["audio", "video"]
+DtlsRole = Literal["server", "client"]
+
+
+class Address(NamedTuple):
+    """An IP address, never a host name, and a port. A tuple, because sockets give and take it once a packet."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class IceCredentials:
+    """RFC 8445 §5.3: the user name fragment and the password of one agent."""
+
+    ufrag: str
+    pwd: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """One RTP stream pair, browser and SIP."""
+
+    kind: StreamKind
+    sip_rtp: Address | None = None  # None until the far side is known
+    sip_rtcp: Address | None = None  # the same as `sip_rtp` where RTCP is multiplexed (RFC 5761)
+    to_sip: Mapping[int, int] = field(default_factory=dict)  # browser payload type -> SIP payload type
+    to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
+    browser_sends: bool = True
+    sip_sends: bool = True
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """A whole media session.
+
+    The first plan with `remote_ice` starts the wait for the browser's checks: give it once the browser has our SDP, or
+    is about to get it. Without `fingerprints` DTLS records are kept until a later plan brings them.
+    """
+
+    remote_ice: IceCredentials | None = None
+    fingerprints: tuple[tuple[str, str], ...] = ()  # RFC 8122: ("sha-256", "AB:CD:..")
+    dtls_role: DtlsRole = "server"  # ours
+    streams: tuple[StreamPlan, ...] = ()
