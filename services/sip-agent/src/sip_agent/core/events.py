@@ -1,0 +1,130 @@
+"""What the transaction layer puts out: messages to send, and events for the transaction user (RFC 3261 §17, §18)."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from sip_agent.core.message import Request, Response
+
+Transport = Literal["udp", "tcp"]
+
+
+class Flow(NamedTuple):
+    """Where a message goes to or came from. For TCP it also names the connection with that remote address."""
+
+    transport: Transport
+    host: str
+    port: int
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport itself delivers or reports failure, so that nothing is retransmitted."""
+        return self.transport != "udp"
+
+
+class TransactionId(NamedTuple):
+    """What responses (§17.1.3) and requests (§17.2.3) are matched by. `sent_by` is empty in a client transaction."""
+
+    branch: str
+    method: str
+    sent_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Bytes to put on the wire."""
+
+    data: bytes
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A new request; it is answered by `respond(transaction, ...)`. Never ACK or CANCEL.
+
+    `merged`: the same request came by another way and is still being served. A user agent answers 482 (§8.2.2.2);
+    a proxy forwards it all the same.
+    """
+
+    transaction: TransactionId
+    request: Request
+    flow: Flow
+    merged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """The ACK for a 2xx, which belongs to the dialog and to no transaction (§13.3.1.4)."""
+
+    request: Request
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReceived:
+    """A CANCEL for an INVITE that has no final response yet. It has been answered 200; the INVITE is to get its 487."""
+
+    invite: TransactionId
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """A response for the transaction user: each provisional one, the final one, every 2xx to an INVITE (RFC 6026)."""
+
+    transaction: TransactionId
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """No final response came in time (timer B or F): to be treated as a 408 (§8.1.3.1)."""
+
+    transaction: TransactionId
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class TransportFailed:
+    """The request could not be delivered: to be treated as a 503 (§8.1.3.1)."""
+
+    transaction: TransactionId
+    request: Request
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrayResponse:
+    """A response that matches no transaction. All but a 2xx to an INVITE are best forgotten (RFC 6026 §7.3)."""
+
+    response: Response
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class AckTimedOut:
+    """Our final response other than 2xx to an INVITE was never acknowledged (timer H)."""
+
+    transaction: TransactionId
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Bytes from `flow` that are no acceptable message; `answered` with a 4xx or 505 where that was possible."""
+
+    reason: str
+    flow: Flow
+    answered: bool = False
+
+
+Output: TypeAlias = (
+    SendMessage
+    | RequestReceived
+    | AckReceived
+    | CancelReceived
+    | ResponseReceived
+    | TimedOut
+    | TransportFailed
+    | StrayResponse
+    | AckTimedOut
+    | Malformed
+)

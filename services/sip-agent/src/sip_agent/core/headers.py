@@ -1,0 +1,167 @@
+"""Header fields in the order and spelling in which they were written (RFC 3261 §7.3)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar, cast
+
+from sip_agent.core.grammar import split_list
+
+T = TypeVar("T")
+
+# §7.3.3, §20 and the registry of compact forms: RFC 3265/6665 (o, u), 3515 (r), 3841 (a, j, d), 3892 (b), 4028 (x),
+# 4474 (y, n).
+COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+# The fields whose grammar is a comma list; in others (Subject, Date, challenges) a comma is part of the value.
+LISTS = frozenset(
+    "accept accept-contact accept-encoding accept-language alert-info allow allow-events call-info contact"
+    " content-encoding content-language diversion error-info history-info in-reply-to p-asserted-identity"
+    " p-associated-uri p-preferred-identity path proxy-require reason record-route reject-contact request-disposition"
+    " require route security-client security-server security-verify service-route supported unsupported via"
+    " warning".split()
+)
+_KEYS = {name.title(): name for name in (*COMPACT.values(), *LISTS)} | {
+    "Call-ID": "call-id",
+    "CSeq": "cseq",
+    "Max-Forwards": "max-forwards",
+    "User-Agent": "user-agent",
+    "Expires": "expires",
+}
+
+
+def key_of(name: str) -> str:
+    """The name to compare by: lower case, compact forms in full."""
+    known = _KEYS.get(name)
+    if known is not None:
+        return known
+    name = name.lower()
+    return COMPACT.get(name, name)
+
+
+class Headers:
+    """An ordered list of (name, value), looked up without regard to case or compact form.
+
+    Typed readings of it are kept until the next change, so nothing is parsed that nobody asks for, or twice.
+    """
+
+    __slots__ = ("_items", "_index", "_views")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._items = list(items)
+        self._index: dict[str, list[str]] | None = None
+        self._views: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, name: str) -> bool:
+        return key_of(name) in self._by_key()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._items == other._items
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"Headers({self._items!r})"
+
+    def copy(self) -> "Headers":
+        """A copy that changes apart from this one."""
+        return Headers(self._items)
+
+    def get(self, name: str) -> str | None:
+        """The first value as written, of a comma list the whole line."""
+        values = self._by_key().get(key_of(name))
+        return None if values is None else values[0]
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value; lines of a field that is a comma list are divided. 400 when such a line is malformed."""
+        key = key_of(name)
+        values = self._by_key().get(key, ())
+        if key not in LISTS:
+            return list(values)
+        return [element for value in values for element in split_list(value, name)]
+
+    def lines(self, name: str) -> list[str]:
+        """Every value as written, none divided."""
+        return list(self._by_key().get(key_of(name), ()))
+
+    def add(self, name: str, value: str) -> None:
+        """Append a field."""
+        self._items.append((name, value))
+        self._changed()
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a field before all others."""
+        self._items.insert(0, (name, value))
+        self._changed()
+
+    def set(self, name: str, value: str) -> None:
+        """Put one field in the place of all of that name, or at the end when there is none."""
+        key = key_of(name)
+        place = next((i for i, item in enumerate(self._items) if key_of(item[0]) == key), None)
+        if place is None:
+            self._items.append((name, value))
+        else:
+            rest = [item for item in self._items[place + 1 :] if key_of(item[0]) != key]
+            self._items[place:] = [(name, value), *rest]
+        self._changed()
+
+    def remove(self, name: str) -> None:
+        """Take out every field of that name."""
+        key = key_of(name)
+        self._items = [item for item in self._items if key_of(item[0]) != key]
+        self._changed()
+
+    def remove_first(self, name: str) -> str | None:
+        """Take out and return the first value; of a comma list the first element, not the line."""
+        key = key_of(name)
+        for place, (written, value) in enumerate(self._items):
+            if key_of(written) == key:
+                elements = split_list(value, name) if key in LISTS else [value]
+                self._items[place : place + 1] = [(written, ", ".join(elements[1:]))] if len(elements) > 1 else []
+                self._changed()
+                return elements[0] if elements else value
+        return None
+
+    def view(self, key: str, read: "Callable[[Headers], T]") -> T:
+        """What `read` makes of these headers, kept under `key` until they change."""
+        try:
+            return cast(T, self._views[key])
+        except KeyError:
+            value = self._views[key] = read(self)
+            return value
+
+    def _by_key(self) -> dict[str, list[str]]:
+        if self._index is None:
+            self._index = {}
+            for name, value in self._items:
+                self._index.setdefault(key_of(name), []).append(value)
+        return self._index
+
+    def _changed(self) -> None:
+        self._index = None
+        if self._views:
+            self._views = {}
