@@ -1,0 +1,187 @@
+"""A real baresip as a scripted SIP phone: it plays a tone and records what it hears."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from shared.tasks import Tasks
+
+from .processes import Process, free_ports, program, running
+from .tone import Tone, best_tone, read_wav
+
+EVENT_SECONDS = 20.0
+RTP_PORTS = 20
+_MODULES = "/usr/lib/baresip/modules"
+# 48 kHz and two channels: ausine starts with nothing less. The jitter buffer is small, as all is on one machine.
+_CONFIG = """\
+poll_method epoll
+sip_listen {sip}
+call_local_timeout 120
+audio_source ausine,{frequency}
+audio_player aubridge,sink
+audio_alert aubridge,alert
+audio_buffer 20-160
+ausrc_format s16
+auplay_format s16
+auenc_format s16
+audec_format s16
+ausrc_srate 48000
+ausrc_channels 2
+rtp_ports {rtp_first}-{rtp_last}
+rtcp_mux no
+jitter_buffer_delay 5-10
+net_interface 127.0.0.1
+snd_path {folder}
+module_path {modules}
+module g711.so
+module aubridge.so
+module ausine.so
+module sndfile.so
+module_tmp account.so
+module_tmp uuid.so
+module_app menu.so
+module_app debug_cmd.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control}
+"""
+
+
+class Baresip:
+    """One phone with one account, driven through its control port."""
+
+    def __init__(self, process: Process, folder: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        self.process = process
+        self._folder = folder
+        self._reader, self._writer = reader, writer
+        self._tokens = itertools.count(1)
+        self._replies: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._events: list[dict[str, Any]] = []
+        self._news = asyncio.Condition()
+        self._tasks = Tasks("baresip")
+        self._tasks.spawn(self._read(), "control")
+
+    async def aclose(self) -> None:
+        """Leave the control port."""
+        await self._tasks.aclose()
+        self._writer.close()
+
+    async def command(self, name: str, params: str = "") -> str:
+        """Run one command and return what baresip says to it."""
+        token = str(next(self._tokens))
+        self._replies[token] = asyncio.get_running_loop().create_future()
+        body = json.dumps({"command": name, "params": params, "token": token}).encode()
+        self._writer.write(b"%d:%s," % (len(body), body))
+        async with asyncio.timeout(EVENT_SECONDS):
+            reply = await self._replies[token]
+        assert reply["ok"], f"baresip refused {name} {params}: {reply['data']}"
+        return str(reply["data"])
+
+    async def dial(self, uri: str) -> None:
+        """Call `uri`."""
+        await self.command("dial", uri)
+
+    async def accept(self) -> None:
+        """Answer the call that rings."""
+        await self.command("accept")
+
+    async def hang_up(self) -> None:
+        """End the call, or reject it where it rings."""
+        await self.command("hangup")
+
+    async def wait_for(self, event: str, within: float = EVENT_SECONDS) -> dict[str, Any]:
+        """Return the next event of this type, and forget all before it."""
+
+        def position() -> int | None:
+            return next((at for at, seen in enumerate(self._events) if seen["type"] == event), None)
+
+        try:
+            async with asyncio.timeout(within), self._news:
+                await self._news.wait_for(lambda: position() is not None or not self.process.alive)
+        except TimeoutError:
+            seen = [one["type"] for one in self._events]
+            raise AssertionError(f"baresip: no {event} in {within} s, but {seen}\n{self.process.tail()}") from None
+        at = position()
+        assert at is not None, f"baresip ended\n{self.process.tail()}"
+        found = self._events[at]
+        del self._events[: at + 1]
+        return found
+
+    def heard(self) -> Tone | None:
+        """Return the best tone that the phone has heard in its last call, which may still go on."""
+        newest = max(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime_ns, default=None)
+        return best_tone(*read_wav(newest)) if newest else None
+
+    async def wait_for_tone(self, frequency: float, within: float = EVENT_SECONDS) -> Tone:
+        """Return what the phone hears once it is a clean tone of this pitch."""
+        tone = None
+        try:
+            async with asyncio.timeout(within):
+                while (tone := self.heard()) is None or not tone.is_clean(frequency):
+                    await asyncio.sleep(0.2)  # the recording grows; there is no event for that
+        except TimeoutError:
+            raise AssertionError(f"baresip does not hear {frequency} Hz but {tone}\n{self.process.tail()}") from None
+        return tone
+
+    async def _read(self) -> None:
+        """Take netstrings of JSON from the control port: replies to commands, and events."""
+        while True:
+            try:
+                size = int((await self._reader.readuntil(b":"))[:-1])
+                body = (await self._reader.readexactly(size + 1))[:-1]
+            except asyncio.IncompleteReadError:
+                break
+            message = json.loads(body)
+            if message.get("response"):
+                self._replies.pop(message["token"]).set_result(message)
+            elif message.get("event"):
+                async with self._news:
+                    self._events.append(message)
+                    self._news.notify_all()
+        async with self._news:
+            self._news.notify_all()
+
+
+@contextlib.asynccontextmanager
+async def baresip(
+    user: str,
+    password: str,
+    domain: str,
+    proxy_port: int,
+    *,
+    frequency: int = 440,
+    transport: str = "udp",
+    codecs: str = "pcmu,pcma",
+    register: bool = True,
+    auto_answer: bool = False,
+) -> AsyncIterator[Baresip]:
+    """Run a phone while the block runs; it is registered through 127.0.0.1:`proxy_port` when the block starts."""
+    with tempfile.TemporaryDirectory(prefix="cordboard-baresip-") as name:
+        folder = Path(name)
+        sip, control, rtp = free_ports(2), free_ports(), free_ports(RTP_PORTS)  # TLS takes the port after SIP's
+        (folder / "config").write_text(
+            _CONFIG.format(
+                **{"sip": f"127.0.0.1:{sip}", "control": control, "frequency": frequency, "modules": _MODULES},
+                **{"folder": folder, "rtp_first": rtp, "rtp_last": rtp + RTP_PORTS - 1},
+            )
+        )
+        (folder / "contacts").write_text("")
+        (folder / "accounts").write_text(
+            f"<sip:{user}@{domain};transport={transport}>;auth_pass={password}"
+            f';outbound="sip:127.0.0.1:{proxy_port};transport={transport}";regint={60 if register else 0}'
+            f";answermode={'auto' if auto_answer else 'manual'};audio_codecs={codecs}\n"
+        )
+        command = (program("baresip", "baresip-core"), "-4", "-f", folder)
+        async with running(f"baresip {user}", command, cwd=folder) as process:
+            await process.wait_for_output("baresip is ready")
+            phone = Baresip(process, folder, *await asyncio.open_connection("127.0.0.1", control))
+            try:
+                if register:
+                    await process.wait_for_output(r" 200 .*\[\d+ binding")  # its event may precede our connection
+                yield phone
+            finally:
+                await phone.aclose()
