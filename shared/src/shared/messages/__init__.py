@@ -13,6 +13,7 @@ from .account import (
     DetachSession,
     OpenAccount,
     RegistrationChanged,
+    SessionEnded,
     SessionSnapshot,
     SipAccount,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "RegistrationChanged",
     "ReleaseMedia",
     "Reply",
+    "SessionEnded",
     "SessionSnapshot",
     "SipAccount",
     "StartCall",

@@ -97,3 +97,10 @@ class RegistrationChanged(Event, frozen=True, kw_only=True, tag="registration.ch
     status: int = 0  # SIP status that caused it; 0 if none did
     reason: str = ""
     expires: int = 0  # seconds granted
+
+
+class SessionEnded(Event, frozen=True, kw_only=True, tag="session.ended"):
+    """Told to the session's socket, which closes: it was resumed at another one, or its account is no more."""
+
+    session_id: str
+    reason: Literal["replaced", "account closed"]

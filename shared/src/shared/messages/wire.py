@@ -17,6 +17,7 @@ AnyMessage = (
     | account.DetachSession
     | account.CloseAccount
     | account.RegistrationChanged
+    | account.SessionEnded
     | call.StartCall
     | call.IncomingCall
     | call.IncomingAccepted

@@ -1,0 +1,229 @@
+"""The calls that one socket knows of: requests of the page against events of the agent."""
+
+from msgspec import UNSET
+
+from shared.messages import CallEnded, CallEstablished, CallProgress, CallSnapshot, IncomingCall
+
+from .call import Action, AgentEvent, Call, CallState, Input
+from .errors import PageError, bad_request, no_such_call
+from .limits import CALLS_AT_ONCE
+from .outbox import Outbox
+from .outputs import Answer, Dropped, Ended, HangUp, PlaceCall, Reached
+from .sdp import has_video
+from .wire import (
+    AnswerRequest,
+    CallRequest,
+    EarlyEvent,
+    EndedEvent,
+    EstablishedEvent,
+    HangupRequest,
+    IncomingEvent,
+    LiveCall,
+    RingingEvent,
+    TryingEvent,
+)
+
+_RESUMED = {
+    "incoming": CallState.INCOMING,
+    "trying": CallState.PROCEEDING,
+    "ringing": CallState.PROCEEDING,
+    "early": CallState.PROCEEDING,
+    "established": CallState.ESTABLISHED,
+}
+_GONE = 481  # RFC 3261 §21.4.19: the agent does not know the call
+
+
+class Calls:
+    """Requests come in by the verbs of the page, their results by those of the shell."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._calls: dict[str, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    # What the page asks for; a request that cannot be is a PageError.
+
+    def place(self, request: CallRequest, now: float) -> None:
+        """Start a call."""
+        if request.call in self._calls:
+            raise bad_request(f"Call {request.call} Exists Already")
+        if len(self._calls) >= CALLS_AT_ONCE:
+            raise PageError(403, f"More Than {CALLS_AT_ONCE} Calls")
+        self._calls[request.call] = Call(request.call, CallState.STARTING, now, request.id)
+        self._outbox.put(PlaceCall(request.call, request.to, request.sdp, request.headers))
+
+    def answer(self, request: AnswerRequest) -> None:
+        """Take an incoming call."""
+        self._ask(request.call, Input.ANSWER)
+        self._outbox.put(Answer(request.id, request.call, request.sdp))
+
+    def hang_up(self, request: HangupRequest) -> None:
+        """End a call."""
+        if self._ask(request.call, Input.HANGUP) is Action.PROMISE:
+            self._outbox.ok(request.id)
+            return
+        status = 0 if request.status is UNSET else request.status
+        self._outbox.put(HangUp(request.id, request.call, status, "" if request.reason is UNSET else request.reason))
+
+    def _ask(self, call_id: str, what: Input) -> Action:
+        call = self._calls.get(call_id)
+        if call is None:
+            raise no_such_call(call_id)
+        state = call.state
+        action = call.handle(what)
+        if action is None:
+            raise bad_request(f"{what.value}: the call is {state.value}")
+        return action
+
+    # What became of it on the bus.
+
+    def media_allocated(self, call_id: str, now: float) -> bool:
+        """Return whether the call is still wanted."""
+        call = self._calls.get(call_id)
+        if call is None or call.state is not CallState.STARTING:
+            return False
+        self._outbox.put(Reached("allocated", now - call.since))
+        return True
+
+    def started(self, call_id: str, now: float) -> None:
+        """The agent has taken the call."""
+        call = self._calls[call_id]
+        action = call.handle(Input.READY)
+        self._outbox.ok(call.request_id)
+        self._outbox.put(Reached("started", now - call.since))
+        held_back, call.held_back = call.held_back, []
+        for event in held_back:
+            self.hear(event, now)
+        if action is Action.CONFIRM_AND_HANG_UP and call.state is not CallState.OVER:
+            self._outbox.put(HangUp(None, call_id))
+
+    def failed(self, call_id: str, status: int, reason: str) -> None:
+        """The call did not come to be."""
+        call = self._calls.pop(call_id)
+        call.handle(Input.FAILED)
+        self._outbox.error(call.request_id, status, reason)
+
+    def not_forwarded(self, re: str, call_id: str, verb: Input, status: int, reason: str, now: float) -> None:
+        """The agent refused an answer or a hang-up, or could not be asked."""
+        self._outbox.error(re, status, reason)
+        call = self._calls.get(call_id)
+        if call is None:
+            return
+        if status == _GONE:
+            established = call.state is CallState.ESTABLISHED
+            self.hear(
+                CallEnded(
+                    session_id="",
+                    call_id=call_id,
+                    status=status,
+                    reason=reason,
+                    by="system",
+                    was_established=established,
+                ),
+                now,
+            )
+        elif verb is Input.ANSWER:
+            call.handle(Input.FAILED)
+
+    # What the agent says.
+
+    def offer(self, call_id: str, now: float) -> None:
+        """An incoming call wants to be shown; raise what the caller is to be told if it cannot be."""
+        if call_id in self._calls:
+            raise PageError(482, "Loop Detected")
+        if len(self._calls) >= CALLS_AT_ONCE:
+            raise PageError(486, "Busy Here")
+        self._calls[call_id] = Call(call_id, CallState.OFFERING, now)
+
+    def offer_failed(self, call_id: str) -> None:
+        """There is no media for it: the page never hears of it."""
+        call = self._calls.get(call_id)
+        if call is not None and call.handle(Input.FAILED) is not None:
+            del self._calls[call_id]
+
+    def show(self, incoming: IncomingCall, browser_sdp: str) -> bool:
+        """Tell the page of the call; False if it ended before that."""
+        call = self._calls.get(incoming.call_id)
+        if call is None or call.handle(Input.READY) is None:
+            return False
+        self._outbox.event(
+            lambda seq: IncomingEvent(
+                seq=seq,
+                call=incoming.call_id,
+                from_=incoming.caller,
+                from_name=incoming.caller_name,
+                to=incoming.callee,
+                sdp=browser_sdp,
+                video=has_video(browser_sdp),
+            )
+        )
+        return True
+
+    def hear(self, event: AgentEvent, now: float) -> None:
+        """Pass an event on, in its order, if it makes sense."""
+        call = self._calls.get(event.call_id)
+        what = {CallProgress: Input.PROGRESS, CallEstablished: Input.ESTABLISH, CallEnded: Input.END}[type(event)]
+        action = None if call is None else call.handle(what)
+        if call is None or action is None:
+            self._outbox.put(Dropped(type(event).__name__))
+            return
+        if action is Action.HOLD_BACK:
+            call.held_back.append(event)
+            return
+        if action is Action.TELL:
+            self._tell(call, event, now)
+        if call.state is CallState.OVER:
+            del self._calls[call.call_id]
+
+    def _tell(self, call: Call, event: AgentEvent, now: float) -> None:
+        match event:
+            case CallProgress():
+                self._tell_progress(call, event, now)
+            case CallEstablished():
+                self._outbox.put(Reached("established", now - call.since))
+                sdp = UNSET if event.browser_sdp is None else event.browser_sdp
+                self._outbox.event(lambda seq: EstablishedEvent(seq=seq, call=event.call_id, sdp=sdp))
+            case CallEnded():
+                self._outbox.put(Ended(event.status, event.was_established))
+                self._outbox.event(
+                    lambda seq: EndedEvent(
+                        seq=seq,
+                        call=event.call_id,
+                        status=event.status,
+                        reason=event.reason,
+                        by=event.by,
+                        established=event.was_established,
+                    )
+                )
+
+    def _tell_progress(self, call: Call, event: CallProgress, now: float) -> None:
+        status, reason = event.status, event.reason
+        if event.state == "trying":
+            self._outbox.event(lambda seq: TryingEvent(seq=seq, call=event.call_id, status=status, reason=reason))
+            return
+        if event.state == "ringing":
+            self._outbox.put(Reached("ringing", now - call.since))
+        make = RingingEvent if event.state == "ringing" else EarlyEvent
+        sdp = UNSET if event.browser_sdp is None else event.browser_sdp
+        self._outbox.event(lambda seq: make(seq=seq, call=event.call_id, status=status, reason=reason, sdp=sdp))
+
+    def take_over(self, snapshots: tuple[CallSnapshot, ...], now: float) -> tuple[LiveCall, ...]:
+        """Know the calls of a resumed session, and return them for the page."""
+        live = [call for call in snapshots if call.state in _RESUMED]
+        for call in live:
+            self._calls[call.call_id] = Call(call.call_id, _RESUMED[call.state], now)
+        return tuple(
+            LiveCall(
+                call=call.call_id,
+                direction=call.direction,
+                state=call.state,
+                from_=call.caller,
+                from_name=call.caller_name,
+                to=call.callee,
+                video=call.has_video,
+                sdp=UNSET if call.browser_sdp is None else call.browser_sdp,
+            )
+            for call in live
+        )

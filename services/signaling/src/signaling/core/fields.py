@@ -1,0 +1,66 @@
+"""The texts that a page may give and that end up in SIP: their caps, their characters, the headers it may set.
+
+A page must not be able to write a line of a SIP message (CVE-2020-28361): whatever becomes part of a header is checked
+here, before anything is sent. The grammar is RFC 3261 §25.1, narrowed to what has a use.
+"""
+
+import re
+from typing import Annotated
+
+from msgspec import Meta
+
+from .errors import bad_request
+
+HEADERS_AT_MOST = 16
+HEADER_VALUE_AT_MOST = 1024
+
+# C0 and C1 controls, DEL, and the line and paragraph separators of Unicode.
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_USER = r"[A-Za-z0-9\-_.!~*'()&=+$,;/%]"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+
+RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[^{_CONTROL}]+\Z")]
+NewCallId = Annotated[str, Meta(pattern=r"^c-[a-z0-9]{16,32}\Z")]
+CallId = Annotated[str, Meta(min_length=1, max_length=64)]
+Login = Annotated[str, Meta(min_length=1, max_length=128, pattern=rf"^{_USER}+\Z")]
+Secret = Annotated[str, Meta(max_length=256)]
+Line = Annotated[str, Meta(max_length=128, pattern=rf"^[^{_CONTROL}]*\Z")]
+Domain = Annotated[str, Meta(max_length=253, pattern=rf"^(?:{_HOST})?\Z")]
+Proxy = Annotated[str, Meta(max_length=259, pattern=rf"^(?:{_HOST}(?::[0-9]{{1,5}})?)?\Z")]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+FinalStatus = Annotated[int, Meta(ge=400, le=699)]
+Token = Annotated[str, Meta(min_length=1, max_length=128)]
+Jwt = Annotated[str, Meta(min_length=1, max_length=8192)]
+Sdp = Annotated[str, Meta(min_length=1, max_length=65536)]
+
+# No `?`: a URI's headers (RFC 3261 §19.1.1) would be headers of the request.
+Target = Annotated[
+    str,
+    Meta(max_length=256, pattern=rf"^(?:sips?:)?{_USER}+(?:@{_HOST}(?::[0-9]{{1,5}})?(?:;[A-Za-z0-9\-_.=;%]+)?)?\Z"),
+]
+
+_ESCAPED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9\-]{1,64}\Z")
+_CONTROLS = re.compile(f"[{_CONTROL}]")
+_ALLOWED = frozenset({"accept-language", "alert-info", "organization", "priority", "subject", "user-to-user"})
+
+
+def check_target(to: str) -> None:
+    """Refuse what a careless reader of the URI could turn into a line end."""
+    if _ESCAPED_CONTROL.search(to):
+        raise bad_request("`to` has an escaped control character")
+
+
+def check_headers(headers: dict[str, str]) -> None:
+    """Refuse a header that a page may not set. The message names it only if its name is harmless."""
+    if len(headers) > HEADERS_AT_MOST:
+        raise bad_request(f"more than {HEADERS_AT_MOST} headers")
+    for name, value in headers.items():
+        if not _HEADER_NAME.match(name):
+            raise bad_request("a header's name may have letters, digits and `-`, 64 at most")
+        if not name.lower().startswith("x-") and name.lower() not in _ALLOWED:
+            raise bad_request(f"header {name} is reserved; X-… are free to use")
+        if len(value) > HEADER_VALUE_AT_MOST:
+            raise bad_request(f"header {name} is longer than {HEADER_VALUE_AT_MOST} characters")
+        if _CONTROLS.search(value):
+            raise bad_request(f"header {name} has a control character")
