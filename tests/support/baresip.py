@@ -121,8 +121,8 @@ class Baresip:
         tone = None
         try:
             async with asyncio.timeout(within):
-                while (tone := self.heard()) is None or not tone.is_clean(frequency):
-                    await asyncio.sleep(0.2)  # the recording grows; there is no event for that
+                while (tone := self.heard()) is None or not tone.is_clean(frequency):  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)  # a recording grows: nobody tells of it
         except TimeoutError:
             raise AssertionError(f"baresip does not hear {frequency} Hz but {tone}\n{self.process.tail()}") from None
         return tone

@@ -38,7 +38,7 @@ async def kamailio(
         path = program("kamailio", "kamailio")
         config = folder / "kamailio.cfg"
         config.write_text(_config(port, folder, users, relay.port if relay else 0))
-        command = [path, "-f", config, "-DD", "-E", "-m", "64", "-M", "8", "-Y", folder, "-w", folder]
+        command: list[str | Path] = [path, "-f", config, "-DD", "-E", "-m", "64", "-M", "8", "-Y", folder, "-w", folder]
         command += ["-A", "WITH_RTPENGINE"] * media + ["-A", "WITH_SHA256"] * sha256
         process = await stack.enter_async_context(running("kamailio", command))
         await process.wait_for_tcp(port)

@@ -1,0 +1,1 @@
+"""Real browsers behind one interface, with the ears of `tests.support.tone`."""
