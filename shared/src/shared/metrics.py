@@ -16,6 +16,7 @@ LOOP_LAG = Histogram(
     "How late a timer of the event loop fired.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
 )
+TASKS = Gauge("cordboard_tasks", "Supervised tasks that run.", ("owner",))
 TASK_FAILURES = Counter("cordboard_task_failures_total", "Supervised tasks that ended with an error.", ("owner",))
 
 NATS_CONNECTED = Gauge("cordboard_nats_connected", "1 while the bus is connected.")

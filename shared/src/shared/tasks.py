@@ -25,11 +25,13 @@ class Tasks:
         """Start `work`; the task is kept until it ends."""
         task = asyncio.create_task(work, name=f"{self._owner}:{name}")  # noqa: TID251 - see the module's docstring
         self._live.add(task)
+        metrics.TASKS.labels(self._owner).inc()
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._live.discard(task)
+        metrics.TASKS.labels(self._owner).dec()
         if task.cancelled():
             return
         error = task.exception()
