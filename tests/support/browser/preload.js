@@ -116,5 +116,18 @@
     }
   }
 
-  window.harness = { peers, microphone, media, listen, stats, text, fill };
+  /** Presses a button once it is there and enabled, as a person would; false if it stays disabled. */
+  async function press(id) {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const button = document.getElementById(id);
+      if (button && !button.disabled && button.checkVisibility()) {
+        button.click();
+        return true;
+      }
+      await pause(20);
+    }
+    return false;
+  }
+
+  window.harness = { peers, microphone, media, listen, stats, text, fill, press };
 })();

@@ -1,0 +1,115 @@
+"""The phone page in a real browser: what a person does with it, and what stands on it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .browser.tab import Browser, Tab, wait_for_tone
+from .tone import Tone
+
+STATUS_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a person types into the log-in form."""
+
+    login: str
+    password: str
+    domain: str = ""
+    auth_name: str = ""
+    outbound_proxy: str = ""
+    port: int | None = None
+    register: bool = True
+
+
+@dataclass
+class PhonePage:
+    """One open page whose microphone hears a sine of `frequency`."""
+
+    tab: Tab
+    frequency: float
+    name: str = field(default="")
+
+    async def connect(self, account: Account, expect: str = "REGISTERED") -> str:
+        """Fill in the form, press Connect and wait for the session's status."""
+        self.name = account.login
+        await self._fill(
+            sipLogin=account.login,
+            sipAuthenticationName=account.auth_name or account.login,
+            sipPassword=account.password,
+            sipDomain=account.domain,
+            sipOutboundProxy=account.outbound_proxy,
+            sipPort="" if account.port is None else str(account.port),
+            sipRegisterRequired=account.register,
+        )
+        await self._press("connectBtn")
+        return await self.wait_for_session(expect)
+
+    async def call(self, callee: str) -> None:
+        """Type the callee and press Call."""
+        await self._fill(callee=callee)
+        await self._press("callBtn")
+
+    async def answer(self) -> None:
+        """Press Answer."""
+        await self._press("answerBtn")
+
+    async def hang_up(self) -> None:
+        """Press Hangup: it rejects, cancels or ends, as the call stands."""
+        await self._press("hangupBtn")
+
+    async def toggle_mute(self) -> None:
+        """Press Mute."""
+        await self._press("muteBtn")
+
+    async def wait_for_session(self, pattern: str, within: float = STATUS_SECONDS) -> str:
+        """Return the session's status once it matches."""
+        return await self._wait_for_text("sessionStatus", pattern, within)
+
+    async def wait_for_call(self, pattern: str, within: float = STATUS_SECONDS) -> str:
+        """Return the call's status once it matches."""
+        return await self._wait_for_text("callStatus", pattern, within)
+
+    async def hears(self, frequency: float) -> Tone:
+        """Return what is heard once it is a clean tone of this pitch."""
+        try:
+            return await wait_for_tone(self.tab, frequency)
+        except AssertionError as error:
+            raise AssertionError(f"{self.name}: {error}\n{await self.describe()}") from error
+
+    async def stats(self, kind: str) -> list[dict[str, Any]]:
+        """Return the reports of one type of getStats(), of all open connections."""
+        reports: list[dict[str, Any]] = await self.tab.evaluate("(type) => harness.stats(type)", kind)
+        return reports
+
+    async def describe(self) -> str:
+        """What the page shows and said on its console, for a failure's message."""
+        shown = {one: await self._text(one) for one in ("sessionStatus", "callStatus")}
+        return f"--- page of {self.name}: {shown} ---\n" + "\n".join(self.tab.console[-20:])
+
+    async def close(self) -> None:
+        """Close the tab."""
+        await self.tab.close()
+
+    async def _text(self, element: str) -> str:
+        return str(await self.tab.evaluate("(id) => document.getElementById(id)?.textContent.trim() ?? null", element))
+
+    async def _fill(self, **values: str | bool) -> None:
+        await self.tab.evaluate("(values) => harness.fill(values)", values)
+
+    async def _press(self, button: str) -> None:
+        pressed = await self.tab.evaluate("(id) => harness.press(id)", button)
+        assert pressed, f"{button} cannot be pressed\n{await self.describe()}"
+
+    async def _wait_for_text(self, element: str, pattern: str, within: float) -> str:
+        text = await self.tab.evaluate("(...wanted) => harness.text(...wanted)", element, pattern, within * 1000)
+        assert text is not None, f"{element} did not become {pattern!r} in {within} s\n{await self.describe()}"
+        return str(text)
+
+
+async def open_phone(browser: Browser, url: str, frequency: float, *, video: bool = False) -> PhonePage:
+    """Open the phone page with a microphone, and a camera if wanted, of the test's own."""
+    camera = "true" if video else "false"
+    tab = await browser.tab(f"window.cordboardMedia = () => harness.media({frequency}, {camera});")
+    await tab.goto(url)
+    return PhonePage(tab, frequency)

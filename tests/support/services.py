@@ -1,0 +1,226 @@
+"""A whole Cordboard on this machine: a real NATS server and N of each service, as processes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from shared.bus import Bus
+from shared.kv import Store, open_store
+from shared.settings import CommonSettings
+
+from .nats import nats_server
+from .processes import START_SECONDS, Process, free_ports, start
+
+DOMAIN = "cordboard.test"
+USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw"}
+MEDIA_ADDRESS = "10.9.9.1"  # of scripts/in-netns: the one that Firefox, too, can reach
+SECRET = "a secret of the tests alone"
+SETTLE_SECONDS = 15.0
+RELAY_PORTS = 200
+_MODULES = {"signaling": "signaling", "agent": "sip_agent", "relay": "media_relay"}
+
+# Gauges that do not return to where they were when a call is over: a counter that another object holds, and
+# transactions, which live for 64*T1 = 32 s after their end to absorb retransmissions (RFC 3261 §17).
+_NOT_SETTLING = ("cordboard_sip_agent_sip_retransmissions", "cordboard_sip_agent_sip_transactions")
+
+
+@dataclass
+class Pod:
+    """One process of one service."""
+
+    kind: str
+    name: str
+    ops_port: int
+    port: int  # HTTP of signaling, SIP of an agent, the browsers' UDP port of a relay
+    process: Process
+    stopped: bool = False
+
+    async def metrics(self, kind: str = "") -> dict[str, float]:
+        """Return the samples, of one type of metric if `kind` is given, by name and labels: `name,label=value`."""
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"http://127.0.0.1:{self.ops_port}/metrics")).text
+        families = (one for one in text_string_to_metric_families(text) if kind in ("", one.type))
+        samples = (sample for family in families for sample in family.samples)
+        return {
+            sample.name + "".join(f",{name}={value}" for name, value in sorted(sample.labels.items())): sample.value
+            for sample in samples
+        }
+
+    async def wait_until_ready(self) -> None:
+        """Return once the pod takes work."""
+        try:
+            async with asyncio.timeout(START_SECONDS), httpx.AsyncClient() as client:
+                while not await self._is_ready(client):
+                    self.process.check_alive()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{self.name} is not ready\n{self.process.tail()}") from None
+
+    async def _is_ready(self, client: httpx.AsyncClient) -> bool:
+        try:
+            return (await client.get(f"http://127.0.0.1:{self.ops_port}/readyz")).is_success
+        except httpx.TransportError:
+            return False
+
+    async def stop(self) -> None:
+        """Ask the process to end, and fail where it does not end well."""
+        if self.stopped:
+            return
+        self.stopped = True
+        status = await self.process.stop()
+        assert status == 0, f"{self.name} ended with status {status}\n{self.process.tail()}"
+
+    async def kill(self) -> None:
+        """Let the process die on the spot, as by kill -9."""
+        self.stopped = True
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+
+@dataclass
+class Cordboard:
+    """A running cluster."""
+
+    nats_url: str
+    nats_monitor: int
+    bus: Bus
+    store: Store
+    users: Mapping[str, str]
+    domain: str = DOMAIN
+    signaling: list[Pod] = field(default_factory=list)
+    agents: list[Pod] = field(default_factory=list)
+    relays: list[Pod] = field(default_factory=list)
+
+    @property
+    def pods(self) -> list[Pod]:
+        """All pods that were not stopped."""
+        return [pod for pod in (*self.signaling, *self.agents, *self.relays) if not pod.stopped]
+
+    def page_url(self, pod: int = 0) -> str:
+        """Where a signaling pod serves the phone page."""
+        return f"http://127.0.0.1:{self.signaling[pod].port}/"
+
+    def websocket_url(self, pod: int = 0) -> str:
+        """Where a signaling pod takes WebSockets."""
+        return f"ws://127.0.0.1:{self.signaling[pod].port}/ws"
+
+    async def subscriptions(self) -> int:
+        """Return how many subscriptions the NATS server holds."""
+        async with httpx.AsyncClient() as client:
+            reply = await client.get(f"http://127.0.0.1:{self.nats_monitor}/subsz")
+        return int(reply.json()["num_subscriptions"])
+
+    async def state(self) -> dict[str, object]:
+        """Return what a call uses and must give back: KV records, subscriptions, ports, sessions, tasks."""
+        store = self.store
+        state: dict[str, object] = {
+            "kv calls": len(await store.calls.names()),
+            "kv sessions": len(await store.sessions.names()),
+            "kv accounts": len(await store.accounts.names()),
+            "kv locations": len(await store.locations.names()),
+            "subscriptions": await self.subscriptions(),
+        }
+        for pod in self.pods:
+            gauges = await pod.metrics("gauge")
+            state |= {
+                f"{pod.name} {name}": value
+                for name, value in gauges.items()
+                if name.startswith("cordboard_") and not name.startswith(_NOT_SETTLING)
+            }
+        return {name: value for name, value in state.items() if value}
+
+    async def wait_until_settled(self, before: Mapping[str, object], within: float = SETTLE_SECONDS) -> None:
+        """Return once `state()` is what it was; fail with what was not given back."""
+        differs: dict[str, object] = {}
+        try:
+            async with asyncio.timeout(within):
+                while differs := _difference(before, await self.state()):  # noqa: ASYNC110 - figures are asked for
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"not given back in {within} s (before, now): {differs}\n{self.tails()}") from None
+
+    def tails(self) -> str:
+        """The end of every pod's log."""
+        return "\n".join(pod.process.tail() for pod in self.pods)
+
+
+def _difference(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, object]:
+    names = sorted({*before, *now})
+    return {name: (before.get(name, 0), now.get(name, 0)) for name in names if before.get(name, 0) != now.get(name, 0)}
+
+
+@contextlib.asynccontextmanager
+async def cordboard(
+    *, signaling: int = 1, agents: int = 1, relays: int = 1, users: Mapping[str, str] = USERS, **settings: str
+) -> AsyncIterator[Cordboard]:
+    """Run a cluster while the block runs; at its end every pod must end well on SIGTERM.
+
+    `settings` are further variables, without their prefix: `AGENT_RING_SECONDS="2"`.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cordboard-")))
+        monitor = free_ports()
+        nats_url = await stack.enter_async_context(nats_server("-m", str(monitor)))
+        bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="tests"))
+        stack.push_async_callback(bus.aclose)
+        cluster = Cordboard(nats_url, monitor, bus, await open_store(bus.jetstream()), dict(users))
+        stack.push_async_callback(_stop_all, cluster)
+        common = _common(folder, nats_url, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
+        await asyncio.gather(
+            *(_add(cluster.agents, "agent", number, common) for number in range(agents)),
+            *(_add(cluster.relays, "relay", number, common) for number in range(relays)),
+            *(_add(cluster.signaling, "signaling", number, common) for number in range(signaling)),
+        )
+        yield cluster
+
+
+def _common(folder: Path, nats_url: str, users: Mapping[str, str]) -> dict[str, str]:
+    accounts = folder / "users.toml"
+    accounts.write_text("[users]\n" + "".join(f'{user} = "{password}"\n' for user, password in users.items()))
+    return {
+        "CORDBOARD_NATS_URL": nats_url,
+        "CORDBOARD_DOMAIN": DOMAIN,
+        "CORDBOARD_SECRET": SECRET,
+        "CORDBOARD_LOG_LEVEL": os.environ.get("CORDBOARD_LOG_LEVEL", "info"),
+        "CORDBOARD_AGENT_USERS": str(accounts),
+        "CORDBOARD_SIGNALING_HOST": "127.0.0.1",
+        "CORDBOARD_AGENT_SIP_HOST": "127.0.0.1",
+        "CORDBOARD_AGENT_ADVERTISED_HOST": "127.0.0.1",
+        "CORDBOARD_RELAY_ADDRESSES": MEDIA_ADDRESS,
+        "CORDBOARD_RELAY_SIP_ADDRESS": "127.0.0.1",
+    }
+
+
+async def _add(pods: list[Pod], kind: str, number: int, common: Mapping[str, str]) -> None:
+    name, ops_port, port = f"{kind}-{number + 1}", free_ports(), free_ports()
+    rtp = free_ports(RELAY_PORTS)
+    own = {
+        "signaling": {"CORDBOARD_SIGNALING_PORT": port},
+        "agent": {"CORDBOARD_AGENT_SIP_PORT": port},
+        "relay": {
+            "CORDBOARD_RELAY_BROWSER_PORT": port,
+            "CORDBOARD_RELAY_RTP_MIN": rtp,
+            "CORDBOARD_RELAY_RTP_MAX": rtp + RELAY_PORTS - 1,
+        },
+    }[kind]
+    env = {**common, "CORDBOARD_POD": name, "CORDBOARD_OPS_PORT": str(ops_port)}
+    env |= {variable: str(value) for variable, value in own.items()}
+    pod = Pod(kind, name, ops_port, port, await start(name, (sys.executable, "-m", _MODULES[kind]), env=env))
+    pods.append(pod)
+    await pod.wait_until_ready()
+
+
+async def _stop_all(cluster: Cordboard) -> None:
+    """Signaling first, as it asks the others; each pod is stopped even where another did not end well."""
+    async with contextlib.AsyncExitStack() as stack:
+        for pod in reversed([*cluster.signaling, *cluster.agents, *cluster.relays]):
+            stack.push_async_callback(pod.stop)
