@@ -1,0 +1,113 @@
+"""The SIP side's session description: plain RTP with an RTCP port of its own (RFC 3551, RFC 3605).
+
+Read into `SipStream`s and printed from `SipLine`s; nothing of ICE or DTLS ever gets here.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .codecs import FEEDBACK, Codec, Direction, read_codecs, read_direction, stream_kind
+from .plan import Address, StreamKind
+from .sdp import Attribute, Connection, Media, SessionDescription
+
+PROTOCOLS = ("RTP/AVP", "RTP/AVPF")  # keys in the clear (SDES) are refused, and so is DTLS: not here yet
+PACKET_TIME = ("ptime", "maxptime")  # RFC 8866 §6.4, §6.5: passed through like the codecs
+
+
+@dataclass(frozen=True)
+class SipStream:
+    """An m-line of the SIP side that can be forwarded."""
+
+    kind: StreamKind
+    protocol: str
+    codecs: tuple[Codec, ...]
+    direction: Direction
+    rtp: Address | None  # None where the address is the unspecified one: the old way to hold (RFC 3264 §8.4)
+    rtcp: Address | None
+    packet_time: tuple[Attribute, ...] = ()
+
+
+@dataclass(frozen=True)
+class SipLine:
+    """An m-line of ours for the SIP side."""
+
+    kind: StreamKind
+    codecs: tuple[Codec, ...]
+    direction: Direction
+    ports: tuple[int, int]
+    protocol: str = "RTP/AVP"
+    packet_time: tuple[Attribute, ...] = ()
+
+
+def read_streams(description: SessionDescription) -> tuple[SipStream | None, ...]:
+    """Return one entry for each m-line, None where it is rejected or not for us."""
+    return tuple(_read_stream(description, media) for media in description.media)
+
+
+def _read_stream(description: SessionDescription, media: Media) -> SipStream | None:
+    kind, codecs = stream_kind(media), read_codecs(media)
+    connection = media.connection or description.connection
+    if kind is None or not codecs or media.port == 0 or media.protocol not in PROTOCOLS or connection is None:
+        return None
+    try:
+        address = ipaddress.ip_address(connection.address)
+        rtcp_port, rtcp_address = _read_rtcp(media)
+    except ValueError:
+        return None  # a host name, a multicast group with its TTL, or no number: nowhere to send to
+    if address.is_multicast:
+        return None
+    direction = read_direction(media.attributes, description.attributes)
+    rtp: Address | None = Address(str(address), media.port)
+    rtcp: Address | None = Address(rtcp_address or str(address), rtcp_port or media.port + 1)
+    if address.is_unspecified:
+        rtp = rtcp = None
+        direction &= Direction.SENDONLY
+    packet_time = tuple(a for a in media.attributes if a.name in PACKET_TIME)
+    return SipStream(kind, media.protocol, codecs, direction, rtp, rtcp, packet_time)
+
+
+def _read_rtcp(media: Media) -> tuple[int | None, str | None]:
+    """RFC 3605 §2.1: `a=rtcp:port`, or with an address of its own."""
+    value = media.value("rtcp")
+    if value is None:
+        return None, None
+    port, *rest = value.split(" ")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536):
+        raise ValueError("a=rtcp without a port")
+    return int(port), str(ipaddress.ip_address(rest[2])) if len(rest) == 3 else None
+
+
+def connection_to(host: str) -> Connection:
+    """Return the c= line's content for an IP address."""
+    return Connection(host, "IP6" if ":" in host else "IP4")
+
+
+def print_line(line: SipLine) -> Media:
+    """Return the m-line."""
+    attributes = [Attribute("rtcp", str(line.ports[1]))]
+    for codec in line.codecs:
+        attributes.append(Attribute("rtpmap", codec.rtpmap))
+        if codec.fmtp:
+            attributes.append(Attribute("fmtp", f"{codec.payload_type} {codec.fmtp}"))
+        if line.kind == "video":
+            # Not in RFC 4585 for RTP/AVP, but phones read it there, and so does another relay: PLI and NACK then pass.
+            wanted = sorted(codec.feedback & FEEDBACK)
+            attributes += [Attribute("rtcp-fb", f"{codec.payload_type} {what}") for what in wanted]
+    return Media(
+        kind=line.kind,
+        port=line.ports[0],
+        protocol=line.protocol,
+        formats=tuple(str(codec.payload_type) for codec in line.codecs),
+        attributes=(*attributes, *line.packet_time, line.direction.attribute),
+    )
+
+
+def rejected(media: Media) -> Media:
+    """Return the answer to an m-line that is not taken: port 0, in its place (RFC 3264 §6)."""
+    return Media(kind=media.kind, port=0, protocol=media.protocol, formats=media.formats)
+
+
+def describe(host: str, media: Sequence[Media]) -> SessionDescription:
+    """Return our description for the SIP side, its origin still to be set."""
+    return SessionDescription(connection=connection_to(host), media=tuple(media))

@@ -1,0 +1,127 @@
+"""A media session: what may be said to it when, and until when it lives without being told anything.
+
+               answer (provisional)           answer (final)
+    ALLOCATED ──────────────────────▶ EARLY ─────────────────▶ ANSWERED ◀─┐ offer of the SIP side,
+        │                             ▲   │ answer               ▲   └────┘ answer (final)
+        │                             └───┘ (provisional)        │
+        └────────────── answer (final) ──────────────────────────┘
+
+An early session takes no new offer, for nothing has been accepted that it could change (RFC 3264 §4). A released
+session is no longer there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from shared.errors import RemoteError
+from shared.messages.media import Side
+
+from .negotiation import Negotiation
+from .plan import SessionPlan
+
+
+class State(Enum):
+    """How far the exchange of offer and answer has come."""
+
+    ALLOCATED = "Allocated"
+    EARLY = "Early"
+    ANSWERED = "Answered"
+
+
+class Input(Enum):
+    """What a command is to a session."""
+
+    PROVISIONAL_ANSWER = "Provisional Answer"
+    FINAL_ANSWER = "Final Answer"
+    OFFER = "Offer"
+
+
+Outcome = tuple[str, SessionPlan]  # the SDP asked for, and what the data path is to do now
+
+
+def _early(negotiation: Negotiation, sdp: str) -> Outcome:
+    return negotiation.answer(sdp, provisional=True)
+
+
+def _final(negotiation: Negotiation, sdp: str) -> Outcome:
+    return negotiation.answer(sdp, provisional=False)
+
+
+def _reoffer(negotiation: Negotiation, sdp: str) -> Outcome:
+    return negotiation.reoffer(sdp)
+
+
+_TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, str], Outcome], State]] = {
+    (State.ALLOCATED, Input.PROVISIONAL_ANSWER): (_early, State.EARLY),
+    (State.ALLOCATED, Input.FINAL_ANSWER): (_final, State.ANSWERED),
+    (State.EARLY, Input.PROVISIONAL_ANSWER): (_early, State.EARLY),
+    (State.EARLY, Input.FINAL_ANSWER): (_final, State.ANSWERED),
+    # A re-INVITE with our first offer again: how an agent that takes over a dialog refreshes it.
+    (State.ANSWERED, Input.FINAL_ANSWER): (_final, State.ANSWERED),
+    (State.ANSWERED, Input.OFFER): (_reoffer, State.ANSWERED),
+}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose session it is."""
+
+    call_id: str
+    agent: str  # is told of its events
+
+
+class MediaSession:
+    """One media session as its commands see it; what flows is the data path's."""
+
+    def __init__(
+        self, owner: Owner, offerer: Side, negotiation: Negotiation, now: float, unclaimed_seconds: float
+    ) -> None:
+        self.owner = owner
+        self.state = State.ALLOCATED
+        self.allocated_at = now
+        self.answered_at: float | None = None
+        self.expires_at: float | None = now + unclaimed_seconds  # None: whoever has the call will release it
+        self._offerer = offerer
+        self._negotiation = negotiation
+        self._unclaimed_seconds = unclaimed_seconds
+        self._epoch = 0
+
+    def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float) -> Outcome:
+        """Take an answer of `side`; the SDP is for the other side."""
+        if side == self._offerer:
+            raise RemoteError(400, "The Side That Offered Cannot Answer")
+        outcome = self._take(Input.PROVISIONAL_ANSWER if provisional else Input.FINAL_ANSWER, sdp, epoch)
+        if self.answered_at is None:
+            self.answered_at = now
+        return outcome
+
+    def offer(self, side: Side, sdp: str, epoch: int) -> Outcome:
+        """Take a later offer of `side`; the SDP is the answer to it."""
+        if side == "browser":
+            raise RemoteError(501, "A Later Offer Of The Browser Is Not Implemented")
+        return self._take(Input.OFFER, sdp, epoch)
+
+    def check_release(self, epoch: int) -> None:
+        """Raise `RemoteError` if an owner of that epoch may not release the session."""
+        self._admit(epoch)
+
+    def lost(self, now: float) -> None:
+        """The browser is gone for good: should no agent be there to release the session, it ends by itself."""
+        self.expires_at = now + self._unclaimed_seconds
+
+    def _take(self, what: Input, sdp: str, epoch: int) -> Outcome:
+        self._admit(epoch)
+        if (self.state, what) not in _TRANSITIONS:
+            raise RemoteError(491, f"{what.value} While {self.state.value}")
+        action, following = _TRANSITIONS[self.state, what]
+        outcome = action(self._negotiation, sdp)
+        self.state = following
+        self.expires_at = None
+        return outcome
+
+    def _admit(self, epoch: int) -> None:
+        """The epoch fences an owner that has lost the call and does not know it yet."""
+        if epoch < self._epoch:
+            raise RemoteError(409, "Stale Epoch")
+        self._epoch = epoch

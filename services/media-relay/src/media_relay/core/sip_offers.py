@@ -1,0 +1,148 @@
+"""A SIP peer calls: its offer becomes the browser's offer, the browser's answer becomes the SIP answer.
+
+All m-lines of the browser share one transport, so payload types that two SIP m-lines use alike are given anew.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from shared.errors import RemoteError
+
+from .codecs import Codec, Direction
+from .negotiation import (
+    Issuer,
+    Leg,
+    Local,
+    Numbered,
+    answer_sip_offer,
+    pair,
+    session_plan,
+    sip_answer_line,
+    stream_plan,
+)
+from .plan import SessionPlan, StreamKind, StreamPlan
+from .rtp_avp import SipStream, describe, print_line, read_streams, rejected
+from .sdp import parse
+from .webrtc import (
+    FEEDBACK,
+    BrowserDescription,
+    BrowserLine,
+    BrowserStream,
+    describe_offer,
+    read_description,
+)
+
+# RFC 5761 §4: 64 to 95 are not for RTP where RTCP is multiplexed; browsers use 35 to 63 when 96 to 127 are full.
+_DYNAMIC = (*range(96, 128), *range(35, 64))
+_FEEDBACK: dict[StreamKind, frozenset[str]] = {"audio": frozenset(), "video": FEEDBACK}
+
+
+class SipOffers:
+    """`Negotiation` of a call that a SIP peer starts."""
+
+    def __init__(self, sdp: str) -> None:
+        self._offer = parse(sdp)
+        self._streams = _first_of_each_kind(read_streams(self._offer))
+        if not self._streams:
+            raise RemoteError(488, "Not Acceptable Here")
+        self._browser: BrowserDescription | None = None
+        self._answered: tuple[str, tuple[str, SessionPlan]] | None = None
+        self.stream_count = len(self._streams)
+
+    def offer(self, local: Local) -> str:
+        """Return the offer for the browser: the first audio and the first video line that can be forwarded."""
+        self._local = local
+        self._to_browser = Issuer(local.session_id, "127.0.0.1")
+        self._to_sip = Issuer(local.session_id, local.sip_host)
+        used: set[int] = set()
+        self._offered: list[dict[Codec, Codec]] = []  # to the browser, and the SIP side's own
+        for _, stream in self._streams:
+            codecs = _renumber(stream.kind, stream.codecs, used)
+            used |= {codec.payload_type for codec in codecs}
+            self._offered.append(codecs)
+        lines = [
+            BrowserLine(
+                mid=str(place),
+                kind=stream.kind,
+                codecs=tuple(codecs),
+                # Audio that begins on hold must be able to go both ways later, without another offer.
+                direction=Direction.SENDRECV if stream.kind == "audio" else stream.direction,
+                packet_time=stream.packet_time,
+            )
+            for place, ((_, stream), codecs) in enumerate(zip(self._streams, self._offered, strict=True))
+        ]
+        return self._to_browser.issue(describe_offer(lines, local.transport))
+
+    def answer(self, sdp: str, provisional: bool) -> tuple[str, SessionPlan]:
+        """Take the browser's answer; return the SIP one and the plan."""
+        if self._answered is not None and self._answered[0] == sdp:
+            return self._answered[1]
+        if self._answered is not None:
+            raise RemoteError(409, "Already Answered")  # a browser gives one answer
+        browser = read_description(parse(sdp))
+        if len(browser.streams) != len(self._streams):
+            raise RemoteError(488, "The Answer Has Not The Media Of The Offer")
+        media = [rejected(theirs) for theirs in self._offer.media]
+        legs: list[Leg] = []
+        plans: list[StreamPlan] = []
+        rows = zip(self._streams, self._offered, browser.streams, self._local.ports, strict=True)
+        for (line, stream), offered, answered, ports in rows:
+            common = pair(answered.codecs, list(offered)) if answered and answered.kind == stream.kind else []
+            leg = _leg(line, stream, answered, common, ports)
+            legs.append(leg)
+            theirs = [offered[ours] for _, ours in common]
+            numbered = [Numbered(codec, codec.payload_type, codec.payload_type) for codec in theirs]
+            plans.append(stream_plan(leg, stream, list(zip(leg.codecs, numbered, strict=True))))
+            if common:
+                answer = zip(theirs, (codec for codec, _ in common), strict=True)
+                media[line] = print_line(sip_answer_line(leg, stream, list(answer)))
+        if not any(plan.to_sip for plan in plans):
+            raise RemoteError(488, "Not Acceptable Here")
+        outcome = self._to_sip.issue(describe(self._local.sip_host, media)), session_plan(browser, plans)
+        self._browser, self._legs, self._answered = browser, legs, (sdp, outcome)
+        return outcome
+
+    def reoffer(self, sdp: str) -> tuple[str, SessionPlan]:
+        """Answer a later SIP offer from what the browser's answer holds."""
+        assert self._browser is not None
+        description, plans = answer_sip_offer(self._local.sip_host, self._legs, sdp)
+        return self._to_sip.issue(description), session_plan(self._browser, plans)
+
+
+def _first_of_each_kind(streams: Iterable[SipStream | None]) -> list[tuple[int, SipStream]]:
+    found: dict[str, tuple[int, SipStream]] = {}
+    for line, stream in enumerate(streams):
+        if stream is not None:
+            found.setdefault(stream.kind, (line, stream))
+    return list(found.values())
+
+
+def _renumber(kind: StreamKind, codecs: Sequence[Codec], used: set[int]) -> dict[Codec, Codec]:
+    """Return the browser's codecs and whose they are. SIP numbers stay where they are static, or dynamic and free."""
+    taken = set(used)
+    result: dict[Codec, Codec] = {}
+    for codec in codecs:
+        number = codec.payload_type
+        if not codec.is_static and (number in taken or number not in _DYNAMIC):
+            others = {other.payload_type for other in codecs}
+            number = next(free for free in _DYNAMIC if free not in taken | others)
+        taken.add(number)
+        result[replace(codec, payload_type=number, feedback=_FEEDBACK[kind])] = codec
+    return result
+
+
+def _leg(
+    line: int,
+    stream: SipStream,
+    answered: BrowserStream | None,
+    common: Sequence[tuple[Codec, Codec]],
+    ports: tuple[int, int],
+) -> Leg:
+    """The browser sends under our numbers and wants its own."""
+    return Leg(
+        kind=stream.kind,
+        line=line,
+        codecs=tuple(Numbered(codec, ours.payload_type, codec.payload_type) for codec, ours in common),
+        direction=answered.direction if answered else Direction.INACTIVE,
+        ports=ports,
+    )
