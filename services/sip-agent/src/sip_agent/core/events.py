@@ -116,8 +116,16 @@ class Malformed:
     answered: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class CloseFlow:
+    """The stream from there cannot be divided into messages any more: its connection is to be closed."""
+
+    flow: Flow
+
+
 Output: TypeAlias = (
     SendMessage
+    | CloseFlow
     | RequestReceived
     | AckReceived
     | CancelReceived

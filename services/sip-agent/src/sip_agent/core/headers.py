@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
-from sip_agent.core.grammar import split_list
+from sip_agent.core.grammar import is_token, split_list
 
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ LISTS = frozenset(
     " require route security-client security-server security-verify service-route supported unsupported via"
     " warning".split()
 )
+# As most senders spell them; others are found the longer way.
 _KEYS = {name.title(): name for name in (*COMPACT.values(), *LISTS)} | {
     "Call-ID": "call-id",
     "CSeq": "cseq",
@@ -46,6 +47,11 @@ _KEYS = {name.title(): name for name in (*COMPACT.values(), *LISTS)} | {
     "User-Agent": "user-agent",
     "Expires": "expires",
 }
+
+
+def is_field_name(name: str) -> bool:
+    """Whether `name` may stand before the colon."""
+    return name in _KEYS or is_token(name)
 
 
 def key_of(name: str) -> str:
@@ -108,46 +114,62 @@ class Headers:
         """Every value as written, none divided."""
         return list(self._by_key().get(key_of(name), ()))
 
+    def count(self, name: str) -> int:
+        """How many lines there are of that name."""
+        return len(self._by_key().get(key_of(name), ()))
+
     def add(self, name: str, value: str) -> None:
         """Append a field."""
         self._items.append((name, value))
-        self._changed()
+        self._changed(key_of(name))
 
     def prepend(self, name: str, value: str) -> None:
         """Put a field before all others."""
         self._items.insert(0, (name, value))
-        self._changed()
+        self._changed(key_of(name))
 
     def set(self, name: str, value: str) -> None:
         """Put one field in the place of all of that name, or at the end when there is none."""
         key = key_of(name)
-        place = next((i for i, item in enumerate(self._items) if key_of(item[0]) == key), None)
+        place = self._place(key)
         if place is None:
             self._items.append((name, value))
         else:
             rest = [item for item in self._items[place + 1 :] if key_of(item[0]) != key]
             self._items[place:] = [(name, value), *rest]
-        self._changed()
+        self._changed(key)
 
     def remove(self, name: str) -> None:
         """Take out every field of that name."""
         key = key_of(name)
         self._items = [item for item in self._items if key_of(item[0]) != key]
-        self._changed()
+        self._changed(key)
 
     def remove_first(self, name: str) -> str | None:
         """Take out and return the first value; of a comma list the first element, not the line."""
         key = key_of(name)
-        for place, (written, value) in enumerate(self._items):
-            if key_of(written) == key:
-                elements = split_list(value, name) if key in LISTS else [value]
-                self._items[place : place + 1] = [(written, ", ".join(elements[1:]))] if len(elements) > 1 else []
-                self._changed()
-                return elements[0] if elements else value
-        return None
+        place = self._place(key)
+        if place is None:
+            return None
+        written, line = self._items[place]
+        first, rest = self._divide(key, name, line)
+        self._items[place : place + 1] = [(written, rest)] if rest else []
+        self._changed(key)
+        return first
+
+    def replace_first(self, name: str, value: str) -> None:
+        """Put `value` in the place of the first value; of a comma list the first element, not the line."""
+        key = key_of(name)
+        place = self._place(key)
+        if place is None:
+            raise LookupError(name)
+        written, line = self._items[place]
+        rest = self._divide(key, name, line)[1]
+        self._items[place] = (written, f"{value}, {rest}" if rest else value)
+        self._changed(key)
 
     def view(self, key: str, read: "Callable[[Headers], T]") -> T:
-        """What `read` makes of these headers, kept under `key` until they change."""
+        """What `read` makes of the fields named `key`, kept until those change. "first contact" is a view apart."""
         try:
             return cast(T, self._views[key])
         except KeyError:
@@ -161,7 +183,18 @@ class Headers:
                 self._index.setdefault(key_of(name), []).append(value)
         return self._index
 
-    def _changed(self) -> None:
+    def _place(self, key: str) -> int | None:
+        return next((i for i, item in enumerate(self._items) if key_of(item[0]) == key), None)
+
+    @staticmethod
+    def _divide(key: str, name: str, line: str) -> tuple[str, str]:
+        """The first value of a line and what remains of the line."""
+        if key not in LISTS or "," not in line:
+            return line, ""
+        first, *rest = split_list(line, name)
+        return first, ", ".join(rest)
+
+    def _changed(self, key: str) -> None:
         self._index = None
-        if self._views:
-            self._views = {}
+        self._views.pop(key, None)
+        self._views.pop(f"first {key}", None)

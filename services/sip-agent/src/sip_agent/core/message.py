@@ -100,20 +100,17 @@ class Message:
     @property
     def vias(self) -> list[Via]:
         """Every Via, the nearest hop first."""
-        return self._view("vias", _read_vias)
+        return self._view("via", _read_vias)
 
     @property
     def top_via(self) -> Via:
         """The Via of the nearest hop; 400 when there is none."""
-        vias = self.vias
-        if not vias:
-            raise SipError(400, "Missing Via")
-        return vias[0]
+        return self._view("first via", _read_top_via)
 
     @property
     def contacts(self) -> list[NameAddr]:
         """The addresses in Contact; none for "*", see `contact_is_star`."""
-        return [] if self.contact_is_star else self._view("contacts", _addresses("Contact"))
+        return [] if self.contact_is_star else self._view("contact", _addresses("Contact"))
 
     @property
     def contact_is_star(self) -> bool:
@@ -123,12 +120,12 @@ class Message:
     @property
     def routes(self) -> list[NameAddr]:
         """Route, the next hop first."""
-        return self._view("routes", _addresses("Route"))
+        return self._view("route", _addresses("Route"))
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """Record-Route as written: the hop nearest to the callee first."""
-        return self._view("record_routes", _addresses("Record-Route"))
+        return self._view("record-route", _addresses("Record-Route"))
 
     @property
     def max_forwards(self) -> int | None:
@@ -278,6 +275,11 @@ def _read_to(headers: Headers) -> NameAddr:
 
 def _read_vias(headers: Headers) -> list[Via]:
     return [Via.parse(value) for value in headers.get_all("Via")]
+
+
+def _read_top_via(headers: Headers) -> Via:
+    line = _required(headers, "Via")
+    return Via.parse(line if "," not in line else headers.get_all("Via")[0])
 
 
 def _addresses(name: str) -> Callable[[Headers], list[NameAddr]]:
