@@ -1,5 +1,7 @@
 """The phone page in a real browser: what a person does with it, and what stands on it."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +84,11 @@ class PhonePage:
         reports: list[dict[str, Any]] = await self.tab.evaluate("(type) => harness.stats(type)", kind)
         return reports
 
+    async def sees_moving_pictures(self, frames: int = 10) -> None:
+        """Return once so many more frames of the far side's video were decoded."""
+        seen = await self.tab.evaluate("(...wanted) => harness.frames(...wanted)", frames, STATUS_SECONDS * 1000)
+        assert seen, f"{self.name} sees no moving pictures\n{await self.describe()}"
+
     async def describe(self) -> str:
         """What the page shows and said on its console, for a failure's message."""
         shown = {one: await self._text(one) for one in ("sessionStatus", "callStatus")}
@@ -107,9 +114,25 @@ class PhonePage:
         return str(text)
 
 
+OpenPhone = Callable[..., Awaitable[PhonePage]]
+
+
 async def open_phone(browser: Browser, url: str, frequency: float, *, video: bool = False) -> PhonePage:
     """Open the phone page with a microphone, and a camera if wanted, of the test's own."""
     camera = "true" if video else "false"
     tab = await browser.tab(f"window.cordboardMedia = () => harness.media({frequency}, {camera});")
     await tab.goto(url)
     return PhonePage(tab, frequency)
+
+
+async def establish(caller: PhonePage, callee: PhonePage, address: str) -> None:
+    """Call, ring and answer, as two people do; both pages show every step."""
+    await caller.call(address)
+    await asyncio.gather(caller.wait_for_call("^RING"), callee.wait_for_call("^RING"))
+    await callee.answer()
+    await asyncio.gather(caller.wait_for_call("^ESTABLISHED"), callee.wait_for_call("^ESTABLISHED"))
+
+
+async def hear_each_other(one: PhonePage, other: PhonePage) -> None:
+    """Wait until each hears the other's pitch, clean."""
+    await asyncio.gather(one.hears(other.frequency), other.hears(one.frequency))

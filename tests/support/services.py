@@ -21,7 +21,7 @@ from .nats import nats_server
 from .processes import START_SECONDS, Process, free_ports, start
 
 DOMAIN = "cordboard.test"
-USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw"}
+USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw", "dave": "dave-pw"}
 MEDIA_ADDRESS = "10.9.9.1"  # of scripts/in-netns: the one that Firefox, too, can reach
 SECRET = "a secret of the tests alone"
 SETTLE_SECONDS = 15.0
@@ -137,6 +137,15 @@ class Cordboard:
                 if name.startswith("cordboard_") and not name.startswith(_NOT_SETTLING)
             }
         return {name: value for name, value in state.items() if value}
+
+    async def resting_state(self) -> dict[str, object]:
+        """Return `state()` once nothing changes it: a log-in, say, is over some moments after the page is told."""
+        async with asyncio.timeout(SETTLE_SECONDS):
+            last, now = await self.state(), await self.state()
+            while last != now:
+                await asyncio.sleep(0.1)
+                last, now = now, await self.state()
+        return now
 
     async def wait_until_settled(self, before: Mapping[str, object], within: float = SETTLE_SECONDS) -> None:
         """Return once `state()` is what it was; fail with what was not given back."""

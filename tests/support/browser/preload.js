@@ -86,6 +86,19 @@
     return found;
   }
 
+  /** Whether so many more frames of remote video are decoded within the time. */
+  async function frames(wanted, milliseconds) {
+    const decoded = async () =>
+      (await stats("inbound-rtp")).reduce((sum, report) => sum + (report.framesDecoded ?? 0), 0);
+    const end = performance.now() + milliseconds;
+    const goal = (await decoded()) + wanted;
+    while (performance.now() < end) {
+      if ((await decoded()) >= goal) return true;
+      await pause(100);
+    }
+    return false;
+  }
+
   /** Resolves with the element's text once it matches; null when the time is over. */
   function text(id, pattern, milliseconds) {
     return new Promise((resolve) => {
@@ -129,5 +142,5 @@
     return false;
   }
 
-  window.harness = { peers, microphone, media, listen, stats, text, fill, press };
+  window.harness = { peers, microphone, media, listen, stats, frames, text, fill, press };
 })();

@@ -1,0 +1,86 @@
+"""One event loop, one cluster and one of each browser for all end-to-end tests; fresh pages for each."""
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from tests.support.browser.chromium import chromium
+from tests.support.browser.firefox import firefox
+from tests.support.browser.tab import Browser
+from tests.support.page import OpenPhone, PhonePage, open_phone
+from tests.support.processes import program
+from tests.support.services import MEDIA_ADDRESS, Cordboard, cordboard
+
+TEST_SECONDS = 150
+PEERS = {
+    "chromium": "chromium",
+    "firefox-esr": "firefox-esr",
+    "kamailio": "kamailio",
+    "rtpengine": "rtpengine-daemon",
+    "baresip": "baresip-core",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of this folder on the session's loop, where its browsers and its cluster live."""
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+            item.add_marker(pytest.mark.peers)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _place() -> None:
+    """Fail at once, and say why, where the tests cannot run."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((MEDIA_ADDRESS, 0))
+        except OSError:
+            pytest.exit(f"no {MEDIA_ADDRESS} here: run scripts/in-netns .venv/bin/pytest tests/e2e", returncode=1)
+    for name, package in PEERS.items():
+        program(name, package)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_browser() -> AsyncIterator[Browser]:
+    """A running Chromium."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_browser() -> AsyncIterator[Browser]:
+    """A running Firefox."""
+    async with firefox() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cluster() -> AsyncIterator[Cordboard]:
+    """One pod of each service; a page that is closed is given up after two seconds."""
+    async with cordboard(SIGNALING_RESUME_GRACE_SECONDS="2", SIGNALING_SWEEP_SECONDS="1") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(cluster: Cordboard, chromium_browser: Browser) -> AsyncIterator[OpenPhone]:
+    """Open phone pages, in Chromium on the common cluster if nothing else is said.
+
+    At the end they are closed, and the cluster must be as it was before they came.
+    """
+    before = await cluster.resting_state()
+    pages: list[PhonePage] = []
+
+    async def open_one(
+        frequency: float, *, browser: Browser = chromium_browser, url: str = "", video: bool = False
+    ) -> PhonePage:
+        page = await open_phone(browser, url or cluster.page_url(), frequency, video=video)
+        pages.append(page)
+        return page
+
+    yield open_one
+    for page in pages:
+        await page.close()
+    await cluster.wait_until_settled(before)

@@ -1,0 +1,27 @@
+"""RTP and RTCP packets for tests."""
+
+import struct
+
+
+def rtp_packet(
+    payload_type: int = 0, sequence_number: int = 1, ssrc: int = 0x1111, payload: bytes = b"x" * 160, first: int = 0x80
+) -> bytes:
+    """Return an RTP packet with a plain header."""
+    return struct.pack("!BBHII", first, payload_type, sequence_number, 160 * sequence_number, ssrc) + payload
+
+
+def receiver_report(sender: int, about: tuple[int, ...] = ()) -> bytes:
+    """Return an RR with a block for each source."""
+    blocks = b"".join(struct.pack("!I20x", ssrc) for ssrc in about)
+    return struct.pack("!BBHI", 0x80 | len(about), 201, 1 + 6 * len(about), sender) + blocks
+
+
+def sender_report(sender: int, about: tuple[int, ...] = ()) -> bytes:
+    """Return an SR with a block for each source."""
+    blocks = b"".join(struct.pack("!I20x", ssrc) for ssrc in about)
+    return struct.pack("!BBHI20x", 0x80 | len(about), 200, 6 + 6 * len(about), sender) + blocks
+
+
+def picture_loss_indication(sender: int, about: int) -> bytes:
+    """Return a PLI (RFC 4585 §6.3.1)."""
+    return struct.pack("!BBHII", 0x81, 206, 2, sender, about)
