@@ -1,13 +1,48 @@
-"""The data path of a media-relay: what the service tells it, and what it tells the service."""
+"""The data path of a media-relay: what the service tells it, and what it tells the service.
 
+The shell round the browser transports and the forwarder: it owns the clock, and after anything that happens to a
+transport it drains it and arms the one timer.
+"""
+
+import asyncio
+import datetime
+import ipaddress
+import itertools
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from random import SystemRandom
 
-from .core.counters import Counters
-from .core.plan import IceCredentials, SessionPlan
+import structlog
+from OpenSSL import SSL
 
-FailureReason = Literal["fingerprint", "dtls", "consent", "ice", "closed"]
+from shared.errors import LocalError, RemoteError
+
+from . import certificate, dtls, sockets
+from .browser_transport import (
+    BrowserTransport,
+    FailureReason,
+    KeysChanged,
+    SendDatagram,
+    TransportConnected,
+    TransportFailed,
+    TransportOutput,
+)
+from .core.counters import Counters, Drop, total
+from .core.demux import DatagramKind
+from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
+from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
+from .core.ports import PortPool, even_ports
+from .core.stun import parse_binding_request
+from .forwarder import Forwarder
+from .python_forwarder import PythonForwarder
+from .sip_ports import SipPorts
+
+_log = structlog.get_logger(__name__)
+
+# Browsers check each 2.5-5 s. Before an address has been quiet for longer than this, another session cannot claim it
+# by a check with that source, which may be forged.
+_SOURCE_CLAIM_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -54,12 +89,40 @@ class DataPathStats:
     ports: PortUse
 
 
-class DataPath:
-    """All media sessions of the process. Verbs are synchronous; `on_event` is called from the event loop, never
-    from inside a verb."""
+@dataclass(frozen=True)
+class _Session:
+    """The forwarder knows a session by its number."""
 
-    browser_port: int
-    fingerprint: str  # sha-256 of this process's DTLS certificate, "AB:CD:.."
+    number: int
+    media_id: str
+    transport: BrowserTransport
+    ports: tuple[int, ...]
+
+
+class DataPath:
+    """All media sessions of the process. Verbs are synchronous; `on_event` is called from the event loop, never from
+    inside a verb."""
+
+    def __init__(
+        self,
+        browser_socket: sockets.UdpSocket,
+        sip_ports: SipPorts,
+        own: certificate.Certificate,
+        on_event: Callable[[DataPathEvent], None],
+    ) -> None:
+        self.browser_port: int = browser_socket.getsockname()[1]
+        self.fingerprint = own.fingerprint  # sha-256 of this process's DTLS certificate, "AB:CD:.."
+        self._loop = asyncio.get_running_loop()
+        self._sip_ports = sip_ports
+        self._context: SSL.Context = dtls.create_context(own)
+        self._on_event = on_event
+        self._forwarder: Forwarder = PythonForwarder(self._loop, browser_socket, self._receive)
+        self._numbers = itertools.count(1)
+        self._sessions: dict[str, _Session] = {}
+        self._by_number: dict[int, _Session] = {}
+        self._by_ufrag: dict[str, _Session] = {}
+        self._past = Counters()  # of sessions that are gone, and of what never belonged to one
+        self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(
@@ -73,24 +136,154 @@ class DataPath:
         on_event: Callable[[DataPathEvent], None],
     ) -> "DataPath":
         """Bind the browser port (0: any) and start. `port_range` is inclusive."""
-        raise NotImplementedError
+        ports = list(even_ports(*port_range))
+        if not ports:
+            raise LocalError(f"no RTP port pair in {port_range[0]}-{port_range[1]}")
+        SystemRandom().shuffle(ports)  # so that the next port cannot be guessed
+        try:
+            browser_socket = sockets.bind_browser_socket(browser_host, browser_port)
+        except OSError as error:
+            raise LocalError(f"cannot bind the browser port {browser_host}:{browser_port}: {error}") from error
+        own = certificate.generate(datetime.datetime.now(datetime.UTC))
+        data_path = cls(browser_socket, SipPorts(rtp_host, PortPool(ports, quarantine_seconds)), own, on_event)
+        _log.info("data path open", browser_port=data_path.browser_port, port_pairs=len(ports))
+        return data_path
 
     def allocate(self, media_id: str, stream_count: int) -> Allocation:
         """Make a session; raise `RemoteError` 503 if no port pair is left."""
-        raise NotImplementedError
+        if media_id in self._sessions:
+            raise LocalError(f"media session {media_id} exists")
+        pairs = self._sip_ports.bind(stream_count, self._loop.time())
+        ice = IceCredentials(ufrag=secrets.token_hex(4), pwd=secrets.token_hex(16))
+        session = _Session(
+            next(self._numbers), media_id, BrowserTransport(IceLite(ice), self._context), tuple(pairs.keys())
+        )
+        self._sessions[media_id] = self._by_number[session.number] = self._by_ufrag[ice.ufrag] = session
+        self._forwarder.add_session(session.number, list(pairs.values()))
+        return Allocation(ice, tuple((port, port + 1) for port in session.ports))
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
-        """Set or replace the session's plan; raise `RemoteError` 481 if there is no such session."""
-        raise NotImplementedError
+        """Set or replace the session's plan; raise `RemoteError`: 481 if there is no such session, 488 if the plan
+        has more streams than it, or an address that is no IP address."""
+        session = self._sessions.get(media_id)
+        if session is None:
+            raise RemoteError(481, "Media Session Does Not Exist")
+        if len(plan.streams) > len(session.ports):
+            raise RemoteError(488, "More Streams Than Allocated")
+        self._forwarder.set_streams(session.number, [_checked(stream) for stream in plan.streams])
+        session.transport.apply(plan, self._loop.time())
+        self._drain(session)
 
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""
-        raise NotImplementedError
+        session = self._sessions.pop(media_id, None)
+        if session is None:
+            return
+        now = self._loop.time()
+        session.transport.close(now)
+        self._drain(session)
+        del self._by_number[session.number], self._by_ufrag[session.transport.local_ufrag]
+        end = self._forwarder.remove_session(session.number)
+        self._past.add(end.counters)
+        for port, peers in zip(session.ports, end.peers, strict=True):
+            self._sip_ports.release(port, now, peers)
 
     def stats(self) -> DataPathStats:
         """Return the counters as they stand."""
-        raise NotImplementedError
+        sessions = {session.media_id: self._forwarder.counters(session.number) for session in self._sessions.values()}
+        totals = total([self._past, self._forwarder.unattributed(), *sessions.values()])
+        return DataPathStats(totals, sessions, PortUse(*self._sip_ports.use(self._loop.time())))
 
     async def aclose(self) -> None:
         """End all sessions and close all sockets."""
-        raise NotImplementedError
+        for media_id in list(self._sessions):
+            self.release(media_id)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._forwarder.close()
+
+    def _receive(self, datagram: bytes, kind: DatagramKind, source: Address, number: int | None) -> None:
+        """STUN or DTLS from the forwarder; `number` is the session that the source belongs to."""
+        now = self._loop.time()
+        owner = None if number is None else self._by_number[number]
+        if kind is DatagramKind.STUN:
+            self._receive_stun(datagram, source, owner, now)
+        elif owner is not None:
+            owner.transport.receive_dtls(datagram, now)
+            self._drain(owner)
+
+    def _receive_stun(self, datagram: bytes, source: Address, owner: _Session | None, now: float) -> None:
+        request = parse_binding_request(datagram)
+        session = None if request is None else self._by_ufrag.get(request.local_ufrag)
+        if request is None or session is None or self._is_claimed(source, owner, session, now):
+            self._past.drops[Drop.STUN_AUTH] += 1
+            return
+        if not session.transport.receive_check(request, source, now):
+            self._past.drops[Drop.STUN_AUTH] += 1
+        self._drain(session)
+
+    def _is_claimed(self, source: Address, owner: _Session | None, session: _Session, now: float) -> bool:
+        if owner is None or owner is session:
+            return False
+        last_check = owner.transport.last_check(source)
+        return last_check is not None and now - last_check < _SOURCE_CLAIM_SECONDS
+
+    def _drain(self, session: _Session) -> None:
+        """Do what the transport wants done, then arm the timer."""
+        for output in session.transport.take_output():
+            self._do(session, output)
+        next_timer = session.transport.next_timer()
+        if next_timer is not None and (self._timer is None or next_timer < self._timer.when()):
+            self._arm(next_timer)
+
+    def _do(self, session: _Session, output: TransportOutput) -> None:
+        number = session.number
+        match output:
+            case SendDatagram(datagram, destination):
+                self._forwarder.send(datagram, destination)
+            case AddressValidated(address):
+                self._forwarder.add_source(number, address)
+            case AddressExpired(address):
+                self._forwarder.remove_source(number, address)
+            case AddressSelected(address):
+                self._forwarder.set_destination(number, address)
+            case KeysChanged(keys):
+                self._forwarder.set_keys(number, keys)
+            case TransportConnected():
+                self._tell(Connected(session.media_id))
+            case TransportFailed(reason):
+                self._forwarder.set_destination(number, None)
+                self._tell(Failed(session.media_id, reason))
+
+    def _tell(self, event: DataPathEvent) -> None:
+        """Later, so that a handler that releases the session does not do so under our feet."""
+        self._loop.call_soon(self._on_event, event)
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._handle_timers)
+
+    def _handle_timers(self) -> None:
+        """Timers mostly move later (each check renews consent), so the one that is armed may find nothing due."""
+        self._timer = None
+        now = self._loop.time()
+        for session in list(self._sessions.values()):
+            next_timer = session.transport.next_timer()
+            if next_timer is not None and next_timer <= now:
+                session.transport.handle_timer(now)
+            self._drain(session)
+
+
+def _checked(stream: StreamPlan) -> StreamPlan:
+    """Return the stream with addresses in their one canonical form; a host name would be looked up while sending."""
+    return replace(stream, sip_rtp=_canonical(stream.sip_rtp), sip_rtcp=_canonical(stream.sip_rtcp))
+
+
+def _canonical(address: Address | None) -> Address | None:
+    if address is None:
+        return None
+    try:
+        return Address(ipaddress.ip_address(address.host).compressed, address.port)
+    except ValueError as error:
+        raise RemoteError(488, f"Not An IP Address: {address.host}") from error

@@ -1,0 +1,134 @@
+"""Which source a SIP-side port listens to, and where it sends: symmetric RTP (RFC 4961) that cannot be stolen.
+
+Media goes to the signalled address until the peer is heard. Phones behind NAT signal an address that they do not send
+from, so the port then latches onto the source of valid packets, by rank: the signalled address itself, another port of
+its host, another host. The last needs most care ("RTP bleed"): only in a short time after the address was
+signalled, only if the peer has not been heard at all, and only for packets that continue each other. A better rank may
+take over shortly after latching; after that the source stands until signalling names another address.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto
+
+from .plan import Address
+
+
+@dataclass(frozen=True)
+class LatchPolicy:
+    """How much a port trusts."""
+
+    other_host_seconds: float = 10.0  # after signalling; 0: only the signalled host
+    settle_seconds: float = 2.0  # after latching, in which a better rank takes over
+    probation_packets: int = 4  # in sequence, from another host, before it is believed
+
+
+class LatchState(Enum):
+    """What may still change."""
+
+    CLOSED = auto()  # no address is signalled: nothing is accepted
+    ARMED = auto()  # signalled, nothing heard
+    SETTLING = auto()  # heard; a better rank may come
+    LOCKED = auto()
+
+
+class _Rank(IntEnum):
+    OTHER_HOST = 1
+    SAME_HOST = 2
+    SIGNALLED = 3
+
+
+class RtpLatch:
+    """The latch of an RTP port; `barred` sources are believed only if they are signalled."""
+
+    def __init__(self, policy: LatchPolicy, barred: frozenset[Address] = frozenset()) -> None:
+        self.state = LatchState.CLOSED
+        self.source: Address | None = None
+        self._policy = policy
+        self._barred = barred
+        self._signalled: Address | None = None
+        self._rank = _Rank.OTHER_HOST
+        self._armed_at = self._latched_at = 0.0
+        self._candidate: tuple[Address, int] | None = None  # on probation: source and SSRC
+        self._next_sequence_number = self._run = 0
+
+    @property
+    def destination(self) -> Address | None:
+        """Where to send now."""
+        return self.source or self._signalled
+
+    def expect(self, signalled: Address | None, now: float) -> None:
+        """Take the address that signalling names; a new one, or one not heard yet, starts all over."""
+        if signalled == self._signalled and self.source is not None:
+            return
+        self._signalled, self.source, self._candidate = signalled, None, None
+        self._armed_at = now
+        self.state = LatchState.CLOSED if signalled is None else LatchState.ARMED
+
+    def accepts(self, source: Address, ssrc: int, sequence_number: int, now: float) -> bool:
+        """Decide on a valid packet, and learn from it."""
+        if source == self.source:
+            return True
+        if self.state is LatchState.SETTLING and now - self._latched_at > self._policy.settle_seconds:
+            self.state = LatchState.LOCKED
+        if self.state is LatchState.CLOSED or self.state is LatchState.LOCKED:
+            return False
+        rank = self._rank_of(source, now)
+        if rank is None or (self.source is not None and rank <= self._rank):
+            return False
+        if rank is _Rank.OTHER_HOST and not self._passed_probation(source, ssrc, sequence_number):
+            return False
+        if self.source is None:
+            self._latched_at = now
+        self.source, self._rank = source, rank
+        self.state = LatchState.LOCKED if rank is _Rank.SIGNALLED else LatchState.SETTLING
+        return True
+
+    def _rank_of(self, source: Address, now: float) -> _Rank | None:
+        if self._signalled is None:
+            return None
+        if source == self._signalled:
+            return _Rank.SIGNALLED
+        if source in self._barred:
+            return None
+        if source[0] == self._signalled.host:
+            return _Rank.SAME_HOST
+        in_time = now - self._armed_at < self._policy.other_host_seconds
+        return _Rank.OTHER_HOST if in_time else None
+
+    def _passed_probation(self, source: Address, ssrc: int, sequence_number: int) -> bool:
+        """RFC 3550 A.1: a source is valid once some packets have come in sequence."""
+        if self._candidate == (source, ssrc) and sequence_number == self._next_sequence_number:
+            self._run += 1
+        else:
+            self._candidate, self._run = (source, ssrc), 1
+        self._next_sequence_number = (sequence_number + 1) & 0xFFFF
+        return self._run >= self._policy.probation_packets
+
+
+class RtcpLatch:
+    """The latch of an RTCP port: it trusts the host that RTP goes to, whatever the port, and keeps the first port."""
+
+    def __init__(self) -> None:
+        self.source: Address | None = None
+        self._signalled: Address | None = None
+
+    @property
+    def destination(self) -> Address | None:
+        """Where to send now."""
+        return self.source or self._signalled
+
+    def expect(self, signalled: Address | None) -> None:
+        """Take the address that signalling names."""
+        if signalled != self._signalled:
+            self._signalled, self.source = signalled, None
+
+    def accepts(self, source: Address, rtp_destination: Address | None) -> bool:
+        """Decide on a valid packet, and learn from it."""
+        if source == self.source:
+            return True
+        if source == self._signalled or (
+            self.source is None and rtp_destination is not None and source[0] == rtp_destination.host
+        ):
+            self.source = source
+            return True
+        return False

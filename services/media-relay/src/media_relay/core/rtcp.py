@@ -1,0 +1,52 @@
+"""Whom an RTCP compound packet is from, and which sources it speaks of (RFC 3550 §6, RFC 4585 §6.1)."""
+
+from struct import Struct
+from typing import NamedTuple
+
+_PACKET_HEADER = Struct("!BBH")
+_SSRC = Struct("!I")
+
+SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203
+TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = 205, 206
+
+_REPORT_BLOCKS_AT = {SENDER_REPORT: 28, RECEIVER_REPORT: 8}
+_REPORT_BLOCK_LENGTH = 24
+
+
+class RtcpSources(NamedTuple):
+    """SSRCs of a compound packet."""
+
+    sender: int | None
+    about: tuple[int, ...]  # of report blocks and feedback
+
+
+def parse(packet: bytes) -> RtcpSources | None:
+    """Walk a compound or reduced-size packet (RFC 5506); None if it is malformed (RFC 3550 A.2)."""
+    sender: int | None = None
+    about: list[int] = []
+    position = 0
+    while position < len(packet):
+        if len(packet) - position < _PACKET_HEADER.size:
+            return None
+        first, packet_type, words = _PACKET_HEADER.unpack_from(packet, position)
+        end = position + 4 * (words + 1)
+        if first >> 6 != 2 or not 192 <= packet_type <= 223 or end > len(packet):
+            return None
+        # Only the last packet of a compound one may be padded, so that an attacker cannot hide what follows.
+        if first & 0x20 and end != len(packet):
+            return None
+        if sender is None and words >= 1:
+            sender = _SSRC.unpack_from(packet, position + 4)[0]
+        about.extend(_sources_spoken_of(packet[position:end], packet_type, first & 0x1F))
+        position = end
+    return RtcpSources(sender, tuple(about)) if packet else None
+
+
+def _sources_spoken_of(packet: bytes, packet_type: int, count: int) -> list[int]:
+    if packet_type in (TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK):
+        return [_SSRC.unpack_from(packet, 8)[0]] if len(packet) >= 12 else []
+    start = _REPORT_BLOCKS_AT.get(packet_type)
+    if start is None:
+        return []
+    block_starts = range(start, start + count * _REPORT_BLOCK_LENGTH, _REPORT_BLOCK_LENGTH)
+    return [_SSRC.unpack_from(packet, at)[0] for at in block_starts if at + _REPORT_BLOCK_LENGTH <= len(packet)]

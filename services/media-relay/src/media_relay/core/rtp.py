@@ -1,0 +1,48 @@
+"""The fixed header of RTP (RFC 3550 §5.1), read and, for the payload type only, written."""
+
+from struct import Struct
+from typing import NamedTuple
+
+_HEADER = Struct("!BBHII")
+_HEADER_LENGTH = 12
+_EXTENSION_LENGTH = Struct("!H")
+
+
+class RtpHeader(NamedTuple):
+    """The fields that forwarding needs."""
+
+    payload_type: int
+    sequence_number: int
+    ssrc: int
+
+
+def parse(packet: bytes) -> RtpHeader | None:
+    """Return the header, or None if this is no RTP packet (the checks of RFC 3550 A.1, padding left out)."""
+    if len(packet) < _HEADER_LENGTH:
+        return None
+    first, second, sequence_number, _, ssrc = _HEADER.unpack_from(packet)
+    if first & 0xDF != 0x80 and not _has_valid_layout(packet, first):
+        return None
+    return RtpHeader(second & 0x7F, sequence_number, ssrc)
+
+
+def _has_valid_layout(packet: bytes, first: int) -> bool:
+    """Check the version, and that CSRC list and header extension lie inside the packet."""
+    if first >> 6 != 2:
+        return False
+    end = _HEADER_LENGTH + 4 * (first & 0x0F)
+    if first & 0x10:
+        if len(packet) < end + 4:
+            return False
+        end += 4 + 4 * _EXTENSION_LENGTH.unpack_from(packet, end + 2)[0]
+    return len(packet) >= end
+
+
+def has_valid_padding(packet: bytes) -> bool:
+    """Check the padding count of a packet in the clear; in SRTP it is encrypted."""
+    return not packet[0] & 0x20 or 0 < packet[-1] <= len(packet) - _HEADER_LENGTH
+
+
+def with_payload_type(packet: bytes, payload_type: int) -> bytes:
+    """Return the packet with another payload type; marker, numbers, times and SSRC stay."""
+    return b"%c%c%b" % (packet[0], packet[1] & 0x80 | payload_type, packet[2:])

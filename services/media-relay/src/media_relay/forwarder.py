@@ -1,0 +1,73 @@
+"""What moves packets, as its owner sees it. It is told everything and decides nothing; it binds no port, reads no SDP.
+
+Sessions go by a number, everything else is flat, so that native code can stand behind this as well as Python. What the
+forwarder does not understand itself, STUN and DTLS, it hands up together with the session that the source belongs to.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .core.counters import Counters
+from .core.demux import DatagramKind
+from .core.plan import Address, StreamPlan
+from .core.srtp_keys import SrtpKeys
+
+# A STUN or DTLS datagram, its kind and source, and the session that the source belongs to. For DTLS always one: others
+# are dropped. (RFC 8445: a validated address.)
+DatagramHandler = Callable[[bytes, DatagramKind, Address, int | None], None]
+
+
+@dataclass(frozen=True)
+class StreamSockets:
+    """The SIP side of one stream; the forwarder owns the sockets from now on and closes them."""
+
+    rtp: socket.socket
+    rtcp: socket.socket
+    barred: frozenset[Address] = frozenset()  # peers of the session that had the ports before
+
+
+@dataclass(frozen=True)
+class SessionEnd:
+    """What is left of a session."""
+
+    counters: Counters
+    peers: tuple[frozenset[Address], ...]  # for each stream, who was heard on its ports and may go on sending
+
+
+class Forwarder(Protocol):
+    """SRTP on one browser socket, RTP on a pair of sockets a stream."""
+
+    def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
+        """Begin to read the sockets. Nothing is forwarded before there are a plan, keys and a destination."""
+
+    def set_streams(self, session: int, plans: Sequence[StreamPlan]) -> None:
+        """Say where each stream goes and with which payload types; streams beyond the plans are dropped."""
+
+    def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
+        """Protect the browser's media with these; None: drop it."""
+
+    def add_source(self, session: int, source: Address) -> None:
+        """Datagrams from this address on the browser socket are the session's."""
+
+    def remove_source(self, session: int, source: Address) -> None:
+        """They are not any more."""
+
+    def set_destination(self, session: int, destination: Address | None) -> None:
+        """Send the browser's media there."""
+
+    def remove_session(self, session: int) -> SessionEnd:
+        """Forget it and close its sockets."""
+
+    def send(self, datagram: bytes, destination: Address) -> None:
+        """Send STUN or DTLS on the browser socket."""
+
+    def counters(self, session: int) -> Counters:
+        """Return a session's counters as they stand."""
+
+    def unattributed(self) -> Counters:
+        """Return the counters of what belongs to no session."""
+
+    def close(self) -> None:
+        """Close all sockets, the browser's too."""

@@ -1,0 +1,141 @@
+"""The forwarder in Python: the reference of the native one, and enough for some hundred calls.
+
+It reads a socket until it is empty or has had its share of the loop's turn, which costs less than a protocol's call
+for each datagram and starves nobody.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+from .core.counters import Counters, Drop
+from .core.demux import DatagramKind, kind_of
+from .core.latch import LatchPolicy
+from .core.plan import Address, StreamPlan
+from .core.srtp_keys import SrtpKeys
+from .forwarder import DatagramHandler, SessionEnd, StreamSockets
+from .python_session import PythonSession, PythonStream
+
+_MAX_DATAGRAM = 2048
+_BROWSER_BUDGET = 64  # datagrams a turn: all browsers share the socket
+_SIP_BUDGET = 8
+
+
+class PythonForwarder:
+    """See `forwarder.Forwarder`."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        browser_socket: socket.socket,
+        on_datagram: DatagramHandler,
+        latch_policy: LatchPolicy | None = None,
+    ) -> None:
+        self._loop = loop
+        self._browser_socket = browser_socket
+        self._on_datagram = on_datagram
+        self._latch_policy = latch_policy or LatchPolicy()
+        self._sessions: dict[int, PythonSession] = {}
+        self._sockets: dict[int, list[socket.socket]] = {}
+        self._by_source: dict[Address, int] = {}
+        self._unattributed = Counters()
+        loop.add_reader(browser_socket, self._read_browser)
+
+    def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
+        """Begin to read the sockets."""
+        made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
+        self._sessions[session] = owner = PythonSession(self._browser_socket, made)
+        self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
+        for each, stream in zip(streams, made, strict=True):
+            self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
+            self._loop.add_reader(each.rtcp, self._read_sip, each.rtcp, owner, stream, True)
+
+    def set_streams(self, session: int, plans: Sequence[StreamPlan]) -> None:
+        """Take a new plan for each stream."""
+        self._sessions[session].set_streams(plans, self._loop.time())
+
+    def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
+        """Start SRTP anew."""
+        self._sessions[session].set_keys(keys)
+
+    def add_source(self, session: int, source: Address) -> None:
+        """Take what comes from there for the session's."""
+        self._by_source[source] = session
+
+    def remove_source(self, session: int, source: Address) -> None:
+        """Unless another session has the address by now."""
+        if self._by_source.get(source) == session:
+            del self._by_source[source]
+
+    def set_destination(self, session: int, destination: Address | None) -> None:
+        """Send the browser's media there."""
+        self._sessions[session].destination = destination
+
+    def remove_session(self, session: int) -> SessionEnd:
+        """Forget it and close its sockets."""
+        ended = self._sessions.pop(session)
+        for bound in self._sockets.pop(session):
+            self._loop.remove_reader(bound)
+            bound.close()
+        for source in [source for source, owner in self._by_source.items() if owner == session]:
+            del self._by_source[source]
+        return SessionEnd(ended.counters, tuple(stream.peers() for stream in ended.streams))
+
+    def send(self, datagram: bytes, destination: Address) -> None:
+        """Send STUN or DTLS on the browser socket."""
+        try:
+            self._browser_socket.sendto(datagram, destination)
+        except OSError:
+            self._unattributed.drops[Drop.SEND_FAILED] += 1
+
+    def counters(self, session: int) -> Counters:
+        """Return a session's counters."""
+        return self._sessions[session].counters
+
+    def unattributed(self) -> Counters:
+        """Return the counters of what belongs to no session."""
+        return self._unattributed
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for session in list(self._sessions):
+            self.remove_session(session)
+        self._loop.remove_reader(self._browser_socket)
+        self._browser_socket.close()
+
+    def _read_browser(self) -> None:
+        for _ in range(_BROWSER_BUDGET):
+            try:
+                datagram, source = self._browser_socket.recvfrom(_MAX_DATAGRAM)
+            except OSError:  # empty; or an ICMP error of something sent before, which the next turn reads on after
+                return
+            self._receive_browser(datagram, Address(source[0], source[1]))
+
+    def _receive_browser(self, datagram: bytes, source: Address) -> None:
+        kind = kind_of(datagram)
+        session = self._by_source.get(source)
+        if kind is DatagramKind.STUN:
+            self._on_datagram(datagram, kind, source, session)
+        elif session is None:
+            self._unattributed.drops[Drop.UNKNOWN_SOURCE] += 1
+        elif kind is DatagramKind.RTP:
+            self._sessions[session].receive_browser_rtp(datagram)
+        elif kind is DatagramKind.RTCP:
+            self._sessions[session].receive_browser_rtcp(datagram)
+        elif kind is DatagramKind.DTLS:
+            self._on_datagram(datagram, kind, source, session)
+        else:
+            self._sessions[session].drop(Drop.MALFORMED)
+
+    def _read_sip(self, bound: socket.socket, session: PythonSession, stream: PythonStream, is_rtcp_port: bool) -> None:
+        now = self._loop.time()
+        for _ in range(_SIP_BUDGET):
+            try:
+                packet, address = bound.recvfrom(_MAX_DATAGRAM)
+            except OSError:  # as above
+                return
+            source = Address(address[0], address[1])
+            if is_rtcp_port:
+                session.receive_sip_rtcp(stream, packet, source)
+            else:
+                session.receive_sip_rtp(stream, packet, source, now)
