@@ -1,0 +1,51 @@
+"""The addresses that a relay tells others, found on the host where settings do not give them."""
+
+import socket
+from pathlib import Path
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+LOOPBACK = "127.0.0.1"
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def default_route_address() -> str | None:
+    """Return the source address of the default route, None on a host without one. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # RFC 5737: belongs to nobody
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+    return address
+
+
+def browser_addresses(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the candidates' addresses, best first. Loopback is for browsers on this host."""
+    if given:
+        return given
+    found = default_route_address()
+    return (LOOPBACK,) if found in (None, LOOPBACK) else (str(found), LOOPBACK)
+
+
+def sip_address(given: str) -> str:
+    """Return the address for SIP peers."""
+    return given or default_route_address() or LOOPBACK
+
+
+def warn_of_overlap(low: int, high: int, ephemeral: Path = _EPHEMERAL) -> bool:
+    """Say so if the kernel may give a port of ours to somebody else; return whether it may."""
+    try:
+        first, last = map(int, ephemeral.read_text().split())
+    except OSError:
+        return False  # not Linux, or hidden from us
+    overlaps = low <= last and first <= high
+    if overlaps:
+        _log.warning(
+            "rtp ports overlap net.ipv4.ip_local_port_range: lower them or set ip_local_reserved_ports",
+            rtp_ports=f"{low}-{high}",
+            ephemeral_ports=f"{first}-{last}",
+        )
+    return overlaps

@@ -1,0 +1,206 @@
+"""Carries out the commands of signaling and sip-agent on the sessions of this relay.
+
+Every command is one synchronous step: nothing is awaited between what it reads and what it changes, so commands
+that arrive together need no lock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from shared.errors import RemoteError
+from shared.messages import (
+    AllocateMedia,
+    AnswerMedia,
+    Done,
+    Event,
+    MediaAllocated,
+    MediaConnected,
+    MediaFailed,
+    MediaRef,
+    MediaSdp,
+    Message,
+    OfferMedia,
+    ReleaseMedia,
+)
+from shared.messages.media import Side
+
+from . import metrics
+from .core.browser_offers import BrowserOffers
+from .core.negotiation import Local, Negotiation
+from .core.plan import Address
+from .core.session import MediaSession, Owner
+from .core.sip_offers import SipOffers
+from .core.webrtc import BrowserTransport
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What this relay is and takes."""
+
+    relay: str  # its id on the bus
+    browser_addresses: tuple[str, ...]
+    sip_address: str
+    capacity: int
+    unclaimed_seconds: float
+
+
+@dataclass(frozen=True)
+class _Allocated:
+    """A session and the command that made it, with the reply that it got: a repeat gets it again."""
+
+    session: MediaSession
+    offer: str
+    reply: MediaAllocated
+
+
+class Commands:
+    """The media sessions of a relay, by id."""
+
+    def __init__(
+        self,
+        place: Place,
+        data_path: DataPath,
+        tell: Callable[[str, Event], None],
+        clock: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._place = place
+        self._data_path = data_path
+        self._tell = tell  # an agent, an event
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._sessions: dict[str, _Allocated] = {}
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def handle(self, message: Message) -> Message | None:
+        """Carry out one command; the handler of `Bus.serve`."""
+        match message:
+            case AllocateMedia():
+                return self._allocate(message)
+            case AnswerMedia():
+                return self._answer(message)
+            case OfferMedia():
+                return self._offer(message)
+            case ReleaseMedia():
+                return self._release(message)
+            case _:
+                return None
+
+    def _allocate(self, command: AllocateMedia) -> MediaAllocated:
+        offerer, offer = _offer_of(command)
+        known = self._sessions.get(command.media_id)
+        if known is not None:
+            if known.offer != offer:
+                raise RemoteError(409, "Media Id In Use")
+            return known.reply
+        if self.draining or len(self._sessions) >= self._place.capacity:
+            raise RemoteError(503, "Service Unavailable")
+        negotiation: Negotiation = BrowserOffers(offer) if offerer == "browser" else SipOffers(offer)
+        allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
+        sdp = negotiation.offer(self._local(allocation))
+        reply = MediaAllocated(
+            media=MediaRef(relay=self._place.relay, media_id=command.media_id),
+            browser_sdp=sdp if offerer == "sip" else None,
+            sip_sdp=sdp if offerer == "browser" else None,
+        )
+        owner = Owner(call_id=command.call_id, agent=command.agent)
+        session = MediaSession(owner, offerer, negotiation, self._clock(), self._place.unclaimed_seconds)
+        self._sessions[command.media_id] = _Allocated(session, offer, reply)
+        _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
+        return reply
+
+    def _local(self, allocation: Allocation) -> Local:
+        port = self._data_path.browser_port
+        return Local(
+            # 62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1).
+            session_id=str(int.from_bytes(self._random_bytes(8), "big") >> 2),
+            sip_host=self._place.sip_address,
+            ports=allocation.ports,
+            transport=BrowserTransport(
+                ice=allocation.ice,
+                fingerprint=self._data_path.fingerprint,
+                candidates=tuple(Address(host, port) for host in self._place.browser_addresses),
+            ),
+        )
+
+    def _answer(self, command: AnswerMedia) -> MediaSdp:
+        session = self._session(command.media_id)
+        first = session.answered_at is None
+        now = self._clock()
+        sdp, plan = session.answer(command.side, command.sdp, command.provisional, command.epoch, now)
+        self._data_path.apply(command.media_id, plan)
+        if first:
+            metrics.STAGES.labels("answer").observe(now - session.allocated_at)
+        return MediaSdp(sdp=sdp)
+
+    def _offer(self, command: OfferMedia) -> MediaSdp:
+        sdp, plan = self._session(command.media_id).offer(command.side, command.sdp, command.epoch)
+        self._data_path.apply(command.media_id, plan)
+        return MediaSdp(sdp=sdp)
+
+    def _release(self, command: ReleaseMedia) -> Done:
+        known = self._sessions.get(command.media_id)
+        if known is not None:
+            known.session.check_release(command.epoch)
+            self._end(command.media_id, "released")
+        return Done()
+
+    def _session(self, media_id: str) -> MediaSession:
+        known = self._sessions.get(media_id)
+        if known is None:
+            raise RemoteError(481, "Call/Transaction Does Not Exist")
+        return known.session
+
+    def _end(self, media_id: str, why: str) -> None:
+        ended = self._sessions.pop(media_id)
+        self._data_path.release(media_id)
+        _log.info(why, media=media_id, call=ended.session.owner.call_id)
+
+    def on_event(self, event: DataPathEvent) -> None:
+        """Tell the agent what the data path says of a session."""
+        known = self._sessions.get(event.media_id)
+        if known is None:
+            return  # released while the event was on its way
+        session, now = known.session, self._clock()
+        call, agent = session.owner.call_id, session.owner.agent
+        match event:
+            case Connected():
+                metrics.HANDSHAKES.inc()
+                if session.answered_at is not None:
+                    metrics.STAGES.labels("connect").observe(now - session.answered_at)
+                _log.info("browser connected", media=event.media_id, call=call)
+                self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
+            case Failed():
+                metrics.FAILURES.labels(event.reason).inc()
+                session.lost(now)
+                _log.info("browser lost", media=event.media_id, call=call, reason=event.reason)
+                self._tell(agent, MediaFailed(media_id=event.media_id, call_id=call, reason=event.reason))
+
+    def expire(self) -> None:
+        """End the sessions that nobody commanded, or released, in time."""
+        now = self._clock()
+        for media_id, known in list(self._sessions.items()):
+            if known.session.expires_at is not None and known.session.expires_at <= now:
+                metrics.EXPIRED.inc()
+                self._end(media_id, "expired")
+
+    def release_all(self) -> None:
+        """End every session."""
+        for media_id in list(self._sessions):
+            self._end(media_id, "released at exit")
+
+
+def _offer_of(command: AllocateMedia) -> tuple[Side, str]:
+    if command.browser_sdp is not None and command.sip_sdp is None:
+        return "browser", command.browser_sdp
+    if command.sip_sdp is not None and command.browser_sdp is None:
+        return "sip", command.sip_sdp
+    raise RemoteError(400, "Exactly One Of The Two Descriptions Must Be Given")
