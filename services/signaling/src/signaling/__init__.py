@@ -1,1 +1,1 @@
-"""To be written."""
+"""Holds the browsers' WebSockets and turns their messages into call commands on the bus."""

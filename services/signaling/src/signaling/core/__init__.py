@@ -1,1 +1,1 @@
-"""To be written."""
+"""The rules of the web protocol without I/O: frames, the session, its calls, limits."""

@@ -1,8 +1,8 @@
 """The state of one call as its page may see it: what each side may do next.
 
 The agent owns the call (RFC 3261 §13 is its business); this table only keeps order between three parties. A page hears
-of a call in the order of `docs/web-protocol.md`, whatever order the bus delivers replies and events in, and it can ask for nothing that
-makes no sense yet or any more.
+of a call in the order of `docs/web-protocol.md`, whatever order the bus delivers replies and events in, and it can ask
+for nothing that makes no sense yet or any more.
 """
 
 from dataclasses import dataclass, field

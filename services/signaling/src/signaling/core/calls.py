@@ -105,9 +105,10 @@ class Calls:
         call.handle(Input.FAILED)
         self._outbox.error(call.request_id, status, reason)
 
-    def not_forwarded(self, re: str, call_id: str, verb: Input, status: int, reason: str, now: float) -> None:
+    def not_forwarded(self, re: str | None, call_id: str, verb: Input, status: int, reason: str, now: float) -> None:
         """The agent refused an answer or a hang-up, or could not be asked."""
-        self._outbox.error(re, status, reason)
+        if re is not None:
+            self._outbox.error(re, status, reason)
         call = self._calls.get(call_id)
         if call is None:
             return

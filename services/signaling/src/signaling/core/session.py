@@ -255,7 +255,7 @@ class Session:
         """The agent does not take the answer."""
         self._calls.not_forwarded(re, call_id, CallInput.ANSWER, status, reason, now)
 
-    def hangup_refused(self, re: str, call_id: str, status: int, reason: str, now: float) -> None:
+    def hangup_refused(self, re: str | None, call_id: str, status: int, reason: str, now: float) -> None:
         """The agent does not take the hang-up."""
         self._calls.not_forwarded(re, call_id, CallInput.HANGUP, status, reason, now)
 

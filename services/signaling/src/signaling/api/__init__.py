@@ -1,0 +1,1 @@
+"""What signaling serves over HTTP: the WebSocket, the phone page and the SDK."""

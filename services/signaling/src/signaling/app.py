@@ -1,0 +1,121 @@
+"""The wiring of a signaling pod, and the order in which it starts and ends."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from shared import health
+from shared import metrics as shared_metrics
+from shared.bus import DEADLINE, Bus
+from shared.kv import open_store
+from shared.presence import beat, listen
+from shared.settings import masked
+from shared.tasks import Tasks
+
+from .api import websocket
+from .api.pages import Pages, find_web_root
+from .api.transport import AbortableWebSocket
+from .pod import Pod, Presences
+from .settings import Settings, parse_ice_servers
+
+_log = structlog.get_logger(__name__)
+
+MAX_FRAME_BYTES = 65536
+_READY_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Running:
+    """A pod that serves, and where."""
+
+    pod: Pod
+    address: str
+    ops_address: str
+
+
+def create_app(pod: Pod) -> FastAPI:
+    """Return what is served on the public port."""
+    web_root = find_web_root(pod.settings.web_root)
+    app = FastAPI(title="Cordboard signaling", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(websocket.router(pod))
+    app.routes.extend(route for route in health.ops_routes(pod.not_ready) if route.path == "/healthz")
+    app.mount("/sdk", Pages(directory=web_root / "sdk", html=True), name="sdk")
+    app.mount("/", Pages(directory=web_root / "phone", html=True), name="phone")
+    return app
+
+
+def public_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """Return the configuration of the public port."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws=AbortableWebSocket,
+        ws_max_size=MAX_FRAME_BYTES,
+        # Measured: compression costs 50 KiB a socket, and SDP is all that would gain.
+        ws_per_message_deflate=False,
+        ws_ping_interval=settings.ping_seconds,
+        ws_ping_timeout=settings.ping_seconds,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """Run a pod while the block runs; drain it at the end."""
+    _warn_of(settings)
+    bus = await Bus.connect(settings)
+    presences = Presences()
+    pod = Pod(settings, bus, await open_store(bus.jetstream(), settings.kv_replicas), presences)
+    await listen(bus, "agent", presences.agents)
+    await listen(bus, "relay", presences.relays)
+    await listen(bus, "signaling", presences.signaling)
+    endless = Tasks("pod")
+    endless.spawn(beat(bus, pod.heartbeat), "heartbeat")
+    endless.spawn(pod.sweeper.run(), "sweep")
+    endless.spawn(shared_metrics.watch_loop_lag(), "loop lag")
+    try:
+        async with (
+            health.serve(health.ops_config(settings.ops_host, settings.ops_port, pod.not_ready), "ops") as ops,
+            health.serve(public_config(settings, create_app(pod)), "public") as address,
+        ):
+            endless.spawn(_tell_when_ready(pod, address), "ready")
+            try:
+                yield Running(pod, address, ops)
+            finally:
+                await pod.drain()
+    finally:
+        await endless.aclose()
+        await pod.tasks.join(DEADLINE)
+        await pod.tasks.aclose()
+        await bus.aclose()
+        _log.info("stopped")
+
+
+def _warn_of(settings: Settings) -> None:
+    shown = masked(settings)
+    shown["ice_servers"] = [url for server in parse_ice_servers(settings.ice_servers) for url in server.urls]
+    _log.info("settings", **shown)
+    if not settings.origins:
+        _log.info("pages of any origin may connect; CORDBOARD_SIGNALING_ORIGINS limits them")
+
+
+async def _tell_when_ready(pod: Pod, address: str) -> None:
+    host, _, port = address.rpartition(":")
+    why = ""
+    while now := pod.not_ready():
+        if now != why:
+            why = now
+            _log.info("not ready", why=why)
+        await asyncio.sleep(_READY_POLL)
+    shown = "localhost" if host in ("0.0.0.0", "127.0.0.1", "::") else host
+    _log.info(f"phone at http://{shown}:{port}/")

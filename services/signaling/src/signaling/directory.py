@@ -1,0 +1,157 @@
+"""The session records in KV: made at log-in, moved by a resume, marked when the socket is lost, deleted at the end.
+
+Whoever changes a record shows the revision it decided on. `Held` is a socket's claim to its session: it stands as long
+as the record has the token hash that this socket's log-in or resume wrote.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+import nats.errors
+import structlog
+
+from shared.errors import RemoteError
+from shared.kv import Conflict, Entry, Store
+from shared.records import SessionRecord
+
+from .core.errors import bad_resume_token, no_such_session
+
+_log = structlog.get_logger(__name__)
+_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Held:
+    """A session's record as this pod wrote it, and the revision it has."""
+
+    record: SessionRecord
+    revision: int
+
+
+def token_hash(token: str) -> str:
+    """Return what the record keeps of a resume token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@asynccontextmanager
+async def _kv() -> AsyncIterator[None]:
+    """Without KV nothing can be promised to a page: it is told 503 and tries again."""
+    try:
+        yield
+    except (TimeoutError, nats.errors.Error, OSError) as error:
+        _log.warning("session records are out of reach", error=repr(error))
+        raise RemoteError(503, "Service Unavailable") from error
+
+
+class Directory:
+    """Reads and writes the records for one pod."""
+
+    def __init__(
+        self, store: Store, pod: str, random_bytes: Callable[[int], bytes], wall_clock: Callable[[], float]
+    ) -> None:
+        self._sessions = store.sessions
+        self._accounts = store.accounts
+        self._pod = pod
+        self._random_bytes = random_bytes
+        self._wall_clock = wall_clock
+
+    def _new_token(self) -> str:
+        return base64.urlsafe_b64encode(self._random_bytes(_TOKEN_BYTES)).rstrip(b"=").decode()
+
+    async def create(self, session_id: str, aor: str, agent: str, epoch: int) -> tuple[Held, str]:
+        """Write a new session; return it and its resume token."""
+        token = self._new_token()
+        record = SessionRecord(
+            session_id=session_id,
+            aor=aor,
+            pod=self._pod,
+            agent=agent,
+            epoch=epoch,
+            resume_hash=token_hash(token),
+            created_at=self._wall_clock(),
+        )
+        async with _kv():
+            return Held(record, await self._sessions.create(session_id, record)), token
+
+    async def take(self, session_id: str, token: str) -> tuple[Held, Held, str]:
+        """Take a session over with its resume token, which is used up: return it before, after, and the new token."""
+        async with _kv():
+            entry = await self._sessions.get(session_id)
+            if entry is None:
+                raise no_such_session()
+            if not hmac.compare_digest(entry.record.resume_hash, token_hash(token)):
+                raise bad_resume_token()
+            new_token = self._new_token()
+            record = msgspec.structs.replace(
+                entry.record, pod=self._pod, resume_hash=token_hash(new_token), detached_at=None
+            )
+            try:
+                revision = await self._sessions.update(session_id, record, entry.revision)
+            except Conflict as error:  # somebody else was faster with the same token, or the grace time ended
+                raise bad_resume_token() from error
+        return Held(entry.record, entry.revision), Held(record, revision), new_token
+
+    async def give_back(self, before: Held, after: Held) -> Held | None:
+        """Undo `take`: the page never saw the new token, so the old one must be good again."""
+        detached_at = before.record.detached_at or self._wall_clock()
+        record = msgspec.structs.replace(before.record, detached_at=detached_at)
+        async with _kv():
+            try:
+                return Held(record, await self._sessions.update(record.session_id, record, after.revision))
+            except Conflict:
+                return None
+
+    async def is_held(self, held: Held) -> bool:
+        """Whether no other socket has taken the session since."""
+        return await self._newest(held) is not None
+
+    async def _newest(self, held: Held) -> Entry[SessionRecord] | None:
+        async with _kv():
+            entry = await self._sessions.get(held.record.session_id)
+        if entry is None or entry.record.resume_hash != held.record.resume_hash:
+            return None
+        return entry
+
+    async def detach(self, held: Held) -> Held | None:
+        """Note that the socket is lost; None if the session is not this socket's any more."""
+        newest: Entry[SessionRecord] | None = Entry(held.record, held.revision)
+        while newest is not None:
+            record = msgspec.structs.replace(newest.record, detached_at=self._wall_clock())
+            try:
+                async with _kv():
+                    return Held(record, await self._sessions.update(record.session_id, record, newest.revision))
+            except Conflict:
+                newest = await self._newest(held)
+        return None
+
+    async def delete(self, held: Held) -> bool:
+        """Forget the session if it is still as `held`."""
+        async with _kv():
+            try:
+                await self._sessions.delete(held.record.session_id, held.revision)
+            except Conflict:
+                return False
+        return True
+
+    async def forget(self, held: Held) -> None:
+        """Forget the session if it is still this socket's, whatever else has changed in its record."""
+        newest: Entry[SessionRecord] | None = Entry(held.record, held.revision)
+        while newest is not None and not await self.delete(Held(newest.record, newest.revision)):
+            newest = await self._newest(held)
+
+    async def owner(self, session_id: str) -> tuple[str, int] | None:
+        """Return the agent that owns the account now and its epoch, as far as KV knows."""
+        async with _kv():
+            entry = await self._accounts.get(session_id)
+        return None if entry is None else (entry.record.owner, entry.record.epoch)
+
+    async def all(self) -> list[Held]:
+        """Return every session there is."""
+        async with _kv():
+            entries = [await self._sessions.get(name) for name in await self._sessions.names()]
+        return [Held(entry.record, entry.revision) for entry in entries if entry is not None]

@@ -1,0 +1,301 @@
+"""One socket and its session: carries out what the core asks for, and brings back what came of it.
+
+A socket's loss is no log-out. What is under way on the bus is finished, and the session marked detached, unless another
+socket has it by then.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import nats.errors
+import structlog
+from nats.aio.subscription import Subscription
+
+from shared.errors import RemoteError
+from shared.ids import new_id
+from shared.logs import bound
+from shared.messages import Event, IncomingCall, Message, SessionEnded
+from shared.subjects import session_events
+from shared.tasks import Tasks
+
+from . import metrics
+from .agents import Owner
+from .backlog import Backlog
+from .callcontrol import CallControl
+from .core import outputs
+from .core.errors import bad_resume_token, no_such_session
+from .core.session import ByeReason, Session
+from .core.wire import LoginRequest, ResumeRequest, SessionOk
+from .directory import Held
+from .pod import Pod
+
+_log = structlog.get_logger(__name__)
+
+_WORK_SECONDS = 10.0  # longer than any chain of bus requests
+_NO_ACCOUNT = (404, 481)
+
+
+class Gateway:
+    """Lives as long as its socket. `abort` cuts the socket's transport."""
+
+    def __init__(self, pod: Pod, backlog: Backlog, abort: Callable[[], None]) -> None:
+        self._pod = pod
+        self._backlog = backlog
+        self._abort = abort
+        self._loop = asyncio.get_running_loop()
+        self._core = Session(self._loop.time(), pod.settings.login_seconds)
+        self._tasks = Tasks("socket")
+        self._timer: asyncio.TimerHandle | None = None
+        self._subscription: Subscription | None = None
+        self._session_id = ""
+        self._held: Held | None = None
+        self._owner = Owner("", 0)
+        self._calls = CallControl(pod, self._core, self._transmit)
+        self.finished = asyncio.Event()
+        pod.gateways.add(self)
+        pod.count()
+        self._arm()
+
+    # From the socket.
+
+    def receive(self, text: str | None) -> None:
+        """Take a frame of the page; None stands for one that is not text."""
+        self._core.receive(text, self._loop.time())
+        self._transmit()
+
+    async def aclose(self) -> None:
+        """The socket is gone."""
+        self._core.lost()
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._unsubscribe()
+        if self._held is not None and self._pod.sessions.get(self._session_id) is self:
+            await self._finish(self._detach(self._held), "detach")
+        await self._tasks.join(_WORK_SECONDS)
+        await self._tasks.aclose()
+        self._left()
+        self._pod.gateways.discard(self)
+        self._pod.count()
+        self.finished.set()
+
+    def _left(self) -> None:
+        if self._pod.sessions.get(self._session_id) is self:
+            del self._pod.sessions[self._session_id]
+            self._pod.count()
+
+    async def _detach(self, held: Held) -> None:
+        # The agent first: a resume that begins after this attaches behind it, on the same connection.
+        grace = self._pod.settings.resume_grace_seconds
+        await self._pod.agents.detach(self._session_id, self._owner, grace)
+        detached = await self._pod.directory.detach(held)
+        if detached is not None:
+            self._pod.sweeper.watch(detached)
+        _log.info("socket lost", session=self._session_id, resumed_elsewhere=detached is None)
+
+    # From the pod and the bus.
+
+    def end(self, reason: ByeReason) -> None:
+        """Say bye and close."""
+        if reason == "replaced":
+            self._held = None  # it is the other socket's
+            self._left()
+        self._core.end(reason)
+        self._transmit()
+        self._tasks.spawn(self._unsubscribe(), "unsubscribe")
+
+    async def _on_bus(self, message: Message) -> Message | None:
+        match message:
+            case IncomingCall():
+                with bound(session=self._session_id, call=message.call_id):
+                    return await self._calls.take(message)
+            case SessionEnded():
+                if message.reason == "account closed" and self._held is not None:
+                    held, self._held = self._held, None
+                    self._tasks.spawn(self._finish(self._pod.directory.forget(held), "forget"), "forget")
+                self.end(message.reason)
+            case Event():
+                self._core.hear(message, self._loop.time())
+                self._transmit()
+        return None
+
+    # From the core.
+
+    def _transmit(self) -> None:
+        """Carry out the core's outputs in their order, then re-arm its timer."""
+        for output in self._core.take_output():
+            match output:
+                case outputs.Send():
+                    self._send(output)
+                case outputs.Close():
+                    metrics.CLOSED.labels(output.code).inc()
+                    self._backlog.close(output.code, output.reason)
+                case outputs.LogIn():
+                    self._spawn(self._log_in(output.request), "log in")
+                case outputs.Resume():
+                    self._spawn(self._resume(output.request), "resume")
+                case outputs.LogOut():
+                    self._spawn(self._log_out(output.re), "log out")
+                case outputs.PlaceCall() | outputs.Answer() | outputs.HangUp():
+                    self._spawn(self._calls.carry_out(output), type(output).__name__)
+                case fact:
+                    metrics.count(fact)
+        self._arm()
+
+    def _send(self, frame: outputs.Send) -> None:
+        metrics.MESSAGES.labels("out", frame.type).inc()
+        if frame.status:
+            metrics.ERRORS.labels(frame.status).inc()
+        if not self._backlog.put(frame.text):
+            metrics.SLOW_READERS.inc()
+            _log.warning("page does not read", session=self._session_id)
+            self._backlog.close(1008, "too slow")
+            self._abort()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        with bound(session=self._session_id):
+            self._tasks.spawn(work, name)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._core.next_timer()
+        if due is not None:
+            self._timer = self._loop.call_at(due, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._core.handle_timer(self._loop.time())
+        self._transmit()
+
+    async def _finish(self, work: Awaitable[None], what: str) -> RemoteError | None:
+        """Return the error that `work` ends with; a bug of ours is logged and told as 500."""
+        try:
+            await work
+        except RemoteError as error:
+            _log.info(f"{what} failed", session=self._session_id, status=error.status, reason=error.reason)
+            return error
+        except Exception:  # the task boundary
+            _log.exception(f"{what} failed", session=self._session_id)
+            return RemoteError(500, "Server Internal Error")
+        return None
+
+    # Log-in, resume, log-out.
+
+    async def _log_in(self, request: LoginRequest) -> None:
+        error = await self._finish(self._enter(request), "log-in")
+        metrics.LOGINS.labels("ok" if error is None else str(error.status)).inc()
+        if error is not None:
+            await self._finish(self._discard(), "clean-up")
+            self._core.not_opened(request.id, error.status, error.reason)
+            self._transmit()
+
+    async def _enter(self, request: LoginRequest) -> None:
+        identity = self._pod.authenticator.identify(request)
+        session_id = new_id("s", os.urandom)
+        await self._subscribe(session_id)
+        self._owner = await self._pod.agents.open_account(session_id, identity.sealed(self._pod.seal, session_id))
+        self._held, token = await self._pod.directory.create(
+            session_id, identity.aor, self._owner.agent, self._owner.epoch
+        )
+        reply = self._session_ok(request.id, self._held, token)
+        if not self._core.opened(reply, self._loop.time()):
+            raise RemoteError(487, "Request Terminated")
+        self._joined()
+        _log.info("logged in", session=session_id, agent=self._owner.agent)
+
+    async def _discard(self) -> None:
+        """Leave nothing of a session that its page never got."""
+        await self._unsubscribe()
+        owner, self._owner = self._owner, Owner("", 0)
+        held, self._held = self._held, None
+        if owner.agent:
+            await self._pod.agents.close_account(self._session_id, owner)
+        if held is not None:
+            await self._pod.directory.forget(held)
+
+    def _session_ok(self, re: str, held: Held, token: str) -> SessionOk:
+        record = held.record
+        return SessionOk(
+            re=re,
+            session=record.session_id,
+            resume_token=token,
+            aor=record.aor,
+            domain=record.aor.rpartition("@")[2],
+            ice_servers=self._pod.ice_servers,
+        )
+
+    def _joined(self) -> None:
+        self._pod.sessions[self._session_id] = self
+        self._pod.count()
+        self._calls.opened(self._session_id, self._owner)
+        self._transmit()
+
+    async def _resume(self, request: ResumeRequest) -> None:
+        error = await self._finish(self._take_over(request), "resume")
+        metrics.RESUMES.labels("ok" if error is None else str(error.status)).inc()
+        if error is not None:
+            await self._unsubscribe()
+            self._held = None
+            self._core.not_opened(request.id, error.status, error.reason)
+            self._transmit()
+
+    async def _take_over(self, request: ResumeRequest) -> None:
+        before, after, token = await self._pod.directory.take(request.session, request.resume_token)
+        older = self._pod.sessions.get(request.session)
+        if older is not None:
+            older.end("replaced")
+        try:
+            await self._pod.bus.publish(
+                session_events(request.session), SessionEnded(session_id=request.session, reason="replaced")
+            )
+            await self._subscribe(request.session)
+            # Whoever took it between our write and our subscription could not tell us.
+            if not await self._pod.directory.is_held(after):
+                raise bad_resume_token()
+            agent, epoch = await self._pod.directory.owner(request.session) or (after.record.agent, after.record.epoch)
+            self._owner = Owner(agent, epoch)
+            snapshot = await self._pod.agents.attach(request.session, self._owner)
+            self._held = after
+            reply = self._session_ok(request.id, after, token)
+            if not self._core.resumed(reply, snapshot, self._loop.time()):
+                await self._pod.agents.detach(request.session, self._owner, self._pod.settings.resume_grace_seconds)
+                raise RemoteError(487, "Request Terminated")
+        except RemoteError as error:
+            if error.status in _NO_ACCOUNT:
+                await self._pod.directory.forget(after)
+                raise no_such_session() from error
+            given_back = await self._pod.directory.give_back(before, after)
+            if given_back is not None:
+                self._pod.sweeper.watch(given_back)
+            raise
+        self._joined()
+        _log.info("resumed", session=self._session_id, calls=len(snapshot.calls), before=before.record.pod)
+
+    async def _log_out(self, re: str) -> None:
+        error = await self._finish(self._pod.agents.close_account(self._session_id, self._owner), "log-out")
+        if error is None and self._held is not None:
+            error = await self._finish(self._pod.directory.forget(self._held), "log-out")
+        if error is None:
+            self._held = None
+            self._left()
+            await self._unsubscribe()
+            self._core.logged_out(re)
+            _log.info("logged out", session=self._session_id)
+        else:
+            self._core.not_logged_out(re, error.status, error.reason)
+        self._transmit()
+
+    async def _subscribe(self, session_id: str) -> None:
+        self._session_id = session_id
+        self._subscription = await self._pod.bus.serve(session_events(session_id), self._on_bus)
+
+    async def _unsubscribe(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is None:
+            return
+        try:
+            await subscription.unsubscribe()
+        except nats.errors.Error as error:  # the connection went first, and the subscription with it
+            _log.info("not unsubscribed", session=self._session_id, error=repr(error))

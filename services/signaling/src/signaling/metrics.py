@@ -1,0 +1,44 @@
+"""Metrics of signaling. Labels have few values: types of the protocol, SIP status codes, words of ours."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.metrics import SETUP_BUCKETS
+
+from .core.outputs import Dropped, Ended, Reached
+
+WEBSOCKETS = Gauge("cordboard_signaling_websocket_connections", "Open WebSockets.")
+UNAUTHENTICATED = Gauge("cordboard_signaling_websocket_unauthenticated", "Open WebSockets that have not logged in.")
+SESSIONS = Gauge("cordboard_signaling_sessions", "Sessions whose socket is here.")
+REJECTED = Counter("cordboard_signaling_websocket_rejects_total", "Handshakes refused.", ("reason",))
+CLOSED = Counter("cordboard_signaling_websocket_closes_total", "WebSockets that this pod closed.", ("code",))
+SLOW_READERS = Counter("cordboard_signaling_slow_readers_total", "WebSockets cut because nobody read them.")
+
+MESSAGES = Counter("cordboard_signaling_ws_messages_total", "Frames by direction and type.", ("direction", "type"))
+ERRORS = Counter("cordboard_signaling_ws_errors_total", "Requests that got an error.", ("status",))
+DROPPED = Counter("cordboard_signaling_events_dropped_total", "Bus events with no place in their call.", ("type",))
+
+LOGINS = Counter("cordboard_signaling_logins_total", "Log-ins.", ("result",))
+RESUMES = Counter("cordboard_signaling_resumes_total", "Sessions taken over by a new socket.", ("result",))
+AUTH_FAILURES = Counter("cordboard_signaling_auth_failures_total", "Tokens that were refused.", ("reason",))
+SWEPT = Counter("cordboard_signaling_sessions_swept_total", "Sessions forgotten after the grace time.")
+
+CALLS = Counter("cordboard_signaling_calls_total", "Calls that were begun.", ("direction", "result"))
+CALLS_ENDED = Counter("cordboard_signaling_calls_ended_total", "Calls that a page was told the end of.", ("status",))
+CALL_STAGE = Histogram(
+    "cordboard_signaling_call_stage_seconds",
+    "From the page's request, or the agent's, to each stage of the call.",
+    ("stage",),
+    buckets=SETUP_BUCKETS,
+)
+MEDIA_RETRIES = Counter("cordboard_signaling_media_retries_total", "Relays that did not take a call.", ("reason",))
+
+
+def count(fact: Reached | Ended | Dropped) -> None:
+    """Count what the core reports."""
+    match fact:
+        case Reached():
+            CALL_STAGE.labels(fact.stage).observe(fact.seconds)
+        case Ended():
+            CALLS_ENDED.labels(str(fact.status)).inc()
+        case Dropped():
+            DROPPED.labels(fact.type).inc()

@@ -1,0 +1,110 @@
+"""What all sockets of one process share, and what the pod says of itself."""
+
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared import metrics as shared_metrics
+from shared.bus import Bus
+from shared.ids import new_id
+from shared.kv import Store
+from shared.messages import Heartbeat
+from shared.presence import Presence
+from shared.sealing import Seal
+from shared.tasks import Tasks
+
+from . import metrics
+from .agents import Agents
+from .api.auth import Authenticator
+from .core.wire import IceServer
+from .directory import Directory
+from .media import MediaAllocator
+from .settings import Settings, parse_ice_servers
+from .sweeper import Sweeper
+
+if TYPE_CHECKING:
+    from .gateway import Gateway
+
+
+@dataclass
+class Presences:
+    """Who is heard on the bus."""
+
+    agents: Presence = field(default_factory=lambda: Presence(random.Random()))
+    relays: Presence = field(default_factory=lambda: Presence(random.Random()))
+    signaling: Presence = field(default_factory=lambda: Presence(random.Random()))
+
+
+class Pod:
+    """The parts of one signaling pod. `gateways` are its sockets, `sessions` those that hold a session."""
+
+    def __init__(self, settings: Settings, bus: Bus, store: Store, presences: Presences) -> None:
+        self.settings = settings
+        self.bus = bus
+        self.presences = presences
+        self.tasks = Tasks("signaling")  # each of which ends by itself
+        self.authenticator = Authenticator(settings)
+        self.seal = Seal(settings.secret)
+        self.ice_servers: tuple[IceServer, ...] = parse_ice_servers(settings.ice_servers)
+        self.directory = Directory(store, settings.pod, os.urandom, time.time)
+        self.agents = Agents(bus, presences.agents, self.directory, settings.pod, self.tasks)
+        self.media = MediaAllocator(bus, presences.relays, self.tasks)
+        self.sweeper = Sweeper(
+            self.directory,
+            bus,
+            presences.signaling,
+            settings.pod,
+            settings.resume_grace_seconds,
+            settings.sweep_seconds,
+        )
+        self.gateways: set[Gateway] = set()
+        self.sessions: dict[str, Gateway] = {}
+        self.draining = False
+        self._incarnation = new_id("i", os.urandom)
+
+    def unauthenticated(self) -> int:
+        """Return how many sockets have not logged in."""
+        return len(self.gateways) - len(self.sessions)
+
+    def count(self) -> None:
+        """Bring the gauges up to date."""
+        metrics.WEBSOCKETS.set(len(self.gateways))
+        metrics.SESSIONS.set(len(self.sessions))
+        metrics.UNAUTHENTICATED.set(self.unauthenticated())
+
+    def heartbeat(self) -> Heartbeat:
+        """Return what the bus is told every 250 ms."""
+        return Heartbeat(
+            kind="signaling",
+            pod=self.settings.pod,
+            load=len(self.gateways),
+            capacity=self.settings.capacity,
+            draining=self.draining,
+            incarnation=self._incarnation,
+        )
+
+    def not_ready(self) -> str:
+        """Say why no log-in and no call could succeed here, "" if they can."""
+        if self.draining:
+            return "draining"
+        if not self.bus.connected:
+            return "NATS is away"
+        now = time.monotonic()
+        missing = [
+            what
+            for what, presence in (("sip-agent", self.presences.agents), ("media-relay", self.presences.relays))
+            if not presence.live(now)
+        ]
+        return f"not heard: {', '.join(missing)}" if missing else ""
+
+    async def drain(self) -> None:
+        """Take nothing new and tell every page to resume elsewhere; return when their sockets are detached."""
+        self.draining = True
+        shared_metrics.DRAINING.set(1)
+        gateways = list(self.gateways)
+        for gateway in gateways:
+            gateway.end("draining")
+        for gateway in gateways:
+            await gateway.finished.wait()
