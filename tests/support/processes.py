@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import sysconfig
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from shared.tasks import Tasks
@@ -106,15 +106,22 @@ class Process:
             raise Ended(f"{self.name} ended before it printed {pattern!r}\n{self.tail()}")
         return match
 
-    async def wait_for_tcp(self, port: int, host: str = "127.0.0.1", within: float = START_SECONDS) -> None:
-        """Return once a TCP connection to the process is taken."""
+    async def wait_for_tcp(self, port: int, within: float = START_SECONDS) -> None:
+        """Return once a TCP connection to the port of 127.0.0.1 is taken."""
+        await self._wait_until(lambda: _accepts(port), f"does not listen on TCP port {port}", within)
+
+    async def wait_for_udp(self, port: int, within: float = START_SECONDS) -> None:
+        """Return once somebody has bound the UDP port."""
+        await self._wait_until(lambda: _is_bound(port), f"does not listen on UDP port {port}", within)
+
+    async def _wait_until(self, holds: Callable[[], Awaitable[bool]], otherwise: str, within: float) -> None:
         try:
             async with asyncio.timeout(within):
-                while not await _accepts(host, port):
+                while not await holds():
                     self.check_alive()
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            raise Ended(f"{self.name} does not listen on {host}:{port}\n{self.tail()}") from None
+            raise Ended(f"{self.name} {otherwise}\n{self.tail()}") from None
 
     def check_alive(self) -> None:
         """Fail with the end of the log where the process has ended."""
@@ -175,11 +182,16 @@ async def running(
         await process.stop()
 
 
-async def _accepts(host: str, port: int) -> bool:
+async def _accepts(port: int) -> bool:
     try:
-        _, writer = await asyncio.open_connection(host, port)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
         return False
     writer.close()
     await writer.wait_closed()
     return True
+
+
+async def _is_bound(port: int) -> bool:
+    table = Path("/proc/net/udp").read_text().splitlines()[1:]  # noqa: ASYNC240 - not a disk
+    return any(int(line.split()[1].rpartition(":")[2], 16) == port for line in table)
