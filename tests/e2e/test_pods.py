@@ -20,7 +20,7 @@ async def agent_of(pairs: Cordboard, user: str) -> str:
     """Return the agent that owns the account of a user who is logged in once."""
     for session in await pairs.store.accounts.names():
         entry = await pairs.store.accounts.get(session)
-        if entry and entry.record.account.user == user:
+        if entry and entry.record.account.login == user:
             return entry.record.owner
     raise AssertionError(f"no account of {user}")
 
