@@ -1,4 +1,4 @@
-"""Calls and log-ins that do not work out: the page is told the true reason, the far side is released, all is given back."""
+"""Calls and log-ins that fail: the page is told the true reason, the far side is released, all is given back."""
 
 import asyncio
 from collections.abc import AsyncIterator

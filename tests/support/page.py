@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .browser.tab import Browser, Tab, wait_for_tone
@@ -30,7 +30,8 @@ class PhonePage:
 
     tab: Tab
     frequency: float
-    name: str = field(default="")
+    name: str = ""
+    _closed: bool = False
 
     async def connect(self, account: Account, expect: str = "REGISTERED") -> str:
         """Fill in the form, press Connect and wait for the session's status."""
@@ -95,8 +96,10 @@ class PhonePage:
         return f"--- page of {self.name}: {shown} ---\n" + "\n".join(self.tab.console[-20:])
 
     async def close(self) -> None:
-        """Close the tab."""
-        await self.tab.close()
+        """Close the tab, if it is open."""
+        if not self._closed:
+            self._closed = True
+            await self.tab.close()
 
     async def _text(self, element: str) -> str:
         return str(await self.tab.evaluate("(id) => document.getElementById(id)?.textContent.trim() ?? null", element))
