@@ -200,7 +200,7 @@ async def test_a_flood_of_forged_srtp_neither_passes_nor_ends_the_call(relay: Re
     call = await connect(relay)
     for sequence_number in range(50):
         call.browser.send(rtp_packet(111, sequence_number, 0xB1))
-        call.browser.send(receiver_report(0xB1) + bytes(14))
+        call.browser.send(receiver_report(0xB1) + bytes(16) + b"\x80\0\0\1")
     call.browser.send_rtp(rtp_packet(111, 7, 0xB1))
     assert await call.phone.receive() == (rtp_packet(96, 7, 0xB1), Address("127.0.0.1", call.rtp_port))
     assert relay.drops(Drop.SRTP_AUTH) == 100

@@ -1,0 +1,134 @@
+"""The ICE-lite agent: addresses, nomination, consent."""
+
+import itertools
+
+from aioice import stun as codec
+from tests.support.webrtc_client import binding_request
+
+from media_relay.core import ice
+from media_relay.core.ice import (
+    AddressExpired,
+    AddressSelected,
+    AddressValidated,
+    IceFailed,
+    IceLite,
+    IceOutput,
+    IceState,
+    SendStun,
+)
+from media_relay.core.plan import Address, IceCredentials
+from media_relay.core.stun import parse_binding_request
+
+LOCAL = IceCredentials("relayfrag", "the password of the relay")
+A, B = Address("192.0.2.1", 50000), Address("198.51.100.1", 50001)
+
+
+def check(
+    agent: IceLite,
+    source: Address,
+    now: float,
+    *,
+    nominate: bool = False,
+    pwd: str = LOCAL.pwd,
+    controlling: bool = True,
+) -> list[IceOutput]:
+    datagram = binding_request(LOCAL.ufrag, pwd, use_candidate=nominate, controlling=controlling)
+    request = parse_binding_request(datagram)
+    assert request is not None
+    agent.receive(request, source, now)
+    return agent.take_output()
+
+
+def without_stun(outputs: list[IceOutput]) -> list[IceOutput]:
+    return [output for output in outputs if not isinstance(output, SendStun)]
+
+
+def test_the_first_valid_check_validates_selects_and_is_answered_before_any_nomination() -> None:
+    agent = IceLite(LOCAL)
+    validated, selected, answer = check(agent, A, 0.0)
+    assert (validated, selected) == (AddressValidated(A), AddressSelected(A))
+    assert isinstance(answer, SendStun)
+    assert answer.destination == A
+    assert agent.state is IceState.CONNECTED
+
+
+def test_a_check_with_a_wrong_password_changes_and_says_nothing() -> None:
+    agent = IceLite(LOCAL)
+    assert check(agent, A, 0.0, pwd="wrong") == []
+    assert agent.state is IceState.NEW
+
+
+def test_the_latest_nominated_address_is_selected() -> None:
+    agent = IceLite(LOCAL)
+    check(agent, A, 0.0)
+    assert without_stun(check(agent, B, 0.1)) == [AddressValidated(B)]
+    assert without_stun(check(agent, B, 0.2, nominate=True)) == [AddressSelected(B)]
+    assert without_stun(check(agent, B, 0.3, nominate=True)) == []
+    assert without_stun(check(agent, A, 0.4, nominate=True)) == [AddressSelected(A)]
+
+
+def test_an_agent_that_believes_to_be_controlled_gets_487_and_is_not_validated() -> None:
+    agent = IceLite(LOCAL)
+    (answer,) = check(agent, A, 0.0, controlling=False)
+    assert isinstance(answer, SendStun)
+    assert codec.parse_message(answer.datagram).error_code == 487
+    assert agent.selected is None
+
+
+def test_checks_that_never_come_fail_ice_after_30_seconds() -> None:
+    agent = IceLite(LOCAL)
+    assert agent.next_timer() is None
+    agent.expect_checks(5.0)
+    agent.expect_checks(9.0)  # a later plan does not give more time
+    assert agent.next_timer() == 35.0
+    agent.handle_timer(34.9)
+    assert agent.take_output() == []
+    agent.handle_timer(35.0)
+    assert agent.take_output() == [IceFailed("ice")]
+    assert agent.next_timer() is None
+
+
+def test_consent_is_renewed_by_each_check_and_lost_30_seconds_after_the_last() -> None:
+    agent = IceLite(LOCAL)
+    agent.expect_checks(0.0)
+    check(agent, A, 1.0)
+    check(agent, A, 20.0)
+    assert agent.next_timer() == 50.0
+    agent.handle_timer(49.9)
+    assert agent.take_output() == []
+    agent.handle_timer(50.0)
+    assert agent.take_output() == [AddressExpired(A), IceFailed("consent")]
+    assert agent.selected is None
+
+
+def test_when_the_selected_address_falls_silent_the_one_heard_last_takes_its_place() -> None:
+    agent = IceLite(LOCAL)
+    check(agent, A, 0.0, nominate=True)
+    check(agent, B, 10.0)
+    agent.handle_timer(30.0)
+    assert agent.take_output() == [AddressExpired(A), AddressSelected(B)]
+    assert agent.next_timer() == 40.0
+
+
+def test_addresses_are_bounded_and_the_selected_one_stays() -> None:
+    agent = IceLite(LOCAL)
+    addresses = [Address("192.0.2.1", 1000 + n) for n in range(ice.MAX_ADDRESSES + 2)]
+    outputs = [without_stun(check(agent, address, float(n))) for n, address in enumerate(addresses)]
+    assert outputs[-2] == [AddressExpired(addresses[1]), AddressValidated(addresses[-2])]
+    assert outputs[-1] == [AddressExpired(addresses[2]), AddressValidated(addresses[-1])]
+    assert agent.selected == addresses[0]
+
+
+def test_a_failed_or_closed_agent_answers_nothing() -> None:
+    failed, closed = IceLite(LOCAL), IceLite(LOCAL)
+    failed.expect_checks(0.0)
+    failed.handle_timer(30.0)
+    failed.take_output()
+    check(closed, A, 0.0)
+    closed.close()
+    assert closed.take_output() == [AddressExpired(A)]
+    assert check(failed, A, 31.0) == check(closed, A, 31.0) == []
+
+
+def test_the_table_knows_every_input_in_every_state() -> None:
+    assert set(ice._TABLE) == set(itertools.product(IceState, ice._Input))

@@ -1,0 +1,134 @@
+"""Which sources a SIP-side port believes."""
+
+from media_relay.core.latch import LatchPolicy, LatchState, RtcpLatch, RtpLatch
+from media_relay.core.plan import Address
+
+SIGNALLED = Address("192.0.2.1", 4000)
+SAME_HOST = Address("192.0.2.1", 5000)
+SAME_HOST_2 = Address("192.0.2.1", 6000)
+ELSEWHERE = Address("203.0.113.9", 7000)
+POLICY = LatchPolicy(other_host_seconds=10.0, settle_seconds=2.0, probation_packets=3)
+
+
+def armed(signalled: Address = SIGNALLED, barred: frozenset[Address] = frozenset()) -> RtpLatch:
+    latch = RtpLatch(POLICY, barred)
+    latch.expect(signalled, 0.0)
+    return latch
+
+
+def hear(latch: RtpLatch, source: Address, now: float, first: int = 1, count: int = 1, ssrc: int = 1) -> list[bool]:
+    return [latch.accepts(source, ssrc, (first + n) & 0xFFFF, now) for n in range(count)]
+
+
+def test_nothing_is_accepted_before_an_address_is_signalled() -> None:
+    latch = RtpLatch(POLICY)
+    assert hear(latch, SIGNALLED, 0.0) == [False]
+    assert latch.destination is None
+
+
+def test_media_goes_to_the_signalled_address_until_the_peer_is_heard() -> None:
+    assert armed().destination == SIGNALLED
+
+
+def test_the_signalled_source_locks_at_once() -> None:
+    latch = armed()
+    assert hear(latch, SIGNALLED, 0.0) == [True]
+    assert latch.state is LatchState.LOCKED
+    assert hear(latch, SAME_HOST, 0.0) == [False]
+    assert hear(latch, ELSEWHERE, 0.0, count=9) == [False] * 9
+    assert latch.destination == SIGNALLED
+
+
+def test_another_port_of_the_signalled_host_is_latched_onto_at_any_time() -> None:
+    latch = armed()
+    assert hear(latch, SAME_HOST, 100.0) == [True]
+    assert latch.destination == SAME_HOST
+    assert hear(latch, SAME_HOST_2, 100.0) == [False]
+
+
+def test_a_better_source_takes_over_while_the_latch_settles_only() -> None:
+    early, late = armed(), armed()
+    hear(early, SAME_HOST, 0.0)
+    assert hear(early, SIGNALLED, 2.0) == [True]
+    assert early.destination == SIGNALLED
+    assert hear(early, SAME_HOST, 2.0) == [False]
+    hear(late, SAME_HOST, 0.0)
+    assert hear(late, SIGNALLED, 2.1) == [False]
+    assert late.destination == SAME_HOST
+
+
+def test_another_host_must_send_in_sequence_before_it_is_believed() -> None:
+    latch = armed()
+    assert hear(latch, ELSEWHERE, 0.0, first=65534, count=4) == [False, False, True, True]
+    assert latch.destination == ELSEWHERE
+
+
+def test_a_spray_of_unrelated_packets_never_latches() -> None:
+    latch = armed()
+    for number in range(50):
+        assert hear(latch, ELSEWHERE, 0.0, first=number * 7) == [False]
+        assert hear(latch, ELSEWHERE, 0.0, first=number, ssrc=number) == [False]
+    assert latch.destination == SIGNALLED
+
+
+def test_two_sources_in_turn_do_not_help_each_other_through_probation() -> None:
+    latch = armed()
+    other = Address("203.0.113.10", 7000)
+    assert [hear(latch, (ELSEWHERE, other)[n % 2], 0.0, first=n) for n in range(10)] == [[False]] * 10
+
+
+def test_another_host_is_believed_only_in_time() -> None:
+    assert hear(armed(), ELSEWHERE, 9.9, count=3)[-1] is True
+    assert hear(armed(), ELSEWHERE, 10.0, count=3)[-1] is False
+
+
+def test_signalling_the_same_again_gives_a_silent_phone_more_time_and_disturbs_no_other() -> None:
+    silent, heard = armed(), armed()
+    silent.expect(SIGNALLED, 60.0)
+    assert hear(silent, ELSEWHERE, 65.0, count=3)[-1] is True
+    hear(heard, SAME_HOST, 0.0)
+    heard.expect(SIGNALLED, 60.0)
+    assert heard.destination == SAME_HOST
+    assert hear(heard, SIGNALLED, 60.0) == [False]
+
+
+def test_signalling_another_address_starts_all_over() -> None:
+    latch = armed()
+    hear(latch, SIGNALLED, 0.0)
+    moved = Address("192.0.2.7", 4000)
+    latch.expect(moved, 50.0)
+    assert latch.destination == moved
+    assert hear(latch, moved, 50.0) == [True]
+    assert hear(latch, SIGNALLED, 50.0, count=9) == [False] * 9
+
+
+def test_taking_the_address_away_closes_the_port() -> None:
+    latch = armed()
+    hear(latch, SIGNALLED, 0.0)
+    latch.expect(None, 1.0)
+    assert hear(latch, SIGNALLED, 1.0) == [False]
+    assert latch.destination is None
+
+
+def test_a_barred_source_is_believed_only_if_it_is_signalled() -> None:
+    assert hear(armed(barred=frozenset({SAME_HOST, ELSEWHERE})), SAME_HOST, 0.0) == [False]
+    assert hear(armed(barred=frozenset({ELSEWHERE})), ELSEWHERE, 0.0, count=5) == [False] * 5
+    assert hear(armed(barred=frozenset({SIGNALLED})), SIGNALLED, 0.0) == [True]
+
+
+def test_rtcp_follows_the_host_of_rtp_and_keeps_the_first_port() -> None:
+    latch = RtcpLatch()
+    latch.expect(Address("192.0.2.1", 4001))
+    assert latch.destination == Address("192.0.2.1", 4001)
+    assert not latch.accepts(ELSEWHERE, SIGNALLED)
+    assert not latch.accepts(ELSEWHERE, None)
+    assert latch.accepts(SAME_HOST, SIGNALLED)
+    assert latch.destination == SAME_HOST
+    assert not latch.accepts(SAME_HOST_2, SIGNALLED)
+    assert latch.accepts(Address("192.0.2.1", 4001), SIGNALLED)  # the signalled one may always come back
+
+
+def test_rtcp_of_a_phone_behind_nat_comes_from_where_its_rtp_comes_from() -> None:
+    latch = RtcpLatch()
+    latch.expect(Address("10.0.0.5", 4001))
+    assert latch.accepts(Address(ELSEWHERE.host, 7001), ELSEWHERE)
