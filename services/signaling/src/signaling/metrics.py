@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from shared.metrics import SETUP_BUCKETS
 
-from .core.outputs import Dropped, Ended, Reached
+from .core.outputs import Dropped, Ended, Fact, Reached, Received
 
 WEBSOCKETS = Gauge("cordboard_signaling_websocket_connections", "Open WebSockets.")
 UNAUTHENTICATED = Gauge("cordboard_signaling_websocket_unauthenticated", "Open WebSockets that have not logged in.")
@@ -33,9 +33,11 @@ CALL_STAGE = Histogram(
 MEDIA_RETRIES = Counter("cordboard_signaling_media_retries_total", "Relays that did not take a call.", ("reason",))
 
 
-def count(fact: Reached | Ended | Dropped) -> None:
+def count(fact: Fact) -> None:
     """Count what the core reports."""
     match fact:
+        case Received():
+            MESSAGES.labels("in", fact.type).inc()
         case Reached():
             CALL_STAGE.labels(fact.stage).observe(fact.seconds)
         case Ended():

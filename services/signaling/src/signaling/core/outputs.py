@@ -74,6 +74,13 @@ class HangUp:
 
 
 @dataclass(frozen=True)
+class Received:
+    """A frame came from the page: the type of its request, or "malformed"."""
+
+    type: str
+
+
+@dataclass(frozen=True)
 class Reached:
     """A call has come this far, `seconds` after the page asked for it or was offered it."""
 
@@ -96,4 +103,5 @@ class Dropped:
     type: str
 
 
-Output = Send | Close | LogIn | Resume | LogOut | PlaceCall | Answer | HangUp | Reached | Ended | Dropped
+Fact = Received | Reached | Ended | Dropped
+Output = Send | Close | LogIn | Resume | LogOut | PlaceCall | Answer | HangUp | Fact

@@ -15,7 +15,7 @@ from .calls import Calls
 from .errors import PageError, bad_request
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
-from .outputs import Close, Dropped, LogIn, LogOut, Output, Resume
+from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume
 from .wire import (
     AnswerRequest,
     AnyRequest,
@@ -32,6 +32,7 @@ from .wire import (
     SessionOk,
     decode,
     readable_id,
+    type_of,
 )
 
 NORMAL, GOING_AWAY, UNSUPPORTED_DATA, POLICY_VIOLATION, SERVICE_RESTART = 1000, 1001, 1003, 1008, 1012
@@ -157,8 +158,10 @@ class Session:
         try:
             request = decode(text)
         except PageError as error:
+            self._outbox.put(Received("malformed"))
             self._blame(readable_id(text), error)
             return
+        self._outbox.put(Received(type_of(request)))
         try:
             self._serve(request, now)
         except PageError as error:
