@@ -1,0 +1,154 @@
+"""The JSON of every bus message is fixed: `golden/bus/<type>.json` holds one of each."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.messages import (
+    AccountOpened,
+    AllocateMedia,
+    AnswerCall,
+    AnswerMedia,
+    AttachSession,
+    CallEnded,
+    CallEstablished,
+    CallProgress,
+    CallSnapshot,
+    CloseAccount,
+    DetachSession,
+    Done,
+    HangupCall,
+    Heartbeat,
+    IncomingAccepted,
+    IncomingCall,
+    MediaAllocated,
+    MediaConnected,
+    MediaFailed,
+    MediaRef,
+    MediaSdp,
+    Message,
+    OfferMedia,
+    OpenAccount,
+    Refused,
+    RegistrationChanged,
+    ReleaseMedia,
+    SessionEnded,
+    SessionSnapshot,
+    SipAccount,
+    StartCall,
+    decode,
+    encode,
+)
+from shared.messages.wire import MESSAGE_TYPES
+
+GOLDEN = Path(__file__).parent / "golden" / "bus"
+SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
+COMMAND = {"id": "q-hjkmnpqr01234567", "expires_at": 1793370000.5, "epoch": 3}
+SESSION = "s-hjkmnpqr01234567"
+CALL = {"session_id": SESSION, "call_id": "c-abcdefgh12345678"}
+MEDIA = MediaRef(relay="relay-1", media_id="m-stvwxyza23456789")
+MEDIA_ID = {"media_id": MEDIA.media_id}
+
+MESSAGES: tuple[Message, ...] = (
+    Done(),
+    Refused(status=486, reason="Busy Here"),
+    OpenAccount(
+        **COMMAND,
+        session_id=SESSION,
+        pod="signaling-1",
+        account=SipAccount(
+            login="alice",
+            domain="example.org",
+            auth_name="alice-auth",
+            sealed_password="c2VhbGVk",
+            outbound_proxy="proxy.example.org",
+            port=5061,
+            transport="tls",
+            register_required=True,
+            display_name="Alice",
+        ),
+    ),
+    AccountOpened(agent="agent-1", epoch=3),
+    AttachSession(**COMMAND, session_id=SESSION, pod="signaling-2"),
+    SessionSnapshot(
+        registration="registered",
+        status=200,
+        reason="OK",
+        calls=(
+            CallSnapshot(
+                call_id=CALL["call_id"],
+                direction="incoming",
+                state="established",
+                caller="carol@example.org",
+                callee="alice@example.org",
+                caller_name="Carol",
+                media=MEDIA,
+                browser_sdp=SDP,
+                has_video=True,
+            ),
+        ),
+    ),
+    DetachSession(**COMMAND, session_id=SESSION, pod="signaling-1", grace_seconds=30.0),
+    CloseAccount(**COMMAND, session_id=SESSION),
+    RegistrationChanged(session_id=SESSION, state="failed", status=403, reason="Forbidden", expires=0),
+    SessionEnded(session_id=SESSION, reason="replaced"),
+    StartCall(
+        **COMMAND,
+        **CALL,
+        callee="sip:bob@example.org",
+        media=MEDIA,
+        sip_sdp=SDP,
+        has_video=True,
+        headers={"X-Ticket": "4711"},
+    ),
+    IncomingCall(
+        **COMMAND,
+        **CALL,
+        agent="agent-1",
+        caller="carol@example.org",
+        callee="alice@example.org",
+        sip_sdp=SDP,
+        caller_name="Carol",
+    ),
+    IncomingAccepted(media=MEDIA, browser_sdp=SDP, has_video=False),
+    AnswerCall(**COMMAND, **CALL, browser_sdp=SDP),
+    HangupCall(**COMMAND, **CALL, status=486, reason="Busy Here"),
+    CallProgress(**CALL, state="early", status=183, reason="Session Progress", browser_sdp=SDP),
+    CallEstablished(**CALL, browser_sdp=SDP),
+    CallEnded(**CALL, status=200, reason="OK", by="remote", was_established=True, media=MEDIA),
+    AllocateMedia(**COMMAND, **MEDIA_ID, call_id=CALL["call_id"], agent="agent-1", browser_sdp=SDP),
+    MediaAllocated(media=MEDIA, sip_sdp=SDP),
+    AnswerMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, provisional=True),
+    OfferMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP),
+    MediaSdp(sdp=SDP),
+    ReleaseMedia(**COMMAND, **MEDIA_ID),
+    MediaConnected(**MEDIA_ID, call_id=CALL["call_id"]),
+    MediaFailed(**MEDIA_ID, call_id=CALL["call_id"], reason="consent"),
+    Heartbeat(
+        kind="agent",
+        pod="agent-1",
+        load=3,
+        capacity=1000,
+        draining=True,
+        incarnation="i-bcdefghj34567890",
+        address="192.0.2.1:5060",
+    ),
+)
+
+
+def tag(kind: type[Message]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: tag(type(message)))
+def test_a_message_has_the_json_of_its_golden_file(message: Message) -> None:
+    golden = (GOLDEN / f"{tag(type(message))}.json").read_bytes()
+    assert decode(golden) == message
+    assert json.loads(encode(message)) == json.loads(golden)
+
+
+def test_every_type_of_the_contract_has_one_golden_file() -> None:
+    tags = {tag(kind) for kind in MESSAGE_TYPES}
+    assert {tag(type(message)) for message in MESSAGES} == tags
+    assert {path.stem for path in GOLDEN.glob("*.json")} == tags
