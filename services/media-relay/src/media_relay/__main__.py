@@ -27,7 +27,6 @@ def main() -> int:
         return 2
     logs.set_up("media-relay", settings.pod, settings.log_level)
     _raise_file_limit()
-    _log.info("starting", **masked(settings))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_main(settings))
 
@@ -43,6 +42,7 @@ async def _main(settings: RelaySettings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    _log.info("starting", **masked(settings))
     try:
         await running
     except LocalError as error:
