@@ -90,18 +90,21 @@ def at(server: Kamailio, user: str, password: str = "") -> Account:
 
 async def test_wrong_password_at_the_sip_server(open_page: OpenPhone, server: Kamailio) -> None:
     alice = await open_page(440)
-    await alice.connect(at(server, "alice", "wrong"), expect="^FAILED.*401 Unauthorized")
+    shown = await alice.connect(at(server, "alice", "wrong"), expect="^FAILED")
+    assert "401 Unauthorized" in shown
 
 
 async def test_wrong_password_at_the_built_in_domain(open_page: OpenPhone) -> None:
     alice = await open_page(440)
-    await alice.connect(Account("alice", "wrong"), expect="^FAILED.*40[13]")
+    shown = await alice.connect(Account("alice", "wrong"), expect="^FAILED")
+    assert "403 Forbidden" in shown
 
 
 async def test_sip_server_is_unreachable(open_page: OpenPhone) -> None:
     alice = await open_page(440)
     nobody = Account("alice", "alice", "sip.test", outbound_proxy="127.0.0.1", port=free_ports())
-    await alice.connect(nobody, expect="^FAILED.*(408|503)")
+    shown = await alice.connect(nobody, expect="^FAILED")
+    assert "503" in shown or "408" in shown
 
 
 async def test_far_side_refuses_with_a_reason_of_its_own(cluster: Cordboard, open_page: OpenPhone) -> None:

@@ -1,0 +1,27 @@
+"""The picture of the phone page in the README, taken in a real call."""
+
+import os
+import struct
+from pathlib import Path
+
+from tests.support.page import Account, OpenPhone, establish, hear_each_other
+from tests.support.services import Cordboard
+
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "phone.png"
+WIDTH, HEIGHT = 1000, 720
+
+
+async def test_the_page_in_a_call_can_be_photographed(cluster: Cordboard, open_page: OpenPhone) -> None:
+    """The file is written where it is missing, or where CORDBOARD_SCREENSHOT is set: a test run leaves no change."""
+    alice, bob = await open_page(440), await open_page(620)
+    for page, user in ((alice, "alice"), (bob, "bob")):
+        await page.connect(Account(user, cluster.users[user]))
+    await establish(alice, bob, "bob")
+    await hear_each_other(alice, bob)
+    picture = await alice.tab.screenshot(WIDTH, HEIGHT)
+    assert struct.unpack_from(">II", picture, 16) == (WIDTH, HEIGHT)  # PNG, IHDR
+    if not PICTURE.exists() or os.environ.get("CORDBOARD_SCREENSHOT"):
+        PICTURE.parent.mkdir(parents=True, exist_ok=True)
+        PICTURE.write_bytes(picture)
+    await alice.hang_up()
+    await bob.wait_for_call("^FINISH")
