@@ -58,25 +58,23 @@ class Relay:
     events: "asyncio.Queue[Message]"
 
     async def allocate(self, media_id: str = "m1", **offer: str) -> MediaAllocated:
-        command = AllocateMedia(
-            **self.new_envelope(), media_id=media_id, call_id=f"call-{media_id}", agent=AGENT, **offer
-        )
+        command = AllocateMedia(**self.envelope(), media_id=media_id, call_id=f"call-{media_id}", agent=AGENT, **offer)
         return await self.bus.request(relay_commands(RELAY), command, MediaAllocated)
 
     async def answer(
         self, side: str, text: str, media_id: str = "m1", epoch: int = 1, provisional: bool = False
     ) -> str:
         command = AnswerMedia(
-            **self.new_envelope(), media_id=media_id, side=side, sdp=text, epoch=epoch, provisional=provisional
+            **self.envelope(), media_id=media_id, side=side, sdp=text, epoch=epoch, provisional=provisional
         )
         return (await self.bus.request(relay_commands(RELAY), command, MediaSdp)).sdp
 
     async def offer(self, text: str, media_id: str = "m1", epoch: int = 1) -> str:
-        command = OfferMedia(**self.new_envelope(), media_id=media_id, side="sip", sdp=text, epoch=epoch)
+        command = OfferMedia(**self.envelope(), media_id=media_id, side="sip", sdp=text, epoch=epoch)
         return (await self.bus.request(relay_commands(RELAY), command, MediaSdp)).sdp
 
     async def release(self, media_id: str = "m1", epoch: int = 1) -> None:
-        await self.request(ReleaseMedia(**self.new_envelope(), media_id=media_id, epoch=epoch))
+        await self.request(ReleaseMedia(**self.envelope(), media_id=media_id, epoch=epoch))
 
     async def request(self, command: Command) -> None:
         await self.bus.request(relay_commands(RELAY), command, Done)
@@ -104,7 +102,7 @@ class Relay:
             return (await client.get(f"http://{self.ops}/readyz")).status_code
 
     @staticmethod
-    def new_envelope() -> dict[str, object]:
+    def envelope() -> dict[str, object]:
         return {"id": str(uuid4()), "expires_at": expiry()}
 
 
@@ -336,7 +334,7 @@ async def test_bad_commands_are_refused_and_the_relay_goes_on(relay: Relay) -> N
     with pytest.raises(RemoteError, match="400"):
         await relay.allocate("x")
     with pytest.raises(RemoteError, match="501"):
-        await relay.request(HangupCall(**Relay.new_envelope(), session_id="s", call_id="c"))
+        await relay.request(HangupCall(**Relay.envelope(), session_id="s", call_id="c"))
     await relay.allocate("x", sip_sdp=sdp("baresip_audio_offer"))
 
 
