@@ -170,11 +170,9 @@ class Headers:
 
     def view(self, key: str, read: "Callable[[Headers], T]") -> T:
         """What `read` makes of the fields named `key`, kept until those change. "first contact" is a view apart."""
-        try:
-            return cast(T, self._views[key])
-        except KeyError:
-            value = self._views[key] = read(self)
-            return value
+        if key not in self._views:
+            self._views[key] = read(self)
+        return cast(T, self._views[key])
 
     def _by_key(self) -> dict[str, list[str]]:
         if self._index is None:
