@@ -11,6 +11,7 @@ from tests.support.rtp_packets import picture_loss_indication, receiver_report, 
 from tests.support.sip_phone import RtpSocket
 from tests.support.webrtc_client import WebRtcClient, binding_request
 
+from media_relay.core import ice
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from media_relay.datapath import Connected, DataPath, DataPathEvent, Failed
@@ -324,3 +325,23 @@ async def test_opening_fails_plainly_without_a_port(relay: Relay) -> None:
         await Relay().open(browser_port=relay.path.browser_port)
     with pytest.raises(LocalError):
         await Relay().open(port_range=(42001, 42001))
+
+
+async def test_sending_stops_when_the_browsers_checks_stop(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "CONSENT_TIMEOUT", 1.0)
+    call = await connect(relay)
+    assert await relay.event() == Failed("m1", "consent")
+    call.phone.send(rtp_packet(96, 1, 0x51), call.rtp_port)
+    call.browser.send_rtp(rtp_packet(111, 7, 0xB1))
+    other = await connect(relay, "m2")  # by then both are taken in
+    assert call.browser.rtp.empty()
+    assert call.phone.received.empty()
+    assert relay.drops(Drop.NOT_CONNECTED) == relay.drops(Drop.UNKNOWN_SOURCE) == 1
+    assert other.rtp_port != call.rtp_port
+
+
+async def test_a_browser_that_never_comes_fails_the_session(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "CHECKS_TIMEOUT", 0.05)
+    relay.path.allocate("m1", 1)
+    relay.path.apply("m1", SessionPlan(remote_ice=IceCredentials("browser", "browser's password")))
+    assert await relay.event() == Failed("m1", "ice")

@@ -101,7 +101,7 @@ class _Session:
 
 class DataPath:
     """All media sessions of the process. Verbs are synchronous; `on_event` is called from the event loop, never from
-    inside a verb."""
+    inside a verb, so an event may still come for a session that was released in the same turn."""
 
     def __init__(
         self,
