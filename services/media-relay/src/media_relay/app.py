@@ -26,6 +26,7 @@ from .settings import RelaySettings
 _log = structlog.get_logger(__name__)
 
 _EXPIRY_PERIOD = 1.0
+_CANCEL_PERIOD = 0.1
 
 
 async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
@@ -34,7 +35,8 @@ async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
     if bus is None:
         return
     try:
-        await _with_data_path(settings, bus, stop)
+        if not stop.is_set():
+            await _with_data_path(settings, bus, stop)
     finally:
         await bus.aclose()
 
@@ -47,9 +49,11 @@ async def _connect(settings: RelaySettings, stop: asyncio.Event) -> Bus | None:
     stopping.cancel()
     if connecting.done():
         return connecting.result()
-    connecting.cancel()
-    await asyncio.gather(connecting, return_exceptions=True)
-    return None
+    while not connecting.done():
+        # Until Python 3.12 `wait_for`, which the client is in, loses a cancellation that comes with its result.
+        connecting.cancel()
+        await asyncio.wait((connecting,), timeout=_CANCEL_PERIOD)
+    return None if connecting.cancelled() else connecting.result()
 
 
 async def _with_data_path(settings: RelaySettings, bus: Bus, stop: asyncio.Event) -> None:
