@@ -1,0 +1,336 @@
+"""One account that this agent owns: its record, its registration and its calls, all in the order of one mailbox."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import structlog
+
+from shared.errors import RemoteError
+from shared.kv import Conflict
+from shared.messages import (
+    HangupCall,
+    RegistrationChanged,
+    SessionEnded,
+    SessionSnapshot,
+    StartCall,
+)
+from shared.messages.account import RegistrationState
+from shared.records import AccountRecord
+from shared.subjects import session_events
+from sip_agent import metrics
+from sip_agent.calls import CallTable, LiveCall
+from sip_agent.core.call import CallFacts, CallRules
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.identity import Identity
+from sip_agent.core.incoming import IncomingCall
+from sip_agent.core.message import Request, Response
+from sip_agent.core.outgoing import OutgoingCall
+from sip_agent.core.registration import Closed, Registration, SendRegister, StateChanged
+from sip_agent.core.uri import SipUri
+from sip_agent.mailbox import Mailbox
+from sip_agent.owned import OwnedRecord
+from sip_agent.resolve import resolve
+from sip_agent.services import Services, token, wall_clock
+
+_log = structlog.get_logger(__name__)
+
+# How many CSeq numbers are reserved by one write of the record.
+CSEQ_BLOCK = 100
+CLOSE_WITHIN = 5.0
+
+
+class Account:
+    """Made by `OpenAccount`. `on_gone` is called once nothing of it is left."""
+
+    def __init__(
+        self,
+        services: Services,
+        record: AccountRecord,
+        identity: Identity,
+        kv: OwnedRecord[AccountRecord],
+        table: CallTable,
+        on_gone: Callable[["Account"], None],
+    ) -> None:
+        self.session_id = record.session_id
+        self.mailbox = Mailbox(services.tasks, f"account {record.session_id}")
+        self.calls: dict[str, LiveCall] = {}
+        self.identity = identity
+        self._services = services
+        self._record = record
+        self._kv = kv
+        self._table = table
+        self._on_gone = on_gone
+        self._registration = Registration(
+            identity,
+            record.register_call_id,
+            token(),
+            services.settings.register_expires,
+            services.chance,
+            record.register_cseq,
+        )
+        self._register: TransactionId | None = None
+        self._register_timer: asyncio.TimerHandle | None = None
+        self._grace_timer: asyncio.TimerHandle | None = None
+        self._is_closing = False
+        self._closed = asyncio.Event()
+        self._told: RegistrationState = "none"
+        metrics.REGISTRATIONS.labels(self._told).inc()
+
+    @property
+    def epoch(self) -> int:
+        """Of our ownership."""
+        return self._record.epoch
+
+    @property
+    def pod(self) -> str:
+        """The signaling pod that holds the socket, or held it last."""
+        return self._record.pod
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether there is a socket, as far as we know."""
+        return self._record.detached_at is None and not self._is_closing
+
+    def check_epoch(self, epoch: int) -> None:
+        """Refuse a command of a former ownership; 0 is sent by those who do not know it."""
+        if epoch and epoch < self.epoch:
+            raise RemoteError(409, "Old Epoch")
+
+    async def next_hop(self) -> Flow:
+        """Where requests outside dialogs go: the outbound proxy, else the domain."""
+        account = self._record.account
+        if not account.outbound_proxy and account.domain.lower() == self._services.settings.domain.lower():
+            return self._services.listener
+        where = SipUri.parse(f"sip:{account.outbound_proxy or account.domain}")
+        if account.port and where.port is None:
+            where = replace(where, port=account.port)
+        return await resolve(where, account.transport)
+
+    # -- registration
+
+    def open(self) -> None:
+        """Register, if the account asks for that."""
+        if self._record.account.register_required:
+            self.mailbox.post(lambda: self._do_registration(self._registration.open))
+
+    async def _do_registration(self, verb: Callable[..., None], *facts: Any) -> None:
+        verb(*facts, time.monotonic())
+        while outputs := self._registration.take_output():
+            for output in outputs:
+                match output:
+                    case SendRegister(request):
+                        await self._send_register(request)
+                    case StateChanged():
+                        await self._registration_changed(output)
+                    case Closed():
+                        self._closed.set()
+        self._set_register_timer()
+
+    async def _send_register(self, request: Request) -> None:
+        if request.cseq[0] > self._record.register_cseq:
+            await self._save(register_cseq=request.cseq[0] + CSEQ_BLOCK)
+        try:
+            flow = await self.next_hop()
+        except RemoteError as error:
+            self._registration.transaction_failed(error.status, error.reason, time.monotonic())
+            return
+        self._register = self._services.endpoint.send_request(request, flow, self)
+
+    def receive_response(self, transaction: TransactionId, response: Response) -> None:
+        """Take a response to the last REGISTER; one to an earlier says nothing any more."""
+        if transaction == self._register:
+            self.mailbox.post(lambda: self._do_registration(self._registration.receive_response, response))
+
+    def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
+        """Take the word that the last REGISTER got no response."""
+        if transaction == self._register:
+            self.mailbox.post(lambda: self._do_registration(self._registration.transaction_failed, status, reason))
+
+    def _set_register_timer(self) -> None:
+        if self._register_timer is not None:
+            self._register_timer.cancel()
+            self._register_timer = None
+        due = self._registration.next_timer()
+        if due is not None:
+            self._register_timer = asyncio.get_running_loop().call_later(
+                max(0.0, due - time.monotonic()), self._on_register_timer
+            )
+
+    def _on_register_timer(self) -> None:
+        self.mailbox.post(lambda: self._do_registration(self._registration.handle_timer))
+
+    async def _registration_changed(self, change: StateChanged) -> None:
+        metrics.REGISTRATIONS.labels(self._told).dec()
+        self._told = change.state
+        metrics.REGISTRATIONS.labels(self._told).inc()
+        _log.info(
+            "registration", session=self.session_id, state=change.state, status=change.status, reason=change.reason
+        )
+        if not self._is_closing:
+            await self._save(registration=change.state)
+        event = RegistrationChanged(
+            session_id=self.session_id,
+            state=change.state,
+            status=change.status,
+            reason=change.reason,
+            expires=change.expires,
+        )
+        await self._services.bus.publish(session_events(self.session_id), event)
+
+    async def _save(self, **changes: Any) -> None:
+        record = msgspec.structs.replace(self._record, **changes)
+        try:
+            await self._kv.save(record)
+        except Conflict:
+            self._lost()
+            raise
+        self._record = record
+
+    def _lost(self) -> None:
+        """Another agent owns the account: be silent and forget it."""
+        _log.error("account lost to another agent", session=self.session_id)
+        self._drop()
+
+    # -- the session's socket
+
+    async def attach(self, pod: str) -> SessionSnapshot:
+        """The socket is at `pod` now."""
+        self._stop_grace()
+        await self._save(pod=pod, detached_at=None)
+        told = self._registration.told
+        return SessionSnapshot(
+            registration=told.state,
+            status=told.status,
+            reason=told.reason,
+            calls=tuple(call.snapshot() for call in self.calls.values() if call.core.told_state != "ended"),
+        )
+
+    async def detach(self, pod: str, grace_seconds: float) -> None:
+        """The socket at `pod` is lost; wait for another."""
+        if pod != self.pod or not self.is_attached:
+            return
+        await self._save(detached_at=wall_clock(), grace_seconds=grace_seconds)
+        self._stop_grace()
+        self._grace_timer = asyncio.get_running_loop().call_later(grace_seconds, self._on_grace_over)
+
+    def _on_grace_over(self) -> None:
+        self._services.tasks.spawn(self.close("Session Lost"), f"close {self.session_id}")
+
+    def _stop_grace(self) -> None:
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
+            self._grace_timer = None
+
+    # -- calls
+
+    def _rules(self) -> CallRules:
+        settings = self._services.settings
+        return CallRules(settings.ring_seconds, self._services.endpoint.timers)
+
+    async def start_call(self, command: StartCall) -> None:
+        """Send an INVITE; raise `RemoteError` if that is not possible."""
+        if self._is_closing:
+            raise RemoteError(480, "Account Closing")
+        if self._table.find(command.call_id) is not None:
+            raise RemoteError(409, "Call Exists")
+        target = self.identity.target(command.callee)
+        await self.next_hop()  # told by the reply, not by an event, if it cannot be found
+        facts = CallFacts(
+            call_id=command.call_id,
+            session_id=self.session_id,
+            direction="outgoing",
+            caller=str(self.identity.address.uri),
+            callee=target,
+            created_at=wall_clock(),
+        )
+        core = OutgoingCall(facts, self.identity, self._rules(), token(), token())
+        call = LiveCall(self._services, self, core, command.media, command.has_video)
+        self._add(call)
+        headers = [(name, value) for name, value in command.headers.items()]
+        await call.do(core.start, target, command.sip_sdp, headers)
+
+    def invited(self, transaction: TransactionId, request: Request, call_id: str) -> None:
+        """Take an INVITE for this account's contact."""
+        facts = CallFacts(
+            call_id=call_id,
+            session_id=self.session_id,
+            direction="incoming",
+            caller=str(request.from_.uri),
+            callee=str(request.to.uri),
+            caller_name=request.from_.display_name,
+            created_at=wall_clock(),
+        )
+        core = IncomingCall(facts, self.identity, self._rules(), token(), transaction, request)
+        call = LiveCall(self._services, self, core, None, False)
+        self._add(call)
+        self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
+        call.post(core.start)
+        call.offer_to_session()
+
+    async def answer_call(self, call_id: str, browser_sdp: str) -> None:
+        """The user answers."""
+        call = self._call(call_id)
+        if not isinstance(call.core, IncomingCall) or not await call.do(call.core.answer, browser_sdp):
+            raise RemoteError(481, "Nothing To Answer")
+
+    async def hang_up(self, command: HangupCall) -> None:
+        """The user ends a call."""
+        call = self._call(command.call_id)
+        await call.do(call.core.hangup, command.status, command.reason)
+
+    def _call(self, call_id: str) -> LiveCall:
+        call = self.calls.get(call_id)
+        if call is None or call.core.told_state == "ended":
+            raise RemoteError(481, "Call Does Not Exist")
+        return call
+
+    def call_finished(self, call: LiveCall) -> None:
+        """Forget a call."""
+        self.calls.pop(call.call_id, None)
+        self._table.remove(call)
+
+    def _add(self, call: LiveCall) -> None:
+        self.calls[call.call_id] = call
+        self._table.add(call)
+
+    # -- the end
+
+    async def close(self, why: str = "") -> None:
+        """End the calls, remove the registration, delete the record. `why` is empty when the user asked for it."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._stop_grace()
+        for call in list(self.calls.values()):
+            if why:
+                call.post(call.core.fail, 480, why)
+            else:
+                call.post(call.core.hangup, 0, "")
+        self.mailbox.post(lambda: self._do_registration(self._registration.close))
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._closed.wait()
+        except TimeoutError:
+            _log.info("registration not removed in time", session=self.session_id)
+        await self.mailbox.ask(self._delete)
+        if why:
+            event = SessionEnded(session_id=self.session_id, reason="account closed")
+            await self._services.bus.publish(session_events(self.session_id), event)
+        self._drop()
+
+    async def _delete(self) -> None:
+        await self._kv.delete(self.epoch)
+
+    def _drop(self) -> None:
+        self._is_closing = True
+        self._stop_grace()
+        if self._register_timer is not None:
+            self._register_timer.cancel()
+            self._register_timer = None
+        self._register = None
+        metrics.REGISTRATIONS.labels(self._told).dec()
+        self._on_gone(self)

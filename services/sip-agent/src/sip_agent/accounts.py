@@ -1,0 +1,199 @@
+"""All accounts of this agent: who may own one, the commands that concern them, and sessions whose pod died."""
+
+import asyncio
+import os
+import time
+
+import msgspec
+import structlog
+
+from shared.errors import RemoteError
+from shared.ids import new_id
+from shared.kv import Conflict
+from shared.messages import (
+    AccountOpened,
+    AnswerCall,
+    AttachSession,
+    CloseAccount,
+    DetachSession,
+    Done,
+    HangupCall,
+    MediaConnected,
+    MediaFailed,
+    Message,
+    OpenAccount,
+    StartCall,
+)
+from shared.presence import Presence
+from shared.records import AccountRecord
+from sip_agent.account import Account
+from sip_agent.calls import CallTable
+from sip_agent.core.digest import Credentials, DigestClient
+from sip_agent.core.errors import SipError
+from sip_agent.core.identity import Identity
+from sip_agent.core.uri import NameAddr, SipUri
+from sip_agent.owned import OwnedRecord
+from sip_agent.services import Services, token
+
+_log = structlog.get_logger(__name__)
+
+SWEEP_EVERY = 0.5
+# A pod that has just opened or attached a session may not have been heard yet.
+UNHEARD_FOR = 3.0
+
+
+class Accounts:
+    """Commands of one session are carried out in its mailbox, one after the other."""
+
+    def __init__(self, services: Services, signaling: Presence) -> None:
+        self._services = services
+        self._signaling = signaling
+        self.calls = CallTable()
+        self._accounts: dict[str, Account] = {}
+        self._attached_at: dict[str, float] = {}
+        self._opening: set[str] = set()
+        self.is_draining = False
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def find(self, session_id: str) -> Account | None:
+        """Return the account of a session."""
+        return self._accounts.get(session_id)
+
+    # -- commands
+
+    async def handle(self, message: Message) -> Message | None:
+        """Carry out a command or take an event; None for what is neither of ours."""
+        match message:
+            case OpenAccount():
+                return await self._open(message)
+            case MediaConnected():
+                return None
+            case MediaFailed(call_id=call_id, reason=reason):
+                self._media_failed(call_id, reason)
+                return None
+            case AttachSession() | DetachSession() | CloseAccount() | StartCall() | AnswerCall() | HangupCall():
+                return await self._for_account(message)
+        return None
+
+    async def _for_account(
+        self, command: AttachSession | DetachSession | CloseAccount | StartCall | AnswerCall | HangupCall
+    ) -> Message:
+        account = self._accounts.get(command.session_id)
+        if account is None:
+            raise RemoteError(481, "Session Does Not Exist")
+        account.check_epoch(command.epoch)
+        match command:
+            case AttachSession(pod=pod):
+                self._attached_at[account.session_id] = time.monotonic()
+                return await account.mailbox.ask(lambda: account.attach(pod))
+            case DetachSession(pod=pod, grace_seconds=grace):
+                await account.mailbox.ask(lambda: account.detach(pod, grace))
+            case CloseAccount():
+                self._services.tasks.spawn(account.close(), f"close {account.session_id}")
+            case StartCall():
+                await account.mailbox.ask(lambda: account.start_call(command))
+            case AnswerCall():
+                await account.mailbox.ask(lambda: account.answer_call(command.call_id, command.browser_sdp))
+            case HangupCall():
+                await account.mailbox.ask(lambda: account.hang_up(command))
+        return Done()
+
+    def _media_failed(self, call_id: str, reason: str) -> None:
+        call = self.calls.find(call_id)
+        if call is not None:
+            call.post(call.core.fail, 503, f"Media Failed ({reason})")
+
+    # -- owning
+
+    async def _open(self, command: OpenAccount) -> AccountOpened:
+        if self.is_draining or len(self._accounts) >= self._services.settings.capacity:
+            raise RemoteError(503, "Draining" if self.is_draining else "Full")
+        known = self._accounts.get(command.session_id)
+        if known is not None:
+            return AccountOpened(agent=self._services.agent, epoch=known.epoch)
+        if command.session_id in self._opening:
+            raise RemoteError(409, "Being Opened")
+        identity = self._identity(command)
+        self._opening.add(command.session_id)
+        try:
+            account = await self._own(command, identity)
+        finally:
+            self._opening.discard(command.session_id)
+        self._accounts[command.session_id] = account
+        self._attached_at[command.session_id] = time.monotonic()
+        account.open()
+        return AccountOpened(agent=self._services.agent, epoch=account.epoch)
+
+    def _identity(self, command: OpenAccount) -> Identity:
+        account = command.account
+        if account.transport == "tls":
+            raise RemoteError(501, "Transport TLS Is Not Supported Yet")
+        password = ""
+        if account.sealed_password:
+            password = self._services.seal.open(account.sealed_password, command.session_id)
+        try:
+            aor = SipUri.parse(f"sip:{account.login}@{account.domain}")
+        except SipError as error:
+            raise RemoteError(400, "Bad Login Or Domain") from error
+        return Identity(
+            NameAddr(account.display_name, aor),
+            f"sip:{command.session_id}@{self._services.address}",
+            DigestClient(Credentials(account.auth_name or account.login, password), token),
+        )
+
+    async def _own(self, command: OpenAccount, identity: Identity) -> Account:
+        services = self._services
+        record = AccountRecord(
+            session_id=command.session_id,
+            account=command.account,
+            owner=services.agent,
+            epoch=1,
+            pod=command.pod,
+            register_call_id=new_id("r", os.urandom),
+        )
+        revision = 0
+        existing = await services.store.accounts.get(command.session_id)
+        if existing is not None:
+            # The lease tells whether the owner may still act; the compare-and-swap below, whether we were first.
+            if existing.record.owner != services.agent and await services.store.leases.get(existing.record.owner):
+                raise RemoteError(409, "Owned By Another Agent")
+            record = msgspec.structs.replace(
+                record,
+                epoch=existing.record.epoch + 1,
+                register_call_id=existing.record.register_call_id,
+                register_cseq=existing.record.register_cseq,
+            )
+            revision = existing.revision
+        kv = OwnedRecord(services.store.accounts, command.session_id, services.agent, services.lease.held, revision)
+        try:
+            await kv.save(record)
+        except Conflict as error:
+            raise RemoteError(409, "Owned By Another Agent") from error
+        return Account(services, record, identity, kv, self.calls, self._gone)
+
+    def _gone(self, account: Account) -> None:
+        self._accounts.pop(account.session_id, None)
+        self._attached_at.pop(account.session_id, None)
+
+    # -- signaling pods that say nothing any more
+
+    async def watch_signaling(self) -> None:
+        """Detach, for ever, the sessions of pods that are not heard."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            now = time.monotonic()
+            for account in list(self._accounts.values()):
+                silent = not self._signaling.is_live(account.pod, now)
+                if silent and account.is_attached and now - self._attached_at[account.session_id] > UNHEARD_FOR:
+                    _log.warning("signaling pod is gone", pod=account.pod, session=account.session_id)
+                    self._detach(account)
+
+    def _detach(self, account: Account) -> None:
+        pod, grace = account.pod, self._services.settings.grace_seconds
+        account.mailbox.post(lambda: account.detach(pod, grace))
+
+    async def close(self) -> None:
+        """End every account, for this agent is leaving."""
+        await asyncio.gather(*(account.close("Agent Draining") for account in list(self._accounts.values())))

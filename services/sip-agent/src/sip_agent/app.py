@@ -1,0 +1,158 @@
+"""Wiring: what is made, in which order it starts, and in which it ends."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+
+import structlog
+
+from shared import health
+from shared.bus import Bus
+from shared.errors import LocalError
+from shared.kv import open_store
+from shared.messages import Heartbeat
+from shared.metrics import DRAINING, watch_loop_lag
+from shared.presence import Presence, beat, listen
+from shared.records import AgentLease
+from shared.sealing import Seal
+from shared.settings import masked
+from shared.subjects import agent_commands
+from shared.tasks import Tasks
+from sip_agent import metrics
+from sip_agent.accounts import Accounts
+from sip_agent.core.digest_server import DigestServer
+from sip_agent.core.events import Flow
+from sip_agent.core.timers import Timers
+from sip_agent.core.transactions import TransactionLayer
+from sip_agent.core.uri import SipUri
+from sip_agent.domain import Domain
+from sip_agent.endpoint import Endpoint
+from sip_agent.lease import Lease
+from sip_agent.resolve import own_address
+from sip_agent.services import Services, token
+from sip_agent.settings import Settings
+from sip_agent.sockets import Sockets
+from sip_agent.user_agent import UserAgents
+from sip_agent.users import Users
+
+_log = structlog.get_logger(__name__)
+
+DRAIN_NOTICE = 0.3  # one heartbeat and a bit: others stop sending work here
+
+
+class Agent:
+    """A running sip-agent. `drain` makes it leave; `ended` is set once it has."""
+
+    def __init__(self, services: Services, accounts: Accounts) -> None:
+        self.services = services
+        self.accounts = accounts
+        self.incarnation = token()
+
+    @property
+    def address(self) -> str:
+        """The SIP host:port that Contacts name."""
+        return self.services.address
+
+    def not_ready(self) -> str:
+        """Why no new work is taken, "" if it is."""
+        if self.accounts.is_draining:
+            return "draining\n"
+        if not self.services.bus.connected:
+            return "nats is away\n"
+        return "" if self.services.lease.held() else "no lease\n"
+
+    def heartbeat(self) -> Heartbeat:
+        """What others hear of this agent."""
+        return Heartbeat(
+            kind="agent",
+            pod=self.services.agent,
+            load=len(self.accounts),
+            capacity=self.services.settings.capacity,
+            draining=self.accounts.is_draining,
+            incarnation=self.incarnation,
+            address=self.address,
+        )
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Agent]:
+    """Run an agent while the block runs; leaving the block drains it and closes everything in order."""
+    _log.info("starting", **masked(settings))
+    seal = Seal(settings.secret)
+    users = Users.load(settings.users, settings.domain, settings.secret)
+    async with contextlib.AsyncExitStack() as stack:
+        bus = await Bus.connect(settings)
+        stack.push_async_callback(bus.aclose)
+        store = await open_store(bus.jetstream())
+        tasks = Tasks("agent")
+        sockets = await Sockets.bind(settings.sip_host, settings.sip_port)
+        stack.push_async_callback(sockets.aclose)
+        host = settings.advertised_host or _reachable(settings.sip_host)
+        address = f"{host}:{sockets.port}"
+        lease = Lease(store.leases, AgentLease(agent=settings.pod, incarnation=token(), address=address))
+        layer = TransactionLayer(Timers(), token, lambda _: (host, sockets.port))
+        endpoint = Endpoint(layer, lease.held)
+        stack.callback(endpoint.close)
+        await lease.acquire()
+        stack.push_async_callback(lease.release)
+        stack.push_async_callback(tasks.aclose)
+        stack.enter_context(metrics.watch_stack(layer))
+        services = Services(
+            settings=settings,
+            bus=bus,
+            store=store,
+            endpoint=endpoint,
+            lease=lease,
+            seal=seal,
+            tasks=tasks,
+            listener=Flow("udp", host, sockets.port),
+            address=address,
+        )
+        agent = await _start(services, users)
+        sockets.attach(endpoint)
+        ops = health.ops_config(settings.ops_host, settings.ops_port, agent.not_ready)
+        await stack.enter_async_context(health.serve(ops, "operators' port"))
+        _log.info("ready", sip=address, domain=settings.domain)
+        try:
+            yield agent
+        finally:
+            await _drain(agent)
+
+
+async def _start(services: Services, users: Users) -> Agent:
+    settings, bus, tasks = services.settings, services.bus, services.tasks
+    signaling = Presence(random.Random())
+    accounts = Accounts(services, signaling)
+    agent = Agent(services, accounts)
+    digest = DigestServer(settings.domain, Seal.derive(settings.secret, b"cordboard digest nonces"))
+    own = SipUri.parse(f"sip:{services.address}")
+    domain = Domain(services, users, digest, [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)])
+    UserAgents(services.endpoint, accounts, domain)
+    tasks.spawn(services.lease.renew_for_ever(), "lease")
+    tasks.spawn(watch_loop_lag(), "loop lag")
+    await listen(bus, "signaling", signaling)
+    await bus.serve(agent_commands(settings.pod), accounts.handle)
+    tasks.spawn(accounts.watch_signaling(), "signaling watch")
+    tasks.spawn(beat(bus, agent.heartbeat), "heartbeat")
+    return agent
+
+
+async def _drain(agent: Agent) -> None:
+    agent.accounts.is_draining = True
+    DRAINING.set(1)
+    _log.info("draining", accounts=len(agent.accounts))
+    if len(agent.accounts):
+        await asyncio.sleep(DRAIN_NOTICE)
+    await agent.accounts.close()
+    DRAINING.set(0)
+
+
+def _reachable(bound: str) -> str:
+    return own_address() if bound in ("0.0.0.0", "") else bound
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings with which nothing can work."""
+    if not settings.secret:
+        raise LocalError("CORDBOARD_SECRET is not set: every pod of the cluster needs the same one")

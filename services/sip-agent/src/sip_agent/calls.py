@@ -1,0 +1,375 @@
+"""One live call: carries out what its core asks for, in order, and brings it what comes back.
+
+The order is kept by the session's mailbox: the record is written before the message that explains it is sent.
+Questions to the relay and to the session are asked aside, one after the other, so that a CANCEL need not wait for them.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.messages import (
+    AnswerMedia,
+    CallEnded,
+    CallEstablished,
+    CallProgress,
+    CallSnapshot,
+    Done,
+    IncomingAccepted,
+    MediaRef,
+    MediaSdp,
+    Message,
+    OfferMedia,
+    ReleaseMedia,
+)
+from shared.messages import IncomingCall as IncomingCallCommand
+from shared.messages.media import Side
+from shared.records import CallRecord
+from shared.subjects import relay_commands, session_events
+from sip_agent import metrics
+from sip_agent.core.call import Call
+from sip_agent.core.call_outputs import (
+    AskMedia,
+    CallOutput,
+    CancelRequest,
+    Ended,
+    Established,
+    Finished,
+    Progressed,
+    Respond,
+    SaveCall,
+    SendAck,
+    SendRequest,
+)
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.incoming import IncomingCall
+from sip_agent.core.message import Request, Response
+from sip_agent.core.uri import SipUri
+from sip_agent.mailbox import Mailbox
+from sip_agent.owned import OwnedRecord
+from sip_agent.resolve import resolve
+from sip_agent.services import Services, command_expiry, command_id
+
+_log = structlog.get_logger(__name__)
+
+RELEASE_TRIES = 3
+
+
+class CallOwner(Protocol):
+    """The account of a call."""
+
+    session_id: str
+    mailbox: Mailbox
+
+    @property
+    def epoch(self) -> int:
+        """Of the ownership."""
+
+    async def next_hop(self) -> Flow:
+        """Where requests outside dialogs go."""
+
+    def call_finished(self, call: "LiveCall") -> None:
+        """Forget a call."""
+
+
+class CallTable:
+    """Every live call of this agent, by its id and by the dialog's Call-ID and our tag."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, LiveCall] = {}
+        self._by_dialog: dict[tuple[str, str], LiveCall] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, call: "LiveCall") -> None:
+        """Take in a new call."""
+        self._by_id[call.call_id] = call
+        self._by_dialog[call.core.sip_call_id, call.core.local_tag] = call
+
+    def remove(self, call: "LiveCall") -> None:
+        """Forget a call."""
+        self._by_id.pop(call.call_id, None)
+        self._by_dialog.pop((call.core.sip_call_id, call.core.local_tag), None)
+
+    def find(self, call_id: str) -> "LiveCall | None":
+        """Return the call with this id of the bus."""
+        return self._by_id.get(call_id)
+
+    def find_dialog(self, sip_call_id: str, local_tag: str) -> "LiveCall | None":
+        """Return the call with this Call-ID and tag of ours."""
+        return self._by_dialog.get((sip_call_id, local_tag))
+
+
+class LiveCall:
+    """`core` is the machine; `media` is set once the media session is ours to release."""
+
+    def __init__(
+        self, services: Services, owner: CallOwner, core: Call, media: MediaRef | None, has_video: bool
+    ) -> None:
+        self._services = services
+        self._owner = owner
+        self.core = core
+        self.media = media
+        self.has_video = has_video
+        self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
+        self._asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
+        self._refs: dict[TransactionId, str] = {}
+        self._started_at = time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        metrics.CALLS_ACTIVE.labels(core.facts.direction).inc()
+
+    @property
+    def call_id(self) -> str:
+        """The call's id on the bus."""
+        return self.core.facts.call_id
+
+    def snapshot(self) -> CallSnapshot:
+        """Return what a browser that comes back must see."""
+        facts = self.core.facts
+        return CallSnapshot(
+            call_id=facts.call_id,
+            direction=facts.direction,
+            state=self.core.told_state,
+            caller=facts.caller,
+            callee=facts.callee,
+            caller_name=facts.caller_name,
+            media=self.media,
+            browser_sdp=self.core.browser_sdp,
+            has_video=self.has_video,
+        )
+
+    # -- what comes in
+
+    def post(self, verb: Callable[..., Any], *facts: Any) -> None:
+        """Give something to the core in its turn."""
+        self._owner.mailbox.post(lambda: self.do(verb, *facts))
+
+    async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
+        """Give something to the core now, and carry out what follows; only from the mailbox."""
+        result = verb(*facts, time.monotonic())
+        while outputs := self.core.take_output():
+            for output in outputs:
+                await self._carry_out(output)
+        self._set_timer()
+        return result
+
+    def receive_response(self, transaction: TransactionId, response: Response) -> None:
+        """Take a response to a request of this call."""
+        self.post(self.core.receive_response, self._refs.get(transaction, ""), response)
+
+    def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
+        """Take the word that a request got no response."""
+        self.post(self.core.transaction_failed, self._refs.get(transaction, ""), status, reason)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.core.next_timer()
+        if due is not None:
+            delay = max(0.0, due - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self.post, self.core.handle_timer)
+
+    # -- what goes out
+
+    async def _carry_out(self, output: CallOutput) -> None:
+        match output:
+            case SaveCall():
+                await self._record.save(self._as_record())
+            case SendRequest() | SendAck() | Respond() | CancelRequest():
+                await self._send(output)
+            case AskMedia():
+                self._asides.post(lambda: self._ask_media(output))
+            case Progressed() | Established():
+                await self._tell(output)
+            case Ended():
+                await self._end(output)
+            case Finished():
+                self._finish()
+
+    async def _send(self, output: SendRequest | SendAck | Respond | CancelRequest) -> None:
+        match output:
+            case SendRequest(ref, request, hop):
+                await self._send_request(ref, request, hop)
+            case SendAck(request, hop):
+                await self._send_ack(request, hop)
+            case Respond(transaction, response):
+                self._services.endpoint.respond(transaction, response)
+            case CancelRequest(ref):
+                for transaction in [t for t, name in self._refs.items() if name == ref]:
+                    self._services.endpoint.cancel(transaction)
+
+    async def _send_request(self, ref: str, request: Request, hop: SipUri | None) -> None:
+        try:
+            flow = await self._owner.next_hop() if hop is None else await resolve(hop)
+        except RemoteError as error:
+            self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
+            return
+        self._refs[self._services.endpoint.send_request(request, flow, self)] = ref
+
+    async def _send_ack(self, request: Request, hop: SipUri) -> None:
+        try:
+            flow = await resolve(hop)
+        except RemoteError as error:
+            _log.warning("ack not sent", call=self.call_id, error=str(error))
+            return
+        self._services.endpoint.send_ack(request, flow)
+
+    def _as_record(self) -> CallRecord:
+        core, facts = self.core, self.core.facts
+        dialog = core.dialog.for_record() if core.dialog is not None else None
+        return CallRecord(
+            call_id=facts.call_id,
+            session_id=facts.session_id,
+            owner=self._services.agent,
+            epoch=self._owner.epoch,
+            direction=facts.direction,
+            state=core.told_state,
+            caller=facts.caller,
+            callee=facts.callee,
+            caller_name=facts.caller_name,
+            created_at=facts.created_at,
+            media=self.media,
+            browser_sdp=core.browser_sdp,
+            far_sdp=core.far_sdp,
+            has_video=self.has_video,
+            dialog=msgspec.Raw(msgspec.json.encode(dialog)),
+        )
+
+    async def _publish(self, event: Message) -> None:
+        await self._services.bus.publish(session_events(self._owner.session_id), event)
+
+    async def _tell(self, output: Progressed | Established) -> None:
+        session_id, call_id = self._owner.session_id, self.call_id
+        stage = output.state if isinstance(output, Progressed) else "established"
+        metrics.SETUP.labels(self.core.facts.direction, stage).observe(time.monotonic() - self._started_at)
+        if isinstance(output, Progressed):
+            await self._publish(
+                CallProgress(
+                    session_id=session_id,
+                    call_id=call_id,
+                    state=output.state,
+                    status=output.status,
+                    reason=output.reason,
+                    browser_sdp=output.browser_sdp,
+                )
+            )
+        else:
+            await self._publish(CallEstablished(session_id=session_id, call_id=call_id, browser_sdp=output.browser_sdp))
+
+    async def _end(self, output: Ended) -> None:
+        facts = self.core.facts
+        result = metrics.call_result(output.status, output.was_established, output.by)
+        metrics.CALLS.labels(facts.direction, result, metrics.code_class(output.status)).inc()
+        _log.info(
+            "call ended",
+            call=facts.call_id,
+            session=facts.session_id,
+            status=output.status,
+            reason=output.reason,
+            by=output.by,
+            established=output.was_established,
+        )
+        await self._record.delete(self._owner.epoch)
+        await self._publish(
+            CallEnded(
+                session_id=self._owner.session_id,
+                call_id=facts.call_id,
+                status=output.status,
+                reason=output.reason,
+                by=output.by,
+                was_established=output.was_established,
+                media=self.media,
+            )
+        )
+        if self.media is not None:
+            self._asides.post(self._release)
+
+    def _finish(self) -> None:
+        metrics.CALLS_ACTIVE.labels(self.core.facts.direction).dec()
+        self._owner.call_finished(self)
+
+    # -- asides
+
+    async def _ask_media(self, question: AskMedia) -> None:
+        if self.media is None:
+            return
+        kind = question.question
+        command: AnswerMedia | OfferMedia
+        common = {"id": command_id(), "expires_at": command_expiry(), "epoch": self._owner.epoch}
+        if kind == "offer":
+            command = OfferMedia(**common, media_id=self.media.media_id, side="sip", sdp=question.sdp)  # type: ignore[arg-type]
+        else:
+            side: Side = "browser" if kind == "answer_browser" else "sip"
+            command = AnswerMedia(
+                **common,  # type: ignore[arg-type]
+                media_id=self.media.media_id,
+                side=side,
+                sdp=question.sdp,
+                provisional=kind == "early",
+            )
+        try:
+            reply = await self._services.bus.request(relay_commands(self.media.relay), command, MediaSdp)
+        except RemoteError as error:
+            self.post(self.core.media_refused, kind, error.status, error.reason)
+        else:
+            self.post(self.core.media_answered, kind, reply.sdp)
+
+    async def _release(self) -> None:
+        """Free the relay's ports. A relay that is gone has freed them already."""
+        if self.media is None:
+            return
+        command = ReleaseMedia(
+            id=command_id(), expires_at=command_expiry(), epoch=self._owner.epoch, media_id=self.media.media_id
+        )
+        for _ in range(RELEASE_TRIES):
+            try:
+                await self._services.bus.request(relay_commands(self.media.relay), command, Done)
+            except NoOwner:
+                return
+            except DeadlineExceeded:
+                command = msgspec.structs.replace(command, expires_at=command_expiry())
+            except RemoteError as error:
+                _log.warning("media not released", call=self.call_id, error=str(error))
+                return
+            else:
+                return
+        _log.warning("media not released", call=self.call_id, relay=self.media.relay)
+
+    def offer_to_session(self) -> None:
+        """Ask the session whether it takes this incoming call."""
+        self._asides.post(self._offer_to_session)
+
+    async def _offer_to_session(self) -> None:
+        assert isinstance(self.core, IncomingCall)
+        facts = self.core.facts
+        command = IncomingCallCommand(
+            id=command_id(),
+            expires_at=command_expiry(),
+            epoch=self._owner.epoch,
+            session_id=facts.session_id,
+            call_id=facts.call_id,
+            agent=self._services.agent,
+            caller=facts.caller,
+            callee=facts.callee,
+            caller_name=facts.caller_name,
+            sip_sdp=self.core.far_sdp or "",
+        )
+        try:
+            reply = await self._services.bus.request(session_events(facts.session_id), command, IncomingAccepted)
+        except NoOwner:
+            self.post(self.core.refused, 480, "Temporarily Unavailable", False)
+        except DeadlineExceeded:
+            # It may have reached the browser: that must hear of the end.
+            self.post(self.core.refused, 480, "Temporarily Unavailable", True)
+        except RemoteError as error:
+            self.post(self.core.refused, error.status, error.reason, False)
+        else:
+            self.media, self.has_video = reply.media, reply.has_video
+            self.post(self.core.accepted, reply.browser_sdp)

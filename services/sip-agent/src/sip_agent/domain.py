@@ -1,0 +1,194 @@
+"""The built-in domain: registrar, location and proxy for its addresses (RFC 3261 §10.3, §16), on this agent's socket.
+
+Whatever is asked of it comes as real SIP, from phones and from this agent's own accounts alike.
+"""
+
+import functools
+from collections.abc import Callable
+
+import nats.errors
+import structlog
+
+from shared.errors import RemoteError
+from shared.kv import Conflict
+from shared.records import Binding, LocationRecord
+from sip_agent import metrics
+from sip_agent.core.digest import hash_password
+from sip_agent.core.digest_server import DigestServer, Ok, Stale, Verdict, Wrong
+from sip_agent.core.errors import SipError
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.message import Request, make_response
+from sip_agent.core.proxy import Target
+from sip_agent.core.register_request import granted_contacts, read_register
+from sip_agent.core.registrar import IntervalTooBrief, live, register
+from sip_agent.core.uri import SipUri
+from sip_agent.forwarding import LiveForwarding
+from sip_agent.services import Services, token, wall_clock
+from sip_agent.users import Users
+
+_log = structlog.get_logger(__name__)
+
+Change = Callable[[tuple[Binding, ...]], tuple[Binding, ...]]
+
+CAS_TRIES = 10
+DEFAULT_EXPIRES = 3600
+
+
+class Domain:
+    """Serves requests whose Request-URI is in the domain."""
+
+    def __init__(self, services: Services, users: Users, digest: DigestServer, own_routes: list[SipUri]) -> None:
+        self._services = services
+        self._users = users
+        self._digest = digest
+        self._own_routes = own_routes
+        self._name = services.settings.domain.lower()
+
+    def serves(self, uri: SipUri) -> bool:
+        """Whether a URI is in the domain."""
+        return uri.host.lower() == self._name
+
+    def receive(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
+        """Take a request; it is served aside, for it needs the location table."""
+        self._services.tasks.spawn(self._serve(transaction, request, flow), f"domain {request.method}")
+
+    async def _serve(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
+        try:
+            if request.method == "REGISTER":
+                await self._register(transaction, request, flow)
+            else:
+                await self._proxy(transaction, request)
+        except IntervalTooBrief as error:
+            self._refuse(transaction, request, error, [("Min-Expires", str(error.min_expires))])
+        except RemoteError as error:
+            self._refuse(transaction, request, error)
+        except (Conflict, nats.errors.Error) as error:
+            # The location table is away, or fought over: another try may do better.
+            _log.warning("location table", error=repr(error))
+            self._refuse(transaction, request, RemoteError(503, "Service Unavailable"), [("Retry-After", "5")])
+
+    def _refuse(
+        self,
+        transaction: TransactionId,
+        request: Request,
+        error: RemoteError,
+        headers: list[tuple[str, str]] | None = None,
+    ) -> None:
+        metrics.PROXIED.labels(metrics.method_label(request.method), metrics.code_class(error.status)).inc()
+        response = make_response(request, error.status, error.reason, token(), headers or [])
+        self._services.endpoint.respond(transaction, response)
+
+    # -- who asks
+
+    def _is_proven(self, transaction: TransactionId, request: Request, name: str, proxy: bool) -> bool:
+        """Whether the request carries credentials of `name`; if not, it has been challenged."""
+        verdict = self._verdict(request, "Proxy-Authorization" if proxy else "Authorization")
+        if isinstance(verdict, Ok):
+            if verdict.username != name:
+                raise RemoteError(403, "Not Your Address")
+            return True
+        status, field = (407, "Proxy-Authenticate") if proxy else (401, "WWW-Authenticate")
+        values = self._digest.challenge(wall_clock(), stale=isinstance(verdict, Stale))
+        response = make_response(request, status, None, token(), [(field, value) for value in values])
+        self._services.endpoint.respond(transaction, response)
+        return False
+
+    def _verdict(self, request: Request, field: str) -> Verdict:
+        for value in request.headers.get_all(field):
+            for index in range(2):
+                find_ha1 = functools.partial(self._ha1, index)
+                verdict = self._digest.check(value, request.method, find_ha1, wall_clock())
+                if not isinstance(verdict, Wrong):
+                    return verdict
+        return Wrong()
+
+    def _ha1(self, index: int, name: str, algorithm: str) -> str | None:
+        passwords = self._users.passwords(name)
+        return hash_password(name, self._digest.realm, passwords[index], algorithm) if index < len(passwords) else None
+
+    # -- registrar
+
+    async def _register(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
+        address = request.to.sip_uri
+        if not self.serves(address) or not address.user:
+            raise RemoteError(404, "Not Found")
+        if not self._is_proven(transaction, request, address.user, proxy=False):
+            return
+        received = f"{flow.transport}:{flow.host}:{flow.port}"
+        asked = read_register(request, DEFAULT_EXPIRES, received, self._services.agent)
+        aor = aor_of(address)
+        least = self._services.settings.min_expires
+        bindings = await self._change(aor, lambda old: register(old, asked, least, wall_clock()))
+        metrics.PROXIED.labels("REGISTER", "2xx").inc()
+        response = make_response(request, 200, None, token(), granted_contacts(bindings, wall_clock()))
+        self._services.endpoint.respond(transaction, response)
+
+    async def _change(self, aor: str, change: Change) -> tuple[Binding, ...]:
+        """Change an address's bindings by compare-and-swap; the change is made anew on what another agent wrote."""
+        locations = self._services.store.locations
+        for _ in range(CAS_TRIES):
+            entry = await locations.get(aor)
+            old = entry.record.bindings if entry is not None else ()
+            new: tuple[Binding, ...] = change(old)
+            try:
+                if entry is None:
+                    if new:
+                        await locations.create(aor, LocationRecord(aor=aor, bindings=new))
+                elif not new:
+                    await locations.delete(aor, entry.revision)
+                elif new != old:
+                    await locations.update(aor, LocationRecord(aor=aor, bindings=new), entry.revision)
+            except Conflict:
+                continue
+            return new
+        raise Conflict(aor)
+
+    # -- proxy
+
+    async def _proxy(self, transaction: TransactionId, request: Request) -> None:
+        uri = request.parsed_uri
+        if request.max_forwards == 0:
+            raise RemoteError(483, "Too Many Hops")
+        if request.headers.get_all("Proxy-Require"):
+            raise RemoteError(420, "Bad Extension")
+        if not uri.user:
+            if request.method != "OPTIONS":
+                raise RemoteError(404, "Not Found")
+            self._services.endpoint.respond(transaction, make_response(request, 200, None, token()))
+            return
+        caller = request.from_.uri
+        if isinstance(caller, SipUri) and self.serves(caller):
+            if not self._is_proven(transaction, request, caller.user or "", proxy=True):
+                return
+        targets = await self._targets(aor_of(uri), uri.user)
+        metrics.PROXIED.labels(metrics.method_label(request.method), "forwarded").inc()
+        await LiveForwarding(self._services, transaction, request, self._own_routes).start(targets)
+
+    async def _targets(self, aor: str, name: str) -> list[Target]:
+        entry = await self._services.store.locations.get(aor)
+        bindings = live(entry.record.bindings, wall_clock()) if entry is not None else ()
+        targets = [target for binding in bindings if (target := self._target(binding)) is not None]
+        if targets:
+            return targets
+        if bindings or self._users.is_listed(name) or entry is not None:
+            raise RemoteError(480, "Temporarily Unavailable")
+        raise RemoteError(404, "Not Found")
+
+    def _target(self, binding: Binding) -> Target | None:
+        """Where a binding is reached: its Contact, unless it came from elsewhere (NAT) or over a connection."""
+        transport, _, address = binding.received.partition(":")
+        if transport == "tcp":
+            # The phone listens nowhere else; a connection that another agent holds is out of reach.
+            return Target(binding.contact, binding.received) if binding.agent == self._services.agent else None
+        try:
+            host = SipUri.parse(binding.contact).host
+        except SipError:
+            return None
+        if not binding.received or host == address.rpartition(":")[0]:
+            return Target(binding.contact)
+        return Target(binding.contact, binding.received)
+
+
+def aor_of(uri: SipUri) -> str:
+    """Return the address of record that a URI names (§10.3 step 5): no parameters, the host in lower case."""
+    return f"{uri.user}@{uri.host.lower()}"

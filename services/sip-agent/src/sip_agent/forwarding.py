@@ -1,0 +1,93 @@
+"""A request of the built-in domain on its way to its targets: carries out what `core.proxy` asks for."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from shared.errors import RemoteError
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.message import Request, Response
+from sip_agent.core.proxy import CancelBranch, Forward, Forwarding, RespondUpstream, Target
+from sip_agent.core.uri import SipUri
+from sip_agent.resolve import resolve
+from sip_agent.services import Services
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveForwarding:
+    """Lives as long as its transactions and its timer hold it."""
+
+    def __init__(
+        self, services: Services, transaction: TransactionId, request: Request, own_routes: Sequence[SipUri]
+    ) -> None:
+        self._services = services
+        self._transaction = transaction
+        self._request = request
+        self._core = Forwarding(request, own_routes)
+        self._branches: dict[TransactionId, int] = {}
+        self._flows: dict[Target, Flow] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self, targets: Sequence[Target]) -> None:
+        """Find where the targets are, then forward to all of them."""
+        reached = []
+        for target in targets:
+            try:
+                self._flows[target] = await _flow(target)
+            except RemoteError as error:
+                _log.info("target not reached", error=str(error))
+            else:
+                reached.append(target)
+        if not reached:
+            raise RemoteError(480, "Temporarily Unavailable")
+        if self._request.method == "INVITE":
+            self._services.endpoint.on_cancel(self._transaction, self._cancelled)
+        self._core.start(reached, time.monotonic())
+        self._drain()
+
+    def _cancelled(self, cancel: Request) -> None:
+        self._core.cancel()
+        self._drain()
+
+    def receive_response(self, transaction: TransactionId, response: Response) -> None:
+        """Take a response of a branch."""
+        self._core.receive_response(self._branches[transaction], response, time.monotonic())
+        self._drain()
+
+    def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
+        """Take the word that a branch got no response."""
+        self._core.branch_failed(self._branches[transaction], status)
+        self._drain()
+
+    def _on_timer(self) -> None:
+        self._core.handle_timer(time.monotonic())
+        self._drain()
+
+    def _drain(self) -> None:
+        for output in self._core.take_output():
+            match output:
+                case Forward(branch, request, target):
+                    transaction = self._services.endpoint.send_request(request, self._flows[target], self)
+                    self._branches[transaction] = branch
+                case CancelBranch(branch):
+                    for transaction in [t for t, number in self._branches.items() if number == branch]:
+                        self._services.endpoint.cancel(transaction)
+                case RespondUpstream(response):
+                    self._services.endpoint.respond(self._transaction, response)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._core.next_timer()
+        if due is not None and not self._core.is_over:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._on_timer)
+
+
+async def _flow(target: Target) -> Flow:
+    if not target.received:
+        return await resolve(SipUri.parse(target.uri))
+    transport, _, address = target.received.partition(":")
+    host, _, port = address.rpartition(":")
+    return Flow("tcp" if transport == "tcp" else "udp", host, int(port))

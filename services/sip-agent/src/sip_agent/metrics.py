@@ -1,0 +1,96 @@
+"""The metrics of sip-agent. Labels have few values: a method, a class of codes, a state."""
+
+import contextlib
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from shared.metrics import SETUP_BUCKETS
+from sip_agent.core.counts import METHODS
+from sip_agent.core.transactions import TransactionLayer
+
+REGISTRATIONS = Gauge("cordboard_sip_agent_registrations", "Accounts by the state of their registration.", ("state",))
+CALLS_ACTIVE = Gauge("cordboard_sip_agent_calls_active", "Calls that have not ended.", ("direction",))
+CALLS = Counter("cordboard_sip_agent_calls_total", "Calls that have ended.", ("direction", "result", "code_class"))
+SETUP = Histogram(
+    "cordboard_sip_agent_call_setup_seconds",
+    "From the INVITE to a stage of the call.",
+    ("direction", "stage"),
+    buckets=SETUP_BUCKETS,
+)
+LEASE_RENEWALS = Counter("cordboard_sip_agent_lease_renewals_total", "Renewals of the agent's lease.", ("result",))
+LEASE_HELD = Gauge("cordboard_sip_agent_lease_held", "1 while the agent may act for its accounts.")
+PROXIED = Counter("cordboard_sip_agent_proxied_total", "Requests served for the built-in domain.", ("method", "result"))
+
+
+def method_label(method: str) -> str:
+    """Return the method, or `other`: strangers must not choose label values."""
+    return method if method in METHODS else "other"
+
+
+def code_class(status: int) -> str:
+    """Return `2xx` for 200 and so on."""
+    return f"{status // 100}xx"
+
+
+def call_result(status: int, was_established: bool, by: str) -> str:
+    """Return the word for how a call ended."""
+    if was_established:
+        return "answered" if status < 300 else "dropped"
+    words = {486: "busy", 600: "busy", 603: "rejected", 403: "rejected", 480: "unavailable", 404: "unavailable"}
+    if status == 487:
+        return "cancelled"
+    if status == 408:
+        return "no_answer"
+    return words.get(status, "failed")
+
+
+class StackCollector(Collector):
+    """Reads the stack's own counts when Prometheus asks, so that a message costs no metric call."""
+
+    def __init__(self, layer: TransactionLayer) -> None:
+        self._layer = layer
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of the stack."""
+        counts = self._layer.counts
+        requests = CounterMetricFamily(
+            "cordboard_sip_agent_sip_requests", "SIP requests, without copies.", labels=("direction", "method")
+        )
+        for (direction, method), number in counts.requests.items():
+            requests.add_metric((direction, method), number)
+        yield requests
+        responses = CounterMetricFamily(
+            "cordboard_sip_agent_sip_responses", "SIP responses.", labels=("direction", "code_class")
+        )
+        classes: dict[tuple[str, str], int] = {}
+        for (direction, status), number in counts.responses.items():
+            key = direction, code_class(status)
+            classes[key] = classes.get(key, 0) + number
+        for key, number in classes.items():
+            responses.add_metric(key, number)
+        yield responses
+        for name, what, number in (
+            ("retransmissions", "Messages that we sent again.", counts.retransmitted),
+            ("repeated_requests", "Requests that came again.", counts.repeated),
+            ("malformed", "Bytes that are no SIP message.", counts.malformed),
+            ("stray_responses", "Responses to nothing that we know of.", counts.stray),
+            ("timeouts", "Requests that got no final response.", counts.timed_out),
+        ):
+            yield CounterMetricFamily(f"cordboard_sip_agent_sip_{name}", what, value=number)
+        yield GaugeMetricFamily(
+            "cordboard_sip_agent_sip_transactions", "Live SIP transactions.", value=self._layer.live
+        )
+
+
+@contextlib.contextmanager
+def watch_stack(layer: TransactionLayer) -> Iterator[None]:
+    """Show a stack's counts while the block runs."""
+    collector = StackCollector(layer)
+    REGISTRY.register(collector)
+    try:
+        yield
+    finally:
+        REGISTRY.unregister(collector)

@@ -1,0 +1,72 @@
+"""A KV record that this agent owns: written by compare-and-swap, through short outages, never over another owner's."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import nats.errors
+import structlog
+
+from shared.kv import Bucket, Conflict
+from shared.records import AccountRecord, CallRecord
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T", bound=AccountRecord | CallRecord)
+RETRY_EVERY = 0.25
+
+
+class OwnedRecord(Generic[T]):
+    """`may_act` ends the retries: without the lease there is nothing to write."""
+
+    def __init__(
+        self, bucket: Bucket[T], name: str, agent: str, may_act: Callable[[], bool], revision: int = 0
+    ) -> None:
+        self._bucket = bucket
+        self._name = name
+        self._agent = agent
+        self._may_act = may_act
+        self._revision = revision
+
+    async def save(self, record: T) -> None:
+        """Write; raise `Conflict` where the record is another agent's by now."""
+        while True:
+            try:
+                if self._revision:
+                    self._revision = await self._bucket.update(self._name, record, self._revision)
+                else:
+                    self._revision = await self._bucket.create(self._name, record)
+            except Conflict:
+                await self._find_own(record.epoch)
+            except nats.errors.Error as error:
+                await self._pause(error)
+            else:
+                return
+
+    async def _find_own(self, epoch: int) -> None:
+        # A write whose acknowledgement was lost looks like somebody else's: ours has our name and epoch.
+        entry = await self._bucket.get(self._name)
+        if entry is None or entry.record.owner != self._agent or entry.record.epoch != epoch:
+            raise Conflict(self._name)
+        self._revision = entry.revision
+
+    async def _pause(self, error: Exception) -> None:
+        if not self._may_act():
+            raise error
+        _log.warning("record not written yet", name=self._name, error=repr(error))
+        await asyncio.sleep(RETRY_EVERY)
+
+    async def delete(self, epoch: int) -> None:
+        """Remove the record; nothing where it is another's."""
+        while self._revision:
+            try:
+                await self._bucket.delete(self._name, self._revision)
+            except Conflict:
+                try:
+                    await self._find_own(epoch)
+                except Conflict:
+                    self._revision = 0
+            except nats.errors.Error as error:
+                await self._pause(error)
+            else:
+                self._revision = 0

@@ -1,0 +1,58 @@
+"""What the parts of the shell share: made once in `app`, passed to each."""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.bus import Bus, expiry
+from shared.ids import new_id
+from shared.kv import Store
+from shared.sealing import Seal
+from shared.tasks import Tasks
+from sip_agent.core.events import Flow
+from sip_agent.endpoint import Endpoint
+from sip_agent.lease import Lease
+from sip_agent.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """`listener` is where this agent's own SIP socket is reached: the next hop of accounts of the built-in domain."""
+
+    settings: Settings
+    bus: Bus
+    store: Store
+    endpoint: Endpoint
+    lease: Lease
+    seal: Seal
+    tasks: Tasks
+    listener: Flow
+    address: str  # host:port for Contact
+    chance: Callable[[], float] = random.random
+
+    @property
+    def agent(self) -> str:
+        """This pod's id."""
+        return self.settings.pod
+
+
+def token() -> str:
+    """Return 80 random bits for a tag, branch or Call-ID."""
+    return new_id("t", os.urandom)[2:]
+
+
+def command_id() -> str:
+    """Return a new id for a bus command."""
+    return new_id("m", os.urandom)
+
+
+def command_expiry() -> float:
+    """Return when a command sent now is stale."""
+    return expiry()
+
+
+def wall_clock() -> float:
+    """Return the time that records hold."""
+    return time.time()

@@ -1,0 +1,18 @@
+"""All settings of sip-agent: `CORDBOARD_AGENT_<FIELD>` in the environment."""
+
+from shared.settings import CommonSettings
+
+
+class Settings(CommonSettings, frozen=True, kw_only=True):
+    """Defaults suit one machine; `secret` has none, for every cluster must have its own."""
+
+    sip_host: str = "0.0.0.0"
+    sip_port: int = 5060  # 0: any free one, told in the log and in heartbeats
+    advertised_host: str = ""  # in Contact and Via; empty: the source address of the default route
+    users: str = ""  # TOML file with [users] name = "password", for phones of the built-in domain
+    secret: str = ""
+    capacity: int = 2000  # accounts
+    ring_seconds: float = 180.0
+    grace_seconds: float = 30.0  # for sessions whose signaling pod died without a word
+    register_expires: int = 300
+    min_expires: int = 60  # the built-in domain grants no less

@@ -1,0 +1,106 @@
+"""The user agents on this socket: which account, call or domain a SIP request is for (RFC 3261 §8.2, §12.2.2)."""
+
+import os
+
+import structlog
+
+from shared.errors import RemoteError
+from shared.ids import new_id
+from sip_agent.account import Account
+from sip_agent.accounts import Accounts
+from sip_agent.core.capabilities import capabilities, refusal
+from sip_agent.core.errors import SipError
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.message import Request, make_response
+from sip_agent.core.uri import SipUri
+from sip_agent.domain import Domain
+from sip_agent.endpoint import Endpoint
+from sip_agent.services import token
+
+_log = structlog.get_logger(__name__)
+
+
+class UserAgents:
+    """Both roles share one socket: a request of an account to the domain comes in here again."""
+
+    def __init__(self, endpoint: Endpoint, accounts: Accounts, domain: Domain) -> None:
+        self._endpoint = endpoint
+        self._accounts = accounts
+        self._domain = domain
+        endpoint.on_request = self.receive
+        endpoint.on_ack = self.receive_ack
+
+    def receive(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
+        """Take a request and see that it is answered."""
+        try:
+            self._route(transaction, request, flow)
+        except RemoteError as error:
+            self._respond(transaction, request, error.status, error.reason)
+
+    def receive_ack(self, request: Request) -> None:
+        """Take the ACK of a 2xx."""
+        try:
+            call = self._accounts.calls.find_dialog(request.call_id, request.to.tag or "")
+        except SipError as error:
+            _log.info("bad ack", error=str(error))
+            return
+        if call is not None:
+            call.post(call.core.receive_ack, request)
+
+    def _respond(self, transaction: TransactionId, request: Request, status: int, reason: str | None = None) -> None:
+        self._endpoint.respond(transaction, make_response(request, status, reason, token()))
+
+    def _route(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
+        uri = request.parsed_uri
+        tag = request.to.tag
+        if tag:
+            call = self._accounts.calls.find_dialog(request.call_id, tag)
+            if call is not None:
+                call.post(call.core.receive_request, transaction, request)
+                return
+        account = self._accounts.find(uri.user or "")
+        if account is not None and not self._domain.serves(uri):
+            self._out_of_dialog(account, transaction, request)
+        elif self._domain.serves(uri) or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
+            self._domain.receive(transaction, request, flow)
+        else:
+            self._respond(transaction, request, 481 if tag else 404)
+
+    def _out_of_dialog(self, account: Account, transaction: TransactionId, request: Request) -> None:
+        if request.to.tag and request.method != "OPTIONS":
+            self._respond(transaction, request, 481)
+            return
+        refused = refusal(request, token())
+        if refused is not None:
+            self._endpoint.respond(transaction, refused)
+        elif request.method == "INVITE":
+            self._invite(account, transaction, request)
+        elif request.method == "OPTIONS":
+            headers = capabilities("OPTIONS")
+            self._endpoint.respond(transaction, make_response(request, 200, None, token(), headers))
+        else:
+            self._respond(transaction, request, 481)
+
+    def _invite(self, account: Account, transaction: TransactionId, request: Request) -> None:
+        if is_merged(account, request):
+            # §8.2.2.2, by account: two contacts of one address may be two of our accounts, which is a fork, and the
+            # copy that our own domain is serving meanwhile is another hop, not another copy.
+            self._respond(transaction, request, 482)
+        elif not request.contacts or not isinstance(request.contacts[0].uri, SipUri):
+            self._respond(transaction, request, 400, "Missing Contact")
+        elif not request.body:
+            self._respond(transaction, request, 488, "INVITE Without An Offer Is Not Supported Yet")
+        else:
+            account.invited(transaction, request, new_id("c", os.urandom))
+
+
+def is_merged(account: Account, request: Request) -> bool:
+    """Whether the same INVITE came to this account before by another way."""
+    return any(
+        call.core.facts.direction == "incoming"
+        and call.core.sip_call_id == request.call_id
+        and call.core.dialog is not None
+        and call.core.dialog.remote_tag == (request.from_.tag or "")
+        and call.core.dialog.remote_cseq == request.cseq[0]
+        for call in account.calls.values()
+    )

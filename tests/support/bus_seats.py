@@ -1,0 +1,207 @@
+"""The seats of the other services on the bus, for tests of one service: a relay that only notes, a browser's session."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import TypeVar
+
+from shared.bus import Bus, expiry
+from shared.errors import RemoteError
+from shared.messages import (
+    AccountOpened,
+    AnswerCall,
+    AnswerMedia,
+    CallEnded,
+    CloseAccount,
+    Command,
+    Done,
+    HangupCall,
+    Heartbeat,
+    IncomingAccepted,
+    IncomingCall,
+    MediaRef,
+    MediaSdp,
+    Message,
+    OfferMedia,
+    OpenAccount,
+    RegistrationChanged,
+    ReleaseMedia,
+    SipAccount,
+    StartCall,
+)
+from shared.presence import beat
+from shared.sealing import Seal
+from shared.subjects import agent_commands, relay_commands, session_events
+from shared.tasks import Tasks
+
+OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+RELAY = "relay-1"
+
+E = TypeVar("E", bound=Message)
+_numbers = itertools.count(1)
+
+
+def sdp(port: int) -> str:
+    """A session description that can be told from another by its port."""
+    return OFFER.format(port=port)
+
+
+def command_id() -> str:
+    """A new id for a command."""
+    return f"id-{next(_numbers)}"
+
+
+class RelaySeat:
+    """Answers every description, and notes what it was asked. `refuse` makes it refuse the next questions."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.released: list[str] = []
+        self.refuse: RemoteError | None = None
+
+    async def sit(self, bus: Bus) -> None:
+        """Serve the relay's subject."""
+        await bus.serve(relay_commands(RELAY), self._handle)
+
+    async def _handle(self, message: Message) -> Message | None:
+        if isinstance(message, Command):
+            self.commands.append(message)
+        if isinstance(message, ReleaseMedia):
+            self.released.append(message.media_id)
+            return Done()
+        if self.refuse is not None:
+            raise self.refuse
+        if isinstance(message, AnswerMedia):
+            return MediaSdp(sdp=sdp(20000) if message.side == "browser" else "browser sdp for " + message.sdp)
+        if isinstance(message, OfferMedia):
+            return MediaSdp(sdp=sdp(20002))
+        return None
+
+
+class SessionSeat:
+    """A login: its socket's pod and its page in one. Events are kept in order; `expect` waits for the next of a kind."""
+
+    def __init__(self, bus: Bus, agent: str, session_id: str, account: SipAccount) -> None:
+        self.bus = bus
+        self.agent = agent
+        self.session_id = session_id
+        self.account = account
+        self.events: list[Message] = []
+        self.refuse: RemoteError | None = None
+        self._arrived = asyncio.Condition()
+        self._taken: set[int] = set()
+
+    async def sit(self) -> None:
+        """Serve the session's subject, as the pod with the socket does."""
+        self._subscription = await self.bus.serve(session_events(self.session_id), self._handle)
+
+    async def leave(self) -> None:
+        """The socket is gone."""
+        await self._subscription.unsubscribe()
+        await self.bus.jetstream()._nc.flush()  # the server must know before the test goes on
+
+    async def open(self, pod: str = "signaling-1") -> AccountOpened:
+        """Log in."""
+        return await self.ask(
+            OpenAccount(
+                id=command_id(), expires_at=expiry(), session_id=self.session_id, pod=pod, account=self.account
+            ),
+            AccountOpened,
+        )
+
+    async def ask(self, command: Command, reply: type[E]) -> E:
+        """Send the agent a command."""
+        return await self.bus.request(agent_commands(self.agent), command, reply)
+
+    async def _handle(self, message: Message) -> Message | None:
+        async with self._arrived:
+            self.events.append(message)
+            self._arrived.notify_all()
+        if isinstance(message, IncomingCall):
+            if self.refuse is not None:
+                raise self.refuse
+            media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
+            return IncomingAccepted(media=media, browser_sdp="offer for the browser")
+        return None
+
+    async def expect(self, kind: type[E], such: Callable[[E], bool] = lambda _: True, within: float = 5.0) -> E:
+        """Return the first event of a kind that was not returned before, waiting for it."""
+
+        def find() -> int | None:
+            for index, event in enumerate(self.events):
+                if index not in self._taken and isinstance(event, kind) and such(event):
+                    return index
+            return None
+
+        async with self._arrived:
+            try:
+                async with asyncio.timeout(within):
+                    await self._arrived.wait_for(lambda: find() is not None)
+            except TimeoutError:
+                raise AssertionError(f"no {kind.__name__} for {self.session_id}; had {self.events}") from None
+            index = find()
+            assert index is not None
+            self._taken.add(index)
+            found = self.events[index]
+        assert isinstance(found, kind)
+        return found
+
+    async def registration(self, state: str) -> RegistrationChanged:
+        """Wait for a state of the registration."""
+        return await self.expect(RegistrationChanged, lambda event: event.state == state)
+
+    async def call(self, callee: str, call_id: str, port: int = 10000) -> None:
+        """Start a call."""
+        media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
+        command = StartCall(
+            id=command_id(),
+            expires_at=expiry(),
+            session_id=self.session_id,
+            call_id=call_id,
+            callee=callee,
+            media=media,
+            sip_sdp=sdp(port),
+        )
+        await self.ask(command, Done)
+
+    async def answer(self, call_id: str) -> None:
+        """Answer a call."""
+        command = AnswerCall(
+            id=command_id(),
+            expires_at=expiry(),
+            session_id=self.session_id,
+            call_id=call_id,
+            browser_sdp="answer of the browser",
+        )
+        await self.ask(command, Done)
+
+    async def hang_up(self, call_id: str, status: int = 0, reason: str = "") -> None:
+        """End a call."""
+        command = HangupCall(
+            id=command_id(),
+            expires_at=expiry(),
+            session_id=self.session_id,
+            call_id=call_id,
+            status=status,
+            reason=reason,
+        )
+        await self.ask(command, Done)
+
+    async def log_out(self) -> None:
+        """Close the account."""
+        await self.ask(CloseAccount(id=command_id(), expires_at=expiry(), session_id=self.session_id), Done)
+
+    async def ended(self, call_id: str | None = None) -> CallEnded:
+        """Wait for the end of a call."""
+        return await self.expect(CallEnded, lambda event: call_id in (None, event.call_id))
+
+
+def account(secret: str, session_id: str, login: str, password: str, domain: str) -> SipAccount:
+    """An account of a domain, its password sealed as signaling seals it."""
+    return SipAccount(login=login, domain=domain, sealed_password=Seal(secret).seal(password, session_id))
+
+
+def pretend_signaling(bus: Bus, tasks: Tasks, pod: str = "signaling-1") -> asyncio.Task[None]:
+    """Let a signaling pod be heard."""
+    state = Heartbeat(kind="signaling", pod=pod, load=0, capacity=100)
+    return tasks.spawn(beat(bus, lambda: state), f"heartbeat of {pod}")
