@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
+from nats.aio.subscription import Subscription
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -235,31 +236,43 @@ class Stage:
         self.tasks = Tasks("stage")
         self.agent = AgentSeat(bus, "agent-1")
         self.relay = RelaySeat(bus, "relay-1")
+        self._seats: dict[str, Subscription] = {}
 
     async def take_seat(self, seat: Seat) -> None:
         """Be heard and served."""
         subject = agent_commands(seat.pod) if seat.kind == "agent" else relay_commands(seat.pod)
-        await self.bus.serve(subject, seat.on_command)
+        self._seats[seat.pod] = await self.bus.serve(subject, seat.on_command)
         self.tasks.spawn(beat(self.bus, seat.heartbeat), seat.pod)
+
+    async def leave_seat(self, seat: Seat) -> None:
+        """Be heard still, but not served any more."""
+        await self._seats[seat.pod].unsubscribe()
+
+    async def until_sessions(self, count: int) -> None:
+        """Wait until KV has so many sessions."""
+        async with asyncio.timeout(PATIENCE):
+            while len(await self.store.sessions.names()) != count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
     async def pod(self, name: str = "signaling-1", ready: bool = True, **settings: Any) -> Running:
         """Start a signaling pod; wait until it hears an agent and a relay."""
-        given = Settings(
-            **{
-                "nats_url": self.nats_url,
-                "pod": name,
-                "secret": SECRET,
-                "host": "127.0.0.1",
-                "port": 0,
-                "resume_grace_seconds": 0.2,
-                "sweep_seconds": 0.2,
-                **settings,
-            }
-        )
-        pod = await self._stack.enter_async_context(running(given))
+        pod = await self._stack.enter_async_context(self.passing_pod(name, **settings))
         if ready:
             await eventually(lambda: pod.pod.not_ready() == "")
         return pod
+
+    def passing_pod(self, name: str, **settings: Any) -> contextlib.AbstractAsyncContextManager[Running]:
+        """Return a pod that ends with its block."""
+        given = {
+            "nats_url": self.nats_url,
+            "pod": name,
+            "secret": SECRET,
+            "host": "127.0.0.1",
+            "port": 0,
+            "resume_grace_seconds": 0.2,
+            "sweep_seconds": 0.2,
+        }
+        return running(Settings(**{**given, **settings}))
 
     async def page(self, pod: Running, **options: Any) -> Page:
         """Open a WebSocket."""

@@ -113,6 +113,8 @@ async def _tell_when_ready(pod: Pod, address: str) -> None:
     host, _, port = address.rpartition(":")
     why = ""
     while now := pod.not_ready():
+        if pod.draining:
+            return
         if now != why:
             why = now
             _log.info("not ready", why=why)

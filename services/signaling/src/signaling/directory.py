@@ -23,6 +23,7 @@ from .core.errors import bad_resume_token, no_such_session
 
 _log = structlog.get_logger(__name__)
 _TOKEN_BYTES = 32
+_TRIES = 8  # against other writers, or a KV replica that lags behind
 
 
 @dataclass(frozen=True)
@@ -80,21 +81,23 @@ class Directory:
 
     async def take(self, session_id: str, token: str) -> tuple[Held, Held, str]:
         """Take a session over with its resume token, which is used up: return it before, after, and the new token."""
+        new_token = self._new_token()
         async with _kv():
-            entry = await self._sessions.get(session_id)
-            if entry is None:
-                raise no_such_session()
-            if not hmac.compare_digest(entry.record.resume_hash, token_hash(token)):
-                raise bad_resume_token()
-            new_token = self._new_token()
-            record = msgspec.structs.replace(
-                entry.record, pod=self._pod, resume_hash=token_hash(new_token), detached_at=None
-            )
-            try:
-                revision = await self._sessions.update(session_id, record, entry.revision)
-            except Conflict as error:  # somebody else was faster with the same token, or the grace time ended
-                raise bad_resume_token() from error
-        return Held(entry.record, entry.revision), Held(record, revision), new_token
+            for _ in range(_TRIES):
+                entry = await self._sessions.get(session_id)
+                if entry is None:
+                    raise no_such_session()
+                if not hmac.compare_digest(entry.record.resume_hash, token_hash(token)):
+                    raise bad_resume_token()
+                record = msgspec.structs.replace(
+                    entry.record, pod=self._pod, resume_hash=token_hash(new_token), detached_at=None
+                )
+                try:
+                    revision = await self._sessions.update(session_id, record, entry.revision)
+                except Conflict:  # the older socket's loss was noted meanwhile, or the token was used: look again
+                    continue
+                return Held(entry.record, entry.revision), Held(record, revision), new_token
+        raise RemoteError(503, "Service Unavailable")
 
     async def give_back(self, before: Held, after: Held) -> Held | None:
         """Undo `take`: the page never saw the new token, so the old one must be good again."""
