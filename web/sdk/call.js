@@ -1,0 +1,342 @@
+/**
+ * One call, from its first message to its end.
+ *
+ * The pod says where the call stands; the call puts that into its state table, keeps the media in step, and remembers
+ * what the user wanted (answer, hang up) until a pod has taken it, so that a lost socket loses no wish.
+ */
+
+import { isOver, kindOfEnd, nextState } from "./call_state.js";
+import { RequestError, textOf } from "./errors.js";
+import { Emitter } from "./events.js";
+
+/** @typedef {import("./call_state.js").CallState} CallState */
+/** @typedef {import("./call_state.js").CallInput} CallInput */
+/** @typedef {import("./media.js").Media} Media */
+/** @typedef {import("./media.js").MediaOptions} MediaOptions */
+/** @typedef {import("./wire.js").CallEnd} CallEnd */
+/** @typedef {import("./wire.js").CallEvent} CallEvent */
+/** @typedef {import("./wire.js").CallSnapshot} CallSnapshot */
+/** @typedef {import("./wire.js").Request} Request */
+
+/** @typedef {{ headers?: Record<string, string> } & MediaOptions} CallOptions */
+/** @typedef {{ status?: number, reason?: string }} HangupOptions */
+
+/**
+ * @typedef {object} CallParties
+ * @property {string} id
+ * @property {"incoming" | "outgoing"} direction
+ * @property {string} from
+ * @property {string} fromName
+ * @property {string} to
+ * @property {boolean} video
+ * @property {string} [offer] the pod's, of an incoming call
+ */
+
+/**
+ * `STATUS` comes with every change, just before the event that is named as the new status.
+ * @typedef {object} CallEvents
+ * @property {[Call]} STATUS
+ * @property {[Call]} PENDING
+ * @property {[Call]} TRYING
+ * @property {[Call]} RING
+ * @property {[Call]} SESSION_PROGRESS
+ * @property {[Call]} ESTABLISHED
+ * @property {[Call]} HOLD
+ * @property {[Call]} FINISH
+ * @property {[Call]} BUSY
+ * @property {[Call]} FAILED
+ * @property {[MediaStream, Call]} LOCAL_STREAM
+ * @property {[MediaStream, Call]} REMOTE_STREAM
+ * @property {[RTCPeerConnectionState, Call]} MEDIA_STATE
+ */
+
+/** @type {Readonly<Record<string, CallInput>>} */
+const INPUT_OF_EVENT = {
+  "call.trying": "trying",
+  "call.ringing": "ringing",
+  "call.early": "early",
+  "call.established": "established",
+};
+const NOT_ACCEPTABLE_HERE = 488; // RFC 3261 §21.4.26: what RFC 3264 has for media that cannot be agreed on
+
+/** @extends {Emitter<CallEvents>} */
+export class Call extends Emitter {
+  /** @type {CallState} */ #status = "NEW";
+  /** @type {CallEnd | null} */ #end = null;
+  /** @type {Media} */ #media;
+  /** @type {(request: Request) => Promise<unknown>} */ #request;
+  /** @type {string | undefined} */ #offer;
+  /** @type {string | undefined} */ #answer;
+  /** @type {HangupOptions | null} */ #hangup = null;
+  #answering = false;
+  #known = false;
+
+  /**
+   * @param {CallParties} parties
+   * @param {Media} media
+   * @param {(request: Request) => Promise<unknown>} request
+   */
+  constructor(parties, media, request) {
+    super();
+    this.id = parties.id;
+    this.direction = parties.direction;
+    this.from = parties.from;
+    this.fromName = parties.fromName;
+    this.to = parties.to;
+    this.video = parties.video;
+    /** What the far side said last: a SIP status and its reason. */
+    this.sip = { status: 0, reason: "" };
+    this.#offer = parties.offer;
+    this.#media = media;
+    this.#request = request;
+    media.on("local", (stream) => this.emit("LOCAL_STREAM", stream, this));
+    media.on("remote", (stream) => this.emit("REMOTE_STREAM", stream, this));
+    media.on("state", (state) => this.emit("MEDIA_STATE", state, this));
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  /** How it ended, once it has. */
+  get end() {
+    return this.#end;
+  }
+
+  get isOver() {
+    return isOver(this.#status);
+  }
+
+  /** Hung up by this side, while the pod has not yet said that the call is over. */
+  get isEnding() {
+    return this.#hangup !== null && !this.isOver;
+  }
+
+  /** Somebody calls, and the user has not yet answered. */
+  get isWaitingForAnswer() {
+    return this.direction === "incoming" && this.#status === "RING" && !this.#answering && !this.isEnding;
+  }
+
+  get localStream() {
+    return this.#media.local;
+  }
+
+  get remoteStream() {
+    return this.#media.remote;
+  }
+
+  /** Which of the local tracks are silenced. */
+  get muted() {
+    return this.#media.muted;
+  }
+
+  /** @param {"audio" | "video"} [kind] */
+  mute(kind = "audio") {
+    this.#media.setMuted(kind, true);
+  }
+
+  /** @param {"audio" | "video"} [kind] */
+  unmute(kind = "audio") {
+    this.#media.setMuted(kind, false);
+  }
+
+  quality() {
+    return this.#media.quality();
+  }
+
+  /**
+   * Take an incoming call. When the microphone cannot be opened the promise is rejected with a MediaError and the call
+   * rings on, so that the user can allow it and try again.
+   * @param {MediaOptions} [options]
+   * @returns {Promise<void>}
+   */
+  answer(options = {}) {
+    if (!this.isWaitingForAnswer) return Promise.reject(new Error("this call is not waiting for an answer"));
+    this.#answering = true;
+    return this.#makeAnswer(options);
+  }
+
+  /**
+   * End the call as it stands: give up, reject (with `status`, 603 if none is given) or hang up. The microphone is let
+   * go at once; the end is told by an event.
+   * @param {HangupOptions} [options]
+   * @returns {Promise<void>}
+   */
+  async hangup(options = {}) {
+    if (this.isOver || this.#hangup) return;
+    this.#hangup = options;
+    this.#media.close();
+    if (this.#known) await this.#sendHangup();
+    else this.finish({ status: 487, reason: "Request Terminated", by: "local", established: false });
+  }
+
+  /**
+   * For the session: start an outgoing call.
+   * @internal
+   * @param {CallOptions} options
+   */
+  async dial({ headers, ...media }) {
+    this.#put("dial");
+    try {
+      const sdp = await this.#media.offer(media);
+      if (this.isOver || sdp === undefined) return;
+      this.#known = true;
+      await this.#request({ type: "call", call: this.id, to: this.to, sdp, headers });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /**
+   * For the session: the pod announced it.
+   * @internal
+   */
+  ring() {
+    this.#known = true;
+    this.#put("incoming");
+  }
+
+  /**
+   * For the session: the pod said something of this call.
+   * @internal
+   * @param {CallEvent} event
+   */
+  handle(event) {
+    if (event.type === "call.ended") {
+      const { status, reason, by, established } = event;
+      this.finish({ status, reason, by, established });
+      return;
+    }
+    if ("status" in event) this.sip = { status: event.status, reason: event.reason };
+    else this.sip = { status: 200, reason: "OK" };
+    this.#progress(INPUT_OF_EVENT[event.type], event.sdp);
+  }
+
+  /**
+   * For the session: the socket was lost and found, and the pod lists its calls. The peer connection is left alone,
+   * so that nobody hears anything of it.
+   * @internal
+   * @param {CallSnapshot | undefined} snapshot of this call, if the pod still has it
+   */
+  reconcile(snapshot) {
+    if (this.isOver || !this.#known) return;
+    if (!snapshot) {
+      const by = this.#hangup ? "local" : "system";
+      this.finish({ status: 481, reason: "Ended while disconnected", by, established: false });
+    } else if (this.#hangup) {
+      void this.#sendHangup();
+    } else if (snapshot.state === "incoming") {
+      if (this.#answer !== undefined) void this.#sendAnswer(this.#answer);
+    } else {
+      this.#progress(INPUT_OF_EVENT[`call.${snapshot.state}`], snapshot.sdp);
+    }
+  }
+
+  /**
+   * For the session: over, however it came. Only the first end counts.
+   * @internal
+   * @param {CallEnd} end
+   */
+  finish(end) {
+    if (this.isOver) return;
+    this.#end = { ...end, established: end.established || this.#status === "ESTABLISHED" };
+    this.sip = { status: end.status, reason: end.reason };
+    this.#media.close();
+    this.#put(kindOfEnd(this.#status, this.direction, this.#end));
+  }
+
+  /** @param {MediaOptions} options */
+  async #makeAnswer(options) {
+    let sdp;
+    try {
+      sdp = await this.#media.answer(this.#offer ?? "", options);
+    } catch (error) {
+      if (this.isOver || this.#hangup) return;
+      this.#answering = false;
+      if (!this.#media.described) throw error;
+      this.#reject(error);
+      return;
+    }
+    if (this.isOver || this.#hangup || sdp === undefined) return;
+    this.#answer = sdp;
+    await this.#sendAnswer(sdp);
+  }
+
+  /** @param {string} sdp */
+  async #sendAnswer(sdp) {
+    try {
+      await this.#request({ type: "answer", call: this.id, sdp });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #sendHangup() {
+    const { status, reason } = this.#hangup ?? {};
+    try {
+      await this.#request({ type: "hangup", call: this.id, status, reason });
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (error.fault === "lost" || error.fault === "offline") return; // said again after the resume
+      this.finish({ status: error.status, reason: error.reason, by: "local", established: false });
+    }
+  }
+
+  /**
+   * A request of this call came to nothing. If it may have arrived, or can be said again, the resume will tell.
+   * @param {unknown} error
+   */
+  #failed(error) {
+    if (this.isOver || this.#hangup) return;
+    if (!(error instanceof RequestError)) {
+      if (this.#known) this.#reject(error);
+      else this.#failHere(error);
+      return;
+    }
+    if (error.fault === "lost" || (error.fault === "offline" && this.#answer !== undefined)) return;
+    if (error.fault === "timeout") this.#tellQuietly(error.status, error.reason);
+    this.finish({ status: error.status, reason: error.reason, by: "system", established: false });
+  }
+
+  /**
+   * The descriptions do not fit: tell the far side, and end.
+   * @param {unknown} error
+   */
+  #reject(error) {
+    if (this.isOver) return;
+    this.#tellQuietly(NOT_ACCEPTABLE_HERE, "Not Acceptable Here");
+    this.#failHere(error);
+  }
+
+  /** @param {unknown} error */
+  #failHere(error) {
+    this.finish({ status: NOT_ACCEPTABLE_HERE, reason: textOf(error), by: "system", established: false });
+  }
+
+  /**
+   * @param {number} status
+   * @param {string} reason
+   */
+  #tellQuietly(status, reason) {
+    this.#hangup = { status, reason };
+    void this.#sendHangup();
+  }
+
+  /**
+   * @param {CallInput | undefined} input
+   * @param {string | undefined} sdp
+   */
+  #progress(input, sdp) {
+    if (sdp && this.direction === "outgoing") this.#media.accept(sdp).catch((error) => this.#reject(error));
+    if (input) this.#put(input);
+  }
+
+  /** @param {CallInput} input */
+  #put(input) {
+    const next = nextState(this.#status, input);
+    if (!next) return;
+    this.#status = next;
+    this.emit("STATUS", this);
+    if (this.#status === next) this.emit(next, this);
+  }
+}

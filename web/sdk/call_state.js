@@ -1,0 +1,83 @@
+/**
+ * The states of a call (docs/web-protocol.md, "States of a call"), named as in Flashphoner's SDK.
+ *
+ * Pure: what an input does in a state, and nothing else. `Call` puts the inputs in and acts on the outcome.
+ */
+
+/** @typedef {import("./wire.js").CallEnd} CallEnd */
+/**
+ * @typedef {"NEW" | "PENDING" | "TRYING" | "RING" | "SESSION_PROGRESS" | "ESTABLISHED" | "HOLD" | "FINISH" | "BUSY"
+ *   | "FAILED"} CallState
+ */
+/**
+ * @typedef {"dial" | "incoming" | "trying" | "ringing" | "early" | "established" | "finish" | "busy" | "failed"
+ *   } CallInput
+ */
+
+/** `HOLD` has its name already; protocol version 1 has no message that leads to it. */
+export const CallStatus = Object.freeze(
+  /** @type {const} */ ({
+    NEW: "NEW",
+    PENDING: "PENDING",
+    TRYING: "TRYING",
+    RING: "RING",
+    SESSION_PROGRESS: "SESSION_PROGRESS",
+    ESTABLISHED: "ESTABLISHED",
+    HOLD: "HOLD",
+    FINISH: "FINISH",
+    BUSY: "BUSY",
+    FAILED: "FAILED",
+  }),
+);
+
+/** @type {Partial<Record<CallInput, CallState>>} */
+const ENDS = { finish: "FINISH", busy: "BUSY", failed: "FAILED" };
+
+/**
+ * What is not here changes nothing: a repeated 180 of a forked INVITE, a 100 that comes late, anything after the end.
+ * A 180 after early media is left out too: a page that played its own ringing tone then would drown what is heard.
+ * @type {Readonly<Record<CallState, Readonly<Partial<Record<CallInput, CallState>>>>>}
+ */
+const TABLE = {
+  NEW: { dial: "PENDING", incoming: "RING", ...ENDS },
+  PENDING: { trying: "TRYING", ringing: "RING", early: "SESSION_PROGRESS", established: "ESTABLISHED", ...ENDS },
+  TRYING: { ringing: "RING", early: "SESSION_PROGRESS", established: "ESTABLISHED", ...ENDS },
+  RING: { early: "SESSION_PROGRESS", established: "ESTABLISHED", ...ENDS },
+  SESSION_PROGRESS: { established: "ESTABLISHED", ...ENDS },
+  ESTABLISHED: { finish: "FINISH" },
+  HOLD: { finish: "FINISH" },
+  FINISH: {},
+  BUSY: {},
+  FAILED: {},
+};
+
+/**
+ * @param {CallState} state
+ * @param {CallInput} input
+ * @returns {CallState | undefined} the next state, or nothing where the input does not change it
+ */
+export function nextState(state, input) {
+  return TABLE[state][input];
+}
+
+/**
+ * @param {CallState} state
+ * @returns {boolean}
+ */
+export function isOver(state) {
+  return state === "FINISH" || state === "BUSY" || state === "FAILED";
+}
+
+/**
+ * Which kind of end it was: RFC 3261 §21.4.24 (486) and §21.6.1 (600) are busy. A caller who gives up (487 to a
+ * call that came in, §21.4.25) has not failed, nor has one whose call was taken by another device.
+ * @param {CallState} state
+ * @param {"incoming" | "outgoing"} direction
+ * @param {CallEnd} end
+ * @returns {"finish" | "busy" | "failed"}
+ */
+export function kindOfEnd(state, direction, end) {
+  if (end.established || state === "ESTABLISHED" || state === "HOLD" || end.by === "local") return "finish";
+  if (direction === "incoming" && (end.status === 487 || end.status < 300)) return "finish";
+  return end.status === 486 || end.status === 600 ? "busy" : "failed";
+}

@@ -1,0 +1,202 @@
+/**
+ * The media of one call: one RTCPeerConnection, one remote description, no candidates sent.
+ *
+ * The pod's description has all of its candidates, and it learns the browser's from its connectivity checks, so a local
+ * description is sent as soon as it is made.
+ */
+
+import { MediaError } from "./errors.js";
+import { Emitter } from "./events.js";
+import { summarize } from "./quality.js";
+
+/** @typedef {import("./platform.js").Platform} Platform */
+/** @typedef {import("./quality.js").Quality} Quality */
+
+/**
+ * @typedef {object} MediaOptions
+ * @property {boolean | MediaTrackConstraints} [audio] default true
+ * @property {boolean | MediaTrackConstraints} [video] default false
+ * @property {MediaStream} [stream] the caller's own; it is used instead of the devices, and never stopped
+ */
+
+/**
+ * @typedef {object} MediaEvents
+ * @property {[MediaStream]} local
+ * @property {[MediaStream]} remote
+ * @property {[RTCPeerConnectionState]} state
+ */
+
+/** @typedef {"audio" | "video"} Kind */
+const KINDS = /** @type {const} */ (["audio", "video"]);
+
+/** @extends {Emitter<MediaEvents>} */
+export class Media extends Emitter {
+  /** @type {RTCPeerConnection | null} */ #peer = null;
+  /** @type {MediaStream | null} */ #local = null;
+  /** @type {MediaStream | null} */ #remote = null;
+  #ownsLocal = false;
+  #described = false;
+  #closed = false;
+  #muted = { audio: false, video: false };
+
+  /**
+   * @param {Platform} platform
+   * @param {RTCIceServer[]} iceServers
+   */
+  constructor(platform, iceServers) {
+    super();
+    this.platform = platform;
+    this.iceServers = iceServers;
+  }
+
+  /** Whether `close` was called, perhaps while the user was being asked for the microphone. */
+  get closed() {
+    return this.#closed;
+  }
+
+  /** Whether there is a remote description, and so no second try. */
+  get described() {
+    return this.#described;
+  }
+
+  get local() {
+    return this.#local;
+  }
+
+  get remote() {
+    return this.#remote;
+  }
+
+  get muted() {
+    return { ...this.#muted };
+  }
+
+  /**
+   * @param {MediaOptions} options
+   * @returns {Promise<string | undefined>} the offer, or nothing if `close` came first
+   */
+  async offer(options) {
+    const stream = await this.#openLocal(options);
+    if (this.#closed) return undefined;
+    const peer = this.#open();
+    for (const track of stream.getTracks()) peer.addTrack(track, stream);
+    if (options.video && stream.getVideoTracks().length === 0) peer.addTransceiver("video", { direction: "recvonly" });
+    await peer.setLocalDescription(await peer.createOffer());
+    return peer.localDescription?.sdp;
+  }
+
+  /**
+   * Answer the pod's offer. Video that is offered is received even where none is sent.
+   * @param {string} sdp
+   * @param {MediaOptions} options
+   * @returns {Promise<string | undefined>} the answer, or nothing if `close` came first
+   */
+  async answer(sdp, options) {
+    const stream = await this.#openLocal(options);
+    if (this.#closed) return undefined;
+    const peer = this.#open();
+    this.#described = true;
+    await peer.setRemoteDescription({ type: "offer", sdp });
+    if (this.#closed) return undefined;
+    for (const track of stream.getTracks()) {
+      if (offers(sdp, track.kind)) peer.addTrack(track, stream);
+    }
+    await peer.setLocalDescription(await peer.createAnswer());
+    return peer.localDescription?.sdp;
+  }
+
+  /**
+   * Take the pod's answer. Every later description is the same one again (docs/web-protocol.md, "Calls").
+   * @param {string} sdp
+   */
+  async accept(sdp) {
+    if (this.#closed || this.#described || !this.#peer) return;
+    this.#described = true;
+    await this.#peer.setRemoteDescription({ type: "answer", sdp });
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {boolean} muted
+   */
+  setMuted(kind, muted) {
+    this.#muted[kind] = muted;
+    for (const track of this.#local?.getTracks() ?? []) {
+      if (track.kind === kind) track.enabled = !muted;
+    }
+  }
+
+  /** @returns {Promise<Quality>} */
+  async quality() {
+    return summarize(this.#peer ? await this.#peer.getStats() : new Map());
+  }
+
+  /** Let go of everything, once and for all; a stream that the caller brought goes on. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#peer?.close();
+    if (this.#ownsLocal) stop(this.#local);
+    else this.#restoreTracks();
+  }
+
+  /** Muting a borrowed track must not outlive the call. */
+  #restoreTracks() {
+    for (const track of this.#local?.getTracks() ?? []) {
+      if (this.#muted[/** @type {Kind} */ (track.kind)]) track.enabled = true;
+    }
+  }
+
+  /**
+   * @param {MediaOptions} options
+   * @returns {Promise<MediaStream>}
+   */
+  async #openLocal(options) {
+    this.#ownsLocal = options.stream === undefined;
+    const stream = options.stream ?? (await this.#openDevices(options));
+    if (this.#closed && this.#ownsLocal) stop(stream);
+    if (!this.#closed) {
+      this.#local = stream;
+      for (const kind of KINDS) if (this.#muted[kind]) this.setMuted(kind, true);
+      this.emit("local", stream);
+    }
+    return stream;
+  }
+
+  /** @param {MediaOptions} options */
+  async #openDevices({ audio = true, video = false }) {
+    try {
+      return await this.platform.getUserMedia({ audio, video });
+    } catch (error) {
+      throw new MediaError(error);
+    }
+  }
+
+  /** @returns {RTCPeerConnection} */
+  #open() {
+    const peer = this.platform.createPeer({ iceServers: this.iceServers });
+    peer.ontrack = ({ track }) => {
+      // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
+      this.#remote ??= this.platform.createStream();
+      this.#remote.addTrack(track);
+      this.emit("remote", this.#remote);
+    };
+    peer.onconnectionstatechange = () => this.emit("state", peer.connectionState);
+    this.#peer = peer;
+    return peer;
+  }
+}
+
+/** @param {MediaStream | null} stream */
+function stop(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+/**
+ * @param {string} sdp
+ * @param {string} kind
+ * @returns {boolean} whether `sdp` has a live section of that kind (port 0 is a rejected one, RFC 3264 §6)
+ */
+function offers(sdp, kind) {
+  return new RegExp(`^m=${kind} [1-9]`, "m").test(sdp);
+}

@@ -1,0 +1,290 @@
+/**
+ * A login: who the user is, whether the SIP server knows it, and the calls.
+ *
+ * It survives its sockets: the pods keep it for half a minute, and `Connection` comes back with the token of the last
+ * reply. Only its own end (log-out, refusal, nobody there for too long) ends the calls.
+ */
+
+import { Call } from "./call.js";
+import { Connection } from "./connection.js";
+import { RequestError } from "./errors.js";
+import { Emitter } from "./events.js";
+import { Media } from "./media.js";
+import { platformWith } from "./platform.js";
+import { loginRequest, resumeRequest } from "./wire.js";
+
+/** @typedef {import("./call.js").CallOptions} CallOptions */
+/** @typedef {import("./connection.js").Cause} Cause */
+/** @typedef {import("./connection.js").ConnectionOptions} ConnectionOptions */
+/** @typedef {import("./platform.js").Platform} Platform */
+/** @typedef {import("./wire.js").CallSnapshot} CallSnapshot */
+/** @typedef {import("./wire.js").Credentials} Credentials */
+/** @typedef {import("./wire.js").IncomingEvent} IncomingEvent */
+/** @typedef {import("./wire.js").PodEvent} PodEvent */
+/** @typedef {import("./wire.js").Registration} Registration */
+/** @typedef {import("./wire.js").Welcome} Welcome */
+
+/** @typedef {keyof typeof SessionStatus} SessionState */
+/** @typedef {{ url: string, platform?: Partial<Platform> } & ConnectionOptions} SessionOptions */
+
+/** Named as in Flashphoner's SDK, with RECONNECTING for what that one cannot do. */
+export const SessionStatus = Object.freeze(
+  /** @type {const} */ ({
+    NEW: "NEW",
+    PENDING: "PENDING",
+    ESTABLISHED: "ESTABLISHED",
+    REGISTERED: "REGISTERED",
+    UNREGISTERED: "UNREGISTERED",
+    RECONNECTING: "RECONNECTING",
+    FAILED: "FAILED",
+    DISCONNECTED: "DISCONNECTED",
+  }),
+);
+
+/** @type {Readonly<Record<Registration["state"], SessionState>>} */
+const STATUS_OF_REGISTRATION = {
+  none: "ESTABLISHED",
+  registering: "ESTABLISHED",
+  registered: "REGISTERED",
+  unregistered: "UNREGISTERED",
+  failed: "FAILED",
+};
+
+/**
+ * `STATUS` comes with every change, just before the event that is named as the new status.
+ * @typedef {object} SessionEvents
+ * @property {[Session]} STATUS
+ * @property {[Session]} PENDING
+ * @property {[Session]} ESTABLISHED
+ * @property {[Session]} REGISTERED
+ * @property {[Session]} UNREGISTERED
+ * @property {[Session]} RECONNECTING
+ * @property {[Session]} FAILED
+ * @property {[Session]} DISCONNECTED
+ * @property {[Call]} INCOMING_CALL
+ * @property {[Call]} CALL_ENDED
+ * @property {[Error]} WARN the pod broke the protocol, and the SDK went on
+ */
+
+/** @extends {Emitter<SessionEvents>} */
+export class Session extends Emitter {
+  /** @type {SessionState} */ #status = "NEW";
+  /** @type {Connection | null} */ #connection = null;
+  /** @type {Welcome | null} */ #welcome = null;
+  /** @type {Map<string, Call>} */ #calls = new Map();
+  /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
+
+  /** @param {SessionOptions} options */
+  constructor({ url, platform, ...options }) {
+    super();
+    this.url = url;
+    this.options = options;
+    this.platform = platformWith(platform);
+    /** Why the status is what it is, in the words of whoever decided it. */
+    this.cause = { status: 0, reason: "" };
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  get registration() {
+    return this.#registration;
+  }
+
+  /** Live calls by id. @returns {ReadonlyMap<string, Call>} */
+  get calls() {
+    return this.#calls;
+  }
+
+  /** The address of record, once logged in. */
+  get aor() {
+    return this.#welcome?.aor ?? "";
+  }
+
+  get domain() {
+    return this.#welcome?.domain ?? "";
+  }
+
+  /** Whether requests can be sent now. */
+  get isConnected() {
+    return this.#connection?.state === "READY";
+  }
+
+  /**
+   * @param {Credentials} credentials
+   * @returns {Promise<void>} settled when the pod has decided; the registration follows by events
+   */
+  login(credentials) {
+    if (this.#connection) return Promise.reject(new Error("this session is logged in, or about to be"));
+    const greeting = () =>
+      this.#welcome ? resumeRequest(this.#welcome.session, this.#welcome.resume_token) : loginRequest(credentials);
+    const connection = new Connection(this.url, greeting, this.platform, this.options);
+    this.#connection = connection;
+    this.#welcome = null;
+    connection.on("welcome", (welcome) => this.#welcomed(welcome));
+    connection.on("event", (event) => this.#handle(event));
+    connection.on("lost", (cause) => this.#set("RECONNECTING", cause));
+    connection.on("closed", (cause) => this.#closed(cause));
+    connection.on("fault", (error) => this.emit("WARN", error));
+    this.#set("PENDING");
+    return new Promise((resolve, reject) => {
+      connection.once("welcome", () => resolve());
+      connection.once("closed", ({ status, reason }) => reject(new RequestError("refused", status, reason)));
+      connection.open();
+    });
+  }
+
+  /** End the session and its calls. */
+  async logout() {
+    const connection = this.#connection;
+    if (!connection) return;
+    try {
+      await connection.request({ type: "logout" });
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error; // else gone already, which was the wish
+    }
+    connection.close({ status: 200, reason: "logged out" });
+  }
+
+  /**
+   * Start a call. It is returned at once, before anything of it has happened, so that no event can be missed.
+   * @param {string} to a SIP URI or a user of the domain
+   * @param {CallOptions} [options]
+   * @returns {Call}
+   */
+  call(to, options = {}) {
+    const call = this.#add({
+      id: this.platform.newCallId(),
+      direction: "outgoing",
+      from: this.aor,
+      fromName: "",
+      to,
+      video: Boolean(options.video),
+    });
+    queueMicrotask(() => void call.dial(options));
+    return call;
+  }
+
+  /** @param {Welcome} welcome */
+  #welcomed(welcome) {
+    this.#welcome = welcome;
+    this.#register(welcome.registration ?? { state: "none", status: 0, reason: "" });
+    if (welcome.calls) this.#reconcile(welcome.calls);
+  }
+
+  /** @param {CallSnapshot[]} snapshots */
+  #reconcile(snapshots) {
+    const known = new Map(snapshots.map((snapshot) => [snapshot.call, snapshot]));
+    for (const call of [...this.#calls.values()]) {
+      call.reconcile(known.get(call.id));
+      known.delete(call.id);
+    }
+    for (const snapshot of known.values()) {
+      if (snapshot.state === "incoming" && snapshot.sdp) this.#incoming({ ...snapshot, sdp: snapshot.sdp });
+      else void this.#hangUpStray(snapshot.call);
+    }
+  }
+
+  /**
+   * A call that ended here while the socket was away has no media any more: end it there, too.
+   * @param {string} call
+   */
+  async #hangUpStray(call) {
+    try {
+      await this.#connection?.request({ type: "hangup", call });
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.emit("WARN", error);
+    }
+  }
+
+  /** @param {PodEvent} event */
+  #handle(event) {
+    switch (event.type) {
+      case "registration":
+        this.#register({ state: event.state, status: event.status, reason: event.reason, expires: event.expires });
+        break;
+      case "call.incoming":
+        if (!this.#calls.has(event.call)) this.#incoming(event);
+        break;
+      case "call.trying":
+      case "call.ringing":
+      case "call.early":
+      case "call.established":
+      case "call.ended":
+        this.#calls.get(event.call)?.handle(event);
+        break;
+      default: // `bye` is the connection's matter; anything else is newer than this SDK
+        break;
+    }
+  }
+
+  /** @param {Omit<IncomingEvent, "type" | "seq">} event */
+  #incoming(event) {
+    const call = this.#add({
+      id: event.call,
+      direction: "incoming",
+      from: event.from,
+      fromName: event.from_name,
+      to: event.to,
+      video: event.video,
+      offer: event.sdp,
+    });
+    call.ring();
+    this.emit("INCOMING_CALL", call);
+  }
+
+  /**
+   * @param {import("./call.js").CallParties} parties
+   * @returns {Call}
+   */
+  #add(parties) {
+    const media = new Media(this.platform, this.#welcome?.ice_servers ?? []);
+    const call = new Call(parties, media, (request) => this.#request(request));
+    this.#calls.set(call.id, call);
+    call.on("STATUS", () => {
+      if (!call.isOver || this.#calls.get(call.id) !== call) return;
+      this.#calls.delete(call.id);
+      this.emit("CALL_ENDED", call);
+    });
+    return call;
+  }
+
+  /** @param {import("./wire.js").Request} request */
+  #request(request) {
+    return this.#connection?.request(request) ?? Promise.reject(new RequestError("offline", 503, "not logged in"));
+  }
+
+  /** @param {Registration} registration */
+  #register(registration) {
+    this.#registration = registration;
+    this.#set(STATUS_OF_REGISTRATION[registration.state], registration);
+  }
+
+  /**
+   * For good. The status says whether anybody wanted that.
+   * @param {Cause} cause
+   */
+  #closed(cause) {
+    const wanted = this.#welcome !== null && (cause.status === 200 || cause.status === 410);
+    this.#connection = null;
+    this.#registration = { state: "none", status: 0, reason: "" };
+    const { status, reason } = cause.status === 200 ? { status: 487, reason: "logged out" } : cause;
+    const by = cause.status === 200 ? "local" : "system";
+    for (const call of [...this.#calls.values()]) call.finish({ status, reason, by, established: false });
+    this.#set(wanted ? "DISCONNECTED" : "FAILED", cause);
+  }
+
+  /**
+   * @param {SessionState} status
+   * @param {Cause} [cause]
+   */
+  #set(status, { status: code, reason } = { status: 0, reason: "" }) {
+    if (this.#status === status && this.cause.status === code && this.cause.reason === reason) return;
+    this.#status = status;
+    this.cause = { status: code, reason };
+    this.emit("STATUS", this);
+    if (this.#status === status) this.emit(status, this);
+  }
+}
