@@ -1,0 +1,67 @@
+"""The addresses that a relay finds on its host."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from media_relay import addresses
+
+
+class Probe:
+    """A socket that would be routed from `source`, or nowhere."""
+
+    def __init__(self, source: str | None) -> None:
+        self._source = source
+
+    def __call__(self, *_: object) -> "Probe":
+        return self
+
+    def __enter__(self) -> "Probe":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def connect(self, _: object) -> None:
+        if self._source is None:
+            raise OSError("no route")
+
+    def getsockname(self) -> tuple[str | None, int]:
+        return self._source, 0
+
+
+def route(monkeypatch: pytest.MonkeyPatch, source: str | None) -> None:
+    monkeypatch.setattr(socket, "socket", Probe(source))
+
+
+def test_what_settings_say_is_taken_as_it_is() -> None:
+    assert addresses.browser_addresses(("203.0.113.1",)) == ("203.0.113.1",)
+    assert addresses.sip_address("203.0.113.1") == "203.0.113.1"
+
+
+def test_browsers_get_the_default_routes_address_then_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    route(monkeypatch, "192.0.2.7")
+    assert addresses.browser_addresses(()) == ("192.0.2.7", "127.0.0.1")
+    assert addresses.sip_address("") == "192.0.2.7"
+
+
+@pytest.mark.parametrize("source", [None, "127.0.0.1"])
+def test_a_host_without_a_default_route_has_loopback(monkeypatch: pytest.MonkeyPatch, source: str | None) -> None:
+    route(monkeypatch, source)
+    assert addresses.browser_addresses(()) == ("127.0.0.1",)
+    assert addresses.sip_address("") == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "overlaps"),
+    [(30000, 31999, False), (30000, 32768, True), (60000, 61000, True), (61000, 62000, False), (1, 65535, True)],
+)
+def test_an_overlap_with_the_ephemeral_ports_is_noticed(tmp_path: Path, low: int, high: int, overlaps: bool) -> None:
+    ephemeral = tmp_path / "ip_local_port_range"
+    ephemeral.write_text("32768\t60999\n")
+    assert addresses.warn_of_overlap(low, high, ephemeral) is overlaps
+
+
+def test_a_host_that_does_not_say_its_ephemeral_ports_gets_no_warning(tmp_path: Path) -> None:
+    assert addresses.warn_of_overlap(1, 65535, tmp_path / "missing") is False

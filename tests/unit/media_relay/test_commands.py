@@ -1,0 +1,253 @@
+"""Commands on sessions, with a data path that notes what it is told."""
+
+from typing import Any, cast
+
+import pytest
+from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
+
+from media_relay.commands import Commands, Place
+from media_relay.core.plan import SessionPlan
+from media_relay.core.sdp import parse
+from media_relay.datapath import Allocation, Connected, DataPath, Failed
+from shared.errors import RemoteError
+from shared.messages import (
+    AllocateMedia,
+    AnswerMedia,
+    Done,
+    Event,
+    MediaAllocated,
+    MediaConnected,
+    MediaFailed,
+    MediaRef,
+    MediaSdp,
+    Message,
+    OfferMedia,
+    ReleaseMedia,
+    SessionSnapshot,
+)
+
+ENVELOPE: dict[str, Any] = {"id": "command", "expires_at": 0.0}
+OFFER = sdp("chromium_audio_video_offer")
+ANSWER = phone("audio 4000 RTP/AVP 0")
+
+
+class Notes:
+    """In place of the data path."""
+
+    browser_port = 10000
+    fingerprint = FINGERPRINT
+
+    def __init__(self) -> None:
+        self.allocated: dict[str, int] = {}
+        self.plans: list[tuple[str, SessionPlan]] = []
+        self.released: list[str] = []
+        self.full = False
+
+    def allocate(self, media_id: str, stream_count: int) -> Allocation:
+        if self.full:
+            raise RemoteError(503, "No Ports")
+        self.allocated[media_id] = stream_count
+        return Allocation(ICE, tuple((30000 + 2 * n, 30001 + 2 * n) for n in range(stream_count)))
+
+    def apply(self, media_id: str, plan: SessionPlan) -> None:
+        self.plans.append((media_id, plan))
+
+    def release(self, media_id: str) -> None:
+        self.released.append(media_id)
+
+
+class Relay:
+    """Commands with a clock of their own."""
+
+    def __init__(self, capacity: int = 10) -> None:
+        self.now = 1000.0
+        self.path = Notes()
+        self.told: list[tuple[str, Event]] = []
+        place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0)
+        self.commands = Commands(
+            place,
+            cast(DataPath, self.path),
+            lambda agent, event: self.told.append((agent, event)),
+            lambda: self.now,
+            lambda count: b"\xff" * count,
+        )
+
+    async def handle(self, message: Message) -> Message | None:
+        return await self.commands.handle(message)
+
+    async def allocate(self, media_id: str = "m", **offer: str) -> MediaAllocated:
+        given = offer or {"browser_sdp": OFFER}
+        reply = await self.handle(AllocateMedia(**ENVELOPE, media_id=media_id, call_id="call", agent="agent", **given))
+        assert isinstance(reply, MediaAllocated)
+        return reply
+
+    async def answer(self, text: str = ANSWER, **fields: Any) -> MediaSdp:
+        reply = await self.handle(AnswerMedia(**ENVELOPE | {"media_id": "m", "side": "sip", "sdp": text} | fields))
+        assert isinstance(reply, MediaSdp)
+        return reply
+
+    async def offer(self, text: str) -> MediaSdp:
+        reply = await self.handle(OfferMedia(**ENVELOPE, media_id="m", side="sip", sdp=text))
+        assert isinstance(reply, MediaSdp)
+        return reply
+
+    async def release(self, media_id: str = "m", epoch: int = 0) -> Message | None:
+        return await self.handle(ReleaseMedia(**ENVELOPE, media_id=media_id, epoch=epoch))
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return Relay()
+
+
+async def test_a_browsers_offer_is_turned_into_a_sip_one(relay: Relay) -> None:
+    reply = await relay.allocate()
+    assert reply.media == MediaRef(relay="relay", media_id="m")
+    assert reply.browser_sdp is None
+    assert reply.sip_sdp is not None
+    assert parse(reply.sip_sdp).media[0].port == 30000
+    assert relay.path.allocated == {"m": 2}
+    assert len(relay.commands) == 1
+
+
+async def test_a_sip_offer_is_turned_into_one_for_the_browser(relay: Relay) -> None:
+    reply = await relay.allocate(sip_sdp=sdp("baresip_audio_offer"))
+    assert reply.sip_sdp is None
+    assert reply.browser_sdp is not None
+    assert parse(reply.browser_sdp).media[0].protocol == "UDP/TLS/RTP/SAVPF"
+    assert relay.path.allocated == {"m": 1}
+
+
+async def test_a_session_id_fits_into_a_signed_64_bit_number(relay: Relay) -> None:
+    text = (await relay.allocate()).sip_sdp
+    assert text is not None
+    assert int(parse(text).origin.session_id) == 2**62 - 1
+
+
+async def test_a_repeated_allocation_is_one(relay: Relay) -> None:
+    first = await relay.allocate()
+    relay.path.full = True
+    assert await relay.allocate() == first
+    assert len(relay.commands) == 1
+    with pytest.raises(RemoteError, match="409"):
+        await relay.allocate(sip_sdp=sdp("baresip_audio_offer"))
+
+
+@pytest.mark.parametrize("offer", [{}, {"browser_sdp": OFFER, "sip_sdp": ANSWER}])
+async def test_an_allocation_needs_exactly_one_description(relay: Relay, offer: dict[str, str]) -> None:
+    with pytest.raises(RemoteError, match="400"):
+        await relay.handle(AllocateMedia(**ENVELOPE, media_id="m", call_id="call", agent="agent", **offer))
+
+
+async def test_a_refused_allocation_leaves_nothing(relay: Relay) -> None:
+    for status, offer in (("400", {"sip_sdp": "nonsense"}), ("488", {"sip_sdp": phone("audio 4000 RTP/SAVP 0")})):
+        with pytest.raises(RemoteError, match=status):
+            await relay.allocate(**offer)
+    relay.path.full = True
+    with pytest.raises(RemoteError, match="503"):
+        await relay.allocate()
+    assert (len(relay.commands), relay.path.allocated) == (0, {})
+
+
+async def test_beyond_its_capacity_and_while_draining_a_relay_takes_nothing_new() -> None:
+    relay = Relay(capacity=1)
+    first = await relay.allocate("a")
+    with pytest.raises(RemoteError, match="503"):
+        await relay.allocate("b")
+    await relay.release("a")
+    relay.commands.draining = True
+    with pytest.raises(RemoteError, match="503"):
+        await relay.allocate("b")
+    relay.commands.draining = False
+    assert await relay.allocate("a") is not first
+
+
+async def test_an_answer_is_planned_and_passed_on(relay: Relay) -> None:
+    await relay.allocate()
+    reply = await relay.answer()
+    assert parse(reply.sdp).media[0].formats == ("0",)
+    ((media_id, plan),) = relay.path.plans
+    assert (media_id, plan.streams[0].to_sip) == ("m", {0: 0})
+
+
+async def test_a_later_offer_is_planned_and_answered(relay: Relay) -> None:
+    await relay.allocate()
+    await relay.answer()
+    reply = await relay.offer(ANSWER + "a=inactive\r\n")
+    assert parse(reply.sdp).media[0].has("inactive")
+    assert not relay.path.plans[-1][1].streams[0].browser_sends
+
+
+async def test_a_refused_answer_plans_nothing(relay: Relay) -> None:
+    await relay.allocate()
+    with pytest.raises(RemoteError, match="488"):
+        await relay.answer(phone("audio 0 RTP/AVP 0"))
+    assert relay.path.plans == []
+    await relay.answer()
+
+
+async def test_a_session_that_is_not_there_does_not_exist_but_can_be_released(relay: Relay) -> None:
+    with pytest.raises(RemoteError, match="481"):
+        await relay.answer()
+    assert await relay.release() == Done()
+    assert relay.path.released == []
+
+
+async def test_release_ends_the_session(relay: Relay) -> None:
+    await relay.allocate()
+    assert await relay.release() == Done()
+    assert (relay.path.released, len(relay.commands)) == (["m"], 0)
+
+
+async def test_an_old_owner_can_neither_command_nor_release(relay: Relay) -> None:
+    await relay.allocate()
+    await relay.answer(epoch=2)
+    with pytest.raises(RemoteError, match="409"):
+        await relay.answer(epoch=1)
+    with pytest.raises(RemoteError, match="409"):
+        await relay.release(epoch=1)
+    assert await relay.release(epoch=2) == Done()
+
+
+async def test_the_agent_of_the_allocation_is_told_what_becomes_of_the_browser(relay: Relay) -> None:
+    await relay.allocate()
+    relay.commands.on_event(Connected("m"))
+    relay.commands.on_event(Failed("m", "consent"))
+    relay.commands.on_event(Connected("of another time"))
+    assert relay.told == [
+        ("agent", MediaConnected(media_id="m", call_id="call")),
+        ("agent", MediaFailed(media_id="m", call_id="call", reason="consent")),
+    ]
+
+
+async def test_a_session_that_nobody_claims_ends_in_time(relay: Relay) -> None:
+    await relay.allocate("m")
+    await relay.allocate("other")
+    await relay.answer()
+    relay.now += 29.9
+    relay.commands.expire()
+    assert relay.path.released == []
+    relay.now += 0.1
+    relay.commands.expire()
+    assert relay.path.released == ["other"]
+    assert len(relay.commands) == 1
+
+
+async def test_a_session_whose_browser_is_lost_ends_in_time_if_its_agent_is_gone_too(relay: Relay) -> None:
+    await relay.allocate()
+    await relay.answer()
+    relay.commands.on_event(Failed("m", "ice"))
+    relay.now += 30
+    relay.commands.expire()
+    assert relay.path.released == ["m"]
+
+
+async def test_at_the_end_all_sessions_are_released(relay: Relay) -> None:
+    await relay.allocate("a")
+    await relay.allocate("b")
+    relay.commands.release_all()
+    assert relay.path.released == ["a", "b"]
+
+
+async def test_other_commands_are_not_served(relay: Relay) -> None:
+    assert await relay.handle(SessionSnapshot(registration="none")) is None

@@ -1,0 +1,42 @@
+"""What the relay counts, as Prometheus reads it."""
+
+from collections import Counter
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from media_relay.core.counters import Counters, Drop
+from media_relay.datapath import DataPathStats, PortUse
+from media_relay.metrics import DataPathCollector
+
+
+def samples(stats: DataPathStats) -> dict[tuple[str, ...], float]:
+    registry = CollectorRegistry()
+    registry.register(DataPathCollector(lambda: stats, lambda: 3, 500))
+    text = generate_latest(registry).decode()
+    return {
+        (sample.name.removeprefix("cordboard_media_relay_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_the_data_paths_counters_are_read_when_asked_for() -> None:
+    totals = Counters(
+        packets=Counter({("browser_to_sip", "audio"): 50}),
+        bytes=Counter({("browser_to_sip", "audio"): 8600}),
+        drops=Counter({Drop.ON_HOLD: 2}),
+    )
+    stats = DataPathStats(totals, {}, PortUse(used=4, free=995, quarantined=1))
+    assert samples(stats) == {
+        ("sessions_active",): 3,
+        ("session_capacity",): 500,
+        ("ports_used",): 4,
+        ("ports_free",): 995,
+        ("ports_quarantined",): 1,
+        ("packets_total", "browser_to_sip", "audio"): 50,
+        ("bytes_total", "browser_to_sip", "audio"): 8600,
+        ("drops_total", "on_hold"): 2,
+    }
+    totals.drops[Drop.REPLAY] += 1
+    assert samples(stats)["drops_total", "replay"] == 1

@@ -1,0 +1,125 @@
+"""The state machine of a media session, with a negotiation that only tells what it was asked."""
+
+import pytest
+
+from media_relay.core.negotiation import Local
+from media_relay.core.plan import SessionPlan
+from media_relay.core.session import MediaSession, Owner, State
+from shared.errors import RemoteError
+
+PLAN = SessionPlan()
+
+
+class Script:
+    """A negotiation that answers with the name of what was asked; "bad" is refused."""
+
+    stream_count = 1
+
+    def offer(self, local: Local) -> str:
+        return "offer"
+
+    def answer(self, sdp: str, provisional: bool) -> tuple[str, SessionPlan]:
+        if sdp == "bad":
+            raise RemoteError(488, "Not Acceptable Here")
+        return f"{'early' if provisional else 'final'} {sdp}", PLAN
+
+    def reoffer(self, sdp: str) -> tuple[str, SessionPlan]:
+        return f"answer to {sdp}", PLAN
+
+
+@pytest.fixture
+def session() -> MediaSession:
+    return MediaSession(Owner("call", "agent"), "browser", Script(), now=100.0, unclaimed_seconds=30.0)
+
+
+def answer(
+    session: MediaSession, sdp: str = "1", *, provisional: bool = False, epoch: int = 1, now: float = 101.0
+) -> str:
+    return session.answer("sip", sdp, provisional, epoch, now)[0]
+
+
+def test_provisional_answers_then_the_final_one(session: MediaSession) -> None:
+    assert answer(session, provisional=True) == "early 1"
+    assert session.state is State.EARLY
+    assert answer(session, "2", provisional=True) == "early 2"
+    assert answer(session, "3") == "final 3"
+    assert session.state is State.ANSWERED
+
+
+def test_a_final_answer_alone(session: MediaSession) -> None:
+    assert answer(session) == "final 1"
+    assert session.state is State.ANSWERED
+
+
+def test_after_the_final_answer_a_provisional_one_is_out_of_place(session: MediaSession) -> None:
+    answer(session)
+    with pytest.raises(RemoteError, match="491 Provisional Answer While Answered"):
+        answer(session, provisional=True)
+
+
+def test_our_offer_may_be_answered_again(session: MediaSession) -> None:
+    answer(session)
+    assert answer(session, "2") == "final 2"
+
+
+def test_an_answered_session_takes_offers_of_the_sip_side(session: MediaSession) -> None:
+    answer(session)
+    assert session.offer("sip", "hold", 1) == ("answer to hold", PLAN)
+    assert session.state is State.ANSWERED
+
+
+@pytest.mark.parametrize("provisional", [None, True])
+def test_before_the_final_answer_an_offer_is_out_of_place(session: MediaSession, provisional: bool | None) -> None:
+    if provisional:
+        answer(session, provisional=True)
+    with pytest.raises(RemoteError, match="491 Offer While"):
+        session.offer("sip", "hold", 1)
+
+
+def test_a_later_offer_of_the_browser_is_not_implemented(session: MediaSession) -> None:
+    answer(session)
+    with pytest.raises(RemoteError, match="501"):
+        session.offer("browser", "video", 1)
+
+
+def test_the_side_that_offered_cannot_answer(session: MediaSession) -> None:
+    with pytest.raises(RemoteError, match="400"):
+        session.answer("browser", "1", False, 1, 101.0)
+
+
+def test_a_refused_answer_changes_nothing(session: MediaSession) -> None:
+    with pytest.raises(RemoteError, match="488"):
+        answer(session, "bad")
+    assert (session.state, session.answered_at) == (State.ALLOCATED, None)
+    assert session.expires_at == 130.0
+
+
+def test_a_lower_epoch_than_seen_is_refused(session: MediaSession) -> None:
+    answer(session, epoch=5)
+    for stale in (
+        lambda: answer(session, epoch=4),
+        lambda: session.offer("sip", "x", 4),
+        lambda: session.check_release(4),
+    ):
+        with pytest.raises(RemoteError, match="409 Stale Epoch"):
+            stale()
+    session.check_release(5)
+    session.check_release(6)
+
+
+def test_a_session_expires_unless_its_agent_commands_it(session: MediaSession) -> None:
+    assert session.expires_at == 130.0
+    answer(session, provisional=True)
+    assert session.expires_at is None
+
+
+def test_a_lost_browser_lets_the_session_expire_again(session: MediaSession) -> None:
+    answer(session)
+    session.lost(200.0)
+    assert session.expires_at == 230.0
+
+
+def test_the_first_answer_is_timed(session: MediaSession) -> None:
+    answer(session, provisional=True, now=103.0)
+    answer(session, now=110.0)
+    assert (session.allocated_at, session.answered_at) == (100.0, 103.0)
