@@ -64,7 +64,7 @@ class Seat:
 
     def heartbeat(self) -> Heartbeat:
         """Say that there is room."""
-        return Heartbeat(kind=self.kind, pod=self.pod, load=0, capacity=100, draining=self.draining)
+        return Heartbeat(kind=self.kind, pod=self.pod, load=0, capacity=100_000, draining=self.draining)
 
     async def on_command(self, message: Message) -> Message | None:
         """Note it; answer it when the test lets it."""

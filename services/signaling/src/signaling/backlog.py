@@ -19,6 +19,11 @@ class Backlog:
         """The code and reason to close with when all is sent."""
         return self._closing
 
+    @property
+    def size(self) -> int:
+        """How much waits."""
+        return self._size
+
     def put(self, text: str) -> bool:
         """Queue a frame; False if there is no room. After `close` it goes nowhere."""
         if self._closing is not None:

@@ -58,6 +58,11 @@ class Gateway:
         pod.count()
         self._arm()
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes its page has not been sent yet."""
+        return self._backlog.size
+
     # From the socket.
 
     def receive(self, text: str | None) -> None:
@@ -104,6 +109,10 @@ class Gateway:
         self._core.end(reason)
         self._transmit()
         self._tasks.spawn(self._unsubscribe(), "unsubscribe")
+
+    def cut(self) -> None:
+        """Cut the transport; the session is detached as after any loss."""
+        self._abort()
 
     async def _on_bus(self, message: Message) -> Message | None:
         match message:
@@ -247,10 +256,7 @@ class Gateway:
         if older is not None:
             older.end("replaced")
         try:
-            await self._pod.bus.publish(
-                session_events(request.session), SessionEnded(session_id=request.session, reason="replaced")
-            )
-            await self._subscribe(request.session)
+            await self._announce(request.session)
             # Whoever took it between our write and our subscription could not tell us.
             if not await self._pod.directory.is_held(after):
                 raise bad_resume_token()
@@ -272,6 +278,16 @@ class Gateway:
             raise
         self._joined()
         _log.info("resumed", session=self._session_id, calls=len(snapshot.calls), before=before.record.pod)
+
+    async def _announce(self, session_id: str) -> None:
+        """Send the older socket away, then listen in its place."""
+        try:
+            await self._pod.bus.publish(
+                session_events(session_id), SessionEnded(session_id=session_id, reason="replaced")
+            )
+            await self._subscribe(session_id)
+        except nats.errors.Error as error:
+            raise RemoteError(503, "Service Unavailable") from error
 
     async def _log_out(self, re: str) -> None:
         error = await self._finish(self._pod.agents.close_account(self._session_id, self._owner), "log-out")

@@ -1,5 +1,6 @@
 """What all sockets of one process share, and what the pod says of itself."""
 
+import asyncio
 import os
 import random
 import time
@@ -26,6 +27,8 @@ from .sweeper import Sweeper
 
 if TYPE_CHECKING:
     from .gateway import Gateway
+
+_DRAIN_SECONDS = 5.0
 
 
 @dataclass
@@ -106,5 +109,12 @@ class Pod:
         gateways = list(self.gateways)
         for gateway in gateways:
             gateway.end("draining")
-        for gateway in gateways:
-            await gateway.finished.wait()
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                for gateway in gateways:
+                    await gateway.finished.wait()
+        except TimeoutError:
+            for gateway in self.gateways:
+                gateway.cut()  # its page reads nothing, not even that
+            for gateway in gateways:
+                await gateway.finished.wait()
