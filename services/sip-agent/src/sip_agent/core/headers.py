@@ -40,13 +40,19 @@ LISTS = frozenset(
     " warning".split()
 )
 # As most senders spell them; others are found the longer way.
-_KEYS = {name.title(): name for name in (*COMPACT.values(), *LISTS)} | {
-    "Call-ID": "call-id",
-    "CSeq": "cseq",
-    "Max-Forwards": "max-forwards",
-    "User-Agent": "user-agent",
-    "Expires": "expires",
-}
+_FULL = {*COMPACT.values(), *LISTS}
+_KEYS = (
+    {name.title(): name for name in _FULL}
+    | {name: name for name in _FULL}
+    | {
+        "Call-ID": "call-id",
+        "cseq": "cseq",
+        "CSeq": "cseq",
+        "Max-Forwards": "max-forwards",
+        "User-Agent": "user-agent",
+        "Expires": "expires",
+    }
+)
 
 
 def is_field_name(name: str) -> bool:
@@ -165,8 +171,13 @@ class Headers:
             raise LookupError(name)
         written, line = self._items[place]
         rest = self._divide(key, name, line)[1]
-        self._items[place] = (written, f"{value}, {rest}" if rest else value)
+        line = f"{value}, {rest}" if rest else value
+        self._items[place] = (written, line)
+        index = self._index
         self._changed(key)
+        if index is not None:  # each request received comes by here: spare it a second index
+            index[key][0] = line
+            self._index = index
 
     def view(self, key: str, read: "Callable[[Headers], T]") -> T:
         """What `read` makes of the fields named `key`, kept until those change. "first contact" is a view apart."""
@@ -178,7 +189,7 @@ class Headers:
         if self._index is None:
             self._index = {}
             for name, value in self._items:
-                self._index.setdefault(key_of(name), []).append(value)
+                self._index.setdefault(_KEYS.get(name) or key_of(name), []).append(value)
         return self._index
 
     def _place(self, key: str) -> int | None:

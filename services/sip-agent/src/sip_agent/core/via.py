@@ -1,7 +1,7 @@
 """The Via header field (RFC 3261 §20.42), with the rport parameter of RFC 3581."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sip_agent.core.errors import SipError
 from sip_agent.core.grammar import TOKEN_CHARACTERS, Params, find_param, parse_params, print_params, without_params
@@ -74,9 +74,11 @@ class Via:
     def with_param(self, name: str, value: str | None) -> "Via":
         """This Via with one parameter set."""
         if find_param(self.params, name) is None:
-            return replace(self, params=(*self.params, (name, value)))
-        return replace(self, params=tuple([(k, value if k.lower() == name else v) for k, v in self.params]))
+            params = (*self.params, (name, value))
+        else:
+            params = tuple([(key, value if key.lower() == name else old) for key, old in self.params])
+        return Via(self.transport, self.host, self.port, params)
 
     def without_param(self, name: str) -> "Via":
         """This Via without one parameter."""
-        return replace(self, params=without_params(self.params, (name,)))
+        return Via(self.transport, self.host, self.port, without_params(self.params, (name,)))
