@@ -48,7 +48,9 @@ class Bus:
         client = Client()
 
         async def on_error(error: Exception) -> None:
-            _log.warning("nats", error=repr(error))
+            # While NATS is away every attempt fails, ten a second: that it is away has been said.
+            log = _log.warning if client.is_connected else _log.debug
+            log("nats", error=repr(error))
 
         async def on_disconnected() -> None:
             metrics.NATS_CONNECTED.set(0)

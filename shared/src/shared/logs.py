@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 
+from .settings import CommonSettings
+
 _SECRET_KEYS = re.compile(r"password|secret|token|authorization|sealed", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"(?i)(\"?(?:sipPassword|password|token|response)\"?\s*[=:]\s*\"?)[^\s\",;]+|(a=ice-pwd:)\S+|(inline:)\S+"
@@ -33,28 +35,34 @@ def mask_text(text: str) -> str:
     return _SECRET_TEXT.sub(lambda m: f"{m[1] or m[2] or m[3]}***", text)
 
 
-def set_up(service: str, pod: str, level: str) -> None:
+def set_up(service: str, settings: CommonSettings) -> None:
     """Configure logging for the process; library logs join ours."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
         mask,
     ]
+    if settings.log_format == "json":
+        ids = {"service": service, "pod": settings.pod}
+        render: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        ids = {}
+        render = [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(),
+            *render,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(settings.log_level.upper())
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its start and stop are told by `shared.health`
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -65,7 +73,7 @@ def set_up(service: str, pod: str, level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service, pod=pod)
+    structlog.contextvars.bind_contextvars(**ids)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ services share (`CommonSettings`) have no service name: `CORDBOARD_NATS_URL`.
 import os
 import socket
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     domain: str = "cordboard.local"  # the built-in domain
     pod: str = ""  # the pod's id; empty: made from the host's name and the process id
     log_level: str = "info"
+    log_format: Literal["json", "text"] = "json"  # text: for a person at a terminal
     ops_host: str = "127.0.0.1"  # where /metrics, /healthz and /readyz are served
     ops_port: int = 0  # 0: any free one, told in the log
 

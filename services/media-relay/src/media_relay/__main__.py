@@ -25,7 +25,7 @@ def main() -> int:
     except LocalError as error:
         print(error, file=sys.stderr)
         return 2
-    logs.set_up("media-relay", settings.pod, settings.log_level)
+    logs.set_up("media-relay", settings)
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_main(settings))

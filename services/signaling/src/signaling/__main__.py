@@ -31,7 +31,7 @@ def main() -> int:
     """Return the exit status: 0 after a signal, 2 where a setting is wrong."""
     try:
         settings = load(Settings, "signaling")
-        logs.set_up("signaling", settings.pod, settings.log_level)
+        logs.set_up("signaling", settings)
         uvloop.run(_run(settings))
     except LocalError as error:
         print(f"signaling: {error}", file=sys.stderr)

@@ -34,7 +34,7 @@ def main() -> int:
     except LocalError as error:
         print(error, file=sys.stderr)
         return 2
-    logs.set_up("sip-agent", settings.pod, settings.log_level)
+    logs.set_up("sip-agent", settings)
     uvloop.run(_main(settings))
     return 0
 
