@@ -105,7 +105,7 @@ class Bucket(Generic[T]):
             if entry is None:  # the end of what is there
                 break
             names.append(name_of_key(entry.key))
-        await watcher.stop()
+        await watcher.stop()  # type: ignore[no-untyped-call]
         return names
 
     def _conflict(self, name: str) -> Conflict:
