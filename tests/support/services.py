@@ -46,7 +46,7 @@ class Pod:
 
     async def metrics(self, kind: str = "") -> dict[str, float]:
         """Return the samples, of one type of metric if `kind` is given, by name and labels: `name,label=value`."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=False) as client:
             text = (await client.get(f"http://127.0.0.1:{self.ops_port}/metrics")).text
         families = (one for one in text_string_to_metric_families(text) if kind in ("", one.type))
         samples = (sample for family in families for sample in family.samples)
@@ -58,7 +58,7 @@ class Pod:
     async def wait_until_ready(self) -> None:
         """Return once the pod takes work."""
         try:
-            async with asyncio.timeout(START_SECONDS), httpx.AsyncClient() as client:
+            async with asyncio.timeout(START_SECONDS), httpx.AsyncClient(verify=False) as client:
                 while not await self._is_ready(client):
                     self.process.check_alive()
                     await asyncio.sleep(0.02)
@@ -113,11 +113,12 @@ class Cordboard:
         """Where a signaling pod takes WebSockets."""
         return f"ws://127.0.0.1:{self.signaling[pod].port}/ws"
 
-    async def subscriptions(self) -> int:
-        """Return how many subscriptions the NATS server holds."""
-        async with httpx.AsyncClient() as client:
-            reply = await client.get(f"http://127.0.0.1:{self.nats_monitor}/subsz")
-        return int(reply.json()["num_subscriptions"])
+    async def subscriptions(self) -> dict[str, int]:
+        """Return how many subscriptions each pod holds at the NATS server."""
+        async with httpx.AsyncClient(verify=False) as client:
+            reply = await client.get(f"http://127.0.0.1:{self.nats_monitor}/connz")
+        pods = {pod.name for pod in self.pods}
+        return {one["name"]: one["subscriptions"] for one in reply.json()["connections"] if one.get("name") in pods}
 
     async def state(self) -> dict[str, object]:
         """Return what a call uses and must give back: KV records, subscriptions, ports, sessions, tasks."""
@@ -127,8 +128,8 @@ class Cordboard:
             "kv sessions": len(await store.sessions.names()),
             "kv accounts": len(await store.accounts.names()),
             "kv locations": len(await store.locations.names()),
-            "subscriptions": await self.subscriptions(),
         }
+        state |= {f"{pod} subscriptions": count for pod, count in (await self.subscriptions()).items()}
         for pod in self.pods:
             gauges = await pod.metrics("gauge")
             state |= {
@@ -140,11 +141,14 @@ class Cordboard:
 
     async def resting_state(self) -> dict[str, object]:
         """Return `state()` once nothing changes it: a log-in, say, is over some moments after the page is told."""
-        async with asyncio.timeout(SETTLE_SECONDS):
-            last, now = await self.state(), await self.state()
-            while last != now:
-                await asyncio.sleep(0.1)
-                last, now = now, await self.state()
+        last, now = await self.state(), await self.state()
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while last != now:
+                    await asyncio.sleep(0.1)
+                    last, now = now, await self.state()
+        except TimeoutError:
+            raise AssertionError(f"never at rest (before, now): {_difference(last, now)}\n{self.tails()}") from None
         return now
 
     async def wait_until_settled(self, before: Mapping[str, object], within: float = SETTLE_SECONDS) -> None:
