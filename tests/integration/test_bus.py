@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.support.nats import nats_server
 
 from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
@@ -80,3 +81,10 @@ async def test_only_one_of_two_writers_wins(bus: Bus) -> None:
     assert await store.leases.get("a.b@c") is None
     assert await store.leases.names() == []
     assert await store.leases.create("a.b@c", lease)
+
+
+async def test_a_bus_whose_server_is_gone_can_be_left() -> None:
+    async with nats_server() as url:
+        bus = await Bus.connect(CommonSettings(nats_url=url, pod="test"))
+    await bus.aclose()
+    assert not bus.connected

@@ -54,7 +54,8 @@ class Bus:
 
         async def on_disconnected() -> None:
             metrics.NATS_CONNECTED.set(0)
-            _log.warning("nats disconnected")
+            if not (client.is_draining or client.is_closed):
+                _log.warning("nats disconnected")
 
         async def on_reconnected() -> None:
             metrics.NATS_CONNECTED.set(1)
@@ -173,10 +174,14 @@ class Bus:
     async def aclose(self) -> None:
         """Answer the commands that are here, leave."""
         await self._tasks.join(DEADLINE)
-        if self._client.is_connected:
-            await self._client.drain()
-        else:
-            await self._client.close()
+        try:
+            if self._client.is_connected:
+                await self._client.drain()
+            else:
+                await self._client.close()
+        except (nats.errors.Error, OSError, RuntimeError) as error:
+            # The connection broke meanwhile; the client then still writes to it (RuntimeError: uvloop's word for that).
+            _log.warning("nats left without a farewell", error=repr(error))
         await self._tasks.aclose()
         metrics.NATS_CONNECTED.set(0)
 
