@@ -242,7 +242,7 @@ export class Call extends Emitter {
     this.#end = { ...end, established: end.established || this.#status === "ESTABLISHED" };
     this.sip = { status: end.status, reason: end.reason };
     this.#media.close();
-    this.#put(kindOfEnd(this.#status, this.direction, this.#end));
+    this.#put(kindOfEnd(this.#status, this.#end));
   }
 
   /** @param {MediaOptions} options */

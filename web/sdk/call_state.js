@@ -30,13 +30,15 @@ export const CallStatus = Object.freeze(
   }),
 );
 
-/** @type {Partial<Record<CallInput, CallState>>} */
+/** @typedef {Exclude<CallState, "NEW">} LaterState a state that a call can come to */
+
+/** @type {Readonly<Partial<Record<CallInput, LaterState>>>} */
 const ENDS = { finish: "FINISH", busy: "BUSY", failed: "FAILED" };
 
 /**
  * What is not here changes nothing: a repeated 180 of a forked INVITE, a 100 that comes late, anything after the end.
  * A 180 after early media is left out too: a page that played its own ringing tone then would drown what is heard.
- * @type {Readonly<Record<CallState, Readonly<Partial<Record<CallInput, CallState>>>>>}
+ * @type {Readonly<Record<CallState, Readonly<Partial<Record<CallInput, LaterState>>>>>}
  */
 const TABLE = {
   NEW: { dial: "PENDING", incoming: "RING", ...ENDS },
@@ -54,7 +56,7 @@ const TABLE = {
 /**
  * @param {CallState} state
  * @param {CallInput} input
- * @returns {CallState | undefined} the next state, or nothing where the input does not change it
+ * @returns {LaterState | undefined} the next state, or nothing where the input does not change it
  */
 export function nextState(state, input) {
   return TABLE[state][input];
@@ -69,15 +71,12 @@ export function isOver(state) {
 }
 
 /**
- * Which kind of end it was: RFC 3261 §21.4.24 (486) and §21.6.1 (600) are busy. A caller who gives up (487 to a
- * call that came in, §21.4.25) has not failed, nor has one whose call was taken by another device.
+ * Which kind of end it was; RFC 3261 §21.4.24 (486) and §21.6.1 (600) are busy.
  * @param {CallState} state
- * @param {"incoming" | "outgoing"} direction
  * @param {CallEnd} end
  * @returns {"finish" | "busy" | "failed"}
  */
-export function kindOfEnd(state, direction, end) {
+export function kindOfEnd(state, end) {
   if (end.established || state === "ESTABLISHED" || state === "HOLD" || end.by === "local") return "finish";
-  if (direction === "incoming" && (end.status === 487 || end.status < 300)) return "finish";
   return end.status === 486 || end.status === 600 ? "busy" : "failed";
 }

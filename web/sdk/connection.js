@@ -17,8 +17,8 @@ import { decode, encode, readWelcome } from "./wire.js";
 /** @typedef {import("./wire.js").Welcome} Welcome */
 
 /**
- * IDLE → OPENING (the socket) → GREETING (login or resume is sent) → READY; a loss leads to WAITING and back to OPENING;
- * CLOSED is the end.
+ * IDLE → OPENING (the socket) → GREETING (login or resume is sent) → READY.
+ * A loss leads to WAITING and back to OPENING; CLOSED is the end.
  * @typedef {"IDLE" | "OPENING" | "GREETING" | "READY" | "WAITING" | "CLOSED"} ConnectionState
  */
 
@@ -66,7 +66,8 @@ export class Connection extends Emitter {
    * @param {Platform} platform
    * @param {ConnectionOptions} [options]
    */
-  constructor(url, greeting, platform, { requestTimeout = 10_000, resumeFor = 30_000, pingInterval = 15_000 } = {}) {
+  constructor(url, greeting, platform, options = {}) {
+    const { requestTimeout = 10_000, resumeFor = 30_000, pingInterval = 15_000 } = options;
     super();
     this.url = url;
     this.greeting = greeting;
@@ -240,7 +241,7 @@ export class Connection extends Emitter {
     this.#disarm("ping");
     this.#disarm("open");
     this.#dropSocket(COMING_BACK, reason);
-    if (first) this.#arm("resume", this.resumeFor, () => this.close({ status: 408, reason: `lost for good: ${reason}` }));
+    if (first) this.#arm("resume", this.resumeFor, () => this.close({ status: 408, reason: `lost: ${reason}` }));
     const delay = this.platform.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempt++);
     this.#arm("retry", delay, () => this.#openSocket());
     if (first) this.emit("lost", cause);

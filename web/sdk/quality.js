@@ -20,7 +20,7 @@ export function summarize(report) {
   report.forEach((entry) => entries.push(entry));
   const received = entries.filter(({ type }) => type === "inbound-rtp");
   const sent = entries.filter(({ type }) => type === "outbound-rtp");
-  const pair = entries.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state !== "failed");
+  const pair = entries.find((entry) => entry.type === "candidate-pair" && entry.nominated && entry.state !== "failed");
   const audio = received.find(({ kind }) => kind === "audio");
   const packetsReceived = total(received, "packetsReceived");
   const packetsLost = Math.max(0, total(received, "packetsLost")); // RFC 3550 §6.4.1: duplicates can make it negative

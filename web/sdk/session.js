@@ -41,7 +41,7 @@ export const SessionStatus = Object.freeze(
   }),
 );
 
-/** @type {Readonly<Record<Registration["state"], SessionState>>} */
+/** @type {Readonly<Record<Registration["state"], "ESTABLISHED" | "REGISTERED" | "UNREGISTERED" | "FAILED">>} */
 const STATUS_OF_REGISTRATION = {
   none: "ESTABLISHED",
   registering: "ESTABLISHED",
@@ -160,7 +160,7 @@ export class Session extends Emitter {
       from: this.aor,
       fromName: "",
       to,
-      video: Boolean(options.video),
+      video: Boolean(options.video || options.stream?.getVideoTracks().length),
     });
     queueMicrotask(() => void call.dial(options));
     return call;
@@ -267,7 +267,7 @@ export class Session extends Emitter {
    * @param {Cause} cause
    */
   #closed(cause) {
-    const wanted = this.#welcome !== null && (cause.status === 200 || cause.status === 410);
+    const wanted = cause.status === 200 || (cause.status === 410 && this.#welcome !== null);
     this.#connection = null;
     this.#registration = { state: "none", status: 0, reason: "" };
     const { status, reason } = cause.status === 200 ? { status: 487, reason: "logged out" } : cause;
@@ -277,7 +277,7 @@ export class Session extends Emitter {
   }
 
   /**
-   * @param {SessionState} status
+   * @param {Exclude<SessionState, "NEW">} status
    * @param {Cause} [cause]
    */
   #set(status, { status: code, reason } = { status: 0, reason: "" }) {

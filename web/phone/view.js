@@ -1,0 +1,123 @@
+/** Shows a session and a call: everything on the page follows from those two, and is drawn anew at each change. */
+
+import { account, dial, stage } from "./elements.js";
+import { Tones } from "./tones.js";
+import { callDetail, clock, partyName, qualityText, sessionDetail } from "./words.js";
+
+/** @typedef {import("../sdk/index.js").Call} Call */
+/** @typedef {import("../sdk/index.js").Session} Session */
+
+const tones = new Tones();
+const IDLE = new Set(["NEW", "FAILED", "DISCONNECTED"]);
+
+/**
+ * @param {Session | null} session
+ * @param {Call | null} call the present one, or the last
+ */
+export function draw(session, call) {
+  drawAccount(session);
+  drawCall(call);
+  drawPictures(call);
+  const free = !call || call.isOver;
+  dial.call.disabled = !session?.isConnected || !free;
+  tones.play(toneFor(call));
+  document.title = call?.isWaitingForAnswer ? `${partyName(call)} calls` : "Cordboard phone";
+}
+
+/** @param {Session | null} session */
+function drawAccount(session) {
+  const status = session?.status ?? "NEW";
+  const isOpen = session !== null && (session.isConnected || !IDLE.has(status));
+  say(account.status, status, sessionDetail(session));
+  account.card.classList.toggle("open", isOpen);
+  account.fields.disabled = isOpen;
+  account.demo.hidden = isOpen;
+  account.connect.textContent = isOpen ? "Disconnect" : "Connect";
+  account.connect.classList.toggle("primary", !isOpen);
+}
+
+/** @param {Call | null} call */
+function drawCall(call) {
+  const isLive = call !== null && !call.isOver;
+  const isIncoming = call?.isWaitingForAnswer ?? false;
+  say(stage.status, call?.status ?? "No call", callDetail(call));
+  stage.card.dataset.call = call?.status ?? "";
+  stage.party.textContent = call ? partyName(call) : "";
+  stage.avatar.textContent = call ? (partyName(call)[0] ?? "").toUpperCase() : "";
+  stage.incoming.hidden = !isIncoming;
+  stage.incoming.textContent = isIncoming ? invitation(call) : "";
+  stage.answer.hidden = !isIncoming;
+  stage.hangup.disabled = !isLive || call.isEnding;
+  stage.hangup.textContent = isIncoming ? "Reject" : isLive && call.status !== "ESTABLISHED" ? "Cancel" : "Hang up";
+  stage.mute.disabled = !isLive || isIncoming || !call.localStream;
+  const muted = isLive && call.muted.audio;
+  stage.mute.textContent = muted ? "Unmute" : "Mute";
+  stage.mute.setAttribute("aria-pressed", String(muted));
+}
+
+/** @param {Call | null} call */
+function invitation(call) {
+  return call ? `${partyName(call)} calls you${call.video ? " with video" : ""}` : "";
+}
+
+/** @param {Call | null} call */
+function drawPictures(call) {
+  const live = call && !call.isOver ? call : null;
+  attach(stage.remoteAudio, live?.remoteStream ?? null);
+  show(stage.remoteVideo, live?.remoteStream ?? null);
+  show(stage.localVideo, live?.localStream ?? null);
+  stage.box.classList.toggle("pictured", !stage.remoteVideo.hidden);
+}
+
+/**
+ * @param {HTMLVideoElement} element
+ * @param {MediaStream | null} stream
+ */
+function show(element, stream) {
+  const tracks = stream?.getVideoTracks() ?? [];
+  for (const track of tracks) track.onmute = track.onunmute = () => show(element, stream);
+  element.hidden = !tracks.some((track) => !track.muted);
+  attach(element, tracks.length ? stream : null);
+  if (element === stage.remoteVideo) stage.box.classList.toggle("pictured", !element.hidden);
+}
+
+/**
+ * @param {HTMLMediaElement} element
+ * @param {MediaStream | null} stream
+ */
+function attach(element, stream) {
+  if (element.srcObject !== stream) element.srcObject = stream; // setting it again would interrupt it
+}
+
+/**
+ * @param {Call | null} call
+ * @returns {"bell" | "ringback" | null}
+ */
+function toneFor(call) {
+  if (call?.isWaitingForAnswer) return "bell";
+  return call?.status === "RING" && call.direction === "outgoing" && !call.isEnding ? "ringback" : null;
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} status
+ * @param {string} detail
+ */
+function say(element, status, detail) {
+  if (element.dataset.status === status && element.dataset.detail === detail) return; // screen readers say it once
+  Object.assign(element.dataset, { status, detail });
+  const name = document.createElement("strong");
+  name.textContent = status;
+  element.replaceChildren(name, detail && ` ${detail}`);
+}
+
+/**
+ * Drawn each second: how long a call lasts, and how good it is.
+ * @param {Call | null} call
+ * @param {number} establishedAt
+ */
+export async function drawFacts(call, establishedAt) {
+  const talking = call?.status === "ESTABLISHED" ? call : null;
+  stage.duration.textContent = talking ? clock(Date.now() - establishedAt) : "";
+  stage.quality.textContent = talking ? qualityText(await talking.quality()) : "";
+}
