@@ -1,7 +1,7 @@
 """One event loop, one cluster and one of each browser for all end-to-end tests; fresh pages for each."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 import pytest_asyncio
@@ -29,6 +29,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
             item.add_marker(pytest.mark.peers)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the logs of a failed test's pods with its failure."""
+    report = yield
+    if report.failed:
+        for cluster in (value for value in item.funcargs.values() if isinstance(value, Cordboard)):
+            report.sections.append(("logs of the pods", cluster.tails()))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
