@@ -1,8 +1,8 @@
-"""The seats of the other services on the bus, for tests of one service: a relay that only notes, a browser's session."""
+"""The seats of other services on the bus, for tests of one service: a relay that only notes, a browser's session."""
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from shared.bus import Bus, expiry
@@ -58,6 +58,12 @@ class RelaySeat:
         self.commands: list[Command] = []
         self.released: list[str] = []
         self.refuse: RemoteError | None = None
+        self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
+
+    async def offered(self) -> OfferMedia:
+        """Return the next later offer, waiting for it."""
+        async with asyncio.timeout(10):
+            return await self._offers.get()
 
     async def sit(self, bus: Bus) -> None:
         """Serve the relay's subject."""
@@ -74,12 +80,13 @@ class RelaySeat:
         if isinstance(message, AnswerMedia):
             return MediaSdp(sdp=sdp(20000) if message.side == "browser" else "browser sdp for " + message.sdp)
         if isinstance(message, OfferMedia):
+            self._offers.put_nowait(message)
             return MediaSdp(sdp=sdp(20002))
         return None
 
 
 class SessionSeat:
-    """A login: its socket's pod and its page in one. Events are kept in order; `expect` waits for the next of a kind."""
+    """A login: the pod of its socket and its page in one. Events are kept; `expect` waits for the next of a kind."""
 
     def __init__(self, bus: Bus, agent: str, session_id: str, account: SipAccount) -> None:
         self.bus = bus
@@ -97,8 +104,9 @@ class SessionSeat:
 
     async def leave(self) -> None:
         """The socket is gone."""
+        # A request is answered after what was sent before it: then the server knows.
         await self._subscription.unsubscribe()
-        await self.bus.jetstream()._nc.flush()  # the server must know before the test goes on
+        await self.bus.jetstream().account_info()
 
     async def open(self, pod: str = "signaling-1") -> AccountOpened:
         """Log in."""
@@ -205,3 +213,17 @@ def pretend_signaling(bus: Bus, tasks: Tasks, pod: str = "signaling-1") -> async
     """Let a signaling pod be heard."""
     state = Heartbeat(kind="signaling", pod=pod, load=0, capacity=100)
     return tasks.spawn(beat(bus, lambda: state), f"heartbeat of {pod}")
+
+
+async def eventually(holds: Callable[[], bool], within: float = 10.0) -> None:
+    """Wait until something holds that tells of no event."""
+    async with asyncio.timeout(within):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def eventually_empty(names: Callable[[], Awaitable[list[str]]], within: float = 10.0) -> None:
+    """Wait until a bucket has no record."""
+    async with asyncio.timeout(within):
+        while await names():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)

@@ -16,7 +16,6 @@ from shared.metrics import DRAINING, watch_loop_lag
 from shared.presence import Presence, beat, listen
 from shared.records import AgentLease
 from shared.sealing import Seal
-from shared.settings import masked
 from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
@@ -76,9 +75,12 @@ class Agent:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Agent]:
-    """Run an agent while the block runs; leaving the block drains it and closes everything in order."""
-    _log.info("starting", **masked(settings))
+async def running(settings: Settings, timers: Timers | None = None) -> AsyncIterator[Agent]:
+    """Run an agent while the block runs; leaving the block drains it and closes everything in order.
+
+    `timers` are those of RFC 3261 unless a test cannot wait for them.
+    """
+    check(settings)
     seal = Seal(settings.secret)
     users = Users.load(settings.users, settings.domain, settings.secret)
     async with contextlib.AsyncExitStack() as stack:
@@ -91,7 +93,7 @@ async def running(settings: Settings) -> AsyncIterator[Agent]:
         host = settings.advertised_host or _reachable(settings.sip_host)
         address = f"{host}:{sockets.port}"
         lease = Lease(store.leases, AgentLease(agent=settings.pod, incarnation=token(), address=address))
-        layer = TransactionLayer(Timers(), token, lambda _: (host, sockets.port))
+        layer = TransactionLayer(timers or Timers(), token, lambda _: (host, sockets.port))
         endpoint = Endpoint(layer, lease.held)
         stack.callback(endpoint.close)
         await lease.acquire()

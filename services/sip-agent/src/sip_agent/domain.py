@@ -88,7 +88,9 @@ class Domain:
                 raise RemoteError(403, "Not Your Address")
             return True
         status, field = (407, "Proxy-Authenticate") if proxy else (401, "WWW-Authenticate")
-        values = self._digest.challenge(wall_clock(), stale=isinstance(verdict, Stale))
+        offered = [f"algorithm={algorithm}," for algorithm in self._services.settings.digest_algorithms]
+        challenges = self._digest.challenge(wall_clock(), stale=isinstance(verdict, Stale))
+        values = [value for value in challenges if any(algorithm in value for algorithm in offered)]
         response = make_response(request, status, None, token(), [(field, value) for value in values])
         self._services.endpoint.respond(transaction, response)
         return False

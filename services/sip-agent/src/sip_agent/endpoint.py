@@ -86,9 +86,9 @@ class Endpoint:
         return self._layer.timers
 
     @property
-    def users(self) -> int:
-        """How many client transactions somebody waits for."""
-        return len(self._users)
+    def live(self) -> int:
+        """How many transactions there are."""
+        return self._layer.live
 
     # -- from the sockets
 

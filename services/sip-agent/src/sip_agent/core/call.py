@@ -175,12 +175,17 @@ class Call:
     def hangup(self, status: int, reason: str, now: float) -> None:
         """The user ends the call, in whatever state it is."""
         end = self._default_end()
-        if status and not self.was_established:
+        if status and not self.is_answered:
             end = End(status, reason or reason_of(status), "local")
         self._step(Input.HANGUP, end, now)
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether a 2xx was sent or received: what ends now is a call, no attempt."""
+        return self.state in (State.ANSWERED, State.CONFIRMED)
+
     def _default_end(self) -> End:
-        if self.was_established:
+        if self.is_answered:
             return End(200, "Normal Call Clearing", "local")
         if self.facts.direction == "outgoing":
             return End(487, "Request Terminated", "local")

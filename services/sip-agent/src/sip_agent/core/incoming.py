@@ -29,6 +29,7 @@ class IncomingCall(Call):
         self.far_sdp = invite.body.decode(errors="replace")
         self._transaction = transaction
         self._invite = invite
+        self._early_answer: str | None = None
         self._withdrawn: End | None = None
         self._unacknowledged: End | None = None
 
@@ -58,13 +59,21 @@ class IncomingCall(Call):
 
     # -- actions
 
-    def _ring(self, browser_sdp: str, now: float) -> None:
+    def _answer_early(self, browser_sdp: str, now: float) -> None:
+        # The user may be faster than the reply that says that it rings: they come by different ways.
+        self._early_answer = browser_sdp
+
+    def _ring(self, browser_sdp: str, now: float) -> State | None:
         self.browser_sdp = browser_sdp
         headers = [("Contact", f"<{self.identity.contact}>")]
         self._out += [
             SaveCall(),
             Respond(self._transaction, make_response(self._invite, 180, None, self.local_tag, headers)),
         ]
+        if self._early_answer is None:
+            return None
+        self._answer(self._early_answer, now)
+        return State.ANSWERING
 
     def _respond(self, end: End) -> None:
         status = end.status if end.status >= 400 else 480
@@ -150,6 +159,7 @@ class IncomingCall(Call):
 TABLE: Rows = {
     **COMMON,
     (State.INVITED, Input.ACCEPTED): (IncomingCall._ring, State.RINGING),
+    (State.INVITED, Input.ANSWER): (IncomingCall._answer_early, State.INVITED),
     (State.INVITED, Input.REFUSED): (IncomingCall._refuse, State.ENDED),
     (State.INVITED, Input.CANCEL): (IncomingCall._withdraw, State.ENDING),
     (State.INVITED, Input.HANGUP): (IncomingCall._withdraw, State.ENDING),
