@@ -8,8 +8,8 @@ nowhere else.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import nats
 import nats.errors
@@ -29,6 +29,7 @@ _log = structlog.get_logger(__name__)
 
 DEADLINE = 2.0
 _REMEMBERED_REPLIES = 4096
+_CANCEL_PERIOD = 0.1
 
 R = TypeVar("R", bound=Message)
 Handler = Callable[[Message], Awaitable[Message | None]]
@@ -63,7 +64,7 @@ class Bus:
             _log.info("nats reconnected")
 
         # Measured: with the client's own defaults a dead link is noticed after four minutes (ping 120 s x 2).
-        await client.connect(
+        connecting = client.connect(
             settings.nats_url.split(","),
             name=settings.pod,
             user=settings.nats_user or None,
@@ -77,6 +78,7 @@ class Bus:
             disconnected_cb=on_disconnected,
             reconnected_cb=on_reconnected,
         )
+        await _cancellable(connecting)
         metrics.NATS_CONNECTED.set(1)
         return cls(client)
 
@@ -90,8 +92,11 @@ class Bus:
         return self._client.jetstream(timeout=DEADLINE)
 
     async def publish(self, subject: str, message: Message) -> None:
-        """Send an event; nobody may be listening."""
-        await self._client.publish(subject, encode(message))
+        """Send an event; nobody may be listening. While NATS is away, 2 MB are kept, then `DeadlineExceeded`."""
+        try:
+            await self._client.publish(subject, encode(message))
+        except nats.errors.Error as error:
+            raise DeadlineExceeded(subject) from error
 
     async def request(self, subject: str, command: Command, reply: type[R], deadline: float = DEADLINE) -> R:
         """Send a command and return its reply.
@@ -184,6 +189,19 @@ class Bus:
             _log.warning("nats left without a farewell", error=repr(error))
         await self._tasks.aclose()
         metrics.NATS_CONNECTED.set(0)
+
+
+async def _cancellable(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`, which may lose a cancellation: until Python 3.12 `wait_for`, which the client is in, does."""
+    tasks = Tasks("bus")
+    task = tasks.spawn(work, "connect")
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=_CANCEL_PERIOD)
+        raise
 
 
 def expiry(deadline: float = DEADLINE) -> float:

@@ -16,7 +16,7 @@ from .settings import CommonSettings
 
 _SECRET_KEYS = re.compile(r"password|secret|token|authorization|sealed", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"(?i)(\"?(?:sipPassword|password|token|response)\"?\s*[=:]\s*\"?)[^\s\",;]+|(a=ice-pwd:)\S+|(inline:)\S+"
+    r"(?i)(\"?(?:sipPassword|password|credential|token|response)\"?\s*[=:]\s*\"?)[^\s\",;]+|(a=ice-pwd:)\S+|(inline:)\S+"
 )
 
 

@@ -73,5 +73,6 @@ async def beat(bus: Bus, state: Callable[[], Heartbeat]) -> None:
     """Tell for ever that this pod lives; `state` makes each heartbeat."""
     while True:
         now = state()
-        await bus.publish(heartbeat(now.kind, now.pod), now)
+        if bus.connected:  # what is published meanwhile would be delivered, stale, when NATS is back
+            await bus.publish(heartbeat(now.kind, now.pod), now)
         await asyncio.sleep(PERIOD * random.uniform(0.9, 1.1))

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 from prometheus_client import REGISTRY
@@ -26,60 +27,39 @@ from .settings import RelaySettings
 _log = structlog.get_logger(__name__)
 
 _EXPIRY_PERIOD = 1.0
-_CANCEL_PERIOD = 0.1
 
 
-async def run(settings: RelaySettings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; return with every session ended and every socket closed."""
-    bus = await _connect(settings, stop)
-    if bus is None:
-        return
-    try:
-        if not stop.is_set():
-            await _with_data_path(settings, bus, stop)
-    finally:
-        await bus.aclose()
-
-
-async def _connect(settings: RelaySettings, stop: asyncio.Event) -> Bus | None:
-    """Wait for NATS as long as it takes, but no longer than until `stop`."""
-    connecting = asyncio.ensure_future(Bus.connect(settings))
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if connecting.done():
-        return connecting.result()
-    while not connecting.done():
-        # Until Python 3.12 `wait_for`, which the client is in, loses a cancellation that comes with its result.
-        connecting.cancel()
-        await asyncio.wait((connecting,), timeout=_CANCEL_PERIOD)
-    return None if connecting.cancelled() else connecting.result()
-
-
-async def _with_data_path(settings: RelaySettings, bus: Bus, stop: asyncio.Event) -> None:
+@asynccontextmanager
+async def running(settings: RelaySettings) -> AsyncIterator[None]:
+    """Serve while the block runs; then end every session and close every socket."""
+    bus = await Bus.connect(settings)
+    tasks = Tasks("relay")
     events: list[Callable[[DataPathEvent], None]] = []
 
     def on_event(event: DataPathEvent) -> None:
         for listener in events:
             listener(event)
 
-    warn_of_overlap(settings.rtp_min, settings.rtp_max)
-    data_path = await DataPath.open(
-        browser_host=settings.browser_host,
-        browser_port=settings.browser_port,
-        rtp_host=settings.rtp_host,
-        port_range=(settings.rtp_min, settings.rtp_max),
-        quarantine_seconds=settings.quarantine_seconds,
-        on_event=on_event,
-    )
-    tasks = Tasks("relay")
     try:
-        commands = _commands(settings, bus, data_path, tasks)
-        events.append(commands.on_event)
-        await _serve(settings, bus, commands, data_path, tasks, stop)
+        warn_of_overlap(settings.rtp_min, settings.rtp_max)
+        data_path = await DataPath.open(
+            browser_host=settings.browser_host,
+            browser_port=settings.browser_port,
+            rtp_host=settings.rtp_host,
+            port_range=(settings.rtp_min, settings.rtp_max),
+            quarantine_seconds=settings.quarantine_seconds,
+            on_event=on_event,
+        )
+        try:
+            commands = _commands(settings, bus, data_path, tasks)
+            events.append(commands.on_event)
+            async with _serving(settings, bus, commands, data_path, tasks):
+                yield
+        finally:
+            await tasks.aclose()
+            await data_path.aclose()
     finally:
-        await tasks.aclose()
-        await data_path.aclose()
+        await bus.aclose()
 
 
 def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks) -> Commands:
@@ -97,9 +77,10 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
     return Commands(place, data_path, tell, time.monotonic, os.urandom)
 
 
-async def _serve(
-    settings: RelaySettings, bus: Bus, commands: Commands, data_path: DataPath, tasks: Tasks, stop: asyncio.Event
-) -> None:
+@asynccontextmanager
+async def _serving(
+    settings: RelaySettings, bus: Bus, commands: Commands, data_path: DataPath, tasks: Tasks
+) -> AsyncIterator[None]:
     incarnation = new_id("inc", os.urandom)
 
     def state() -> Heartbeat:
@@ -114,8 +95,8 @@ async def _serve(
 
     def not_ready() -> str:
         if commands.draining:
-            return "draining\n"
-        return "" if bus.connected else "no bus\n"
+            return "draining"
+        return "" if bus.connected else "no bus"
 
     async def expire() -> None:
         while True:
@@ -131,7 +112,7 @@ async def _serve(
             tasks.spawn(expire(), "expiry")
             tasks.spawn(watch_loop_lag(), "loop lag")
             _log.info("ready", relay=settings.pod)
-            await stop.wait()
+            yield
             commands.draining = True
             DRAINING.set(1)
             await bus.publish(heartbeat("relay", settings.pod), state())

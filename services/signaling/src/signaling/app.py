@@ -14,14 +14,13 @@ from shared import metrics as shared_metrics
 from shared.bus import DEADLINE, Bus
 from shared.kv import open_store
 from shared.presence import beat, listen
-from shared.settings import masked
 from shared.tasks import Tasks
 
 from .api import websocket
 from .api.pages import Pages, find_web_root
 from .api.transport import AbortableWebSocket
 from .pod import Pod, Presences
-from .settings import Settings, parse_ice_servers
+from .settings import Settings
 
 _log = structlog.get_logger(__name__)
 
@@ -98,13 +97,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await pod.tasks.join(DEADLINE)
         await pod.tasks.aclose()
         await bus.aclose()
-        _log.info("stopped")
 
 
 def _warn_of(settings: Settings) -> None:
-    shown = masked(settings)
-    shown["ice_servers"] = [url for server in parse_ice_servers(settings.ice_servers) for url in server.urls]
-    _log.info("settings", **shown)
     if not settings.origins:
         _log.info("pages of any origin may connect; CORDBOARD_SIGNALING_ORIGINS limits them")
 
