@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { summarize } from "../../../web/sdk/quality.js";
+
+const report = (...entries) => new Map(entries.map((entry) => [entry.id, entry]));
+
+test("what was not measured is null", () => {
+  assert.deepEqual(summarize(report()), {
+    roundTrip: null, jitter: null, loss: null, packetsReceived: 0, packetsSent: 0, codec: null,
+  });
+});
+
+test("loss is the share of what was sent to us, over audio and video", () => {
+  const quality = summarize(report(
+    { id: "a", type: "inbound-rtp", kind: "audio", packetsReceived: 90, packetsLost: 10, jitter: 0.004, codecId: "c" },
+    { id: "v", type: "inbound-rtp", kind: "video", packetsReceived: 100, packetsLost: 0, jitter: 0.5 },
+    { id: "o", type: "outbound-rtp", kind: "audio", packetsSent: 120 },
+    { id: "c", type: "codec", mimeType: "audio/opus" },
+    { id: "p", type: "candidate-pair", nominated: true, state: "succeeded", currentRoundTripTime: 0.02 },
+    { id: "q", type: "candidate-pair", nominated: false, state: "succeeded", currentRoundTripTime: 0.9 },
+  ));
+  assert.deepEqual(quality, {
+    roundTrip: 0.02, jitter: 0.004, loss: 0.05, packetsReceived: 190, packetsSent: 120, codec: "audio/opus",
+  });
+});
+
+test("more packets than were expected is no negative loss", () => {
+  const { loss } = summarize(report({ id: "a", type: "inbound-rtp", kind: "audio", packetsReceived: 5, packetsLost: -2 }));
+  assert.equal(loss, 0);
+});
