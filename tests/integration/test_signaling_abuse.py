@@ -164,7 +164,7 @@ async def test_a_page_that_does_not_read_is_cut_off(here: Stage) -> None:
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.setblocking(False)
     await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
-    page = await here.page(pod, sock=raw, max_queue=1, ping_interval=None)
+    page = await here.page(pod, sock=raw, max_queue=1, ping_interval=None, close_timeout=0.1)
     session = await page.log_in()
     await page.ask("call", call=CALL, to="bob", sdp=BROWSER_SDP)
     page.socket.transport.pause_reading()

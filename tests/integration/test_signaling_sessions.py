@@ -212,7 +212,7 @@ async def test_draining_does_not_wait_for_a_page_that_does_not_read(
     monkeypatch.setattr("signaling.pod._DRAIN_SECONDS", 0.2)
     async with here.passing_pod("signaling-1", backlog_bytes=2**27, resume_grace_seconds=30.0) as pod:
         await eventually(lambda: pod.pod.not_ready() == "")
-        page = await here.page(pod, max_queue=1, ping_interval=None)
+        page = await here.page(pod, max_queue=1, ping_interval=None, close_timeout=0.1)
         session = await page.log_in()
         page.socket.transport.pause_reading()
         for _ in range(400):  # more than the kernel holds

@@ -4,6 +4,7 @@ import itertools
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.messages import (
@@ -268,6 +269,22 @@ def test_an_offer_that_ends_before_it_is_shown_never_is() -> None:
     session.hear(ENDED, 0.0)
     assert not session.show(INCOMING, SDP)
     assert frames(session) == [] and len(session.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("sip:carol@example.org;transport=tcp", "carol@example.org"),
+        ("sips:carol@example.org", "sips:carol@example.org"),
+        ("tel:+49123;phone-context=x", "tel:+49123;phone-context=x"),
+        ("bob", "bob"),
+    ],
+)
+def test_a_page_is_shown_addresses_and_not_uris(uri: str, shown: str) -> None:
+    session = opened()
+    session.offer(CALL, 0.0)
+    assert session.show(msgspec.structs.replace(INCOMING, caller=uri), SDP)
+    assert frames(session)[0]["from"] == shown
 
 
 def test_events_out_of_place_are_dropped_and_counted() -> None:

@@ -33,6 +33,11 @@ _RESUMED = {
 _GONE = 481  # RFC 3261 §21.4.19: the agent does not know the call
 
 
+def address(uri: str) -> str:
+    """Return a SIP URI as a page shows it: `carol@example.org`. What is no `sip:` URI stays as it is."""
+    return uri.removeprefix("sip:").partition(";")[0] if uri.startswith("sip:") else uri
+
+
 class Calls:
     """Requests come in by the verbs of the page, their results by those of the shell."""
 
@@ -153,9 +158,9 @@ class Calls:
             lambda seq: IncomingEvent(
                 seq=seq,
                 call=incoming.call_id,
-                from_=incoming.caller,
+                from_=address(incoming.caller),
                 from_name=incoming.caller_name,
-                to=incoming.callee,
+                to=address(incoming.callee),
                 sdp=browser_sdp,
                 video=has_video(browser_sdp),
             )
@@ -220,9 +225,9 @@ class Calls:
                 call=call.call_id,
                 direction=call.direction,
                 state=call.state,
-                from_=call.caller,
+                from_=address(call.caller),
                 from_name=call.caller_name,
-                to=call.callee,
+                to=address(call.callee),
                 video=call.has_video,
                 sdp=UNSET if call.browser_sdp is None else call.browser_sdp,
             )
