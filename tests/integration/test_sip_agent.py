@@ -368,6 +368,7 @@ async def test_a_leaving_agent_ends_its_calls_and_removes_everything(settings: S
     for seat in seats:
         assert (await seat.ended()).was_established
         await seat.expect(SessionEnded)
+    assert sorted(relay.released) == ["media of s-alice", "media of s-bob"]
     store = await open_store(bus.jetstream())
     assert [await bucket.names() for bucket in (store.accounts, store.calls, store.locations, store.leases)] == [[]] * 4
     await bus.aclose()

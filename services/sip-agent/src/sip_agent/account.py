@@ -22,7 +22,8 @@ from shared.messages.account import RegistrationState
 from shared.records import AccountRecord
 from shared.subjects import session_events
 from sip_agent import metrics
-from sip_agent.calls import CallTable, LiveCall
+from sip_agent.call_table import CallTable
+from sip_agent.calls import LiveCall
 from sip_agent.core.call import CallFacts, CallRules
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.identity import Identity
@@ -255,6 +256,8 @@ class Account:
 
     def invited(self, transaction: TransactionId, request: Request, call_id: str) -> None:
         """Take an INVITE for this account's contact."""
+        if self._is_closing:
+            raise RemoteError(480, "Temporarily Unavailable")
         facts = CallFacts(
             call_id=call_id,
             session_id=self.session_id,
@@ -305,17 +308,19 @@ class Account:
             return
         self._is_closing = True
         self._stop_grace()
-        for call in list(self.calls.values()):
+        calls = list(self.calls.values())
+        for call in calls:
             if why:
                 call.post(call.core.fail, 480, why)
             else:
                 call.post(call.core.hangup, 0, "")
         self.mailbox.post(lambda: self._do_registration(self._registration.close))
+        ends = (self._closed.wait(), *(call.wait_finished() for call in calls))
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
-                await self._closed.wait()
+                await asyncio.gather(*ends)
         except TimeoutError:
-            _log.info("registration not removed in time", session=self.session_id)
+            _log.info("not everything was answered in time", session=self.session_id)
         await self.mailbox.ask(self._delete)
         if why:
             event = SessionEnded(session_id=self.session_id, reason="account closed")

@@ -27,7 +27,7 @@ from shared.messages import (
 from shared.presence import Presence
 from shared.records import AccountRecord
 from sip_agent.account import Account
-from sip_agent.calls import CallTable
+from sip_agent.call_table import CallTable
 from sip_agent.core.digest import Credentials, DigestClient
 from sip_agent.core.errors import SipError
 from sip_agent.core.identity import Identity
@@ -139,7 +139,7 @@ class Accounts:
             raise RemoteError(400, "Bad Login Or Domain") from error
         return Identity(
             NameAddr(account.display_name, aor),
-            f"sip:{command.session_id}@{self._services.address}",
+            f"sip:{command.session_id}@{self._services.address}{';transport=tcp' * (account.transport == 'tcp')}",
             DigestClient(Credentials(account.auth_name or account.login, password), token),
         )
 

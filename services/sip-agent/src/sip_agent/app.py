@@ -41,12 +41,12 @@ DRAIN_NOTICE = 0.3  # one heartbeat and a bit: others stop sending work here
 
 
 class Agent:
-    """A running sip-agent. `drain` makes it leave; `ended` is set once it has."""
+    """A running sip-agent."""
 
-    def __init__(self, services: Services, accounts: Accounts) -> None:
+    def __init__(self, services: Services, accounts: Accounts, incarnation: str) -> None:
         self.services = services
         self.accounts = accounts
-        self.incarnation = token()
+        self.incarnation = incarnation
 
     @property
     def address(self) -> str:
@@ -92,7 +92,8 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         stack.push_async_callback(sockets.aclose)
         host = settings.advertised_host or _reachable(settings.sip_host)
         address = f"{host}:{sockets.port}"
-        lease = Lease(store.leases, AgentLease(agent=settings.pod, incarnation=token(), address=address))
+        incarnation = token()
+        lease = Lease(store.leases, AgentLease(agent=settings.pod, incarnation=incarnation, address=address))
         layer = TransactionLayer(timers or Timers(), token, lambda _: (host, sockets.port))
         endpoint = Endpoint(layer, lease.held)
         stack.callback(endpoint.close)
@@ -111,7 +112,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             listener=Flow("udp", host, sockets.port),
             address=address,
         )
-        agent = await _start(services, users)
+        agent = await _start(services, users, incarnation)
         sockets.attach(endpoint)
         ops = health.ops_config(settings.ops_host, settings.ops_port, agent.not_ready)
         await stack.enter_async_context(health.serve(ops, "operators' port"))
@@ -122,11 +123,11 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             await _drain(agent)
 
 
-async def _start(services: Services, users: Users) -> Agent:
+async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     settings, bus, tasks = services.settings, services.bus, services.tasks
     signaling = Presence(random.Random())
     accounts = Accounts(services, signaling)
-    agent = Agent(services, accounts)
+    agent = Agent(services, accounts, incarnation)
     digest = DigestServer(settings.domain, Seal.derive(settings.secret, b"cordboard digest nonces"))
     own = SipUri.parse(f"sip:{services.address}")
     domain = Domain(services, users, digest, [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)])

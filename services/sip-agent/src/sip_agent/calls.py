@@ -13,24 +13,19 @@ import msgspec
 import structlog
 
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.kv import Conflict
 from shared.messages import (
-    AnswerMedia,
     CallEnded,
     CallEstablished,
     CallProgress,
     CallSnapshot,
-    Done,
     IncomingAccepted,
     MediaRef,
-    MediaSdp,
     Message,
-    OfferMedia,
-    ReleaseMedia,
 )
 from shared.messages import IncomingCall as IncomingCallCommand
-from shared.messages.media import Side
 from shared.records import CallRecord
-from shared.subjects import relay_commands, session_events
+from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.core.call import Call
 from sip_agent.core.call_outputs import (
@@ -52,12 +47,11 @@ from sip_agent.core.message import Request, Response
 from sip_agent.core.uri import SipUri
 from sip_agent.mailbox import Mailbox
 from sip_agent.owned import OwnedRecord
+from sip_agent.relay_client import ask_relay, release
 from sip_agent.resolve import resolve
 from sip_agent.services import Services, command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
-
-RELEASE_TRIES = 3
 
 
 class CallOwner(Protocol):
@@ -77,35 +71,6 @@ class CallOwner(Protocol):
         """Forget a call."""
 
 
-class CallTable:
-    """Every live call of this agent, by its id and by the dialog's Call-ID and our tag."""
-
-    def __init__(self) -> None:
-        self._by_id: dict[str, LiveCall] = {}
-        self._by_dialog: dict[tuple[str, str], LiveCall] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_id)
-
-    def add(self, call: "LiveCall") -> None:
-        """Take in a new call."""
-        self._by_id[call.call_id] = call
-        self._by_dialog[call.core.sip_call_id, call.core.local_tag] = call
-
-    def remove(self, call: "LiveCall") -> None:
-        """Forget a call."""
-        self._by_id.pop(call.call_id, None)
-        self._by_dialog.pop((call.core.sip_call_id, call.core.local_tag), None)
-
-    def find(self, call_id: str) -> "LiveCall | None":
-        """Return the call with this id of the bus."""
-        return self._by_id.get(call_id)
-
-    def find_dialog(self, sip_call_id: str, local_tag: str) -> "LiveCall | None":
-        """Return the call with this Call-ID and tag of ours."""
-        return self._by_dialog.get((sip_call_id, local_tag))
-
-
 class LiveCall:
     """`core` is the machine; `media` is set once the media session is ours to release."""
 
@@ -122,6 +87,7 @@ class LiveCall:
         self._refs: dict[TransactionId, str] = {}
         self._started_at = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
+        self._finished = asyncio.Event()
         metrics.CALLS_ACTIVE.labels(core.facts.direction).inc()
 
     @property
@@ -144,6 +110,11 @@ class LiveCall:
             has_video=self.has_video,
         )
 
+    async def wait_finished(self) -> None:
+        """Wait until nothing of the call is on the wire or at the relay."""
+        await self._finished.wait()
+        await self._asides.ask(_nothing)
+
     # -- what comes in
 
     def post(self, verb: Callable[..., Any], *facts: Any) -> None:
@@ -153,9 +124,15 @@ class LiveCall:
     async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
         """Give something to the core now, and carry out what follows; only from the mailbox."""
         result = verb(*facts, time.monotonic())
-        while outputs := self.core.take_output():
-            for output in outputs:
-                await self._carry_out(output)
+        try:
+            while outputs := self.core.take_output():
+                for output in outputs:
+                    await self._carry_out(output)
+        except Conflict:
+            # Another agent owns the call: only the owner sends in a dialog.
+            _log.error("call lost to another agent", call=self.call_id)
+            self._finish()
+            raise
         self._set_timer()
         return result
 
@@ -172,7 +149,7 @@ class LiveCall:
             self._timer.cancel()
             self._timer = None
         due = self.core.next_timer()
-        if due is not None:
+        if due is not None and not self._finished.is_set():
             delay = max(0.0, due - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self.post, self.core.handle_timer)
 
@@ -292,6 +269,9 @@ class LiveCall:
             self._asides.post(self._release)
 
     def _finish(self) -> None:
+        if self._finished.is_set():
+            return
+        self._finished.set()
         metrics.CALLS_ACTIVE.labels(self.core.facts.direction).dec()
         self._owner.call_finished(self)
 
@@ -300,47 +280,16 @@ class LiveCall:
     async def _ask_media(self, question: AskMedia) -> None:
         if self.media is None:
             return
-        kind = question.question
-        command: AnswerMedia | OfferMedia
-        common = {"id": command_id(), "expires_at": command_expiry(), "epoch": self._owner.epoch}
-        if kind == "offer":
-            command = OfferMedia(**common, media_id=self.media.media_id, side="sip", sdp=question.sdp)  # type: ignore[arg-type]
-        else:
-            side: Side = "browser" if kind == "answer_browser" else "sip"
-            command = AnswerMedia(
-                **common,  # type: ignore[arg-type]
-                media_id=self.media.media_id,
-                side=side,
-                sdp=question.sdp,
-                provisional=kind == "early",
-            )
         try:
-            reply = await self._services.bus.request(relay_commands(self.media.relay), command, MediaSdp)
+            sdp = await ask_relay(self._services.bus, self.media, self._owner.epoch, question)
         except RemoteError as error:
-            self.post(self.core.media_refused, kind, error.status, error.reason)
+            self.post(self.core.media_refused, question.question, error.status, error.reason)
         else:
-            self.post(self.core.media_answered, kind, reply.sdp)
+            self.post(self.core.media_answered, question.question, sdp)
 
     async def _release(self) -> None:
-        """Free the relay's ports. A relay that is gone has freed them already."""
-        if self.media is None:
-            return
-        command = ReleaseMedia(
-            id=command_id(), expires_at=command_expiry(), epoch=self._owner.epoch, media_id=self.media.media_id
-        )
-        for _ in range(RELEASE_TRIES):
-            try:
-                await self._services.bus.request(relay_commands(self.media.relay), command, Done)
-            except NoOwner:
-                return
-            except DeadlineExceeded:
-                command = msgspec.structs.replace(command, expires_at=command_expiry())
-            except RemoteError as error:
-                _log.warning("media not released", call=self.call_id, error=str(error))
-                return
-            else:
-                return
-        _log.warning("media not released", call=self.call_id, relay=self.media.relay)
+        if self.media is not None:
+            await release(self._services.bus, self.media, self._owner.epoch)
 
     def offer_to_session(self) -> None:
         """Ask the session whether it takes this incoming call."""
@@ -373,3 +322,7 @@ class LiveCall:
         else:
             self.media, self.has_video = reply.media, reply.has_video
             self.post(self.core.accepted, reply.browser_sdp)
+
+
+async def _nothing() -> None:
+    """Be done once all before it is."""

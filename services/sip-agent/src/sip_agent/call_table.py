@@ -1,0 +1,32 @@
+"""Every live call of this agent, found by what the bus and what SIP calls it."""
+
+from sip_agent.calls import LiveCall
+
+
+class CallTable:
+    """Calls by their id, and by the Call-ID of SIP and our tag."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, LiveCall] = {}
+        self._by_dialog: dict[tuple[str, str], LiveCall] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, call: LiveCall) -> None:
+        """Take in a new call."""
+        self._by_id[call.call_id] = call
+        self._by_dialog[call.core.sip_call_id, call.core.local_tag] = call
+
+    def remove(self, call: LiveCall) -> None:
+        """Forget a call."""
+        self._by_id.pop(call.call_id, None)
+        self._by_dialog.pop((call.core.sip_call_id, call.core.local_tag), None)
+
+    def find(self, call_id: str) -> LiveCall | None:
+        """Return the call with this id of the bus."""
+        return self._by_id.get(call_id)
+
+    def find_dialog(self, sip_call_id: str, local_tag: str) -> LiveCall | None:
+        """Return the call with this Call-ID and tag of ours."""
+        return self._by_dialog.get((sip_call_id, local_tag))
