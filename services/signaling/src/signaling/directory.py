@@ -45,7 +45,7 @@ async def _kv() -> AsyncIterator[None]:
     try:
         yield
     except (TimeoutError, nats.errors.Error, OSError) as error:
-        _log.warning("session records are out of reach", error=repr(error))
+        _log.warning("session records are out of reach", error=f"{type(error).__name__} {error}")
         raise RemoteError(503, "Service Unavailable") from error
 
 
