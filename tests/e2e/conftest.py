@@ -1,7 +1,9 @@
 """One event loop, one cluster and one of each browser for all end-to-end tests; fresh pages for each."""
 
+import os
 import socket
 from collections.abc import AsyncIterator, Generator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -34,12 +36,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Function, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the logs of a failed test's pods with its failure."""
+    """Show the ends of the logs of a failed test's pods; all of them go to the folder CORDBOARD_TEST_LOGS, if set."""
     report = yield
     if report.failed:
         for cluster in (value for value in item.funcargs.values() if isinstance(value, Cordboard)):
             report.sections.append(("logs of the pods", cluster.tails()))
+            if folder := os.environ.get("CORDBOARD_TEST_LOGS"):
+                _write_logs(cluster, Path(folder) / f"{item.name}-{report.when}")
     return report
+
+
+def _write_logs(cluster: Cordboard, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for pod in cluster.pods:
+        (folder / f"{pod.name}.log").write_text(pod.process.log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -211,6 +211,7 @@ def _common(folder: Path, nats_url: str, users: Mapping[str, str]) -> dict[str, 
         "CORDBOARD_RELAY_BROWSER_HOST": MEDIA_ADDRESS,
         "CORDBOARD_RELAY_ADDRESSES": MEDIA_ADDRESS,
         "CORDBOARD_RELAY_SIP_ADDRESS": "127.0.0.1",
+        "CORDBOARD_RELAY_QUARANTINE_SECONDS": "0.2",
     }
 
 
