@@ -140,7 +140,9 @@ def test_cancel_of_a_call_that_nobody_takes_leaves_nothing_to_tell() -> None:
     ("status", "reason", "expected"),
     [
         (0, "", ["respond 603", "ended 603 Decline by local", "Finished"]),
+        (200, "OK", ["respond 603", "ended 603 Decline by local", "Finished"]),
         (486, "", ["respond 486", "ended 486 Busy Here by local", "Finished"]),
+        (480, "Gone\r\nFor Lunch", ["respond 480", "ended 480 Gone  For Lunch by local", "Finished"]),
         (480, "Gone For Lunch", ["respond 480", "ended 480 Gone For Lunch by local", "Finished"]),
     ],
 )

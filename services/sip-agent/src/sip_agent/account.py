@@ -26,6 +26,7 @@ from sip_agent.call_table import CallTable
 from sip_agent.calls import LiveCall
 from sip_agent.core.call import CallFacts, CallRules
 from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.extra_headers import checked
 from sip_agent.core.identity import Identity
 from sip_agent.core.incoming import IncomingCall
 from sip_agent.core.message import Request, Response
@@ -239,6 +240,7 @@ class Account:
         if self._table.find(command.call_id) is not None:
             raise RemoteError(409, "Call Exists")
         target = self.identity.target(command.callee)
+        headers = checked(command.headers)
         await self.next_hop()  # told by the reply, not by an event, if it cannot be found
         facts = CallFacts(
             call_id=command.call_id,
@@ -251,7 +253,6 @@ class Account:
         core = OutgoingCall(facts, self.identity, self._rules(), token(), token())
         call = LiveCall(self._services, self, core, command.media, command.has_video)
         self._add(call)
-        headers = [(name, value) for name, value in command.headers.items()]
         await call.do(core.start, target, command.sip_sdp, headers)
 
     def invited(self, transaction: TransactionId, request: Request, call_id: str) -> None:

@@ -34,6 +34,7 @@ from sip_agent.core.call_outputs import (
 from sip_agent.core.credentials import answer
 from sip_agent.core.dialog import Dialog
 from sip_agent.core.events import TransactionId
+from sip_agent.core.extra_headers import printable
 from sip_agent.core.identity import Identity
 from sip_agent.core.in_dialog import InDialog
 from sip_agent.core.message import Request, Response, make_response, reason_of
@@ -175,8 +176,9 @@ class Call:
     def hangup(self, status: int, reason: str, now: float) -> None:
         """The user ends the call, in whatever state it is."""
         end = self._default_end()
-        if status and not self.is_answered:
-            end = End(status, reason or reason_of(status), "local")
+        # Only an INVITE that waits for its response can be given one.
+        if 400 <= status <= 699 and self.facts.direction == "incoming" and not self.is_answered:
+            end = End(status, printable(reason) or reason_of(status), "local")
         self._step(Input.HANGUP, end, now)
 
     @property
