@@ -1,9 +1,7 @@
 """What a bad page, or a stranger, can do to a signaling pod: be told, be counted, be cut off. The pod goes on."""
 
-import asyncio
 import contextlib
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -159,12 +157,7 @@ async def test_a_flood_of_sockets_that_do_not_log_in_is_capped(here: Stage) -> N
 async def test_a_page_that_does_not_read_is_cut_off(here: Stage) -> None:
     pod = await here.pod(backlog_bytes=262144)
     cut = counted("slow_readers_total")
-    host, port = pod.address.split(":")
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
-    page = await here.page(pod, sock=raw, max_queue=1, ping_interval=None, close_timeout=0.1)
+    page = await here.unread_page(pod)
     session = await page.log_in()
     await page.ask("call", call=CALL, to="bob", sdp=BROWSER_SDP)
     page.socket.transport.pause_reading()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -276,8 +277,17 @@ class Stage:
 
     async def page(self, pod: Running, **options: Any) -> Page:
         """Open a WebSocket."""
-        socket = await self._stack.enter_async_context(connect(f"ws://{pod.address}/ws", **options))
-        return Page(socket, self.tasks)
+        connection = await self._stack.enter_async_context(connect(f"ws://{pod.address}/ws", **options))
+        return Page(connection, self.tasks)
+
+    async def unread_page(self, pod: Running) -> Page:
+        """Open a WebSocket with a small receive buffer; once reading is paused, it is full soon."""
+        host, _, port = pod.address.rpartition(":")
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
+        return await self.page(pod, sock=raw, max_queue=1, ping_interval=None, close_timeout=0.1)
 
 
 async def eventually(true: Any) -> None:

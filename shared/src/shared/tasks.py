@@ -10,6 +10,8 @@ from . import metrics
 
 _log = structlog.get_logger(__name__)
 
+_CANCEL_AGAIN = 1.0
+
 
 class Tasks:
     """The tasks of one owner. A task that fails is logged with its traceback and counted, never lost."""
@@ -46,7 +48,10 @@ class Tasks:
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait for its end."""
-        live = [task for task in self._live if task is not asyncio.current_task()]
-        for task in live:
-            task.cancel()
-        await asyncio.gather(*live, return_exceptions=True)
+        live = {task for task in self._live if task is not asyncio.current_task()}
+        while live:
+            for task in live:
+                task.cancel()
+            # More than once: `asyncio.wait_for` of Python 3.11 drops a cancellation that comes in the same turn of the
+            # loop as its result (bpo-37658), and nats-py waits with it.
+            _, live = await asyncio.wait(live, timeout=_CANCEL_AGAIN)

@@ -37,3 +37,22 @@ async def test_joining_waits_for_work_but_not_for_ever() -> None:
     await tasks.join(0)
     assert len(tasks) == 1
     await tasks.aclose()
+
+
+async def test_closing_ends_a_task_that_lost_its_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.tasks._CANCEL_AGAIN", 0.01)
+    tasks = Tasks("test")
+    lost = asyncio.Event()
+
+    async def loses_one() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            lost.set()
+        await asyncio.Event().wait()
+
+    task = tasks.spawn(loses_one(), "forgetful")
+    await tasks.join(0)  # it is waiting now
+    async with asyncio.timeout(5):
+        await tasks.aclose()
+    assert lost.is_set() and task.cancelled()
