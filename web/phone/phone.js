@@ -73,9 +73,8 @@ async function answer() {
   try {
     await call.answer(await mediaOptions(call.video));
   } catch (error) {
-    stage.incoming.hidden = false;
+    redraw();
     stage.incoming.textContent = error instanceof Error ? error.message : String(error);
-    stage.answer.hidden = !call.isWaitingForAnswer;
   }
 }
 

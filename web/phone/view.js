@@ -45,19 +45,26 @@ function drawCall(call) {
   stage.party.textContent = call ? partyName(call) : "";
   stage.avatar.textContent = call ? (partyName(call)[0] ?? "").toUpperCase() : "";
   stage.incoming.hidden = !isIncoming;
-  stage.incoming.textContent = isIncoming ? invitation(call) : "";
+  stage.incoming.replaceChildren(...(isIncoming ? invitation(call) : []));
   stage.answer.hidden = !isIncoming;
   stage.hangup.disabled = !isLive || call.isEnding;
   stage.hangup.textContent = isIncoming ? "Reject" : isLive && call.status !== "ESTABLISHED" ? "Cancel" : "Hang up";
+  stage.mute.hidden = isIncoming;
   stage.mute.disabled = !isLive || isIncoming || !call.localStream;
   const muted = isLive && call.muted.audio;
   stage.mute.textContent = muted ? "Unmute" : "Mute";
   stage.mute.setAttribute("aria-pressed", String(muted));
 }
 
-/** @param {Call | null} call */
+/**
+ * The name stands above it already; only who hears the page needs it here as well.
+ * @param {Call | null} call
+ */
 function invitation(call) {
-  return call ? `${partyName(call)} calls you${call.video ? " with video" : ""}` : "";
+  const from = document.createElement("span");
+  from.className = "unseen";
+  from.textContent = call ? ` from ${partyName(call)}` : "";
+  return [call?.video ? "Incoming video call" : "Incoming call", from];
 }
 
 /** @param {Call | null} call */

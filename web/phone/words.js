@@ -4,6 +4,7 @@
 /** @typedef {import("../sdk/quality.js").Quality} Quality */
 /** @typedef {import("../sdk/session.js").Session} Session */
 
+const NO_BREAK = "\u00a0";
 const ENDED_BY = { local: "ended by you", remote: "ended by the other side", system: "ended by the system" };
 
 /**
@@ -21,7 +22,7 @@ export function sessionDetail(session) {
     case "REGISTERED":
       return session.aor;
     case "RECONNECTING":
-      return `connection lost, calls go on`;
+      return "connection lost, calls go on";
     default:
       return status ? `${status} ${reason}` : reason;
   }
@@ -42,7 +43,7 @@ export function callDetail(call) {
       return "the call is on its way";
     case "RING":
       if (call.direction === "outgoing") return "it rings there";
-      return call.isWaitingForAnswer ? "incoming" : "answering";
+      return call.isWaitingForAnswer ? "" : "answering";
     case "SESSION_PROGRESS":
       return call.sip.reason || "early media";
     default:
@@ -81,5 +82,6 @@ export function qualityText({ roundTrip, jitter, loss, codec }) {
     jitter === null ? null : `jitter ${Math.round(jitter * 1000)} ms`,
     loss === null ? null : `loss ${(loss * 100).toFixed(1)} %`,
   ];
-  return facts.filter((fact) => fact !== null && fact !== undefined).join(" · ");
+  const measured = facts.filter((fact) => fact !== null && fact !== undefined);
+  return measured.map((fact) => fact.replaceAll(" ", NO_BREAK)).join(" · ");
 }

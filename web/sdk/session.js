@@ -27,6 +27,8 @@ import { loginRequest, resumeRequest } from "./wire.js";
 /** @typedef {keyof typeof SessionStatus} SessionState */
 /** @typedef {{ url: string, platform?: Partial<Platform> } & ConnectionOptions} SessionOptions */
 
+const UNAVAILABLE = { status: 480, reason: "Temporarily Unavailable" };
+
 /** Named as in Flashphoner's SDK, with RECONNECTING for what that one cannot do. */
 export const SessionStatus = Object.freeze(
   /** @type {const} */ ({
@@ -122,6 +124,8 @@ export class Session extends Emitter {
     const connection = new Connection(this.url, greeting, this.platform, this.options);
     this.#connection = connection;
     this.#welcome = null;
+    const registers = !("jwt" in credentials) && credentials.register !== false;
+    this.#registration = { state: registers ? "registering" : "none", status: 0, reason: "" };
     connection.on("welcome", (welcome) => this.#welcomed(welcome));
     connection.on("event", (event) => this.#handle(event));
     connection.on("lost", (cause) => this.#set("RECONNECTING", cause));
@@ -135,10 +139,11 @@ export class Session extends Emitter {
     });
   }
 
-  /** End the session and its calls. */
+  /** End the session and its calls. Who rings is told that nobody is logged in (480, RFC 3261 §21.4.18), not declined. */
   async logout() {
     const connection = this.#connection;
     if (!connection) return;
+    for (const call of this.#calls.values()) if (call.isWaitingForAnswer) void call.hangup(UNAVAILABLE);
     try {
       await connection.request({ type: "logout" });
     } catch (error) {
@@ -169,7 +174,7 @@ export class Session extends Emitter {
   /** @param {Welcome} welcome */
   #welcomed(welcome) {
     this.#welcome = welcome;
-    this.#register(welcome.registration ?? { state: "none", status: 0, reason: "" });
+    this.#register(welcome.registration ?? this.#registration);
     if (welcome.calls) this.#reconcile(welcome.calls);
   }
 

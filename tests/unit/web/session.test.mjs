@@ -120,6 +120,13 @@ test("log-out ends the calls and closes the socket", async () => {
   assert.equal(world.socket.closedWith, 1000);
 });
 
+test("who rings at log-out is told that nobody is there, before the log-out", async () => {
+  const { world, session, call } = await ringing();
+  void session.logout();
+  const [hangup, logout] = world.socket.requests.slice(-2);
+  assert.deepEqual([hangup.type, hangup.call, hangup.status, logout.type], ["hangup", call.id, 480, "logout"]);
+});
+
 test("an outgoing call goes through its states, and each is told once", async () => {
   const { world, session, call, words } = await calling();
   const { socket, peer } = world;
