@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests.support.browser.chromium import chromium
 from tests.support.browser.firefox import firefox
 from tests.support.browser.tab import Browser
+from tests.support.kamailio import Kamailio, kamailio
 from tests.support.page import OpenPhone, PhonePage, open_phone
 from tests.support.processes import program
 from tests.support.services import MEDIA_ADDRESS, Cordboard, cordboard
@@ -31,6 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
             item.add_marker(pytest.mark.peers)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
@@ -82,6 +84,13 @@ async def firefox_browser() -> AsyncIterator[Browser]:
 async def cluster() -> AsyncIterator[Cordboard]:
     """One pod of each service; a page that is closed is given up after two seconds."""
     async with cordboard(SIGNALING_RESUME_GRACE_SECONDS="2", SIGNALING_SWEEP_SECONDS="1") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Kamailio]:
+    """Somebody else's SIP server; ask for it before `open_page`, so that pages can still leave it at the end."""
+    async with kamailio(**getattr(request, "param", {"media": False})) as running:
         yield running
 
 

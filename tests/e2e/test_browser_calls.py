@@ -12,7 +12,7 @@ async def connect(cluster: Cordboard, page: PhonePage, user: str) -> None:
 
 
 async def test_two_pages_talk_and_everything_is_given_back(cluster: Cordboard, open_page: OpenPhone) -> None:
-    alice, bob = await open_page(440), await open_page(620)
+    alice, bob = await asyncio.gather(open_page(440), open_page(620))
     await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
     before = await cluster.resting_state()
     await establish(alice, bob, "bob")
@@ -23,7 +23,7 @@ async def test_two_pages_talk_and_everything_is_given_back(cluster: Cordboard, o
 
 
 async def test_the_callee_hangs_up_and_calls_back(cluster: Cordboard, open_page: OpenPhone) -> None:
-    alice, bob = await open_page(440), await open_page(620)
+    alice, bob = await asyncio.gather(open_page(440), open_page(620))
     await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
     before = await cluster.resting_state()
     for caller, callee in ((alice, bob), (bob, alice)):
@@ -37,7 +37,7 @@ async def test_the_callee_hangs_up_and_calls_back(cluster: Cordboard, open_page:
 async def test_chromium_and_firefox_talk_both_ways(
     cluster: Cordboard, open_page: OpenPhone, firefox_browser: Browser
 ) -> None:
-    alice, bob = await open_page(440), await open_page(620, browser=firefox_browser)
+    alice, bob = await asyncio.gather(open_page(440), open_page(620, browser=firefox_browser))
     await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
     before = await cluster.resting_state()
     for caller, callee in ((alice, bob), (bob, alice)):
@@ -49,7 +49,7 @@ async def test_chromium_and_firefox_talk_both_ways(
 
 
 async def test_two_pages_see_and_hear_each_other(cluster: Cordboard, open_page: OpenPhone) -> None:
-    alice, bob = await open_page(440, video=True), await open_page(620, video=True)
+    alice, bob = await asyncio.gather(open_page(440, video=True), open_page(620, video=True))
     await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
     before = await cluster.resting_state()
     await establish(alice, bob, "bob")

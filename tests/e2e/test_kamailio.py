@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.support.baresip import baresip
-from tests.support.kamailio import Kamailio, kamailio
+from tests.support.kamailio import Kamailio
 from tests.support.page import Account, OpenPhone, establish, hear_each_other
 from tests.support.services import Cordboard
 
@@ -14,29 +14,29 @@ def account(server: Kamailio, user: str) -> Account:
 
 
 @pytest.mark.parametrize(
-    ("media", "sha256"),
-    [(True, False), (False, False), (False, True)],
+    "server",
+    [{"media": True}, {"media": False}, {"media": False, "sha256": True}],
     ids=["rtpengine", "signalling only", "SHA-256 digest"],
+    indirect=True,
 )
-async def test_two_pages_talk(media: bool, sha256: bool, cluster: Cordboard, open_page: OpenPhone) -> None:
-    async with kamailio(media=media, sha256=sha256) as server:
-        alice, bob = await open_page(440), await open_page(620)
-        await asyncio.gather(alice.connect(account(server, "alice")), bob.connect(account(server, "bob")))
-        before = await cluster.resting_state()
-        await establish(alice, bob, "bob")
-        await hear_each_other(alice, bob)
-        await bob.hang_up()
-        await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
-        if server.rtpengine:
-            assert min(await server.rtpengine.packets_relayed()) > 5
-        await cluster.wait_until_settled(before)
+async def test_two_pages_talk(cluster: Cordboard, server: Kamailio, open_page: OpenPhone) -> None:
+    alice, bob = await asyncio.gather(open_page(440), open_page(620))
+    await asyncio.gather(alice.connect(account(server, "alice")), bob.connect(account(server, "bob")))
+    before = await cluster.resting_state()
+    await establish(alice, bob, "bob")
+    await hear_each_other(alice, bob)
+    await bob.hang_up()
+    await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+    if server.rtpengine:
+        assert min(await server.rtpengine.packets_relayed()) > 5
+    await cluster.wait_until_settled(before)
 
 
-async def test_a_page_calls_a_sip_phone_and_is_called_by_it(cluster: Cordboard, open_page: OpenPhone) -> None:
-    async with (
-        kamailio() as server,
-        baresip("bob", server.users["bob"], server.domain, server.port, frequency=620) as bob,
-    ):
+@pytest.mark.parametrize("server", [{"media": True}], ids=["rtpengine"], indirect=True)
+async def test_a_page_calls_a_sip_phone_and_is_called_by_it(
+    cluster: Cordboard, server: Kamailio, open_page: OpenPhone
+) -> None:
+    async with baresip("bob", server.users["bob"], server.domain, server.port, frequency=620) as bob:
         alice = await open_page(440)
         await alice.connect(account(server, "alice"))
         before = await cluster.resting_state()

@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 1000, 720
 
 async def test_the_page_in_a_call_can_be_photographed(cluster: Cordboard, open_page: OpenPhone) -> None:
     """The file is written where it is missing, or where CORDBOARD_SCREENSHOT is set: a test run leaves no change."""
-    alice, bob = await open_page(440), await open_page(620)
+    alice, bob = await asyncio.gather(open_page(440), open_page(620))
     for page, user in ((alice, "alice"), (bob, "bob")):
         await page.connect(Account(user, cluster.users[user]))
     await establish(alice, bob, "bob")

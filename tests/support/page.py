@@ -33,7 +33,7 @@ class PhonePage:
     name: str = ""
     _closed: bool = False
 
-    async def connect(self, account: Account, expect: str = "REGISTERED") -> str:
+    async def connect(self, account: Account, expect: str = "REGISTERED", within: float = STATUS_SECONDS) -> str:
         """Fill in the form, press Connect and wait for the session's status."""
         self.name = account.login
         await self._fill(
@@ -46,7 +46,7 @@ class PhonePage:
             sipRegisterRequired=account.register,
         )
         await self._press("connectBtn")
-        return await self.wait_for_session(expect)
+        return await self.wait_for_session(expect, within)
 
     async def call(self, callee: str) -> None:
         """Type the callee and press Call."""
