@@ -88,3 +88,14 @@ async def test_a_bus_whose_server_is_gone_can_be_left() -> None:
         bus = await Bus.connect(CommonSettings(nats_url=url, pod="test"))
     await bus.aclose()
     assert not bus.connected
+
+
+async def test_a_record_is_deleted_only_at_the_revision_that_is_the_newest(bus: Bus) -> None:
+    leases = (await open_store(bus.jetstream())).leases
+    lease = AgentLease(agent="a", incarnation="i", address="h:1")
+    old = await leases.create("a", lease)
+    new = await leases.update("a", lease, old)
+    with pytest.raises(Conflict):
+        await leases.delete("a", old)
+    await leases.delete("a", new)
+    assert await leases.get("a") is None

@@ -60,6 +60,7 @@ def settings(nats_url: str, tmp_path: Path) -> Settings:
         users=str(users),
         domain=DOMAIN,
         ring_seconds=20.0,
+        grace_seconds=0.2,
     )
 
 
@@ -72,12 +73,18 @@ async def agent(settings: Settings) -> AsyncIterator[Agent]:
 
 
 @pytest.fixture
-async def bus(nats_url: str, agent: Agent) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="seats"))
+async def signaling_tasks() -> AsyncIterator[Tasks]:
     tasks = Tasks("seats")
-    pretend_signaling(bus, tasks)
-    yield bus
+    yield tasks
     await tasks.aclose()
+
+
+@pytest.fixture
+async def bus(nats_url: str, agent: Agent, signaling_tasks: Tasks) -> AsyncIterator[Bus]:
+    bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="seats"))
+    pretend_signaling(bus, signaling_tasks)
+    yield bus
+    await signaling_tasks.aclose()
     await bus.aclose()
 
 
@@ -306,6 +313,16 @@ async def test_a_session_that_does_not_come_back_ends_with_its_calls(relay: Rela
     end = await bob.ended()
     assert (end.status, end.reason, end.by) == (480, "Session Lost", "remote")
     assert (await alice.expect(SessionEnded)).reason == "account closed"
+
+
+async def test_sessions_of_a_signaling_pod_that_falls_silent_get_the_grace_time(
+    agent: Agent, relay: RelaySeat, login: Login, signaling_tasks: Tasks
+) -> None:
+    (alice,) = await registered(login, "alice")
+    await signaling_tasks.aclose()
+    # Unheard for 3 s, then a grace of 0.2 s.
+    assert (await alice.expect(SessionEnded, within=10.0)).reason == "account closed"
+    await eventually_empty(agent.services.store.locations.names)
 
 
 async def test_an_account_of_another_live_agent_is_refused_and_one_of_a_dead_agent_is_taken(

@@ -1,14 +1,24 @@
 """A real SIP phone at the built-in domain: baresip registers at the agent, calls its sessions and is called by them."""
 
 import pytest
-from tests.integration.test_sip_agent import DOMAIN, Login, agent, bus, login, registered, relay, settings
+from tests.integration.test_sip_agent import (
+    DOMAIN,
+    Login,
+    agent,
+    bus,
+    login,
+    registered,
+    relay,
+    settings,
+    signaling_tasks,
+)
 from tests.support.baresip import baresip
 from tests.support.bus_seats import RelaySeat, eventually_empty
 
 from shared.messages import CallEstablished, CallProgress, IncomingCall
 from sip_agent.app import Agent
 
-__all__ = ["agent", "bus", "login", "relay", "settings"]  # fixtures
+__all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]  # fixtures
 
 pytestmark = pytest.mark.peers
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.integration.test_sip_agent import SECRET, agent, bus, relay, settings
+from tests.integration.test_sip_agent import SECRET, agent, bus, relay, settings, signaling_tasks
 from tests.support.baresip import baresip
 from tests.support.bus_seats import RelaySeat, SessionSeat
 from tests.support.kamailio import Kamailio, kamailio
@@ -13,7 +13,7 @@ from shared.messages import CallEstablished, CallProgress, IncomingCall, SipAcco
 from shared.sealing import Seal
 from sip_agent.app import Agent
 
-__all__ = ["agent", "bus", "relay", "settings"]  # fixtures
+__all__ = ["agent", "bus", "relay", "settings", "signaling_tasks"]  # fixtures
 
 pytestmark = pytest.mark.peers
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import msgspec
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import BadRequestError, BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from . import metrics
@@ -21,6 +21,7 @@ from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRec
 T = TypeVar("T", bound=Record)
 _LISTING_SECONDS = 1.0
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
+_WRONG_LAST_SEQUENCE = 10071
 
 
 class Conflict(CordboardError):
@@ -93,7 +94,10 @@ class Bucket(Generic[T]):
             await self._kv.purge(kv_key(name)) if revision is None else await self._kv.delete(
                 kv_key(name), last=revision
             )
-        except KeyWrongLastSequenceError as error:
+        except BadRequestError as error:
+            # nats-py 2.16 names a wrong revision here by its code alone; `update` has a class for it.
+            if error.err_code != _WRONG_LAST_SEQUENCE:
+                raise
             raise self._conflict(name) from error
 
     async def names(self) -> list[str]:

@@ -1,0 +1,95 @@
+"""What an agent owns in a real KV: records through lost acknowledgements, the lease, and other owners."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.support.bus_seats import account
+
+from shared.bus import Bus
+from shared.kv import Conflict, Store, open_store
+from shared.records import AccountRecord, AgentLease
+from shared.settings import CommonSettings
+from sip_agent import lease as lease_module
+from sip_agent.lease import Lease
+from sip_agent.owned import OwnedRecord
+
+
+@pytest.fixture
+async def store(nats_url: str) -> AsyncIterator[Store]:
+    bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="test"))
+    yield await open_store(bus.jetstream())
+    await bus.aclose()
+
+
+def record(owner: str = "agent-1", epoch: int = 1, pod: str = "p") -> AccountRecord:
+    sealed = account("a secret of many letters", "s-1", "alice", "pw", "example.com")
+    return AccountRecord(session_id="s-1", account=sealed, owner=owner, epoch=epoch, pod=pod)
+
+
+def owned(store: Store) -> OwnedRecord[AccountRecord]:
+    return OwnedRecord(store.accounts, "s-1", "agent-1", lambda: True)
+
+
+async def test_a_write_whose_acknowledgement_was_lost_is_not_taken_for_anothers(store: Store) -> None:
+    ours = owned(store)
+    await ours.save(record())
+    entry = await store.accounts.get("s-1")
+    assert entry is not None
+    await store.accounts.update("s-1", record(pod="written, never acknowledged"), entry.revision)
+    await ours.save(record(pod="new"))
+    entry = await store.accounts.get("s-1")
+    assert entry is not None and entry.record.pod == "new"
+    await ours.delete(1)
+    assert await store.accounts.names() == []
+
+
+async def test_a_record_that_another_agent_has_taken_is_left_alone(store: Store) -> None:
+    ours = owned(store)
+    await ours.save(record())
+    entry = await store.accounts.get("s-1")
+    assert entry is not None
+    await store.accounts.update("s-1", record(owner="agent-2", epoch=2), entry.revision)
+    with pytest.raises(Conflict):
+        await ours.save(record(pod="late"))
+    await ours.delete(1)
+    entry = await store.accounts.get("s-1")
+    assert entry is not None and (entry.record.owner, entry.record.pod) == ("agent-2", "p")
+
+
+def lease(store: Store, incarnation: str = "i-1") -> Lease:
+    return Lease(store.leases, AgentLease(agent="agent-1", incarnation=incarnation, address="192.0.2.1:5060"))
+
+
+async def test_a_lease_is_held_until_its_time_has_passed_without_a_renewal(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = lease(store)
+    assert not ours.held()
+    await ours.acquire()
+    assert ours.held()
+    monkeypatch.setattr(lease_module, "LEASE_TTL", 0.0)
+    assert not ours.held()
+
+
+async def test_a_renewal_whose_acknowledgement_was_lost_does_not_lose_the_lease(store: Store) -> None:
+    ours = lease(store)
+    await ours.acquire()
+    entry = await store.leases.get("agent-1")
+    assert entry is not None
+    await store.leases.update("agent-1", entry.record, entry.revision)
+    assert [await ours._renew(), await ours._renew()] == [False, True]
+
+
+async def test_a_lease_that_another_incarnation_took_is_not_fought_for(store: Store) -> None:
+    old = lease(store)
+    await old.acquire()
+    await lease(store, "i-2").acquire()
+    assert [await old._renew(), await old._renew()] == [False, False]
+
+
+async def test_a_lease_given_back_is_gone_at_once(store: Store) -> None:
+    ours = lease(store)
+    await ours.acquire()
+    await ours.release()
+    assert not ours.held()
+    assert await store.leases.names() == []

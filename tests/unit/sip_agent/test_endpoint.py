@@ -1,0 +1,113 @@
+"""The stack joined to sockets that the test plays."""
+
+from collections.abc import Callable
+from itertools import count
+
+from tests.support.sip_messages import UDP, make_request
+
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.message import Request, Response, make_response
+from sip_agent.core.parser import parse
+from sip_agent.core.timers import Timers
+from sip_agent.core.transactions import TransactionLayer
+from sip_agent.endpoint import Endpoint
+
+
+class Wires:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        self.sent.append(data)
+
+    def close_flow(self, flow: Flow) -> None:
+        raise AssertionError("no connection here")
+
+
+class User:
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def receive_response(self, transaction: TransactionId, response: Response) -> None:
+        self.heard.append(response.status)
+
+    def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
+        self.heard.append(-status)
+
+
+def joined(may_send: Callable[[], bool] = lambda: True) -> tuple[Endpoint, Wires]:
+    numbers = count(1)
+    layer = TransactionLayer(Timers(), lambda: f"t{next(numbers)}", lambda _: ("192.0.2.100", 5060))
+    endpoint, wires = Endpoint(layer, may_send), Wires()
+    endpoint.attach(wires)
+    return endpoint, wires
+
+
+def plain(method: str) -> Request:
+    request = make_request(method)
+    request.headers.remove("Via")
+    return request
+
+
+async def test_the_user_hears_every_2xx_of_an_invite() -> None:
+    endpoint, wires = joined()
+    user = User()
+    endpoint.send_request(plain("INVITE"), UDP, user)
+    sent = parse(wires.sent[0])
+    assert isinstance(sent, Request)
+    for tag in ("a", "b"):
+        endpoint.receive_data(make_response(sent, 200, to_tag=tag).to_bytes(), UDP)
+    assert user.heard == [200, 200]
+    endpoint.close()
+
+
+async def test_a_flow_that_fails_is_told_as_503() -> None:
+    endpoint, _ = joined()
+    user = User()
+    endpoint.send_request(plain("OPTIONS"), UDP, user)
+    endpoint.flow_failed(UDP, "refused")
+    assert (user.heard, endpoint.live) == ([-503], 0)
+    endpoint.close()
+
+
+async def test_an_agent_without_its_lease_is_silent() -> None:
+    endpoint, wires = joined(may_send=lambda: False)
+    endpoint.send_request(plain("INVITE"), UDP, User())
+    endpoint.receive_data(make_request("OPTIONS").to_bytes(), UDP)
+    assert wires.sent == []
+    endpoint.close()
+
+
+async def test_a_handler_that_fails_does_not_stop_the_next_message() -> None:
+    endpoint, wires = joined()
+
+    def fails(transaction: TransactionId, request: Request, flow: Flow) -> None:
+        raise ValueError("a bug")
+
+    def answers(transaction: TransactionId, request: Request, flow: Flow) -> None:
+        endpoint.respond(transaction, make_response(request, 200, to_tag="x"))
+
+    endpoint.on_request = fails
+    endpoint.receive_data(make_request("OPTIONS").to_bytes(), UDP)
+    endpoint.on_request = answers
+    endpoint.receive_data(make_request("OPTIONS", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKnext").to_bytes(), UDP)
+    assert len(wires.sent) == 1
+    endpoint.close()
+
+
+async def test_a_cancel_reaches_whoever_asked_for_it_until_the_final_response() -> None:
+    endpoint, _ = joined()
+    cancelled: list[str] = []
+
+    def invited(transaction: TransactionId, request: Request, flow: Flow) -> None:
+        endpoint.on_cancel(transaction, lambda cancel: cancelled.append(cancel.method))
+
+    endpoint.on_request = invited
+    endpoint.receive_data(make_request("INVITE").to_bytes(), UDP)
+    endpoint.receive_data(make_request("CANCEL").to_bytes(), UDP)
+    assert cancelled == ["CANCEL"]
+    endpoint.close()
