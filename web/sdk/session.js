@@ -139,7 +139,7 @@ export class Session extends Emitter {
     });
   }
 
-  /** End the session and its calls. Who rings is told that nobody is logged in (480, RFC 3261 §21.4.18), not declined. */
+  /** End the session and its calls. Who rings is told that nobody is there (480, RFC 3261 §21.4.18), not declined. */
   async logout() {
     const connection = this.#connection;
     if (!connection) return;

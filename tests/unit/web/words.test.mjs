@@ -13,7 +13,8 @@ test("an end is told with its status, its reason and who ended it", () => {
 });
 
 test("only what was measured is told of the quality", () => {
-  assert.equal(qualityText({ roundTrip: null, jitter: 0.0042, loss: null, codec: "audio/opus" }), "opus · jitter\u00a04\u00a0ms");
+  const quality = { roundTrip: null, jitter: 0.0042, loss: null, codec: "audio/opus" };
+  assert.equal(qualityText(quality), "opus · jitter\u00a04\u00a0ms");
 });
 
 test("a caller is called by name if there is one", () => {
