@@ -30,7 +30,9 @@ async def test_closing_cancels_what_runs() -> None:
 
 async def test_joining_waits_for_work_but_not_for_ever() -> None:
     tasks = Tasks("test")
-    done = tasks.spawn(asyncio.sleep(0), "short")
+    started = asyncio.Event()
+    started.set()
+    done = tasks.spawn(started.wait(), "short")
     await tasks.join(5)
     assert done.done()
     tasks.spawn(asyncio.Event().wait(), "endless")
