@@ -29,7 +29,6 @@ _log = structlog.get_logger(__name__)
 
 DEADLINE = 2.0
 _REMEMBERED_REPLIES = 4096
-_CANCEL_PERIOD = 0.1
 
 R = TypeVar("R", bound=Message)
 Handler = Callable[[Message], Awaitable[Message | None]]
@@ -192,16 +191,12 @@ class Bus:
 
 
 async def _cancellable(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`, which may lose a cancellation: until Python 3.12 `wait_for`, which the client is in, does."""
+    """Await `work`, which may lose a cancellation; `Tasks.aclose` says why."""
     tasks = Tasks("bus")
-    task = tasks.spawn(work, "connect")
     try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=_CANCEL_PERIOD)
-        raise
+        await asyncio.shield(tasks.spawn(work, "connect"))
+    finally:
+        await tasks.aclose()
 
 
 def expiry(deadline: float = DEADLINE) -> float:
