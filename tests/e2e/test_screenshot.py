@@ -1,5 +1,6 @@
 """The picture of the phone page in the README, taken in a real call."""
 
+import asyncio
 import os
 import struct
 from pathlib import Path

@@ -186,7 +186,7 @@ async def cordboard(
         bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="tests"))
         stack.push_async_callback(bus.aclose)
         cluster = Cordboard(nats_url, monitor, bus, await open_store(bus.jetstream()), dict(users))
-        stack.push_async_callback(_stop_all, cluster)
+        stack.push_async_callback(_end_all, cluster)
         common = _common(folder, nats_url, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
         await asyncio.gather(
             *(_add(cluster.agents, "agent", number, common) for number in range(agents)),
@@ -194,6 +194,15 @@ async def cordboard(
             *(_add(cluster.signaling, "signaling", number, common) for number in range(signaling)),
         )
         yield cluster
+        # Signaling first, as it asks the others.
+        for pod in (*cluster.signaling, *cluster.agents, *cluster.relays):
+            await pod.stop()
+
+
+async def _end_all(cluster: Cordboard) -> None:
+    """End what still runs after a failure, whose report must not be hidden by what the pods say to it."""
+    for pod in cluster.pods:
+        await pod.process.stop()
 
 
 def _common(folder: Path, nats_url: str, users: Mapping[str, str]) -> dict[str, str]:
@@ -232,10 +241,3 @@ async def _add(pods: list[Pod], kind: str, number: int, common: Mapping[str, str
     pod = Pod(kind, name, ops_port, port, await start(name, (sys.executable, "-m", _MODULES[kind]), env=env))
     pods.append(pod)
     await pod.wait_until_ready()
-
-
-async def _stop_all(cluster: Cordboard) -> None:
-    """Signaling first, as it asks the others; each pod is stopped even where another did not end well."""
-    async with contextlib.AsyncExitStack() as stack:
-        for pod in reversed([*cluster.signaling, *cluster.agents, *cluster.relays]):
-            stack.push_async_callback(pod.stop)
