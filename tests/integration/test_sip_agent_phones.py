@@ -90,14 +90,17 @@ async def test_a_phone_puts_the_call_on_hold_and_resumes(agent: Agent, relay: Re
         await phone.wait_for("CALL_CLOSED")
 
 
-async def test_a_phone_that_leaves_is_not_found_any_more(agent: Agent, relay: RelaySeat, login: Login) -> None:
+async def test_a_phone_that_removes_its_registration_is_unavailable(
+    agent: Agent, relay: RelaySeat, login: Login
+) -> None:
     (alice,) = await registered(login, "alice")
-    async with baresip("bob", "bob-password", DOMAIN, port_of(agent)):
-        assert sorted(await agent.services.store.locations.names()) == [f"alice@{DOMAIN}", f"bob@{DOMAIN}"]
 
     async def phones() -> list[str]:
         return [name for name in await agent.services.store.locations.names() if name.startswith("bob@")]
 
-    await eventually_empty(phones)
-    await alice.call("bob", "c-1")
-    assert (await alice.ended()).status == 480
+    async with baresip("bob", "bob-password", DOMAIN, port_of(agent)) as phone:
+        assert await phones() == [f"bob@{DOMAIN}"]
+        await phone.command("uadel", f"sip:bob@{DOMAIN}")
+        await eventually_empty(phones)
+        await alice.call("bob", "c-1")
+        assert (await alice.ended()).status == 480
