@@ -22,6 +22,19 @@ async def test_two_pages_talk_and_everything_is_given_back(cluster: Cordboard, o
     await cluster.wait_until_settled(before)
 
 
+async def test_mute_silences_one_way_only(cluster: Cordboard, open_page: OpenPhone) -> None:
+    alice, bob = await asyncio.gather(open_page(440), open_page(620))
+    await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
+    await establish(alice, bob, "bob")
+    await hear_each_other(alice, bob)
+    await alice.toggle_mute()
+    await asyncio.gather(bob.hears_silence(), alice.hears(620))
+    await alice.toggle_mute()
+    await hear_each_other(alice, bob)
+    await bob.hang_up()
+    await alice.wait_for_call("^FINISH")
+
+
 async def test_the_callee_hangs_up_and_calls_back(cluster: Cordboard, open_page: OpenPhone) -> None:
     alice, bob = await asyncio.gather(open_page(440), open_page(620))
     await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))

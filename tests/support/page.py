@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .browser.tab import Browser, Tab, wait_for_tone
+from .browser.tab import Browser, Tab, wait_for_silence, wait_for_tone
 from .tone import Tone
 
 STATUS_SECONDS = 20.0
@@ -67,16 +67,29 @@ class PhonePage:
 
     async def wait_for_session(self, pattern: str, within: float = STATUS_SECONDS) -> str:
         """Return the session's status once it matches."""
-        return await self._wait_for_text("sessionStatus", pattern, within)
+        return await self.wait_for_text("sessionStatus", pattern, within)
 
     async def wait_for_call(self, pattern: str, within: float = STATUS_SECONDS) -> str:
         """Return the call's status once it matches."""
-        return await self._wait_for_text("callStatus", pattern, within)
+        return await self.wait_for_text("callStatus", pattern, within)
+
+    async def wait_for_text(self, element: str, pattern: str, within: float = STATUS_SECONDS) -> str:
+        """Return the text of an element once it matches."""
+        text = await self.tab.evaluate("(...wanted) => harness.text(...wanted)", element, pattern, within * 1000)
+        assert text is not None, f"{element} did not become {pattern!r} in {within} s\n{await self.describe()}"
+        return str(text)
 
     async def hears(self, frequency: float) -> Tone:
         """Return what is heard once it is a clean tone of this pitch."""
         try:
             return await wait_for_tone(self.tab, frequency)
+        except AssertionError as error:
+            raise AssertionError(f"{self.name}: {error}\n{await self.describe()}") from error
+
+    async def hears_silence(self) -> None:
+        """Return once there is sound to listen to, and it is silence."""
+        try:
+            await wait_for_silence(self.tab)
         except AssertionError as error:
             raise AssertionError(f"{self.name}: {error}\n{await self.describe()}") from error
 
@@ -110,11 +123,6 @@ class PhonePage:
     async def _press(self, button: str) -> None:
         pressed = await self.tab.evaluate("(id) => harness.press(id)", button)
         assert pressed, f"{button} cannot be pressed\n{await self.describe()}"
-
-    async def _wait_for_text(self, element: str, pattern: str, within: float) -> str:
-        text = await self.tab.evaluate("(...wanted) => harness.text(...wanted)", element, pattern, within * 1000)
-        assert text is not None, f"{element} did not become {pattern!r} in {within} s\n{await self.describe()}"
-        return str(text)
 
 
 OpenPhone = Callable[..., Awaitable[PhonePage]]

@@ -194,9 +194,8 @@ async def cordboard(
             *(_add(cluster.signaling, "signaling", number, common) for number in range(signaling)),
         )
         yield cluster
-        # Signaling first, as it asks the others.
-        for pod in (*cluster.signaling, *cluster.agents, *cluster.relays):
-            await pod.stop()
+        await asyncio.gather(*(pod.stop() for pod in cluster.signaling))  # first, as it asks the others
+        await asyncio.gather(*(pod.stop() for pod in (*cluster.agents, *cluster.relays)))
 
 
 async def _end_all(cluster: Cordboard) -> None:

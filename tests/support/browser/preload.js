@@ -66,7 +66,10 @@
   /** The next third of a second of what the page hears: {rate, pcm}, or null while there is no remote audio. */
   async function listen() {
     const track = remoteAudio();
-    if (!track) return null;
+    if (!track) {
+      await pause(50);
+      return null;
+    }
     const ear = earFor(track);
     const wanted = ear.heardUntil + ear.analyser.fftSize / ear.context.sampleRate;
     while (ear.context.currentTime < wanted) await pause(20);

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tests.support.tone import Tone, best_tone
+from tests.support.tone import Samples, Tone, best_tone
 
 PRELOAD = (Path(__file__).parent / "preload.js").read_text()
 HEAR_SECONDS = 30.0
@@ -38,23 +38,33 @@ class Browser(Protocol):
         """Open a page; `preload` runs before the scripts of whatever it loads, after our own preload.js."""
 
 
-async def hear(tab: Tab) -> Tone | None:
-    """Return the best tone in the next third of a second of what the page hears."""
+async def hear(tab: Tab) -> tuple[Samples, int] | None:
+    """Return the next third of a second of what the page hears and its rate; None while there is no remote audio."""
     sound = await tab.evaluate("() => harness.listen()")
     if sound is None:
         return None
-    samples = np.frombuffer(base64.b64decode(sound["pcm"]), dtype="<f4").astype(np.float64)
-    return best_tone(samples, int(sound["rate"]))
+    return np.frombuffer(base64.b64decode(sound["pcm"]), dtype="<f4").astype(np.float64), int(sound["rate"])
 
 
 async def wait_for_tone(tab: Tab, frequency: float, within: float = HEAR_SECONDS) -> Tone:
     """Return what the page hears once it is a clean tone of this pitch."""
-    heard: list[Tone | None] = []
+    heard: list[Tone] = []
     try:
         async with asyncio.timeout(within):
-            while not heard or (tone := heard[-1]) is None or not tone.is_clean(frequency):
-                heard.append(await hear(tab))
+            while not (heard and heard[-1].is_clean(frequency)):
+                if (sound := await hear(tab)) and (tone := best_tone(*sound)):
+                    heard.append(tone)
     except TimeoutError:
-        best = max((tone for tone in heard if tone), key=lambda tone: tone.snr_db, default=None)
+        best = max(heard, key=lambda tone: tone.snr_db, default=None)
         raise AssertionError(f"the page does not hear {frequency} Hz; the best of {len(heard)} was {best}") from None
-    return tone
+    return heard[-1]
+
+
+async def wait_for_silence(tab: Tab, within: float = HEAR_SECONDS) -> None:
+    """Return once the page hears silence."""
+    try:
+        async with asyncio.timeout(within):
+            while (sound := await hear(tab)) is None or best_tone(*sound) is not None:
+                pass
+    except TimeoutError:
+        raise AssertionError(f"the page hears {best_tone(*sound) if sound else 'nothing at all'}") from None
