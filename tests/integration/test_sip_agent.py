@@ -37,7 +37,7 @@ from shared.settings import CommonSettings
 from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent.app import Agent, running
-from sip_agent.core.timers import Timers
+from sip_agent.core.transaction.timers import Timers
 from sip_agent.settings import Settings
 
 SECRET = "a secret of many letters"

@@ -20,7 +20,7 @@ from sip_agent.core.events import (
     TransactionId,
     TransportFailed,
 )
-from sip_agent.core.message import Request, Response, make_response
+from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.transport import tcp
 from sip_agent.transport.tcp import TcpTransport
 from sip_agent.transport.udp import UdpTransport

@@ -6,10 +6,10 @@ from itertools import count
 from tests.support.sip_messages import UDP, make_request
 
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.message import Request, Response, make_response
-from sip_agent.core.parser import parse
-from sip_agent.core.timers import Timers
-from sip_agent.core.transactions import TransactionLayer
+from sip_agent.core.syntax.message import Request, Response, make_response
+from sip_agent.core.syntax.parser import parse
+from sip_agent.core.transaction.layer import TransactionLayer
+from sip_agent.core.transaction.timers import Timers
 from sip_agent.endpoint import Endpoint
 
 

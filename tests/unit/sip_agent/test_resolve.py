@@ -4,7 +4,7 @@ import pytest
 
 from shared.errors import RemoteError
 from sip_agent.core.events import Flow
-from sip_agent.core.uri import SipUri
+from sip_agent.core.syntax.uri import SipUri
 from sip_agent.resolve import resolve
 
 

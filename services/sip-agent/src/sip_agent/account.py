@@ -24,15 +24,15 @@ from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.call_table import CallTable
 from sip_agent.calls import LiveCall
-from sip_agent.core.call import CallFacts, CallRules
+from sip_agent.core.call.call import CallFacts, CallRules
+from sip_agent.core.call.extra_headers import checked
+from sip_agent.core.call.identity import Identity
+from sip_agent.core.call.incoming import IncomingCall
+from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.extra_headers import checked
-from sip_agent.core.identity import Identity
-from sip_agent.core.incoming import IncomingCall
-from sip_agent.core.message import Request, Response
-from sip_agent.core.outgoing import OutgoingCall
-from sip_agent.core.registration import Closed, Registration, SendRegister, StateChanged
-from sip_agent.core.uri import SipUri
+from sip_agent.core.registration.registration import Closed, Registration, SendRegister, StateChanged
+from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.uri import SipUri
 from sip_agent.mailbox import Mailbox
 from sip_agent.owned import OwnedRecord
 from sip_agent.resolve import resolve

@@ -28,10 +28,10 @@ from shared.presence import Presence
 from shared.records import AccountRecord
 from sip_agent.account import Account
 from sip_agent.call_table import CallTable
-from sip_agent.core.digest import Credentials, DigestClient
+from sip_agent.core.auth.digest import Credentials, DigestClient
+from sip_agent.core.call.identity import Identity
 from sip_agent.core.errors import SipError
-from sip_agent.core.identity import Identity
-from sip_agent.core.uri import NameAddr, SipUri
+from sip_agent.core.syntax.uri import NameAddr, SipUri
 from sip_agent.owned import OwnedRecord
 from sip_agent.services import Services, token
 

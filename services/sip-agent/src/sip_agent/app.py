@@ -20,11 +20,11 @@ from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
 from sip_agent.accounts import Accounts
-from sip_agent.core.digest_server import DigestServer
+from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.events import Flow
-from sip_agent.core.timers import Timers
-from sip_agent.core.transactions import TransactionLayer
-from sip_agent.core.uri import SipUri
+from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.transaction.layer import TransactionLayer
+from sip_agent.core.transaction.timers import Timers
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
 from sip_agent.lease import Lease

@@ -27,8 +27,9 @@ from shared.messages import IncomingCall as IncomingCallCommand
 from shared.records import CallRecord
 from shared.subjects import session_events
 from sip_agent import metrics
-from sip_agent.core.call import Call
-from sip_agent.core.call_outputs import (
+from sip_agent.core.call.call import Call
+from sip_agent.core.call.incoming import IncomingCall
+from sip_agent.core.call.outputs import (
     AskMedia,
     CallOutput,
     CancelRequest,
@@ -42,9 +43,8 @@ from sip_agent.core.call_outputs import (
     SendRequest,
 )
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.incoming import IncomingCall
-from sip_agent.core.message import Request, Response
-from sip_agent.core.uri import SipUri
+from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.uri import SipUri
 from sip_agent.mailbox import Mailbox
 from sip_agent.owned import OwnedRecord
 from sip_agent.relay_client import ask_relay, release

@@ -13,15 +13,15 @@ from shared.errors import RemoteError
 from shared.kv import Conflict
 from shared.records import Binding, LocationRecord
 from sip_agent import metrics
-from sip_agent.core.digest import hash_password
-from sip_agent.core.digest_server import DigestServer, Ok, Stale, Verdict, Wrong
+from sip_agent.core.auth.digest import hash_password
+from sip_agent.core.auth.digest_server import DigestServer, Ok, Stale, Verdict, Wrong
+from sip_agent.core.domain.proxy import Target
+from sip_agent.core.domain.registrar import IntervalTooBrief, live, register
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.message import Request, make_response
-from sip_agent.core.proxy import Target
-from sip_agent.core.register_request import granted_contacts, read_register
-from sip_agent.core.registrar import IntervalTooBrief, live, register
-from sip_agent.core.uri import SipUri
+from sip_agent.core.registration.register_request import granted_contacts, read_register
+from sip_agent.core.syntax.message import Request, make_response
+from sip_agent.core.syntax.uri import SipUri
 from sip_agent.forwarding import LiveForwarding
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.users import Users

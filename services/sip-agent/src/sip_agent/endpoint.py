@@ -26,9 +26,9 @@ from sip_agent.core.events import (
     TransactionId,
     TransportFailed,
 )
-from sip_agent.core.message import Request, Response
-from sip_agent.core.timers import Timers
-from sip_agent.core.transactions import TransactionLayer
+from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.transaction.layer import TransactionLayer
+from sip_agent.core.transaction.timers import Timers
 
 _log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""A request of the built-in domain on its way to its targets: carries out what `core.proxy` asks for."""
+"""A request of the built-in domain on its way to its targets: carries out what `core.domain.proxy` asks for."""
 
 import asyncio
 import time
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import structlog
 
 from shared.errors import RemoteError
+from sip_agent.core.domain.proxy import CancelBranch, Forward, Forwarding, RespondUpstream, Target
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.message import Request, Response
-from sip_agent.core.proxy import CancelBranch, Forward, Forwarding, RespondUpstream, Target
-from sip_agent.core.uri import SipUri
+from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.uri import SipUri
 from sip_agent.resolve import resolve
 from sip_agent.services import Services
 

@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from shared.metrics import SETUP_BUCKETS
-from sip_agent.core.counts import METHODS
-from sip_agent.core.transactions import TransactionLayer
+from sip_agent.core.transaction.counts import METHODS
+from sip_agent.core.transaction.layer import TransactionLayer
 
 REGISTRATIONS = Gauge("cordboard_sip_agent_registrations", "Accounts by the state of their registration.", ("state",))
 CALLS_ACTIVE = Gauge("cordboard_sip_agent_calls_active", "Calls that have not ended.", ("direction",))

@@ -7,7 +7,7 @@ from shared.bus import Bus
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.messages import AnswerMedia, Command, Done, MediaRef, MediaSdp, OfferMedia, ReleaseMedia
 from shared.subjects import relay_commands
-from sip_agent.core.call_outputs import AskMedia
+from sip_agent.core.call.outputs import AskMedia
 from sip_agent.services import command_expiry, command_id
 
 _log = structlog.get_logger(__name__)

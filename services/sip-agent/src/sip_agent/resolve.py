@@ -6,7 +6,7 @@ import socket
 
 from shared.errors import RemoteError
 from sip_agent.core.events import Flow
-from sip_agent.core.uri import SipUri
+from sip_agent.core.syntax.uri import SipUri
 
 DEFAULT_PORT = 5060
 

@@ -8,11 +8,11 @@ from shared.errors import RemoteError
 from shared.ids import new_id
 from sip_agent.account import Account
 from sip_agent.accounts import Accounts
-from sip_agent.core.capabilities import capabilities, refusal
+from sip_agent.core.call.capabilities import capabilities, refusal
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.message import Request, make_response
-from sip_agent.core.uri import SipUri
+from sip_agent.core.syntax.message import Request, make_response
+from sip_agent.core.syntax.uri import SipUri
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
 from sip_agent.services import token

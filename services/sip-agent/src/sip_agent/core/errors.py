@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.errors import RemoteError
 
 if TYPE_CHECKING:
-    from sip_agent.core.message import Request
+    from sip_agent.core.syntax.message import Request
 
 
 class SipError(RemoteError):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from sip_agent.core.message import Request, Response
+from sip_agent.core.syntax.message import Request, Response
 
 Transport = Literal["udp", "tcp"]
 

@@ -1,0 +1,1 @@
+"""Digest authentication, both ends (RFC 8760, RFC 7616)."""

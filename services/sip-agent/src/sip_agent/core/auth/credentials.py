@@ -1,0 +1,31 @@
+"""A refused request made ready to be sent again with the account's credentials (RFC 3261 §22.2, §22.3)."""
+
+from collections.abc import Iterable
+
+from sip_agent.core.auth.digest import DigestClient
+from sip_agent.core.errors import SipError
+from sip_agent.core.syntax.message import Request, Response
+
+
+def with_credentials(request: Request, fields: Iterable[tuple[str, str]]) -> Request:
+    """Return a copy that has these credentials and no others."""
+    made = request.copy()
+    made.headers.remove("Authorization")
+    made.headers.remove("Proxy-Authorization")
+    for name, value in fields:
+        made.headers.add(name, value)
+    return made
+
+
+def answer(digest: DigestClient, refused: Request, response: Response) -> Request | None:
+    """Return the request to send instead, its CSeq one higher (§8.1.3.5), or None if there is no use in it."""
+    try:
+        fields = digest.answer(refused, response)
+    except SipError:  # a challenge that cannot be read cannot be met
+        return None
+    if not fields:
+        return None
+    made = with_credentials(refused, fields)
+    number, method = refused.cseq
+    made.headers.set("CSeq", f"{number + 1} {method}")
+    return made

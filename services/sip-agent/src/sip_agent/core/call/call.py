@@ -1,0 +1,340 @@
+"""One call of an account, either direction: what both have in common, which is its end and its life once answered.
+
+`outgoing` and `incoming` add how a call is set up. All are machines by table (see `table`): they take SIP
+messages, the user's commands and the relay's answers, and leave `CallOutput`s to be carried out in order.
+
+    INVITED ─ RINGING ─ ANSWERING ─ ANSWERED ─┐          incoming
+                                              ├─ CONFIRMED ─ ENDING ─ ENDED
+              CALLING ─ PROCEEDING ───────────┘          outgoing
+
+ENDING is silent: the session has had its last event, and the wire is being tidied (CANCEL or BYE unanswered).
+"""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from shared.errors import LocalError
+from shared.messages.account import CallState
+from shared.messages.call import EndedBy
+from sip_agent.core.auth.credentials import answer
+from sip_agent.core.call.dialog import Dialog
+from sip_agent.core.call.extra_headers import printable
+from sip_agent.core.call.identity import Identity
+from sip_agent.core.call.in_dialog import InDialog
+from sip_agent.core.call.outputs import (
+    AskMedia,
+    CallOutput,
+    Ended,
+    Established,
+    Finished,
+    MediaQuestion,
+    Respond,
+    SaveCall,
+    SendRequest,
+)
+from sip_agent.core.call.reason import end_of, reason_header
+from sip_agent.core.events import TransactionId
+from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
+from sip_agent.core.table import Rows as TableRows
+from sip_agent.core.table import TableMachine
+from sip_agent.core.transaction.timers import Timers
+
+
+class State(enum.Enum):
+    """Where a call stands."""
+
+    INVITED = "invited"  # an INVITE is here, the session is asked
+    RINGING = "ringing"  # the browser rings
+    ANSWERING = "answering"  # the user answered, the relay makes the SDP
+    ANSWERED = "answered"  # 200 is sent, no ACK yet
+    CALLING = "calling"  # INVITE is sent, nothing is back
+    PROCEEDING = "proceeding"  # a provisional response is back
+    CONFIRMED = "confirmed"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class Input(enum.Enum):
+    """What may happen to a call."""
+
+    PROVISIONAL = "1xx to INVITE"
+    CHALLENGE = "401 or 407 to INVITE"
+    SUCCESS = "2xx to INVITE"
+    FAILURE = "any other final response to INVITE, or none"
+    ACCEPTED = "the session takes the call"
+    REFUSED = "the session does not"
+    ANSWER = "the user answers"
+    MEDIA = "the relay's SDP"
+    MEDIA_REFUSED = "the relay refuses"
+    CANCEL = "CANCEL for our INVITE transaction"
+    ACK = "ACK for our 2xx"
+    NO_ACK = "no ACK in time"
+    BYE = "BYE"
+    BYE_DONE = "our BYE has its final response, or none comes"
+    HANGUP = "end it: the user, or something that failed"
+    NO_ANSWER = "it rang for too long"
+    GIVE_UP = "no final response to a cancelled INVITE"
+
+
+@dataclass(frozen=True)
+class CallFacts:
+    """What does not change in a call."""
+
+    call_id: str
+    session_id: str
+    direction: Literal["incoming", "outgoing"]
+    caller: str
+    callee: str
+    created_at: float
+    caller_name: str = ""
+
+
+@dataclass(frozen=True)
+class CallRules:
+    """The times of a call."""
+
+    ring_seconds: float = 180.0
+    timers: Timers = Timers()
+
+
+@dataclass(frozen=True)
+class End:
+    """Why a call ends."""
+
+    status: int
+    reason: str
+    by: EndedBy
+
+
+class Call:
+    """The common part. `dialog` is what the record keeps; `state_for_record` is what people are told."""
+
+    def __init__(
+        self,
+        facts: CallFacts,
+        identity: Identity,
+        rows: TableRows[State, Input],
+        state: State,
+        rules: CallRules,
+        local_tag: str,
+        sip_call_id: str,
+    ) -> None:
+        self.facts = facts
+        self.identity = identity
+        self.local_tag = local_tag
+        self.sip_call_id = sip_call_id
+        self.dialog: Dialog | None = None
+        self.told_state: CallState = "incoming" if facts.direction == "incoming" else "trying"
+        self.was_established = False
+        self.browser_sdp: str | None = None
+        self.far_sdp: str | None = None
+        self._machine = TableMachine(rows, state)
+        self._out: list[CallOutput] = []
+        self._deadlines: dict[Input, float] = {}
+        self._rules = rules
+        self._in_dialog = InDialog(self._out, identity.contact, rules.timers)
+        self._byes: set[str] = set()
+        self._bye: Request | None = None
+        self._is_end_told = False
+
+    @property
+    def state(self) -> State:
+        """Where the call stands."""
+        return self._machine.state
+
+    def take_output(self) -> list[CallOutput]:
+        """Return what is to be done and forget it."""
+        taken = self._out[:]
+        self._out.clear()
+        return taken
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        times = list(self._deadlines.values())
+        repeat = self._in_dialog.next_timer()
+        if repeat is not None:
+            times.append(repeat)
+        return min(times, default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Act on what is due."""
+        for given in [given for given, at in self._deadlines.items() if at <= now]:
+            del self._deadlines[given]
+            self._step(given, now)
+        if self._in_dialog.handle_timer(now):
+            self._step(Input.NO_ACK, now)
+
+    def _step(self, given: Input, *facts: Any) -> bool:
+        return self._machine.step(self, given, *facts)
+
+    # -- the user and the relay
+
+    def hangup(self, status: int, reason: str, now: float) -> None:
+        """The user ends the call, in whatever state it is."""
+        end = self._default_end()
+        # Only an INVITE that waits for its response can be given one.
+        if 400 <= status <= 699 and self.facts.direction == "incoming" and not self.is_answered:
+            end = End(status, printable(reason) or reason_of(status), "local")
+        self._step(Input.HANGUP, end, now)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a 2xx was sent or received: what ends now is a call, no attempt."""
+        return self.state in (State.ANSWERED, State.CONFIRMED)
+
+    def _default_end(self) -> End:
+        if self.is_answered:
+            return End(200, "Normal Call Clearing", "local")
+        if self.facts.direction == "outgoing":
+            return End(487, "Request Terminated", "local")
+        return End(603, "Decline", "local")
+
+    def fail(self, status: int, reason: str, now: float) -> None:
+        """End the call for a reason that is neither side's: the media failed, the session is gone."""
+        self._step(Input.HANGUP, End(status, reason, "system"), now)
+
+    def media_answered(self, question: MediaQuestion, sdp: str, now: float) -> None:
+        """Take the relay's answer."""
+        if question in ("offer", "late_answer"):
+            if self.dialog is not None:
+                self._in_dialog.media_answered(self.dialog, question, sdp, now)
+            return
+        self._step(Input.MEDIA, question, sdp, now)
+
+    def media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> None:
+        """Take the relay's refusal: of an answer it ends the call, of a later offer only that offer."""
+        if question == "offer":
+            self._in_dialog.media_refused(status, reason)
+        else:
+            self._step(Input.MEDIA_REFUSED, question, status, reason, now)
+
+    # -- the stack
+
+    def receive_request(self, transaction: TransactionId, request: Request, now: float) -> None:
+        """Take a request inside the dialog."""
+        if self.dialog is None:
+            self._out.append(Respond(transaction, make_response(request, 481)))
+            return
+        if not self.dialog.is_next(request):
+            # RFC 3261 §12.2.2: a lower sequence number is out of order.
+            self._out.append(Respond(transaction, make_response(request, 500, "CSeq Out of Order")))
+            return
+        self.dialog = self.dialog.received(request)
+        if request.method == "BYE":
+            self._out.append(Respond(transaction, make_response(request, 200)))
+            self._step(Input.BYE, request, now)
+            return
+        far_sdp = self._in_dialog.receive(self.dialog, transaction, request, self.is_inviting, self._is_end_told, now)
+        if far_sdp:
+            self.far_sdp = far_sdp
+            self._out.append(SaveCall())
+
+    def receive_ack(self, request: Request, now: float) -> None:
+        """Take the ACK of a 2xx that we sent."""
+        if self._in_dialog.receive_ack(request):
+            self._step(Input.ACK, now)
+
+    def receive_response(self, ref: str, response: Response, now: float) -> None:
+        """Take a response to a request of this call."""
+        if ref in self._byes:
+            self._bye_answered(ref, response, now)
+
+    def transaction_failed(self, ref: str, status: int, reason: str, now: float) -> None:
+        """Take the word that a request of this call got no response."""
+        if ref in self._byes:
+            self._byes.discard(ref)
+            self._bye_over(now)
+
+    @property
+    def is_inviting(self) -> bool:
+        """Whether our own offer is unanswered, so that another one would cross it."""
+        return self.state in (State.CALLING, State.PROCEEDING)
+
+    # -- actions that both directions use
+
+    def _establish(self, browser_sdp: str | None) -> None:
+        self.was_established = True
+        self.told_state = "established"
+        self._out.append(SaveCall())
+        self._out.append(Established(browser_sdp))
+
+    def _tell_end(self, end: End) -> None:
+        if self._is_end_told:
+            return
+        self._is_end_told = True
+        self.told_state = "ended"
+        self._deadlines.pop(Input.NO_ANSWER, None)
+        self._out.append(Ended(end.status, end.reason, end.by, self.was_established))
+
+    def _finish(self) -> State:
+        self._deadlines.clear()
+        self._out.append(Finished())
+        return State.ENDED
+
+    def _all_done(self, now: float) -> State:
+        return self._finish()
+
+    def _on_bye(self, request: Request, now: float) -> State:
+        self._in_dialog.stop()
+        status, reason = end_of(request, 200, "Normal Call Clearing")
+        self._tell_end(End(status, reason, "remote"))
+        # Our own BYE may have crossed it; its response still comes.
+        return State.ENDING if self._byes else self._finish()
+
+    def _hang_up(self, end: End, now: float) -> None:
+        self._tell_end(end)
+        self._in_dialog.stop()
+        self._end_dialog(end)
+
+    def _never_acknowledged(self, now: float) -> None:
+        # RFC 3261 §13.3.1.4: no ACK for a 2xx in 64*T1 ends the dialog.
+        self._hang_up(End(408, "No ACK", "system"), now)
+
+    def _end_dialog(self, end: End | None) -> None:
+        if self.dialog is None:
+            raise LocalError("BYE without a dialog")
+        self.dialog = self._send_bye(self.dialog, "bye", end)
+
+    def _send_bye(self, dialog: Dialog, ref: str, end: End | None = None) -> Dialog:
+        # RFC 3326: the far side may show why. Only what is not normal needs saying.
+        headers = [reason_header(end.status, end.reason)] if end is not None and end.status >= 300 else []
+        request, dialog = dialog.request("BYE", self.identity.contact, headers)
+        self._bye = request
+        self._byes.add(ref)
+        self._out.append(SendRequest(ref, request, dialog.next_hop()))
+        return dialog
+
+    def _bye_answered(self, ref: str, response: Response, now: float) -> None:
+        if response.status < 200:
+            return
+        self._byes.discard(ref)
+        if response.status in (401, 407) and ref == "bye" and self.dialog is not None and self._bye is not None:
+            again = answer(self.identity.digest, self._bye, response)
+            if again is not None:
+                self.dialog = msgspec.structs.replace(self.dialog, local_cseq=again.cseq[0])
+                self._byes.add("bye again")
+                self._out.append(SendRequest("bye again", again, self.dialog.next_hop()))
+                return
+        self._bye_over(now)
+
+    def _bye_over(self, now: float) -> None:
+        if not self._byes:
+            self._step(Input.BYE_DONE, now)
+
+    def _ask(self, question: MediaQuestion, sdp: str) -> None:
+        self._out.append(AskMedia(question, sdp))
+
+
+Rows = dict[tuple[State, Input], tuple[Callable[..., State | None], State]]
+
+COMMON: Rows = {
+    (State.CONFIRMED, Input.HANGUP): (Call._hang_up, State.ENDING),
+    (State.CONFIRMED, Input.NO_ACK): (Call._never_acknowledged, State.ENDING),
+    (State.CONFIRMED, Input.BYE): (Call._on_bye, State.ENDED),
+    (State.ENDING, Input.BYE): (Call._on_bye, State.ENDED),
+    (State.ENDING, Input.BYE_DONE): (Call._all_done, State.ENDED),
+}

@@ -1,0 +1,28 @@
+"""Who an account is in SIP: its address of record, its Contact, and what it can prove."""
+
+from dataclasses import dataclass
+
+from sip_agent.core.auth.digest import DigestClient
+from sip_agent.core.syntax.uri import NameAddr, SipUri
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`contact` is the URI at which this session alone is reached (RFC 5627 has the same aim)."""
+
+    address: NameAddr
+    contact: str
+    digest: DigestClient
+
+    @property
+    def domain(self) -> str:
+        """The domain of the address of record."""
+        return self.address.sip_uri.host
+
+    def target(self, callee: str) -> str:
+        """The URI that a user means by `callee`: a URI, `user@host`, or a user of the own domain."""
+        if callee.lower().startswith(("sip:", "sips:")):
+            return str(SipUri.parse(callee))
+        if "@" in callee:
+            return str(SipUri.parse(f"sip:{callee}"))
+        return str(SipUri.parse(f"sip:{callee}@{self.domain}"))

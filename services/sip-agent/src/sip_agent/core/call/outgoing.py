@@ -1,0 +1,225 @@
+"""An outgoing call until it is answered or fails (RFC 3261 §9.1, §13.2); `call` has the rest.
+
+An INVITE may be answered by several phones (§12.1.2, forking): each To tag is a dialog. The first 2xx wins; another
+one is acknowledged and ended at once.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from sip_agent.core.auth.credentials import answer, with_credentials
+from sip_agent.core.call.call import COMMON, Call, CallFacts, CallRules, End, Input, Rows, State
+from sip_agent.core.call.capabilities import ALLOW, SDP
+from sip_agent.core.call.dialog import MAX_FORWARDS, Dialog, of_response
+from sip_agent.core.call.identity import Identity
+from sip_agent.core.call.outputs import CancelRequest, MediaQuestion, Progressed, SaveCall, SendAck, SendRequest
+from sip_agent.core.call.reason import end_of
+from sip_agent.core.syntax.message import Request, Response
+
+INVITE = "invite"
+ProgressState = Literal["trying", "ringing", "early"]
+
+
+class OutgoingCall(Call):
+    """Made by `StartCall`; `start` sends the INVITE."""
+
+    def __init__(
+        self, facts: CallFacts, identity: Identity, rules: CallRules, local_tag: str, sip_call_id: str
+    ) -> None:
+        super().__init__(facts, identity, TABLE, State.CALLING, rules, local_tag, sip_call_id)
+        self._invite = Request("INVITE", "")
+        self._early: dict[str, Dialog] = {}
+        self._refused: set[str] = set()
+        self._early_sdp = ""
+        self._pending_progress: list[tuple[ProgressState, int, str]] = []
+        self._has_browser_sdp = False
+        self._last_told: tuple[ProgressState, int] | None = None
+
+    def start(self, target: str, sdp: str, headers: Iterable[tuple[str, str]], now: float) -> None:
+        """Send the INVITE with our offer."""
+        self._in_dialog.local_sdp = sdp
+        fields = [
+            ("Max-Forwards", MAX_FORWARDS),
+            ("From", str(self.identity.address.with_tag(self.local_tag))),
+            ("To", f"<{target}>"),
+            ("Call-ID", self.sip_call_id),
+            ("CSeq", "1 INVITE"),
+            ("Contact", f"<{self.identity.contact}>"),
+            ("Allow", ALLOW),
+            *headers,
+            ("Content-Type", SDP),
+        ]
+        invite = Request("INVITE", target, fields, sdp.encode())
+        # What proved the account at its registration saves a round trip here.
+        self._invite = with_credentials(invite, self.identity.digest.authorize(invite))
+        self._deadlines[Input.NO_ANSWER] = now + self._rules.ring_seconds
+        self._out += [SaveCall(), SendRequest(INVITE, self._invite.copy(), None)]
+
+    # -- the stack
+
+    def receive_response(self, ref: str, response: Response, now: float) -> None:
+        """Take a response; §13.2.2."""
+        if ref != INVITE:
+            super().receive_response(ref, response, now)
+        elif response.status < 200:
+            self._step(Input.PROVISIONAL, response, now)
+        elif response.status < 300:
+            self._step(Input.SUCCESS, response, now)
+        elif response.status in (401, 407):
+            self._step(Input.CHALLENGE, response, now)
+        else:
+            self._step(Input.FAILURE, _end_by(response), now)
+
+    def transaction_failed(self, ref: str, status: int, reason: str, now: float) -> None:
+        """Take the word that a request got no response (§8.1.3.1)."""
+        if ref == INVITE:
+            self._step(Input.FAILURE, End(status, reason, "system"), now)
+        else:
+            super().transaction_failed(ref, status, reason, now)
+
+    # -- actions
+
+    def _progress(self, response: Response, now: float) -> None:
+        tag = response.to.tag
+        if response.status > 100 and tag and tag not in self._early:
+            self.dialog = self._early[tag] = of_response(self._invite, response)
+            self._out.append(SaveCall())
+        told = _progress_state(response)
+        sdp = response.body.decode(errors="replace") if response.content_type == SDP else ""
+        if sdp and sdp != self._early_sdp:
+            self._early_sdp = self.far_sdp = sdp
+            self._pending_progress.append((told, response.status, response.reason))
+            self._ask("early", sdp)
+        elif self._last_told != (told, response.status):
+            self._tell_progress(told, response.status, response.reason, None)
+
+    def _tell_progress(self, state: ProgressState, status: int, reason: str, browser_sdp: str | None) -> None:
+        self._last_told = (state, status)
+        self.told_state = state
+        self._out.append(Progressed(state, status, reason, browser_sdp))
+
+    def _early_media(self, question: MediaQuestion, sdp: str, now: float) -> None:
+        state, status, reason = self._pending_progress.pop(0)
+        self._tell_progress(state, status, reason, self._new_browser_sdp(sdp))
+
+    def _new_browser_sdp(self, sdp: str) -> str | None:
+        # A page sets one remote description a call: what it has, it is not given again.
+        if self._has_browser_sdp:
+            return None
+        self._has_browser_sdp = True
+        self.browser_sdp = sdp
+        return sdp
+
+    def _authorize(self, response: Response, now: float) -> State | None:
+        authorized = answer(self.identity.digest, self._invite, response)
+        if authorized is None:
+            return self._fail(_end_by(response), now)
+        self._invite = authorized
+        self._out.append(SendRequest(INVITE, authorized.copy(), None))
+        return None
+
+    def _fail(self, end: End, now: float) -> State:
+        self._tell_end(end)
+        return self._finish()
+
+    def _answered(self, response: Response, now: float) -> State | None:
+        self._deadlines.pop(Input.NO_ANSWER, None)
+        self.dialog = of_response(self._invite, response)
+        self._out += [SaveCall(), self._ack(self.dialog)]
+        sdp = response.body.decode(errors="replace") if response.content_type == SDP else self._early_sdp
+        if not sdp:
+            # §13.2.1: an offer in the INVITE has its answer in the 2xx at the latest.
+            self._hang_up(End(488, "Answer Without SDP", "system"), now)
+            return State.ENDING
+        self.far_sdp = sdp
+        self._ask("answer", sdp)
+        return None
+
+    def _ack(self, dialog: Dialog) -> SendAck:
+        # §13.2.2.4: with the credentials of the INVITE.
+        names = ("Authorization", "Proxy-Authorization")
+        credentials = [(name, value) for name in names for value in self._invite.headers.get_all(name)]
+        return SendAck(dialog.ack(self._invite.cseq[0], credentials), dialog.next_hop())
+
+    def _answer_media(self, question: MediaQuestion, sdp: str, now: float) -> None:
+        if question == "answer":
+            self._establish(self._new_browser_sdp(sdp))
+
+    def _media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State:
+        end = End(status, reason, "system")
+        if self.state is State.CONFIRMED:
+            self._hang_up(end, now)
+        else:
+            self._cancel(end, now)
+        return State.ENDING
+
+    def _another_answer(self, response: Response, now: float) -> None:
+        ours = self.dialog
+        if ours is not None and ours.is_confirmed and response.to.tag == ours.remote_tag:
+            self._out.append(self._ack(ours))  # the last one was lost
+            return
+        self._refuse_answer(response, now)
+
+    def _refuse_answer(self, response: Response, now: float) -> None:
+        """ACK and BYE: another phone was first, or CANCEL came too late."""
+        fork = of_response(self._invite, response)
+        self._out.append(self._ack(fork))
+        if fork.remote_tag not in self._refused:
+            self._refused.add(fork.remote_tag)
+            self._deadlines.pop(Input.GIVE_UP, None)
+            self._send_bye(fork, f"bye {fork.remote_tag}")
+
+    def _no_answer(self, now: float) -> None:
+        self._cancel(End(408, "No Answer", "system"), now)
+
+    def _cancel(self, end: End, now: float) -> None:
+        self._tell_end(end)
+        self._out.append(CancelRequest(INVITE))
+        # §9.1: a peer that knows no CANCEL sends nothing more; forget it after 64*T1.
+        self._deadlines[Input.GIVE_UP] = now + 64 * self._rules.timers.t1
+
+    def _cancelled(self, fact: object, now: float) -> State:
+        return State.ENDING if self._byes else self._finish()
+
+    def _gave_up(self, now: float) -> State:
+        return State.ENDING if self._byes else self._finish()
+
+
+def _progress_state(response: Response) -> ProgressState:
+    if response.status == 180:
+        return "ringing"
+    return "early" if response.status == 183 or response.body else "trying"
+
+
+def _end_by(response: Response) -> End:
+    status, reason = response.status, response.reason
+    return End(status, end_of(response, status, reason)[1], "remote")
+
+
+TABLE: Rows = {
+    **COMMON,
+    (State.CALLING, Input.PROVISIONAL): (OutgoingCall._progress, State.PROCEEDING),
+    (State.CALLING, Input.CHALLENGE): (OutgoingCall._authorize, State.CALLING),
+    (State.CALLING, Input.SUCCESS): (OutgoingCall._answered, State.CONFIRMED),
+    (State.CALLING, Input.FAILURE): (OutgoingCall._fail, State.ENDED),
+    (State.CALLING, Input.HANGUP): (OutgoingCall._cancel, State.ENDING),
+    (State.CALLING, Input.NO_ANSWER): (OutgoingCall._no_answer, State.ENDING),
+    (State.CALLING, Input.MEDIA): (OutgoingCall._early_media, State.CALLING),
+    (State.CALLING, Input.MEDIA_REFUSED): (OutgoingCall._media_refused, State.ENDING),
+    (State.PROCEEDING, Input.PROVISIONAL): (OutgoingCall._progress, State.PROCEEDING),
+    (State.PROCEEDING, Input.CHALLENGE): (OutgoingCall._authorize, State.CALLING),
+    (State.PROCEEDING, Input.SUCCESS): (OutgoingCall._answered, State.CONFIRMED),
+    (State.PROCEEDING, Input.FAILURE): (OutgoingCall._fail, State.ENDED),
+    (State.PROCEEDING, Input.HANGUP): (OutgoingCall._cancel, State.ENDING),
+    (State.PROCEEDING, Input.NO_ANSWER): (OutgoingCall._no_answer, State.ENDING),
+    (State.PROCEEDING, Input.MEDIA): (OutgoingCall._early_media, State.PROCEEDING),
+    (State.PROCEEDING, Input.MEDIA_REFUSED): (OutgoingCall._media_refused, State.ENDING),
+    (State.CONFIRMED, Input.SUCCESS): (OutgoingCall._another_answer, State.CONFIRMED),
+    (State.CONFIRMED, Input.MEDIA): (OutgoingCall._answer_media, State.CONFIRMED),
+    (State.CONFIRMED, Input.MEDIA_REFUSED): (OutgoingCall._media_refused, State.ENDING),
+    (State.ENDING, Input.SUCCESS): (OutgoingCall._another_answer, State.ENDING),
+    (State.ENDING, Input.FAILURE): (OutgoingCall._cancelled, State.ENDED),
+    (State.ENDING, Input.CHALLENGE): (OutgoingCall._cancelled, State.ENDED),
+    (State.ENDING, Input.GIVE_UP): (OutgoingCall._gave_up, State.ENDED),
+    (State.ENDED, Input.SUCCESS): (OutgoingCall._another_answer, State.ENDED),
+}

@@ -1,0 +1,97 @@
+"""What a call asks of its shell, in the order in which it is to be done.
+
+`ref` names a client transaction of the call ("invite", "bye"), so that its response and its CANCEL find it;
+a server transaction is named by the stack's own id.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.messages.call import EndedBy
+from sip_agent.core.events import TransactionId
+from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.uri import SipUri
+
+MediaQuestion = Literal["early", "answer", "answer_browser", "offer", "late_answer"]
+
+
+@dataclass(frozen=True)
+class SendRequest:
+    """Start a client transaction. `hop`: the dialog's next hop; None: the account's."""
+
+    ref: str
+    request: Request
+    hop: SipUri | None
+
+
+@dataclass(frozen=True)
+class SendAck:
+    """Send an ACK for a 2xx: no transaction, no answer."""
+
+    request: Request
+    hop: SipUri
+
+
+@dataclass(frozen=True)
+class CancelRequest:
+    """Send CANCEL for a client transaction; the stack holds it back until there is something to cancel (§9.1)."""
+
+    ref: str
+
+
+@dataclass(frozen=True)
+class Respond:
+    """Answer a server transaction, or repeat a 2xx."""
+
+    transaction: TransactionId
+    response: Response
+
+
+@dataclass(frozen=True)
+class SaveCall:
+    """Write the call's record before anything that follows is done."""
+
+
+@dataclass(frozen=True)
+class AskMedia:
+    """Bring a session description to the relay; its SDP comes back by `media_answered`."""
+
+    question: MediaQuestion
+    sdp: str
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """Tell the session of a provisional response."""
+
+    state: Literal["trying", "ringing", "early"]
+    status: int
+    reason: str
+    browser_sdp: str | None = None
+
+
+@dataclass(frozen=True)
+class Established:
+    """Tell the session that the call is answered."""
+
+    browser_sdp: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Remove the record, release the media, tell the session: once, last of all that it hears."""
+
+    status: int
+    reason: str
+    by: EndedBy
+    was_established: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Nothing of the call is on the wire any more: forget it."""
+
+
+CallOutput = (
+    SendRequest | SendAck | CancelRequest | Respond | SaveCall | AskMedia | Progressed | Established | Ended | Finished
+)

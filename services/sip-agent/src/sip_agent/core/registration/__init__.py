@@ -1,0 +1,1 @@
+"""Keeping an account registered (RFC 3261 §10.2)."""

@@ -1,0 +1,91 @@
+"""The Via header field (RFC 3261 §20.42), with the rport parameter of RFC 3581."""
+
+import re
+from dataclasses import dataclass
+
+from sip_agent.core.errors import SipError
+from sip_agent.core.syntax.grammar import (
+    TOKEN_CHARACTERS,
+    Params,
+    find_param,
+    parse_params,
+    print_params,
+    without_params,
+)
+from sip_agent.core.syntax.uri import host_and_port
+
+_VIA = re.compile(
+    rf"(?i:SIP)[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*(?P<transport>[{TOKEN_CHARACTERS}]+)[ \t]+"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-_.]+)[ \t]*(?::[ \t]*(?P<port>[0-9]{1,5})[ \t]*)?(?P<params>(?:;.*)?)",
+    re.DOTALL,
+)
+# §8.1.1.7: a branch that starts so is unique, and identifies the transaction by itself.
+MAGIC_COOKIE = "z9hG4bK"
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One hop of the way back. `host` is without the brackets of an IPv6 reference; the transport is in upper case."""
+
+    transport: str
+    host: str
+    port: int | None = None
+    params: Params = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Via":
+        """Read one element of a Via field."""
+        found = _VIA.fullmatch(text)
+        if found is None:
+            raise SipError(400, "Bad Via")
+        transport, host, port, params = found.groups()
+        number = None if port is None else int(port)
+        if number is not None and number > 65535:
+            raise SipError(400, "Bad Via")
+        return cls(
+            transport.upper(),
+            host[1:-1] if host[0] == "[" else host,
+            number,
+            parse_params(params, "Via") if params else (),
+        )
+
+    def __str__(self) -> str:
+        return f"SIP/2.0/{self.transport} {self.sent_by}{print_params(self.params)}"
+
+    @property
+    def sent_by(self) -> str:
+        """Host and port as they stand in the field."""
+        return host_and_port(self.host, self.port)
+
+    @property
+    def branch(self) -> str | None:
+        """The branch parameter."""
+        return find_param(self.params, "branch")
+
+    @property
+    def received(self) -> str | None:
+        """The address the request really came from, as the next hop wrote it."""
+        return find_param(self.params, "received")
+
+    @property
+    def rport(self) -> int | None:
+        """The port the request really came from; None when it is not told, see `wants_rport`."""
+        value = find_param(self.params, "rport")
+        return int(value) if value and value.isascii() and value.isdigit() and len(value) <= 5 else None
+
+    @property
+    def wants_rport(self) -> bool:
+        """Whether the sender asks for answers to the port it sent from (RFC 3581 §4)."""
+        return find_param(self.params, "rport") is not None
+
+    def with_param(self, name: str, value: str | None) -> "Via":
+        """This Via with one parameter set."""
+        if find_param(self.params, name) is None:
+            params = (*self.params, (name, value))
+        else:
+            params = tuple([(key, value if key.lower() == name else old) for key, old in self.params])
+        return Via(self.transport, self.host, self.port, params)
+
+    def without_param(self, name: str) -> "Via":
+        """This Via without one parameter."""
+        return Via(self.transport, self.host, self.port, without_params(self.params, (name,)))

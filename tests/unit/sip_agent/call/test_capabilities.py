@@ -1,0 +1,40 @@
+"""What is refused, and in which words."""
+
+import pytest
+from tests.support.sip_messages import make_request
+
+from sip_agent.core.call.capabilities import capabilities, refusal
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "body", "status", "header"),
+    [
+        ("REFER", [], b"", 405, "Allow"),
+        ("INVITE", [("Require", "100rel, timer")], b"", 420, "Unsupported"),
+        ("INVITE", [("Content-Type", "text/plain")], b"x", 415, "Accept"),
+        ("INVITE", [("Content-Type", "application/sdp"), ("Content-Encoding", "gzip")], b"x", 415, "Accept-Encoding"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_what_can(
+    method: str, fields: list[tuple[str, str]], body: bytes, status: int, header: str
+) -> None:
+    request = make_request(method)
+    for name, value in fields:
+        request.headers.add(name, value)
+    request.body = body
+    response = refusal(request, "tag")
+    assert response is not None
+    assert (response.status, header in response.headers, response.to.tag) == (status, True, "tag")
+
+
+@pytest.mark.parametrize("method", ["INVITE", "BYE", "INFO", "OPTIONS", "UPDATE"])
+def test_what_can_be_done_is_not_refused(method: str) -> None:
+    request = make_request(method)
+    request.headers.add("Content-Type", "Application/SDP;charset=utf-8")
+    request.body = b"v=0"
+    assert refusal(request) is None
+
+
+def test_options_tells_what_is_understood() -> None:
+    assert dict(capabilities("OPTIONS"))["Accept"] == "application/sdp"
+    assert capabilities("INFO") == []
