@@ -17,8 +17,8 @@ from tests.support.rtp_packets import rtp_packet
 from tests.support.sip_phone import RtpSocket
 from tests.support.webrtc_client import WebRtcClient
 
+from media_relay.core.description.sdp import SessionDescription, parse
 from media_relay.core.plan import IceCredentials
-from media_relay.core.sdp import SessionDescription, parse
 from shared.bus import Bus, expiry
 from shared.errors import NoOwner, RemoteError
 from shared.messages import (

@@ -11,9 +11,9 @@ from tests.support.browser.firefox import firefox
 from tests.support.browser.tab import Tab
 from tests.support.descriptions import LOCAL, phone, sdp
 
-from media_relay.core.browser_offers import BrowserOffers
-from media_relay.core.sdp import parse
-from media_relay.core.sip_offers import SipOffers
+from media_relay.core.description.browser_offers import BrowserOffers
+from media_relay.core.description.sdp import parse
+from media_relay.core.description.sip_offers import SipOffers
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(150)]
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from itertools import count
 
-from sip_agent.core.call_outputs import AskMedia, CallOutput, Ended, Progressed, Respond, SendAck, SendRequest
-from sip_agent.core.digest import Credentials, DigestClient
+from sip_agent.core.auth.digest import Credentials, DigestClient
+from sip_agent.core.call.identity import Identity
+from sip_agent.core.call.outputs import AskMedia, CallOutput, Ended, Progressed, Respond, SendAck, SendRequest
 from sip_agent.core.events import TransactionId
-from sip_agent.core.identity import Identity
-from sip_agent.core.message import Request, Response, make_response
-from sip_agent.core.uri import NameAddr, SipUri
+from sip_agent.core.syntax.message import Request, Response, make_response
+from sip_agent.core.syntax.uri import NameAddr, SipUri
 
 FAR_CONTACT = "sip:bob@192.0.2.7:5070"
 CONTACT = "sip:s-1@192.0.2.1:5060"

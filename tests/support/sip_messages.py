@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from sip_agent.core.events import Flow, Output, TransactionId
-from sip_agent.core.message import Message, Request, Response, make_response
-from sip_agent.core.timers import Timers
+from sip_agent.core.syntax.message import Message, Request, Response, make_response
+from sip_agent.core.transaction.timers import Timers
 
 UDP = Flow("udp", "192.0.2.1", 5060)
 TCP = Flow("tcp", "192.0.2.1", 5060)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from itertools import count
 
 from sip_agent.core.events import CloseFlow, Flow, Output, SendMessage
-from sip_agent.core.timers import Timers
-from sip_agent.core.transactions import TransactionLayer
+from sip_agent.core.transaction.layer import TransactionLayer
+from sip_agent.core.transaction.timers import Timers
 from sip_agent.transport.tcp import TcpTransport
 from sip_agent.transport.udp import UdpTransport
 

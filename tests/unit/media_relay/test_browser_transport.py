@@ -14,10 +14,10 @@ from media_relay.browser_transport import (
     TransportFailed,
     TransportOutput,
 )
-from media_relay.core.demux import DatagramKind, kind_of
 from media_relay.core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
+from media_relay.core.packet.demux import DatagramKind, kind_of
+from media_relay.core.packet.stun import parse_binding_request
 from media_relay.core.plan import Address, IceCredentials, SessionPlan
-from media_relay.core.stun import parse_binding_request
 
 LOCAL, REMOTE = IceCredentials("relayfrag", "the relay's password"), IceCredentials("browserfrag", "its password")
 A, B = Address("192.0.2.1", 50000), Address("198.51.100.1", 50001)

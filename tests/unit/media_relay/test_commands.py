@@ -6,8 +6,8 @@ import pytest
 from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
 
 from media_relay.commands import Commands, Place
+from media_relay.core.description.sdp import parse
 from media_relay.core.plan import SessionPlan
-from media_relay.core.sdp import parse
 from media_relay.datapath import Allocation, Connected, DataPath, Failed
 from shared.errors import RemoteError
 from shared.messages import (

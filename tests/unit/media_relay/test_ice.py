@@ -16,8 +16,8 @@ from media_relay.core.ice import (
     IceState,
     SendStun,
 )
+from media_relay.core.packet.stun import parse_binding_request
 from media_relay.core.plan import Address, IceCredentials
-from media_relay.core.stun import parse_binding_request
 
 LOCAL = IceCredentials("relayfrag", "the password of the relay")
 A, B = Address("192.0.2.1", 50000), Address("198.51.100.1", 50001)

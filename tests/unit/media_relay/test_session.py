@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_relay.core.negotiation import Local
+from media_relay.core.description.negotiation import Local
 from media_relay.core.plan import SessionPlan
 from media_relay.core.session import MediaSession, Owner, State
 from shared.errors import RemoteError

@@ -10,9 +10,9 @@ from typing import Literal
 from OpenSSL import SSL
 
 from .core import ice
+from .core.packet.stun import BindingRequest
 from .core.plan import Address, SessionPlan
 from .core.srtp_keys import SrtpKeys
-from .core.stun import BindingRequest
 from .dtls import DtlsEnded, DtlsEndpoint, DtlsState, KeysReady, SendDtls
 
 FailureReason = Literal["fingerprint", "dtls", "consent", "ice", "closed"]

@@ -27,12 +27,12 @@ from shared.messages import (
 from shared.messages.media import Side
 
 from . import metrics
-from .core.browser_offers import BrowserOffers
-from .core.negotiation import Local, Negotiation
+from .core.description.browser_offers import BrowserOffers
+from .core.description.negotiation import Local, Negotiation
+from .core.description.sip_offers import SipOffers
+from .core.description.webrtc import BrowserTransport
 from .core.plan import Address
 from .core.session import MediaSession, Owner
-from .core.sip_offers import SipOffers
-from .core.webrtc import BrowserTransport
 from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed
 
 _log = structlog.get_logger(__name__)

@@ -29,11 +29,11 @@ from .browser_transport import (
     TransportOutput,
 )
 from .core.counters import Counters, Drop, total
-from .core.demux import DatagramKind
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
+from .core.packet.demux import DatagramKind
+from .core.packet.stun import parse_binding_request
 from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
-from .core.stun import parse_binding_request
 from .forwarder import Forwarder
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .core.counters import Counters
-from .core.demux import DatagramKind
+from .core.packet.demux import DatagramKind
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 

@@ -9,8 +9,8 @@ import socket
 from collections.abc import Sequence
 
 from .core.counters import Counters, Drop
-from .core.demux import DatagramKind, kind_of
 from .core.latch import LatchPolicy
+from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 from .forwarder import DatagramHandler, SessionEnd, StreamSockets

@@ -6,10 +6,10 @@ Nothing is learned from a packet before it is known to be the peer's: SRTP by it
 from collections.abc import Sequence
 from typing import Protocol
 
-from .core import rtcp, rtp
 from .core.counters import Counters, Direction, Drop, PacketKind
-from .core.demux import is_rtcp
 from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
+from .core.packet import rtcp, rtp
+from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 from .srtp import SrtpRefused, SrtpSession

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
 
+from .packet.stun import BindingRequest, role_conflict_response, success_response
 from .plan import Address, IceCredentials
-from .stun import BindingRequest, role_conflict_response, success_response
 
 CHECKS_TIMEOUT = 30.0
 CONSENT_TIMEOUT = 30.0

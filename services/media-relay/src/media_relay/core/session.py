@@ -17,7 +17,7 @@ from enum import Enum
 from shared.errors import RemoteError
 from shared.messages.media import Side
 
-from .negotiation import Negotiation
+from .description.negotiation import Negotiation
 from .plan import SessionPlan
 
 

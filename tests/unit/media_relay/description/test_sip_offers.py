@@ -6,10 +6,10 @@ import pytest
 from aiortc.sdp import SessionDescription as Oracle
 from tests.support.descriptions import LOCAL, all_names, formats, phone, sdp
 
-from media_relay.core.browser_offers import BrowserOffers
+from media_relay.core.description.browser_offers import BrowserOffers
+from media_relay.core.description.sdp import parse
+from media_relay.core.description.sip_offers import SipOffers
 from media_relay.core.plan import Address, SessionPlan
-from media_relay.core.sdp import parse
-from media_relay.core.sip_offers import SipOffers
 from shared.errors import RemoteError
 
 AUDIO_ANSWER = sdp("chromium_audio_video_answer").replace("m=video 9", "m=video 0").replace("BUNDLE 0 1", "BUNDLE 0")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.rtp_packets import rtp_packet
 
-from media_relay.core import rtp
+from media_relay.core.packet import rtp
 
 
 def test_the_fields_that_forwarding_needs_are_read() -> None:

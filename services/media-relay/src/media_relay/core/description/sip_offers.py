@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shared.errors import RemoteError
 
+from ..plan import SessionPlan, StreamKind, StreamPlan
 from .codecs import Codec, Direction
 from .negotiation import (
     Issuer,
@@ -20,7 +21,6 @@ from .negotiation import (
     sip_answer_line,
     stream_plan,
 )
-from .plan import SessionPlan, StreamKind, StreamPlan
 from .rtp_avp import SipStream, describe, print_line, read_streams, rejected
 from .sdp import parse
 from .webrtc import (

@@ -2,11 +2,11 @@
 
 from tests.support.descriptions import phone
 
-from media_relay.core.codecs import Codec, Direction
-from media_relay.core.negotiation import Issuer, Leg, Numbered, answer_sip_offer, pair, stream_plan
+from media_relay.core.description.codecs import Codec, Direction
+from media_relay.core.description.negotiation import Issuer, Leg, Numbered, answer_sip_offer, pair, stream_plan
+from media_relay.core.description.rtp_avp import describe, read_streams
+from media_relay.core.description.sdp import Attribute, parse
 from media_relay.core.plan import StreamPlan
-from media_relay.core.rtp_avp import describe, read_streams
-from media_relay.core.sdp import Attribute, parse
 
 PCMU, PCMA = Codec(0, "PCMU", 8000), Codec(8, "PCMA", 8000)
 EVENTS = Codec(101, "telephone-event", 8000)

@@ -5,7 +5,7 @@ from struct import error as StructError
 
 from aioice import stun
 
-from .plan import Address, IceCredentials
+from ..plan import Address, IceCredentials
 
 
 @dataclass(frozen=True)

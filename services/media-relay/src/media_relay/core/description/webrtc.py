@@ -10,8 +10,8 @@ from typing import Literal, cast
 
 from shared.errors import RemoteError
 
+from ..plan import Address, DtlsRole, IceCredentials, StreamKind
 from .codecs import Codec, Direction, read_codecs, read_direction, stream_kind
-from .plan import Address, DtlsRole, IceCredentials, StreamKind
 from .rtp_avp import PACKET_TIME, connection_to
 from .sdp import Attribute, Level, Media, SessionDescription
 

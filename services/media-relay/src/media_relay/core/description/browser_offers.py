@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from shared.errors import RemoteError
 
+from ..plan import SessionPlan, StreamPlan
 from .codecs import Codec, Direction
 from .negotiation import Issuer, Leg, Local, Numbered, answer_sip_offer, pair, session_plan, stream_plan
-from .plan import SessionPlan, StreamPlan
 from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams
 from .sdp import parse
 from .webrtc import FEEDBACK, BrowserLine, BrowserStream, Setup, describe_answer, read_description

@@ -4,7 +4,7 @@ import pytest
 from aioice import stun as codec
 from tests.support.webrtc_client import binding_request
 
-from media_relay.core import stun
+from media_relay.core.packet import stun
 from media_relay.core.plan import Address, IceCredentials
 
 LOCAL = IceCredentials("relayfrag", "the password of the relay")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Flag
 
-from .plan import StreamKind
+from ..plan import StreamKind
 from .sdp import Attribute, Media
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.rtp_packets import picture_loss_indication, receiver_report, sender_report
 
-from media_relay.core import rtcp
+from media_relay.core.packet import rtcp
 
 GOODBYE = bytes.fromhex("81cb0001 00000001")
 

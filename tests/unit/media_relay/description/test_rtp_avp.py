@@ -3,10 +3,10 @@
 import pytest
 from tests.support.descriptions import phone, sdp
 
-from media_relay.core.codecs import Codec, Direction
+from media_relay.core.description.codecs import Codec, Direction
+from media_relay.core.description.rtp_avp import SipLine, SipStream, describe, print_line, read_streams, rejected
+from media_relay.core.description.sdp import Attribute, Media, parse
 from media_relay.core.plan import Address
-from media_relay.core.rtp_avp import SipLine, SipStream, describe, print_line, read_streams, rejected
-from media_relay.core.sdp import Attribute, Media, parse
 
 
 def streams(text: str) -> tuple[SipStream | None, ...]:

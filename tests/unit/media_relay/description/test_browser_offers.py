@@ -7,9 +7,9 @@ from aiortc import RTCSessionDescription
 from aiortc.sdp import SessionDescription as Oracle
 from tests.support.descriptions import FINGERPRINT, LOCAL, formats, phone, sdp
 
-from media_relay.core.browser_offers import BrowserOffers
+from media_relay.core.description.browser_offers import BrowserOffers
+from media_relay.core.description.sdp import parse
 from media_relay.core.plan import Address, SessionPlan, StreamPlan
-from media_relay.core.sdp import parse
 from shared.errors import RemoteError
 
 OPUS_ANSWER = phone("audio 4000 RTP/AVP 107 101|rtpmap:107 opus/48000/2|rtpmap:101 telephone-event/8000")

@@ -3,8 +3,16 @@
 import pytest
 from tests.support.descriptions import line
 
-from media_relay.core.codecs import MAX_CODECS, Codec, Direction, h264_profile, match, read_codecs, read_direction
-from media_relay.core.sdp import Attribute
+from media_relay.core.description.codecs import (
+    MAX_CODECS,
+    Codec,
+    Direction,
+    h264_profile,
+    match,
+    read_codecs,
+    read_direction,
+)
+from media_relay.core.description.sdp import Attribute
 
 AUDIO = "rtpmap:111 opus/48000/2|fmtp:111 minptime=10;useinbandfec=1|rtpmap:126 telephone-event/8000"
 

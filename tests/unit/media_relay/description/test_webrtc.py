@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 from tests.support.descriptions import FINGERPRINT, LOCAL, sdp
 
-from media_relay.core.codecs import Codec, Direction
-from media_relay.core.plan import IceCredentials
-from media_relay.core.sdp import Media, SessionDescription, parse
-from media_relay.core.webrtc import (
+from media_relay.core.description.codecs import Codec, Direction
+from media_relay.core.description.sdp import Media, SessionDescription, parse
+from media_relay.core.description.webrtc import (
     BrowserDescription,
     BrowserLine,
     describe_answer,
@@ -16,6 +15,7 @@ from media_relay.core.webrtc import (
     our_role,
     read_description,
 )
+from media_relay.core.plan import IceCredentials
 from shared.errors import RemoteError
 
 AUDIO = BrowserLine("a", "audio", (Codec(111, "opus", 48000, 2, "useinbandfec=1"),), Direction.SENDRECV)

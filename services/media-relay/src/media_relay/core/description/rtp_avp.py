@@ -7,8 +7,8 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..plan import Address, StreamKind
 from .codecs import FEEDBACK, Codec, Direction, read_codecs, read_direction, stream_kind
-from .plan import Address, StreamKind
 from .sdp import Attribute, Connection, Media, SessionDescription
 
 PROTOCOLS = ("RTP/AVP", "RTP/AVPF")  # keys in the clear (SDES) are refused, and so is DTLS: not here yet

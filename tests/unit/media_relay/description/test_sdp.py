@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.descriptions import all_names, sdp
 
-from media_relay.core.sdp import (
+from media_relay.core.description.sdp import (
     MAX_BYTES,
     MAX_MEDIA,
     Attribute,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_relay.core.demux import DatagramKind, is_rtcp, kind_of
+from media_relay.core.packet.demux import DatagramKind, is_rtcp, kind_of
 
 
 @pytest.mark.parametrize(

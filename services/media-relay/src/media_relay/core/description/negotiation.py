@@ -12,8 +12,8 @@ from typing import Protocol
 
 from shared.errors import RemoteError
 
+from ..plan import SessionPlan, StreamKind, StreamPlan
 from .codecs import Codec, Direction, match
-from .plan import SessionPlan, StreamKind, StreamPlan
 from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams, rejected
 from .sdp import Origin, SessionDescription, parse
 from .webrtc import BrowserDescription, BrowserTransport, our_role
