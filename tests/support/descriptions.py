@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from media_relay.core.negotiation import Local
+from media_relay.core.description.negotiation import Local
+from media_relay.core.description.sdp import Attribute, Media, SessionDescription
+from media_relay.core.description.webrtc import BrowserTransport
 from media_relay.core.plan import Address, IceCredentials
-from media_relay.core.sdp import Attribute, Media, SessionDescription
-from media_relay.core.webrtc import BrowserTransport
 
 _DATA = Path(__file__).parents[1] / "unit" / "media_relay" / "data"
 

@@ -6,7 +6,7 @@ import datetime
 from aioice import stun
 
 from media_relay import certificate, dtls
-from media_relay.core.demux import DatagramKind, kind_of
+from media_relay.core.packet.demux import DatagramKind, kind_of
 from media_relay.core.plan import DtlsRole, IceCredentials
 from media_relay.srtp import SrtpSession
 
