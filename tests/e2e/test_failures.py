@@ -53,6 +53,7 @@ async def test_callee_does_not_exist(cluster: Cordboard, pair: Pair) -> None:
     before = await cluster.resting_state()
     await alice.call("nobody")
     await alice.wait_for_call("^FAILED.*404 Not Found")
+    assert await cluster.transactions() > 0
     await cluster.wait_until_settled(before)
 
 
@@ -106,6 +107,12 @@ async def test_sip_server_is_unreachable(proxy: str, reason: str, open_page: Ope
     nowhere = Account("alice", "alice", "sip.test", outbound_proxy=proxy, port=free_ports())
     shown = await alice.connect(nowhere, expect="^FAILED", within=40)
     assert reason in shown
+
+
+async def test_the_last_transaction_ends(cluster: Cordboard) -> None:
+    """Those of the tests before: a transaction lives for 32 s after its end, and no longer (RFC 3261 §17)."""
+    await cluster.wait_until_no_transactions()
+    assert await cluster.transactions() == 0
 
 
 async def test_far_side_refuses_with_a_reason_of_its_own(cluster: Cordboard, open_page: OpenPhone) -> None:

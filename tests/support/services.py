@@ -25,6 +25,7 @@ USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw", "dave": "dav
 MEDIA_ADDRESS = "10.9.9.1"  # of scripts/in-netns: the one that Firefox, too, can reach
 SECRET = "a secret of the tests alone"
 SETTLE_SECONDS = 15.0
+TRANSACTION_SECONDS = 32.0  # 64*T1, RFC 3261 §17
 RELAY_PORTS = 200
 _MODULES = {"signaling": "signaling", "agent": "sip_agent", "relay": "media_relay"}
 
@@ -160,6 +161,17 @@ class Cordboard:
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"not given back in {within} s (before, now): {differs}\n{self.tails()}") from None
+
+    async def transactions(self) -> float:
+        """Return how many SIP transactions live, in all agents."""
+        samples = [await pod.metrics("gauge") for pod in self.agents if not pod.stopped]
+        return sum(sample["cordboard_sip_agent_sip_transactions"] for sample in samples)
+
+    async def wait_until_no_transactions(self) -> None:
+        """Return once the last SIP transaction has ended."""
+        async with asyncio.timeout(TRANSACTION_SECONDS + SETTLE_SECONDS):
+            while await self.transactions() > 0:  # noqa: ASYNC110 - figures are asked for
+                await asyncio.sleep(0.2)
 
     def tails(self) -> str:
         """The end of every pod's log."""
