@@ -1,8 +1,12 @@
+import { webcrypto } from "node:crypto";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { platformWith } from "../../../web/sdk/platform.js";
+
+// Debian 12 has Node 18, which keeps Web Crypto in a module.
+globalThis.crypto ??= /** @type {Crypto} */ (webcrypto);
 
 test("call ids have the form that pods take, and do not repeat", () => {
   const { newCallId } = platformWith();
