@@ -1,5 +1,6 @@
 """The bus against a real NATS server."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.kv import Conflict, open_store
 from shared.messages import Done, Message, ReleaseMedia
-from shared.records import AgentLease
+from shared.records import AgentLease, LocationRecord
 from shared.settings import CommonSettings
 
 
@@ -99,3 +100,17 @@ async def test_a_record_is_deleted_only_at_the_revision_that_is_the_newest(bus: 
         await leases.delete("a", old)
     await leases.delete("a", new)
     assert await leases.get("a") is None
+
+
+async def test_deleted_records_leave_nothing_behind(bus: Bus) -> None:
+    js = bus.jetstream()
+    locations = (await open_store(js)).locations
+    for number in range(5):
+        record = LocationRecord(aor=str(number))
+        revision = await locations.create(record.aor, record)
+        await locations.delete(record.aor, revision if number % 2 else None)
+        await locations.create(record.aor, record)  # at once, over the marker
+        await locations.delete(record.aor)
+    async with asyncio.timeout(15):
+        while (await js.stream_info("KV_locations")).state.messages:  # the server removes markers when they are due
+            await js.account_info()

@@ -21,6 +21,7 @@ from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRec
 T = TypeVar("T", bound=Record)
 _LISTING_SECONDS = 1.0
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
+_MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
 _WRONG_LAST_SEQUENCE = 10071
 
 
@@ -39,7 +40,8 @@ class Entry(Generic[T]):
 class Bucket(Generic[T]):
     """One bucket. Keys are names of any characters."""
 
-    def __init__(self, kv: KeyValue, name: str, record: type[T]) -> None:
+    def __init__(self, js: JetStreamContext, kv: KeyValue, name: str, record: type[T]) -> None:
+        self._js = js
         self._kv = kv
         self._name = name
         self._decoder = msgspec.json.Decoder(record)
@@ -90,10 +92,12 @@ class Bucket(Generic[T]):
 
     async def delete(self, name: str, revision: int | None = None) -> None:
         """Remove a record; with `revision`, only if it is still the newest."""
+        # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
+        headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub"}
+        if revision is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
         try:
-            await self._kv.purge(kv_key(name)) if revision is None else await self._kv.delete(
-                kv_key(name), last=revision
-            )
+            await self._js.publish(f"$KV.{self._name}.{kv_key(name)}", headers=headers, msg_ttl=_MARKER_SECONDS)
         except BadRequestError as error:
             # nats-py 2.16 names a wrong revision here by its code alone; `update` has a class for it.
             if error.err_code != _WRONG_LAST_SEQUENCE:
@@ -137,13 +141,13 @@ async def open_store(js: JetStreamContext, replicas: int = 1) -> Store:
             replicas=replicas,
             storage=StorageType.MEMORY if ttl else StorageType.FILE,
             ttl=ttl,
-            limit_marker_ttl=ttl,
+            limit_marker_ttl=ttl or _MARKER_SECONDS,
         )
         try:
             kv = await js.key_value(name)
         except BucketNotFoundError:
             kv = await js.create_key_value(config)
-        return Bucket(kv, name, record)
+        return Bucket(js, kv, name, record)
 
     return Store(
         sessions=await bucket("sessions", SessionRecord),
