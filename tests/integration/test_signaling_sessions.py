@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.signaling import BROWSER_SDP, AgentSeat, Stage, eventually, stage
+from tests.support.signaling import BROWSER_SDP, AgentSeat, Stage, eventually, resumption, stage
 
 from shared.errors import RemoteError
 from shared.messages import (
@@ -89,15 +89,49 @@ async def test_a_resume_token_is_good_once_and_for_its_session(here: Stage) -> N
     for _ in range(2):
         thief = await here.page(pod)
         for token in (used, bob.resume_token, "", "x" * 129):
-            reply = await thief.ask("resume", version=1, session=session, resume_token=token)
+            reply = await thief.try_to_resume(session, token)
             assert reply["status"] in (400, 403) and "session" not in reply
-        assert (await thief.ask("resume", version=1, session="s-unknown", resume_token=used))["status"] == 404
+        assert (await thief.try_to_resume("s-unknown", used))["status"] == 404
     assert (await back.ask("ping"))["type"] == "ok" and (await bob.ask("ping"))["type"] == "ok"
     assert (await back.ask("logout"))["type"] == "ok"
     late = await here.page(pod)
-    late_reply = await late.ask("resume", version=1, session=session, resume_token=back.resume_token)
+    late_reply = await late.try_to_resume(session, back.resume_token)
     assert late_reply["status"] == 404
     assert await here.store.sessions.names() == [other]
+
+
+async def test_a_resume_whose_reply_was_lost_loses_no_session_and_cannot_be_replayed(here: Stage) -> None:
+    pods = [await here.pod("signaling-1", resume_grace_seconds=30.0), await here.pod("signaling-2")]
+    page = await here.page(pods[0])
+    session = await page.log_in()
+    await here.agent.expect(OpenAccount)
+    lost = resumption(session, page.resume_token)
+    unlucky = await here.page(pods[0])
+    here.agent.hold[AttachSession] = asyncio.Event()
+    await unlucky.send("resume", **lost)
+    await here.agent.expect(AttachSession)
+    unlucky.socket.transport.pause_reading()
+    here.agent.hold.pop(AttachSession).set()
+    await eventually(lambda: pods[0].pod.sessions.get(session) is not None)
+    unlucky.socket.transport.abort()
+    back = await here.page(pods[1])
+    assert (await back.ask("resume", **lost))["status"] == 403
+    reply = await back.resume(session, lost["next_token"])
+    assert reply["session"] == session and reply["resume_token"] not in lost.values()
+    thief = await here.page(pods[0])
+    for tokens in (lost, resumption(session, lost["next_token"]), resumption(session, page.resume_token)):
+        assert (await thief.ask("resume", **tokens))["status"] == 403
+    assert (await back.ask("ping"))["type"] == "ok"
+
+
+async def test_a_next_token_must_be_new_and_hard_to_guess(here: Stage) -> None:
+    pod = await here.pod(resume_grace_seconds=30.0)
+    page = await here.page(pod)
+    session = await page.log_in()
+    back = await here.page(pod)
+    for bad in (page.resume_token, "short", "x" * 31, "x" * 129, "x" * 31 + " "):
+        assert (await back.try_to_resume(session, page.resume_token, bad))["status"] == 400
+    assert (await back.resume(session, page.resume_token, "x" * 32))["resume_token"] == "x" * 32
 
 
 async def test_one_of_two_with_the_same_token_wins(here: Stage) -> None:
@@ -106,7 +140,7 @@ async def test_one_of_two_with_the_same_token_wins(here: Stage) -> None:
     session = await page.log_in()
     twins = [await here.page(pod) for pod in pods]
     for twin in twins:
-        await twin.send("resume", version=1, session=session, resume_token=page.resume_token)
+        await twin.send("resume", **resumption(session, page.resume_token))
     replies = [await twin.reply() for twin in twins]
     assert sorted(reply["type"] for reply in replies) == ["error", "ok"]
     assert [reply["status"] for reply in replies if reply["type"] == "error"] == [403]
@@ -119,7 +153,7 @@ async def test_a_resume_that_the_agent_does_not_answer_may_be_tried_again(here: 
     await page.socket.close()
     here.agent.refuse[AttachSession] = RemoteError(503, "Service Unavailable")
     back = await here.page(pod)
-    again = {"version": 1, "session": session, "resume_token": page.resume_token}
+    again = resumption(session, page.resume_token)
     assert (await back.ask("resume", **again))["status"] == 503
     here.agent.refuse.clear()
     assert (await back.ask("resume", **again))["type"] == "ok"
@@ -132,7 +166,7 @@ async def test_a_session_whose_account_is_gone_cannot_be_resumed_and_is_forgotte
     await page.socket.close()
     here.agent.refuse[AttachSession] = RemoteError(481, "No Such Session")
     back = await here.page(pod)
-    again = {"version": 1, "session": session, "resume_token": page.resume_token}
+    again = resumption(session, page.resume_token)
     assert (await back.ask("resume", **again))["status"] == 404
     assert await here.store.sessions.names() == []
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
@@ -154,6 +155,12 @@ class RelaySeat(Seat):
                 return Done()
 
 
+def resumption(session: str, token: str, next_token: str = "") -> dict[str, Any]:
+    """Return the fields of a `resume`."""
+    next_token = next_token or secrets.token_urlsafe(32)
+    return {"version": 1, "session": session, "resume_token": token, "next_token": next_token}
+
+
 class Page:
     """A browser page: requests and their replies, events in their order, and how the socket was closed."""
 
@@ -214,9 +221,13 @@ class Page:
             await self.ask("login", version=1, sip={"login": login, "password": "secret", "domain": ""})
         )
 
-    async def resume(self, session: str, token: str) -> dict[str, Any]:
+    async def try_to_resume(self, session: str, token: str, next_token: str = "") -> dict[str, Any]:
+        """Ask to resume a session; return the reply, whatever it is."""
+        return await self.ask("resume", **resumption(session, token, next_token))
+
+    async def resume(self, session: str, token: str, next_token: str = "") -> dict[str, Any]:
         """Resume a session; return the reply."""
-        reply = await self.ask("resume", version=1, session=session, resume_token=token)
+        reply = await self.try_to_resume(session, token, next_token)
         self._entered(reply)
         return reply
 

@@ -35,6 +35,11 @@ import { decode, encode, readWelcome } from "./wire.js";
  */
 
 /**
+ * The first request of each socket, and what else to try, if anything, when the pod refuses it.
+ * @typedef {{ first: () => Request, second?: (refusal: RequestError) => Request | null }} Greeting
+ */
+
+/**
  * @typedef {object} ConnectionOptions
  * @property {number} [requestTimeout] milliseconds until a request without a reply has failed
  * @property {number} [resumeFor] milliseconds for which a lost session is asked for; the pods keep one for 30 s
@@ -62,7 +67,7 @@ export class Connection extends Emitter {
 
   /**
    * @param {string} url
-   * @param {() => Request} greeting makes the first request of each socket
+   * @param {Greeting} greeting
    * @param {Platform} platform
    * @param {ConnectionOptions} [options]
    */
@@ -142,8 +147,13 @@ export class Connection extends Emitter {
     this.#state = "GREETING";
     this.#seq = 0;
     this.#held = [];
+    this.#sendGreeting(this.greeting.first());
+  }
+
+  /** @param {Request} request */
+  #sendGreeting(request) {
     this.#send(
-      this.greeting(),
+      request,
       (reply) => this.#welcome(reply),
       (error) => this.#greetingFailed(error),
     );
@@ -167,7 +177,9 @@ export class Connection extends Emitter {
   #greetingFailed(error) {
     if (error.fault === "lost") return; // whoever lost the socket goes on from there
     const { status, reason } = error;
-    if (this.#welcomed && (error.fault === "timeout" || RETRY_STATUS.has(status))) this.#lose(reason);
+    const second = error.fault === "refused" ? this.greeting.second?.(error) : null;
+    if (second) this.#sendGreeting(second);
+    else if (this.#welcomed && (error.fault === "timeout" || RETRY_STATUS.has(status))) this.#lose(reason);
     else this.close({ status, reason });
   }
 

@@ -20,14 +20,18 @@
  * @property {(timer: any) => void} clearTimer
  * @property {() => number} random in [0, 1), for back-off
  * @property {() => string} newCallId
+ * @property {() => string} newToken that nobody can guess
  */
 
-const CALL_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz012345"; // 32, so that a byte's low five bits are unbiased
+const LETTERS = "abcdefghijklmnopqrstuvwxyz012345"; // 32, so that a byte's low five bits are unbiased
 
-/** @returns {string} `c-` and 16 letters: 80 random bits */
-function newCallId() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  return `c-${Array.from(bytes, (byte) => CALL_ID_LETTERS[byte & 31]).join("")}`;
+/**
+ * @param {number} length
+ * @returns {string} letters of five random bits each
+ */
+function randomLetters(length) {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(length));
+  return Array.from(bytes, (byte) => LETTERS[byte & 31]).join("");
 }
 
 /**
@@ -43,7 +47,8 @@ export function platformWith(own = {}) {
     setTimer: (run, milliseconds) => setTimeout(run, milliseconds),
     clearTimer: (timer) => clearTimeout(timer),
     random: Math.random,
-    newCallId,
+    newCallId: () => `c-${randomLetters(16)}`,
+    newToken: () => randomLetters(40),
     ...own,
   };
 }

@@ -11,6 +11,7 @@ import { RequestError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { Media } from "./media.js";
 import { platformWith } from "./platform.js";
+import { ResumeToken } from "./resume_token.js";
 import { loginRequest, resumeRequest } from "./wire.js";
 
 /** @typedef {import("./call.js").CallOptions} CallOptions */
@@ -27,6 +28,7 @@ import { loginRequest, resumeRequest } from "./wire.js";
 /** @typedef {keyof typeof SessionStatus} SessionState */
 /** @typedef {{ url: string, platform?: Partial<Platform> } & ConnectionOptions} SessionOptions */
 
+const BAD_TOKEN = 403;
 const UNAVAILABLE = { status: 480, reason: "Temporarily Unavailable" };
 
 /** Named as in Flashphoner's SDK, with RECONNECTING for what that one cannot do. */
@@ -73,6 +75,7 @@ export class Session extends Emitter {
   /** @type {SessionState} */ #status = "NEW";
   /** @type {Connection | null} */ #connection = null;
   /** @type {Welcome | null} */ #welcome = null;
+  /** @type {ResumeToken | null} */ #token = null;
   /** @type {Map<string, Call>} */ #calls = new Map();
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
@@ -119,8 +122,7 @@ export class Session extends Emitter {
    */
   login(credentials) {
     if (this.#connection) return Promise.reject(new Error("this session is logged in, or about to be"));
-    const greeting = () =>
-      this.#welcome ? resumeRequest(this.#welcome.session, this.#welcome.resume_token) : loginRequest(credentials);
+    const greeting = { first: () => this.#greeting(credentials), second: this.#secondGreeting.bind(this) };
     const connection = new Connection(this.url, greeting, this.platform, this.options);
     this.#connection = connection;
     this.#welcome = null;
@@ -171,9 +173,29 @@ export class Session extends Emitter {
     return call;
   }
 
+  /**
+   * @param {Credentials} credentials
+   * @returns {import("./wire.js").Request}
+   */
+  #greeting(credentials) {
+    return this.#resumption() ?? loginRequest(credentials);
+  }
+
+  /** @param {RequestError} refusal of the first */
+  #secondGreeting(refusal) {
+    return refusal.status === BAD_TOKEN && this.#token?.giveUpCurrent() ? this.#resumption() : null;
+  }
+
+  #resumption() {
+    if (!this.#welcome || !this.#token) return null;
+    const { current, next } = this.#token.show();
+    return resumeRequest(this.#welcome.session, current, next);
+  }
+
   /** @param {Welcome} welcome */
   #welcomed(welcome) {
     this.#welcome = welcome;
+    this.#token = new ResumeToken(welcome.resume_token, this.platform.newToken);
     this.#register(welcome.registration ?? this.#registration);
     if (welcome.calls) this.#reconcile(welcome.calls);
   }

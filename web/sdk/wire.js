@@ -194,10 +194,11 @@ export function loginRequest(credentials) {
 /**
  * @param {string} session
  * @param {string} token
+ * @param {string} next
  * @returns {Request}
  */
-export function resumeRequest(session, token) {
-  return { type: "resume", version: VERSION, session, resume_token: token };
+export function resumeRequest(session, token, next) {
+  return { type: "resume", version: VERSION, session, resume_token: token, next_token: next };
 }
 
 /**

@@ -102,6 +102,7 @@ for (const [name, say] of Object.entries(SAID)) {
     const world = new World();
     world.sdp = { offer: golden("request.call").sdp, answer: golden("request.answer").sdp };
     world.callIds = [golden("request.call").call];
+    world.tokens = [golden("request.resume").next_token];
     const session = new Session({ url: "ws://pod/ws", platform: world.platform() });
     await say({ world, session });
     if (world.socket.requests.length === 0) world.socket.accept();

@@ -26,7 +26,7 @@ SDP = "v=0\r\n"
 SIP = {"login": "alice", "password": "secret", "domain": ""}
 REQUESTS: dict[str, dict[str, Any]] = {
     "login": {"version": 1, "sip": SIP},
-    "resume": {"version": 1, "session": "s", "resume_token": "t"},
+    "resume": {"version": 1, "session": "s", "resume_token": "t", "next_token": "n" * 32},
     "logout": {},
     "ping": {},
     "call": {"call": CALL, "to": "bob", "sdp": SDP},

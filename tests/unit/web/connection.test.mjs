@@ -8,7 +8,7 @@ const REGISTERED = { type: "registration", state: "registered", status: 200, rea
 
 function connect(options) {
   const world = new World();
-  const connection = new Connection("ws://pod/ws", () => ({ type: "greeting" }), world.platform(), options);
+  const connection = new Connection("ws://pod/ws", { first: () => ({ type: "greeting" }) }, world.platform(), options);
   const log = [];
   for (const name of ["welcome", "event", "lost", "closed", "fault"]) {
     connection.on(name, (what) => log.push([name, what.reason ?? what.message ?? what.session]));
@@ -90,7 +90,7 @@ test("a refused login closes with the pod's words", () => {
 test("an address that is none closes at once", () => {
   const world = new World();
   const platform = { ...world.platform(), openSocket: () => { throw new SyntaxError("not an address"); } };
-  const connection = new Connection("nonsense", () => ({ type: "greeting" }), platform);
+  const connection = new Connection("nonsense", { first: () => ({ type: "greeting" }) }, platform);
   const reasons = [];
   connection.on("closed", ({ reason }) => reasons.push(reason));
   connection.open();
@@ -114,7 +114,7 @@ test("a lost socket is replaced after delays that double up to their limit", asy
 test("the delay is spread at random, so that the pages of a dead pod do not come at once", async () => {
   const world = new World();
   const platform = { ...world.platform(), random: () => 0.2 };
-  const connection = new Connection("ws://pod/ws", () => ({ type: "greeting" }), platform);
+  const connection = new Connection("ws://pod/ws", { first: () => ({ type: "greeting" }) }, platform);
   connection.open();
   world.socket.accept();
   world.socket.ok(world.socket.last, WELCOME);

@@ -11,14 +11,67 @@ test("a lost socket does not touch an established call, and each resume shows th
   session.on("STATUS", () => statuses.push(session.status));
   const snapshot = { ...SNAPSHOT, state: "established", sdp: "v=0 pod answer" };
   const first = await resume(world, [snapshot]);
-  const second = await resume(world, [snapshot], "token-3");
+  const second = await resume(world, [snapshot]);
   assert.equal(first.type, "resume");
-  assert.deepEqual([first.session, first.resume_token, second.resume_token], [WELCOME.session, "token-1", "token-2"]);
+  assert.equal(first.session, WELCOME.session);
+  assert.deepEqual([first.resume_token, first.next_token], ["token-1", "next-1"]);
+  assert.deepEqual([second.resume_token, second.next_token], ["next-1", "next-2"]);
   assert.deepEqual(statuses, ["RECONNECTING", "REGISTERED", "RECONNECTING", "REGISTERED"]);
   assert.equal(world.peer, peer);
   assert.ok(!peer.closed);
   assert.equal(call.status, "ESTABLISHED");
   assert.deepEqual(words, ["PENDING", "ESTABLISHED"]);
+});
+
+/** The next socket, with the resume that is its first request. */
+async function comeBack(world) {
+  world.socket.break();
+  await world.clock.pass(5000);
+  world.socket.accept();
+  return world.socket.last;
+}
+
+const shown = ({ resume_token, next_token }) => [resume_token, next_token];
+
+test("a session outlives the loss of a resume's reply, and of the next one's", async () => {
+  const { world, session } = await loggedIn();
+  assert.deepEqual(shown(await comeBack(world)), ["token-1", "next-1"]); // carried out; nobody hears of it
+  const again = await comeBack(world);
+  assert.deepEqual(shown(again), ["token-1", "next-1"]);
+  world.socket.refuse(again, 403, "Resume Token Is Not Valid");
+  assert.deepEqual(shown(world.socket.last), ["next-1", "next-2"]); // carried out too
+  const third = await comeBack(world);
+  assert.deepEqual(shown(third), ["next-1", "next-2"]);
+  world.socket.refuse(third, 403, "Resume Token Is Not Valid");
+  assert.deepEqual(shown(world.socket.last), ["next-2", "next-3"]);
+  world.socket.ok(world.socket.last, { ...WELCOME, resume_token: "next-3", calls: [] });
+  assert.equal(session.isConnected, true);
+});
+
+test("a resume that never arrived is said again with the same tokens", async () => {
+  const { world, session } = await loggedIn();
+  await comeBack(world);
+  const again = await comeBack(world);
+  assert.deepEqual(shown(again), ["token-1", "next-1"]);
+  world.socket.ok(again, { ...WELCOME, resume_token: "next-1", calls: [] });
+  assert.equal(session.isConnected, true);
+});
+
+test("a token that was stolen and used is the session's end", async () => {
+  const { world, session } = await loggedIn();
+  const request = await comeBack(world);
+  world.socket.refuse(request, 403, "Resume Token Is Not Valid");
+  assert.equal(session.status, "FAILED");
+  assert.equal(world.socket.of("resume").length, 1);
+});
+
+test("a session of which neither token is good is over", async () => {
+  const { world, session } = await loggedIn();
+  await comeBack(world);
+  await comeBack(world);
+  for (let tries = 0; tries < 2; tries++) world.socket.refuse(world.socket.last, 403, "Resume Token Is Not Valid");
+  assert.equal(session.status, "FAILED");
+  assert.equal(world.socket.of("resume").length, 2);
 });
 
 test("what happened while the socket was away is caught up with", async () => {

@@ -62,14 +62,14 @@ export async function ringing() {
 }
 
 /** Lose the socket and come back to a pod that lists these calls. */
-export async function resume(world, calls, token = "token-2") {
+export async function resume(world, calls) {
   world.socket.break();
   await settle();
   await world.clock.pass(250);
   world.socket.accept();
   const request = world.socket.last;
   const registration = { state: "registered", status: 200, reason: "OK" };
-  world.socket.ok(request, { ...WELCOME, resume_token: token, registration, calls });
+  world.socket.ok(request, { ...WELCOME, resume_token: request.next_token, registration, calls });
   await settle();
   return request;
 }

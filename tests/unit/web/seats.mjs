@@ -185,6 +185,7 @@ export class World {
   /** @type {FakePeer[]} */ peers = [];
   /** @type {FakeStream[]} */ opened = [];
   callIds = ["c-abcdefgh12345678", "c-ijklmnop12345678", "c-qrstuvwx12345678"];
+  tokens = ["next-1", "next-2", "next-3", "next-4"];
   sdp = { offer: "v=0 page offer", answer: "v=0 page answer" };
   /** @type {Error | null} */ noDevices = null;
   /** @type {Promise<void> | null} */ userDecides = null;
@@ -208,6 +209,7 @@ export class World {
       clearTimer: this.clock.clearTimer,
       random: () => 1,
       newCallId: () => this.callIds.shift(),
+      newToken: () => this.tokens.shift(),
     });
   }
 

@@ -79,9 +79,8 @@ class Directory:
         async with _kv():
             return Held(record, await self._sessions.create(session_id, record)), token
 
-    async def take(self, session_id: str, token: str) -> tuple[Held, Held, str]:
-        """Take a session over with its resume token, which is used up: return it before, after, and the new token."""
-        new_token = self._new_token()
+    async def take(self, session_id: str, token: str, next_token: str) -> tuple[Held, Held]:
+        """Take a session over with its resume token, which `next_token` replaces: return it before and after."""
         async with _kv():
             for _ in range(_TRIES):
                 entry = await self._sessions.get(session_id)
@@ -90,17 +89,17 @@ class Directory:
                 if not hmac.compare_digest(entry.record.resume_hash, token_hash(token)):
                     raise bad_resume_token()
                 record = msgspec.structs.replace(
-                    entry.record, pod=self._pod, resume_hash=token_hash(new_token), detached_at=None
+                    entry.record, pod=self._pod, resume_hash=token_hash(next_token), detached_at=None
                 )
                 try:
                     revision = await self._sessions.update(session_id, record, entry.revision)
                 except Conflict:  # the older socket's loss was noted meanwhile, or the token was used: look again
                     continue
-                return Held(entry.record, entry.revision), Held(record, revision), new_token
+                return Held(entry.record, entry.revision), Held(record, revision)
         raise RemoteError(503, "Service Unavailable")
 
     async def give_back(self, before: Held, after: Held) -> Held | None:
-        """Undo `take`: the page never saw the new token, so the old one must be good again."""
+        """Undo `take`: nothing has changed for a page whose request was refused."""
         detached_at = before.record.detached_at or self._wall_clock()
         record = msgspec.structs.replace(before.record, detached_at=detached_at)
         async with _kv():

@@ -251,7 +251,7 @@ class Gateway:
             self._transmit()
 
     async def _take_over(self, request: ResumeRequest) -> None:
-        before, after, token = await self._pod.directory.take(request.session, request.resume_token)
+        before, after = await self._pod.directory.take(request.session, request.resume_token, request.next_token)
         older = self._pod.sessions.get(request.session)
         if older is not None:
             older.end("replaced")
@@ -264,7 +264,7 @@ class Gateway:
             self._owner = Owner(agent, epoch)
             snapshot = await self._pod.agents.attach(request.session, self._owner)
             self._held = after
-            reply = self._session_ok(request.id, after, token)
+            reply = self._session_ok(request.id, after, request.next_token)
             if not self._core.resumed(reply, snapshot, self._loop.time()):
                 await self._pod.agents.detach(request.session, self._owner, self._pod.settings.resume_grace_seconds)
                 raise RemoteError(487, "Request Terminated")

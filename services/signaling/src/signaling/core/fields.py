@@ -30,6 +30,8 @@ Proxy = Annotated[str, Meta(max_length=259, pattern=rf"^(?:{_HOST}(?::[0-9]{{1,5
 Port = Annotated[int, Meta(ge=0, le=65535)]
 FinalStatus = Annotated[int, Meta(ge=400, le=699)]
 Token = Annotated[str, Meta(min_length=1, max_length=128)]
+# What a page makes itself must not be guessable: 32 characters of base64url (RFC 4648 §5) hold 192 bits.
+NewToken = Annotated[str, Meta(min_length=32, max_length=128, pattern=r"^[A-Za-z0-9_-]+\Z")]
 Jwt = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=65536)]
 

@@ -21,6 +21,7 @@ from .fields import (
     Line,
     Login,
     NewCallId,
+    NewToken,
     Port,
     Proxy,
     RequestId,
@@ -78,11 +79,12 @@ class LoginRequest(Request, frozen=True, kw_only=True, tag="login"):
 
 
 class ResumeRequest(Request, frozen=True, kw_only=True, tag="resume"):
-    """Go on with a session whose socket was lost."""
+    """Go on with a session whose socket was lost; `next_token` is what the next resume will show."""
 
     version: int
     session: Token
     resume_token: Token
+    next_token: NewToken
 
 
 class LogoutRequest(Request, frozen=True, kw_only=True, tag="logout"):
@@ -304,6 +306,8 @@ def _check(request: AnyRequest) -> None:
                 raise bad_request("`login` takes either `sip` or `jwt`")
         case ResumeRequest():
             _check_version(request.version)
+            if request.next_token == request.resume_token:
+                raise bad_request("`next_token` is the one that is shown")
         case CallRequest():
             check_target(request.to)
             check_headers(request.headers)
