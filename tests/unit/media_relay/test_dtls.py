@@ -1,10 +1,14 @@
 """DTLS-SRTP handshakes between two endpoints in memory."""
 
+from hashlib import sha256
+from pathlib import Path
 from time import monotonic
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
+from OpenSSL import SSL
 from tests.support.dtls_pair import DtlsPeer, dtls_pair, exchange, start, wait_for_timer
 
 from media_relay.core.srtp_keys import SrtpProfile
@@ -54,6 +58,20 @@ def test_a_certificate_that_the_sdp_does_not_name_gives_no_keys(wrong_side: str)
     assert wary.keys is None
     assert wary.ended == "fingerprint"
     assert other.ended is not None
+
+
+def test_a_certificate_that_cannot_be_parsed_gives_no_keys(tmp_path: Path) -> None:
+    client, server = dtls_pair()
+    encoded = client.certificate.x509.public_bytes(Encoding.DER)
+    version_2 = encoded.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020101"), 1)
+    (tmp_path / "version_2.der").write_bytes(version_2)
+    client.context.use_certificate_file(str(tmp_path / "version_2.der"), SSL.FILETYPE_ASN1)
+    client.expect(server.certificate.fingerprint)
+    server.expect(sha256(version_2).digest().hex(":").upper())
+    start(client, server)
+    exchange(client, server)
+    assert server.keys is None
+    assert server.ended == "fingerprint"
 
 
 @pytest.mark.parametrize("lost", ["client", "server"])

@@ -1,6 +1,6 @@
 """Which sources a SIP-side port believes."""
 
-from media_relay.core.latch import LatchPolicy, LatchState, RtcpLatch, RtpLatch
+from media_relay.core.latch import MAX_CANDIDATES, LatchPolicy, LatchState, RtcpLatch, RtpLatch
 from media_relay.core.plan import Address
 
 SIGNALLED = Address("192.0.2.1", 4000)
@@ -75,6 +75,33 @@ def test_two_sources_in_turn_do_not_help_each_other_through_probation() -> None:
     latch = armed()
     other = Address("203.0.113.10", 7000)
     assert [hear(latch, (ELSEWHERE, other)[n % 2], 0.0, first=n) for n in range(10)] == [[False]] * 10
+
+
+def test_a_spray_does_not_keep_a_phone_behind_nat_from_passing_probation() -> None:
+    latch = armed()
+    accepted = []
+    for number in range(3):
+        for sprayer in range(MAX_CANDIDATES - 1):
+            hear(latch, Address("198.51.100.66", 1000 + sprayer), 0.0, first=number * 7)
+        accepted += hear(latch, ELSEWHERE, 0.0, first=number)
+    assert accepted == [False, False, True]
+    assert latch.destination == ELSEWHERE
+
+
+def test_candidates_are_bounded() -> None:
+    latch = armed()
+    for number in range(50):
+        hear(latch, Address("198.51.100.66", 1000 + number), 0.0)
+    assert len(latch._candidates) == MAX_CANDIDATES
+
+
+def test_another_host_yields_to_the_signalled_address_however_late_and_for_good() -> None:
+    latch = armed()
+    hear(latch, ELSEWHERE, 0.0, count=3)
+    assert hear(latch, SAME_HOST, 60.0) == [False]
+    assert hear(latch, SIGNALLED, 60.0) == [True]
+    assert latch.destination == SIGNALLED
+    assert hear(latch, ELSEWHERE, 60.0, count=9) == [False] * 9
 
 
 def test_another_host_is_believed_only_in_time() -> None:

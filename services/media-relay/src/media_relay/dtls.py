@@ -169,7 +169,7 @@ class DtlsEndpoint:
     def _finish(self, now: float) -> None:
         try:
             peer = self._connection.get_peer_certificate(as_cryptography=True)
-        except ValueError:  # one that OpenSSL takes and cryptography does not parse
+        except (ValueError, x509.InvalidVersion):  # one that OpenSSL takes and cryptography does not parse
             peer = None
         if peer is None or not certificate.matches(peer, self._fingerprints):
             self._refuse("fingerprint", now)

@@ -65,10 +65,21 @@ def test_the_sessions_direction_holds_for_every_line() -> None:
         "audio 4000 RTP/AVP 0|rtcp:none",
         "audio 4000 RTP/AVP 0|rtcp:0",
         "audio 4000 RTP/AVP 0|rtcp:5000 IN IP4 host.example",
+        "audio 4000 RTP/AVP 0|rtcp:5000 IN IP4 224.2.1.1",
+        "audio 4000 RTP/AVP 0|rtcp:65536",
+        "audio 4000 RTP/AVP 0|rtcp:000001000000",
     ],
 )
 def test_what_cannot_be_forwarded_is_no_stream(line: str) -> None:
     assert streams(phone(line)) == (None,)
+
+
+@pytest.mark.parametrize("line", ["audio 65535 RTP/AVP 0", "audio 4000 RTP/AVP 0|rtcp:4001 IN IP4 0.0.0.0"])
+def test_rtcp_goes_nowhere_where_there_is_no_port_or_host_for_it(line: str) -> None:
+    (stream,) = streams(phone(line))
+    assert stream is not None
+    assert stream.rtp is not None
+    assert stream.rtcp is None
 
 
 @pytest.mark.parametrize("host", ["phone.example", "224.2.1.1/127", "224.2.1.1", "192.0.2", "ff02::1"])

@@ -20,6 +20,7 @@ GOODBYE = bytes.fromhex("81cb0001 00000001")
         (picture_loss_indication(1, 2), 1, (2,)),
         (receiver_report(1, (2,)) + picture_loss_indication(1, 3), 1, (2, 3)),
         (bytes.fromhex("80c90000"), None, ()),
+        (bytes.fromhex("80c90000") + receiver_report(1, (2,)), None, (2,)),  # SRTCP would not take 1 for its SSRC
     ],
 )
 def test_sender_and_the_sources_spoken_of_are_found(packet: bytes, sender: int | None, about: tuple[int, ...]) -> None:

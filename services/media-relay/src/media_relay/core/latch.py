@@ -4,13 +4,16 @@ Media goes to the signalled address until the peer is heard. Phones behind NAT s
 from, so the port then latches onto the source of valid packets, by rank: the signalled address itself, another port of
 its host, another host. The last needs most care ("RTP bleed"): only in a short time after the address was
 signalled, only if the peer has not been heard at all, and only for packets that continue each other. A better rank may
-take over shortly after latching; after that the source stands until signalling names another address.
+take over shortly after latching; after that the source stands until signalling names another address. But another host
+always yields to the signalled address: a phone that is silent until it is answered must not find its port stolen.
 """
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
 from .plan import Address
+
+MAX_CANDIDATES = 8
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class LatchState(Enum):
     CLOSED = auto()  # no address is signalled: nothing is accepted
     ARMED = auto()  # signalled, nothing heard
     SETTLING = auto()  # heard; a better rank may come
-    LOCKED = auto()
+    LOCKED = auto()  # nothing, but for the signalled address instead of another host
 
 
 class _Rank(IntEnum):
@@ -48,8 +51,7 @@ class RtpLatch:
         self._signalled: Address | None = None
         self._rank = _Rank.OTHER_HOST
         self._armed_at = self._latched_at = 0.0
-        self._candidate: tuple[Address, int] | None = None  # on probation: source and SSRC
-        self._next_sequence_number = self._run = 0
+        self._candidates: dict[tuple[Address, int], tuple[int, int]] = {}  # on probation: next number, run so far
 
     @property
     def destination(self) -> Address | None:
@@ -60,7 +62,8 @@ class RtpLatch:
         """Take the address that signalling names; a new one, or one not heard yet, starts all over."""
         if signalled == self._signalled and self.source is not None:
             return
-        self._signalled, self.source, self._candidate = signalled, None, None
+        self._signalled, self.source = signalled, None
+        self._candidates.clear()
         self._armed_at = now
         self.state = LatchState.CLOSED if signalled is None else LatchState.ARMED
 
@@ -70,7 +73,7 @@ class RtpLatch:
             return True
         if self.state is LatchState.SETTLING and now - self._latched_at > self._policy.settle_seconds:
             self.state = LatchState.LOCKED
-        if self.state is LatchState.CLOSED or self.state is LatchState.LOCKED:
+        if self.state is LatchState.CLOSED or (self.state is LatchState.LOCKED and not self._must_yield(source)):
             return False
         rank = self._rank_of(source, now)
         if rank is None or (self.source is not None and rank <= self._rank):
@@ -82,6 +85,9 @@ class RtpLatch:
         self.source, self._rank = source, rank
         self.state = LatchState.LOCKED if rank is _Rank.SIGNALLED else LatchState.SETTLING
         return True
+
+    def _must_yield(self, source: Address) -> bool:
+        return source == self._signalled and self._rank is _Rank.OTHER_HOST
 
     def _rank_of(self, source: Address, now: float) -> _Rank | None:
         if self._signalled is None:
@@ -96,13 +102,16 @@ class RtpLatch:
         return _Rank.OTHER_HOST if in_time else None
 
     def _passed_probation(self, source: Address, ssrc: int, sequence_number: int) -> bool:
-        """RFC 3550 A.1: a source is valid once some packets have come in sequence."""
-        if self._candidate == (source, ssrc) and sequence_number == self._next_sequence_number:
-            self._run += 1
-        else:
-            self._candidate, self._run = (source, ssrc), 1
-        self._next_sequence_number = (sequence_number + 1) & 0xFFFF
-        return self._run >= self._policy.probation_packets
+        """RFC 3550 A.1: a source is valid once some packets have come in sequence.
+
+        Several may be on probation, so that a spray does not keep the phone from passing.
+        """
+        expected, run = self._candidates.pop((source, ssrc), (sequence_number, 0))
+        if len(self._candidates) >= MAX_CANDIDATES:
+            del self._candidates[next(iter(self._candidates))]
+        run = run + 1 if sequence_number == expected else 1
+        self._candidates[source, ssrc] = (sequence_number + 1) & 0xFFFF, run
+        return run >= self._policy.probation_packets
 
 
 class RtcpLatch:

@@ -52,14 +52,13 @@ def _read_stream(description: SessionDescription, media: Media) -> SipStream | N
         return None
     try:
         address = ipaddress.ip_address(connection.address)
-        rtcp_port, rtcp_address = _read_rtcp(media)
+        rtcp = _read_rtcp(media, str(address))
     except ValueError:
         return None  # a host name, a multicast group with its TTL, or no number: nowhere to send to
     if address.is_multicast:
         return None
     direction = read_direction(media.attributes, description.attributes)
     rtp: Address | None = Address(str(address), media.port)
-    rtcp: Address | None = Address(rtcp_address or str(address), rtcp_port or media.port + 1)
     if address.is_unspecified:
         rtp = rtcp = None
         direction &= Direction.SENDONLY
@@ -67,15 +66,18 @@ def _read_stream(description: SessionDescription, media: Media) -> SipStream | N
     return SipStream(kind, media.protocol, codecs, direction, rtp, rtcp, packet_time)
 
 
-def _read_rtcp(media: Media) -> tuple[int | None, str | None]:
-    """RFC 3605 §2.1: `a=rtcp:port`, or with an address of its own."""
+def _read_rtcp(media: Media, host: str) -> Address | None:
+    """RFC 3605 §2.1: `a=rtcp:port`, or with an address of its own; else the port after RTP's (RFC 3550 §11)."""
     value = media.value("rtcp")
     if value is None:
-        return None, None
+        return Address(host, media.port + 1) if media.port < 65535 else None
     port, *rest = value.split(" ")
-    if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536):
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536):
         raise ValueError("a=rtcp without a port")
-    return int(port), str(ipaddress.ip_address(rest[2])) if len(rest) == 3 else None
+    address = ipaddress.ip_address(rest[2] if len(rest) == 3 else host)
+    if address.is_multicast:
+        raise ValueError("a=rtcp to many")
+    return None if address.is_unspecified else Address(str(address), int(port))
 
 
 def connection_to(host: str) -> Connection:

@@ -16,7 +16,7 @@ _REPORT_BLOCK_LENGTH = 24
 class RtcpSources(NamedTuple):
     """SSRCs of a compound packet."""
 
-    sender: int | None
+    sender: int | None  # of the first packet
     about: tuple[int, ...]  # of report blocks and feedback
 
 
@@ -35,7 +35,8 @@ def parse(packet: bytes) -> RtcpSources | None:
         # Only the last packet of a compound one may be padded, so that an attacker cannot hide what follows.
         if first & 0x20 and end != len(packet):
             return None
-        if sender is None and words >= 1:
+        # Only here: SRTCP takes the second word of the whole for its SSRC (RFC 3711 §3.4), whatever it is.
+        if position == 0 and words >= 1:
             sender = _SSRC.unpack_from(packet, position + 4)[0]
         about.extend(_sources_spoken_of(packet[position:end], packet_type, first & 0x1F))
         position = end
