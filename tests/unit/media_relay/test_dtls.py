@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
-from OpenSSL import SSL
+from OpenSSL import crypto
 from tests.support.dtls_pair import DtlsPeer, dtls_pair, exchange, start, wait_for_timer
 
 from media_relay.core.srtp_keys import SrtpProfile
@@ -65,7 +65,7 @@ def test_a_certificate_that_cannot_be_parsed_gives_no_keys(tmp_path: Path) -> No
     encoded = client.certificate.x509.public_bytes(Encoding.DER)
     version_2 = encoded.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020101"), 1)
     (tmp_path / "version_2.der").write_bytes(version_2)
-    client.context.use_certificate_file(str(tmp_path / "version_2.der"), SSL.FILETYPE_ASN1)
+    client.context.use_certificate_file(str(tmp_path / "version_2.der"), crypto.FILETYPE_ASN1)
     client.expect(server.certificate.fingerprint)
     server.expect(sha256(version_2).digest().hex(":").upper())
     start(client, server)
