@@ -1,0 +1,1 @@
+"""Figures, not verdicts: CPU per unit of work, each measured in several rounds. `make bench` prints them."""
