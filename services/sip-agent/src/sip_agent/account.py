@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import nats.errors
 import structlog
 
 from shared.errors import RemoteError
@@ -30,7 +31,14 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.registration.registration import Closed, Registration, SendRegister, StateChanged
+from sip_agent.core.registration.registration import (
+    Closed,
+    Registration,
+    RegistrationOutput,
+    SendRegister,
+    StateChanged,
+)
+from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.mailbox import Mailbox
@@ -78,6 +86,7 @@ class Account:
         self._register_timer: asyncio.TimerHandle | None = None
         self._grace_timer: asyncio.TimerHandle | None = None
         self._is_closing = False
+        self._is_gone = False
         self._closed = asyncio.Event()
         self._told: RegistrationState = "none"
         metrics.REGISTRATIONS.labels(self._told).inc()
@@ -121,22 +130,34 @@ class Account:
 
     async def _do_registration(self, verb: Callable[..., None], *facts: Any) -> None:
         verb(*facts, time.monotonic())
-        while outputs := self._registration.take_output():
-            for output in outputs:
-                match output:
-                    case SendRegister(request):
-                        await self._send_register(request)
-                    case StateChanged():
-                        await self._registration_changed(output)
-                    case Closed():
-                        self._closed.set()
-        self._set_register_timer()
+        try:
+            while outputs := self._registration.take_output():
+                for output in outputs:
+                    await self._carry_out(output)
+        finally:
+            self._set_register_timer()
+
+    async def _carry_out(self, output: RegistrationOutput) -> None:
+        match output:
+            case SendRegister(request):
+                await self._send_register(request)
+            case StateChanged():
+                try:
+                    await self._registration_changed(output)
+                except (nats.errors.Error, RemoteError) as error:
+                    # NATS is away; the session is told by the snapshot when it is back.
+                    _log.warning("registration not told", session=self.session_id, error=repr(error))
+            case Closed():
+                self._closed.set()
 
     async def _send_register(self, request: Request) -> None:
-        if request.cseq[0] > self._record.register_cseq:
-            await self._save(register_cseq=request.cseq[0] + CSEQ_BLOCK)
         try:
+            if request.cseq[0] > self._record.register_cseq:
+                await self._save(register_cseq=request.cseq[0] + CSEQ_BLOCK)
             flow = await self.next_hop()
+        except nats.errors.Error:
+            self._registration.transaction_failed(503, "Service Unavailable", time.monotonic())
+            return
         except RemoteError as error:
             self._registration.transaction_failed(error.status, error.reason, time.monotonic())
             return
@@ -157,7 +178,7 @@ class Account:
             self._register_timer.cancel()
             self._register_timer = None
         due = self._registration.next_timer()
-        if due is not None:
+        if due is not None and not self._is_gone:
             self._register_timer = asyncio.get_running_loop().call_later(
                 max(0.0, due - time.monotonic()), self._on_register_timer
             )
@@ -263,9 +284,9 @@ class Account:
             call_id=call_id,
             session_id=self.session_id,
             direction="incoming",
-            caller=str(request.from_.uri),
-            callee=str(request.to.uri),
-            caller_name=request.from_.display_name,
+            caller=readable(str(request.from_.uri)),
+            callee=readable(str(request.to.uri)),
+            caller_name=readable(request.from_.display_name),
             created_at=wall_clock(),
         )
         core = IncomingCall(facts, self.identity, self._rules(), token(), transaction, request)
@@ -322,17 +343,23 @@ class Account:
                 await asyncio.gather(*ends)
         except TimeoutError:
             _log.info("not everything was answered in time", session=self.session_id)
-        await self.mailbox.ask(self._delete)
-        if why:
-            event = SessionEnded(session_id=self.session_id, reason="account closed")
-            await self._services.bus.publish(session_events(self.session_id), event)
-        self._drop()
+        try:
+            await self.mailbox.ask(self._delete)
+            if why:
+                event = SessionEnded(session_id=self.session_id, reason="account closed")
+                await self._services.bus.publish(session_events(self.session_id), event)
+        except (nats.errors.Error, RemoteError) as error:
+            _log.warning("account not removed", session=self.session_id, error=repr(error))
+        finally:
+            self._drop()
 
     async def _delete(self) -> None:
         await self._kv.delete(self.epoch)
 
     def _drop(self) -> None:
-        self._is_closing = True
+        if self._is_gone:
+            return
+        self._is_closing = self._is_gone = True
         self._stop_grace()
         if self._register_timer is not None:
             self._register_timer.cancel()

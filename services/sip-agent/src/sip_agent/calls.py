@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
+import nats.errors
 import structlog
 
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
@@ -85,9 +86,11 @@ class LiveCall:
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self._asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
         self._refs: dict[TransactionId, str] = {}
+        self._strangers: set[TransactionId] = set()
         self._started_at = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._finished = asyncio.Event()
+        self._is_lost = False
         metrics.CALLS_ACTIVE.labels(core.facts.direction).inc()
 
     @property
@@ -123,21 +126,45 @@ class LiveCall:
 
     async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
         """Give something to the core now, and carry out what follows; only from the mailbox."""
+        if self._is_lost:
+            return None
         result = verb(*facts, time.monotonic())
         try:
             while outputs := self.core.take_output():
-                for output in outputs:
-                    await self._carry_out(output)
+                await self._carry_out_all(outputs)
         except Conflict:
             # Another agent owns the call: only the owner sends in a dialog.
             _log.error("call lost to another agent", call=self.call_id)
+            self._is_lost = True
             self._finish()
             raise
-        self._set_timer()
+        finally:
+            self._set_timer()
         return result
 
+    async def _carry_out_all(self, outputs: list[CallOutput]) -> None:
+        is_recorded = True
+        for output in outputs:
+            try:
+                await self._carry_out(output)
+            except (nats.errors.Error, RemoteError) as error:
+                # NATS is away for so long that the lease is lost, so nothing is sent by SIP either. What is left of
+                # the outputs is done all the same: one that ends the call must not be lost with the others.
+                _log.warning("not carried out", call=self.call_id, output=type(output).__name__, error=repr(error))
+                is_recorded = is_recorded and not isinstance(output, SaveCall)
+        if not is_recorded:
+            self.core.fail(503, "Service Unavailable", time.monotonic())
+
     def receive_response(self, transaction: TransactionId, response: Response) -> None:
-        """Take a response to a request of this call."""
+        """Take a response to a request of this call.
+
+        A challenge of anybody but the account's own servers is not shown to the core, which would answer it: whoever
+        gets that answer can try passwords on it.
+        """
+        if response.status in (401, 407) and transaction in self._strangers:
+            response = response.copy()
+            response.headers.remove("WWW-Authenticate")
+            response.headers.remove("Proxy-Authenticate")
         self.post(self.core.receive_response, self._refs.get(transaction, ""), response)
 
     def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
@@ -188,7 +215,17 @@ class LiveCall:
         except RemoteError as error:
             self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
             return
-        self._refs[self._services.endpoint.send_request(request, flow, self)] = ref
+        is_stranger = hop is not None and not await self._is_own_server(flow)
+        transaction = self._services.endpoint.send_request(request, flow, self)
+        self._refs[transaction] = ref
+        if is_stranger:
+            self._strangers.add(transaction)
+
+    async def _is_own_server(self, flow: Flow) -> bool:
+        try:
+            return (await self._owner.next_hop()).host == flow.host
+        except RemoteError:
+            return False
 
     async def _send_ack(self, request: Request, hop: SipUri) -> None:
         try:
@@ -253,7 +290,12 @@ class LiveCall:
             by=output.by,
             established=output.was_established,
         )
-        await self._record.delete(self._owner.epoch)
+        if self.media is not None:
+            self._asides.post(self._release)
+        try:
+            await self._record.delete(self._owner.epoch)
+        except nats.errors.Error as error:
+            _log.warning("record not removed", call=facts.call_id, error=repr(error))
         await self._publish(
             CallEnded(
                 session_id=self._owner.session_id,
@@ -265,8 +307,6 @@ class LiveCall:
                 media=self.media,
             )
         )
-        if self.media is not None:
-            self._asides.post(self._release)
 
     def _finish(self) -> None:
         if self._finished.is_set():
@@ -284,6 +324,9 @@ class LiveCall:
             sdp = await ask_relay(self._services.bus, self.media, self._owner.epoch, question)
         except RemoteError as error:
             self.post(self.core.media_refused, question.question, error.status, error.reason)
+        except Exception:  # the boundary of the aside: the call must hear something
+            _log.exception("relay not asked", call=self.call_id)
+            self.post(self.core.media_refused, question.question, 500, "Server Internal Error")
         else:
             self.post(self.core.media_answered, question.question, sdp)
 
@@ -319,6 +362,9 @@ class LiveCall:
             self.post(self.core.refused, 480, "Temporarily Unavailable", True)
         except RemoteError as error:
             self.post(self.core.refused, error.status, error.reason, False)
+        except Exception:  # the boundary of the aside: the call must hear something
+            _log.exception("session not asked", call=self.call_id)
+            self.post(self.core.refused, 500, "Server Internal Error", True)
         else:
             self.media, self.has_video = reply.media, reply.has_video
             self.post(self.core.accepted, reply.browser_sdp)

@@ -4,7 +4,7 @@ Whatever is asked of it comes as real SIP, from phones and from this agent's own
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import nats.errors
 import structlog
@@ -50,14 +50,17 @@ class Domain:
 
     def receive(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
         """Take a request; it is served aside, for it needs the location table."""
-        self._services.tasks.spawn(self._serve(transaction, request, flow), f"domain {request.method}")
+        work: Callable[[], Awaitable[None]]
+        if request.method == "REGISTER":
+            work = functools.partial(self._register, transaction, request, flow)
+        else:
+            forwarding = LiveForwarding(self._services, transaction, request, self._own_routes)
+            work = functools.partial(self._proxy, request, forwarding)
+        self._services.tasks.spawn(self._serve(transaction, request, work), f"domain {request.method}")
 
-    async def _serve(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
+    async def _serve(self, transaction: TransactionId, request: Request, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            if request.method == "REGISTER":
-                await self._register(transaction, request, flow)
-            else:
-                await self._proxy(transaction, request)
+            await work()
         except IntervalTooBrief as error:
             self._refuse(transaction, request, error, [("Min-Expires", str(error.min_expires))])
         except RemoteError as error:
@@ -66,6 +69,9 @@ class Domain:
             # The location table is away, or fought over: another try may do better.
             _log.warning("location table", error=repr(error))
             self._refuse(transaction, request, RemoteError(503, "Service Unavailable"), [("Retry-After", "5")])
+        except Exception:  # the task boundary: a transaction without a response would never end
+            _log.exception("request not served", method=request.method)
+            self._refuse(transaction, request, RemoteError(500, "Server Internal Error"))
 
     def _refuse(
         self,
@@ -105,6 +111,8 @@ class Domain:
         return Wrong()
 
     def _ha1(self, index: int, name: str, algorithm: str) -> str | None:
+        if not name.isascii():  # no user of a SIP URI is (RFC 3261 §25.1)
+            return None
         passwords = self._users.passwords(name)
         return hash_password(name, self._digest.realm, passwords[index], algorithm) if index < len(passwords) else None
 
@@ -118,6 +126,9 @@ class Domain:
             return
         received = f"{flow.transport}:{flow.host}:{flow.port}"
         asked = read_register(request, DEFAULT_EXPIRES, received, self._services.agent)
+        if any(self.serves(contact.sip_uri) for contact in request.contacts):
+            # RFC 5393 §3: a few such contacts make one request fork without end.
+            raise RemoteError(403, "Contact In The Domain Itself")
         aor = aor_of(address)
         least = self._services.settings.min_expires
         bindings = await self._change(aor, lambda old: register(old, asked, least, wall_clock()))
@@ -147,7 +158,8 @@ class Domain:
 
     # -- proxy
 
-    async def _proxy(self, transaction: TransactionId, request: Request) -> None:
+    async def _proxy(self, request: Request, forwarding: LiveForwarding) -> None:
+        transaction = forwarding.transaction
         uri = request.parsed_uri
         if request.max_forwards == 0:
             raise RemoteError(483, "Too Many Hops")
@@ -164,7 +176,7 @@ class Domain:
                 return
         targets = await self._targets(aor_of(uri), uri.user)
         metrics.PROXIED.labels(metrics.method_label(request.method), "forwarded").inc()
-        await LiveForwarding(self._services, transaction, request, self._own_routes).start(targets)
+        await forwarding.start(targets)
 
     async def _targets(self, aor: str, name: str) -> list[Target]:
         entry = await self._services.store.locations.get(aor)
@@ -183,10 +195,12 @@ class Domain:
             # The phone listens nowhere else; a connection that another agent holds is out of reach.
             return Target(binding.contact, binding.received) if binding.agent == self._services.agent else None
         try:
-            host = SipUri.parse(binding.contact).host
+            contact = SipUri.parse(binding.contact)
         except SipError:
             return None
-        if not binding.received or host == address.rpartition(":")[0]:
+        # `maddr` would send there what that host has not asked for.
+        is_own = contact.host == address.rpartition(":")[0] and contact.param("maddr") is None
+        if not binding.received or is_own:
             return Target(binding.contact)
         return Target(binding.contact, binding.received)
 

@@ -24,12 +24,16 @@ class LiveForwarding:
         self, services: Services, transaction: TransactionId, request: Request, own_routes: Sequence[SipUri]
     ) -> None:
         self._services = services
-        self._transaction = transaction
+        self.transaction = transaction
         self._request = request
-        self._core = Forwarding(request, own_routes)
+        self._core = Forwarding(request, own_routes, services.settings.domain)
+        self._is_cancelled = False
         self._branches: dict[TransactionId, int] = {}
         self._flows: dict[Target, Flow] = {}
         self._timer: asyncio.TimerHandle | None = None
+        if request.method == "INVITE":
+            # From the first moment: the caller may give up while the location table is read.
+            services.endpoint.on_cancel(transaction, self._cancelled)
 
     async def start(self, targets: Sequence[Target]) -> None:
         """Find where the targets are, then forward to all of them."""
@@ -43,12 +47,13 @@ class LiveForwarding:
                 reached.append(target)
         if not reached:
             raise RemoteError(480, "Temporarily Unavailable")
-        if self._request.method == "INVITE":
-            self._services.endpoint.on_cancel(self._transaction, self._cancelled)
+        if self._is_cancelled:
+            raise RemoteError(487, "Request Terminated")
         self._core.start(reached, time.monotonic())
         self._drain()
 
     def _cancelled(self, cancel: Request) -> None:
+        self._is_cancelled = True
         self._core.cancel()
         self._drain()
 
@@ -76,7 +81,7 @@ class LiveForwarding:
                     for transaction in [t for t, number in self._branches.items() if number == branch]:
                         self._services.endpoint.cancel(transaction)
                 case RespondUpstream(response):
-                    self._services.endpoint.respond(self._transaction, response)
+                    self._services.endpoint.respond(self.transaction, response)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

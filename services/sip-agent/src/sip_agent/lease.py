@@ -63,17 +63,23 @@ class Lease:
     async def _renew(self) -> bool:
         asked_at = time.monotonic()
         try:
-            self._revision = await self._bucket.update(self._record.agent, self._record, self._revision)
-        except Conflict:
-            await self._find_own()
-        except (nats.errors.Error, nats.js.errors.Error) as error:
+            if await self._write():
+                self._acknowledged(asked_at)
+                return True
+        except (Conflict, LocalError, nats.errors.Error, nats.js.errors.Error) as error:
+            # None of them may end the renewals: the agent would be silent for good.
             _log.warning("lease not renewed", error=repr(error))
-        else:
-            self._acknowledged(asked_at)
-            return True
         metrics.LEASE_RENEWALS.labels("failed").inc()
         metrics.LEASE_HELD.set(self.held())
         return False
+
+    async def _write(self) -> bool:
+        try:
+            self._revision = await self._bucket.update(self._record.agent, self._record, self._revision)
+        except Conflict:
+            await self._find_own()
+            return False
+        return True
 
     async def _find_own(self) -> None:
         # A renewal whose acknowledgement was lost raises the revision; an expired lease has none.

@@ -77,6 +77,7 @@ class StackCollector(Collector):
             ("repeated_requests", "Requests that came again.", counts.repeated),
             ("malformed", "Bytes that are no SIP message.", counts.malformed),
             ("stray_responses", "Responses to nothing that we know of.", counts.stray),
+            ("dropped_requests", "Requests dropped, for there were too many transactions.", counts.dropped),
             ("timeouts", "Requests that got no final response.", counts.timed_out),
         ):
             yield CounterMetricFamily(f"cordboard_sip_agent_sip_{name}", what, value=number)

@@ -32,16 +32,21 @@ class OwnedRecord(Generic[T]):
         """Write; raise `Conflict` where the record is another agent's by now."""
         while True:
             try:
-                if self._revision:
-                    self._revision = await self._bucket.update(self._name, record, self._revision)
-                else:
-                    self._revision = await self._bucket.create(self._name, record)
-            except Conflict:
-                await self._find_own(record.epoch)
+                if await self._write(record):
+                    return
             except nats.errors.Error as error:
                 await self._pause(error)
+
+    async def _write(self, record: T) -> bool:
+        try:
+            if self._revision:
+                self._revision = await self._bucket.update(self._name, record, self._revision)
             else:
-                return
+                self._revision = await self._bucket.create(self._name, record)
+        except Conflict:
+            await self._find_own(record.epoch)
+            return False
+        return True
 
     async def _find_own(self, epoch: int) -> None:
         # A write whose acknowledgement was lost looks like somebody else's: ours has our name and epoch.
@@ -60,13 +65,16 @@ class OwnedRecord(Generic[T]):
         """Remove the record; nothing where it is another's."""
         while self._revision:
             try:
-                await self._bucket.delete(self._name, self._revision)
-            except Conflict:
-                try:
-                    await self._find_own(epoch)
-                except Conflict:
-                    self._revision = 0
+                await self._remove(epoch)
+            except Conflict:  # another's by now, or gone
+                self._revision = 0
             except nats.errors.Error as error:
                 await self._pause(error)
-            else:
-                self._revision = 0
+
+    async def _remove(self, epoch: int) -> None:
+        try:
+            await self._bucket.delete(self._name, self._revision)
+        except Conflict:
+            await self._find_own(epoch)
+        else:
+            self._revision = 0

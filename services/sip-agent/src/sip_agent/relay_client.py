@@ -12,7 +12,7 @@ from sip_agent.services import command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
 
-RELEASE_TRIES = 3
+RELEASE_TRIES = 30  # a minute: NATS may be away, and nobody else frees the ports of a call that was answered
 
 
 async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> str:

@@ -9,6 +9,7 @@ from sip_agent.core.events import Flow
 from sip_agent.core.syntax.uri import SipUri
 
 DEFAULT_PORT = 5060
+ANSWER_WITHIN = 4.0  # a peer may name a host whose servers never answer, and a session's mailbox waits
 
 
 async def resolve(uri: SipUri, transport: str = "") -> Flow:
@@ -27,9 +28,11 @@ async def _address(host: str) -> str:
         return host
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        # RFC 3263 §4: a name without an address is a destination that cannot be reached.
+        async with asyncio.timeout(ANSWER_WITHIN):
+            found = await loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        # RFC 3263 §4: a name without an address is a destination that cannot be reached. UnicodeError: no name at
+        # all, such as "a..b".
         raise RemoteError(503, f"No Address For {host}") from error
     return str(found[0][4][0])
 

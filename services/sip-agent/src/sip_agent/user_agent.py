@@ -19,6 +19,9 @@ from sip_agent.services import token
 
 _log = structlog.get_logger(__name__)
 
+# Of one account, which is one page: each asks the session and takes ports of a relay, and strangers may call.
+MAX_CALLS = 16
+
 
 class UserAgents:
     """Both roles share one socket: a request of an account to the domain comes in here again."""
@@ -36,6 +39,9 @@ class UserAgents:
             self._route(transaction, request, flow)
         except RemoteError as error:
             self._respond(transaction, request, error.status, error.reason)
+        except Exception:  # the boundary to the stack: a transaction without a response would never end
+            _log.exception("request not served", method=request.method)
+            self._respond(transaction, request, 500)
 
     def receive_ack(self, request: Request) -> None:
         """Take the ACK of a 2xx."""
@@ -86,6 +92,8 @@ class UserAgents:
             # §8.2.2.2, by account: two contacts of one address may be two of our accounts, which is a fork, and the
             # copy that our own domain is serving meanwhile is another hop, not another copy.
             self._respond(transaction, request, 482)
+        elif len(account.calls) >= MAX_CALLS:
+            self._respond(transaction, request, 486)
         elif not request.contacts or not isinstance(request.contacts[0].uri, SipUri):
             self._respond(transaction, request, 400, "Missing Contact")
         elif not request.body:

@@ -14,6 +14,7 @@ from tests.support.sip_calls import (
 
 from sip_agent.core.call.call import CallFacts, CallRules, Input, State
 from sip_agent.core.call.incoming import TABLE, IncomingCall
+from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request
 
 CANCEL = Request("CANCEL", "sip:s-1@192.0.2.1:5060")
@@ -289,3 +290,44 @@ def test_what_the_table_does_not_list_changes_nothing() -> None:
 def test_every_row_of_the_table_is_reached_from_a_listed_state() -> None:
     reached = {State.INVITED} | {following for _, following in TABLE.values()}
     assert {state for state, _ in TABLE} <= reached
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [([("Contact", "no address")], 400), ([("Contact", "<tel:+1>")], 416), ([("Require", ",")], 400)],
+)
+def test_a_request_that_cannot_be_read_is_answered_and_changes_nothing(
+    headers: list[tuple[str, str]], status: int
+) -> None:
+    call = established()
+    before = call.dialog
+    request = make_in_dialog("INVITE", 8, "far-call", "far", "ours", "new offer", headers)
+    call.receive_request(transaction("t"), request, 3.0)
+    assert told(call.take_output()) == [f"respond {status}"]
+    assert before is not None and call.dialog is not None
+    assert call.dialog.remote_target == before.remote_target
+
+
+def test_a_request_with_the_tag_of_another_dialog_is_not_of_this_call() -> None:
+    call = established()
+    call.receive_request(transaction("t"), make_in_dialog("BYE", 8, "far-call", "stranger", "ours"), 3.0)
+    assert told(call.take_output()) == ["respond 481"]
+    assert call.state is State.CONFIRMED
+
+
+def test_an_invite_whose_route_leads_nowhere_is_refused_at_once() -> None:
+    invite = make_invite()
+    invite.headers.add("Record-Route", "<tel:+1234>")
+    facts = CallFacts("c-1", "s-1", "incoming", "sip:bob@example.com", "sip:alice@example.com", 0.0)
+    with pytest.raises(SipError) as refused:
+        IncomingCall(facts, make_identity(), CallRules(60.0), "ours", transaction("invite"), invite)
+    assert refused.value.status == 416
+
+
+def test_a_bye_after_a_withdrawn_call_leaves_the_media_session_to_be_told_of() -> None:
+    call = offered()
+    call.receive_cancel(CANCEL, 0.2)
+    call.receive_request(transaction("b"), in_dialog("BYE", 8), 0.3)
+    assert told(call.take_output()) == ["respond 487", "respond 200"]
+    call.accepted("for the browser", 0.4)
+    assert told(call.take_output()) == ["ended 487 Request Terminated by remote", "Finished"]

@@ -91,16 +91,64 @@ def test_early_media_reaches_the_browser_once() -> None:
     assert call.browser_sdp == "for the browser"
 
 
-def test_a_challenge_is_answered_once_and_the_ack_has_the_credentials() -> None:
+@pytest.mark.parametrize("proxies", [[("Record-Route", "<sip:proxy.example.com;lr>")], []])
+def test_a_challenge_is_answered_once_and_the_ack_has_the_credentials_for_the_proxies_on_its_way(
+    proxies: list[tuple[str, str]],
+) -> None:
     call, invite = started()
     call.receive_response("invite", make_reply(invite, 407, headers=[("Proxy-Authenticate", CHALLENGE)]), 0.1)
     again = request_of(call.take_output())
     assert again.cseq == (2, "INVITE")
     credentials = again.headers.get("Proxy-Authorization")
     assert credentials is not None and 'realm="example.com"' in credentials
-    call.receive_response("invite", make_reply(again, 200, sdp="answer"), 1.0)
+    call.receive_response("invite", make_reply(again, 200, sdp="answer", headers=proxies), 1.0)
     (ack,) = [output.request for output in call.take_output() if isinstance(output, SendAck)]
-    assert (ack.cseq, ack.headers.get("Proxy-Authorization")) == ((2, "ACK"), credentials)
+    assert (ack.cseq, ack.headers.get("Proxy-Authorization")) == ((2, "ACK"), credentials if proxies else None)
+
+
+def test_a_callee_teaches_no_new_realm() -> None:
+    call, invite = started()
+    call.receive_response("invite", make_reply(invite, 407, headers=[("Proxy-Authenticate", CHALLENGE)]), 0.1)
+    again = request_of(call.take_output())
+    strange = CHALLENGE.replace("example.com", "evil.example")
+    call.receive_response("invite", make_reply(again, 401, headers=[("WWW-Authenticate", strange)]), 0.2)
+    assert told(call.take_output()) == ["ended 401 Unauthorized by remote", "Finished"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ("Contact", "no address"),
+        ("Contact", "<tel:+1234>"),
+        ("Record-Route", "<tel:+1234>"),
+        ("Record-Route", ","),
+    ],
+)
+def test_an_answer_that_cannot_be_acknowledged_ends_the_call(bad: tuple[str, str]) -> None:
+    call, invite = started()
+    provisional, response = make_reply(invite, 180), make_reply(invite, 200, sdp="answer")
+    for spoilt in (provisional, response):
+        spoilt.headers.set(*bad)
+    call.receive_response("invite", provisional, 0.5)
+    assert told(call.take_output()) == []
+    call.receive_response("invite", response, 1.0)
+    assert told(call.take_output()) == ["ended 502 Bad Response by system", "Finished"]
+    call.receive_response("invite", response, 2.0)
+    assert told(call.take_output()) == []
+
+
+@pytest.mark.parametrize("reason", ['SIP;cause=486;text="never closed', "SIP;cause=²", "SIP;cause=999", ","])
+def test_a_reason_that_cannot_be_read_hides_no_end(reason: str) -> None:
+    call, invite = started()
+    call.receive_response("invite", make_reply(invite, 480, headers=[("Reason", reason)]), 1.0)
+    assert told(call.take_output()) == ["ended 480 Temporarily Unavailable by remote", "Finished"]
+
+
+def test_the_bye_of_another_phone_of_a_fork_does_not_end_the_call() -> None:
+    call, _ = established()
+    call.receive_request(transaction("b"), make_in_dialog("BYE", 1, "call-id-1", "loser", "ours"), 2.0)
+    assert told(call.take_output()) == ["respond 481"]
+    assert call.state is State.CONFIRMED
 
 
 def test_a_second_challenge_after_a_fresh_nonce_is_the_end() -> None:
@@ -219,13 +267,25 @@ def test_the_far_side_hangs_up_and_says_why() -> None:
     assert told(call.take_output()) == ["respond 200", "ended 480 Session Lost by remote", "Finished"]
 
 
-def test_a_bye_that_is_challenged_is_sent_again_with_credentials() -> None:
+def test_a_bye_challenged_for_a_realm_that_was_never_met_is_not_answered() -> None:
     call, _ = established()
+    call.hangup(0, "", 5.0)
+    bye = request_of(call.take_output())
+    call.receive_response("bye", make_reply(bye, 407, headers=[("Proxy-Authenticate", CHALLENGE)]), 5.1)
+    assert told(call.take_output()) == ["Finished"]
+
+
+def test_a_bye_that_is_challenged_is_sent_again_with_credentials() -> None:
+    call, invite = started()
+    call.receive_response("invite", make_reply(invite, 407, headers=[("Proxy-Authenticate", CHALLENGE)]), 0.1)
+    call.receive_response("invite", make_reply(request_of(call.take_output()), 200, sdp="their answer"), 1.0)
+    call.media_answered("answer", "for the browser", 1.0)
+    call.take_output()
     call.hangup(0, "", 5.0)
     bye = request_of(call.take_output())
     call.receive_response("bye", make_reply(bye, 401, headers=[("WWW-Authenticate", CHALLENGE)]), 5.1)
     again = request_of(call.take_output())
-    assert (again.method, again.cseq) == ("BYE", (3, "BYE"))
+    assert (again.method, again.cseq) == ("BYE", (4, "BYE"))
     assert "Authorization" in again.headers
     call.receive_response("bye again", make_reply(again, 200), 5.2)
     assert told(call.take_output()) == ["Finished"]

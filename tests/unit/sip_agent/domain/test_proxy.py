@@ -13,7 +13,7 @@ PROXY = SipUri.parse("sip:192.0.2.100:5060")
 
 
 def forwarding(targets: int = 2, method: str = "INVITE") -> tuple[Forwarding, list[Request]]:
-    made = Forwarding(make_request(method), [PROXY, PROXY.with_params(lr=None)])
+    made = Forwarding(make_request(method), [PROXY, PROXY.with_params(lr=None)], "example.com")
     made.start([Target(f"sip:s-{number}@192.0.2.7") for number in range(targets)], 0.0)
     return made, [output.request for output in made.take_output() if isinstance(output, Forward)]
 
@@ -39,7 +39,7 @@ def test_each_copy_has_its_target_and_one_hop_less() -> None:
     for name, value in (("Route", "<sip:192.0.2.100:5060;lr>"), ("Route", "<sip:next.example.com;lr>")):
         request.headers.add(name, value)
     request.headers.add("Proxy-Authorization", "Digest secret things")
-    made = Forwarding(request, [PROXY, PROXY.with_params(lr=None)])
+    made = Forwarding(request, [PROXY, PROXY.with_params(lr=None)], "example.com")
     made.start([Target("sip:s-1@192.0.2.7")], 0.0)
     (output,) = made.take_output()
     assert isinstance(output, Forward)
@@ -47,6 +47,26 @@ def test_each_copy_has_its_target_and_one_hop_less() -> None:
     assert (copy.uri, copy.max_forwards, "Proxy-Authorization" in copy.headers) == ("sip:s-1@192.0.2.7", 69, False)
     assert [str(route.uri) for route in copy.routes] == ["sip:next.example.com;lr"]
     assert request.max_forwards == 70
+
+
+def test_what_proves_the_caller_to_us_does_not_reach_the_callee() -> None:
+    request = make_request()
+    ours, others = ('Digest realm="example.com", nonce="n"', 'Digest realm="elsewhere.org", nonce="n"')
+    request.headers.add("Authorization", ours)
+    request.headers.add("Authorization", others)
+    made = Forwarding(request, [PROXY], "example.com")
+    made.start([Target("sip:s-1@192.0.2.7")], 0.0)
+    (output,) = made.take_output()
+    assert isinstance(output, Forward)
+    assert output.request.headers.get_all("Authorization") == [others]
+
+
+def test_a_callee_that_spoils_the_vias_below_ours_is_heard_all_the_same() -> None:
+    made, (first,) = forwarding(1)
+    response = reply(first, 200)
+    response.headers.add("Via", "no via at all")
+    made.receive_response(0, response, 1.0)
+    assert statuses(made.take_output()) == [200]
 
 
 def test_the_first_2xx_goes_back_without_our_via_and_the_other_branch_is_cancelled() -> None:

@@ -17,6 +17,7 @@ _log = structlog.get_logger(__name__)
 CONNECT_TIMEOUT = 5.0
 # What may wait for a connection to open or for a peer that does not read: then the connection is given up.
 MAX_QUEUED = 256 * 1024
+MAX_CONNECTIONS = 4096
 
 
 class _Connection(asyncio.Protocol):
@@ -61,6 +62,9 @@ class _Connection(asyncio.Protocol):
             transport.abort()
             return
         if self.flow is None:
+            if self._owner.is_full:
+                transport.abort()
+                return
             host, port, *_ = transport.get_extra_info("peername")
             self.flow = Flow("tcp", host, port)
             self._owner.accepted(self)
@@ -82,10 +86,11 @@ class _Connection(asyncio.Protocol):
 class TcpTransport:
     """All connections by remote address. `on_closed` tells of each that ends or could not be opened, and why."""
 
-    def __init__(self, on_data: OnData, on_closed: OnClosed, idle: float) -> None:
+    def __init__(self, on_data: OnData, on_closed: OnClosed, idle: float, most: int) -> None:
         self.on_data = on_data
         self._on_closed = on_closed
         self._idle = idle
+        self._most = most
         self._loop = asyncio.get_running_loop()
         self._connections: dict[Flow, _Connection] = {}
         self._server: asyncio.Server | None = None
@@ -95,10 +100,19 @@ class TcpTransport:
 
     @classmethod
     async def bind(
-        cls, host: str, port: int, on_data: OnData, on_closed: OnClosed, idle: float = 300.0
+        cls,
+        host: str,
+        port: int,
+        on_data: OnData,
+        on_closed: OnClosed,
+        idle: float = 300.0,
+        most: int = MAX_CONNECTIONS,
     ) -> "TcpTransport":
-        """Listen; port 0 lets the system choose. Connections unused for `idle` seconds are closed."""
-        self = cls(on_data, on_closed, idle)
+        """Listen; port 0 lets the system choose. Connections unused for `idle` seconds are closed.
+
+        Beyond `most` connections, those from outside are refused.
+        """
+        self = cls(on_data, on_closed, idle, most)
         self._server = await self._loop.create_server(lambda: _Connection(self, None), host, port)
         self._tasks.spawn(self._close_idle(), "idle")
         return self
@@ -141,6 +155,11 @@ class TcpTransport:
         """The loop's clock."""
         return self._loop.time()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more connections from outside are taken."""
+        return len(self._connections) >= self._most
+
     def accepted(self, connection: _Connection) -> None:
         """Take in a connection from outside."""
         assert connection.flow is not None, "the peer's address is known"
@@ -153,7 +172,8 @@ class TcpTransport:
 
     def ended(self, connection: _Connection) -> None:
         """Forget a connection and tell why it ended."""
-        assert connection.flow is not None, "a connection that was never made does not end"
+        if connection.flow is None:  # never taken in
+            return
         if self._connections.get(connection.flow) is connection:
             del self._connections[connection.flow]
             if not self._connections:
@@ -174,4 +194,5 @@ class TcpTransport:
             limit = self.now() - self._idle
             for connection in list(self._connections.values()):
                 if connection.used_at < limit:
-                    connection.close("idle")
+                    # Not `close`, which waits for ever for a peer that reads nothing.
+                    connection.abort("idle")

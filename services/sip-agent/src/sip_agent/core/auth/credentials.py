@@ -17,10 +17,13 @@ def with_credentials(request: Request, fields: Iterable[tuple[str, str]]) -> Req
     return made
 
 
-def answer(digest: DigestClient, refused: Request, response: Response) -> Request | None:
-    """Return the request to send instead, its CSeq one higher (§8.1.3.5), or None if there is no use in it."""
+def answer(digest: DigestClient, refused: Request, response: Response, may_learn: bool = True) -> Request | None:
+    """Return the request to send instead, its CSeq one higher (§8.1.3.5), or None if there is no use in it.
+
+    `may_learn`: whether a realm that was not met before is answered too.
+    """
     try:
-        fields = digest.answer(refused, response)
+        fields = digest.answer(refused, response, may_learn)
     except SipError:  # a challenge that cannot be read cannot be met
         return None
     if not fields:

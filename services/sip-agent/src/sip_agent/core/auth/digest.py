@@ -29,6 +29,9 @@ def _sha512_256(text: str) -> str:
     return hashlib.new("sha512_256", text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+# A registrar, proxies on the way out, and some change of mind. A server that names a new realm each time ends here.
+MAX_REALMS = 4
+
 Hash: TypeAlias = Callable[[str], str]
 # The strongest first: the order in which we choose (RFC 8760 §2.3 leaves the order of a challenge to the server).
 HASHES: dict[str, Hash] = {"SHA-512-256": _sha512_256, "SHA-256": _sha256, "MD5": _md5}
@@ -117,12 +120,21 @@ class DigestClient:
         self._credentials = credentials
         self._cnonce = cnonce
         self._sessions: dict[tuple[str, bool], _Session] = {}
+        self._realms: set[str] = set()
 
-    def answer(self, request: Request, response: Response) -> list[tuple[str, str]]:
+    @property
+    def knows_realm(self) -> bool:
+        """Whether a challenge was answered before."""
+        return bool(self._realms)
+
+    def answer(self, request: Request, response: Response, may_learn: bool = True) -> list[tuple[str, str]]:
         """The fields for sending `request` again after this 401 or 407; none when that would be of no use.
 
         None means that no challenge can be met, or that a fresh nonce was refused: the password is wrong (RFC 7616
         §3.3). A nonce that had been good before may just be too old, so it is replaced once.
+
+        Every answer lets whoever challenged try passwords on it. So a realm is learned only where the caller says
+        that the challenge may be from the account's own servers, and these have few.
         """
         refused = _fresh_realms(request)
         chosen: dict[tuple[str, bool], Challenge] = {}
@@ -130,7 +142,8 @@ class DigestClient:
             name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
             for challenge in Challenge.parse_all(response.headers.get_all(name), proxy):
                 key = (challenge.realm, proxy)
-                if not self._acceptable(challenge):
+                met = self._realms.union(realm for realm, _ in chosen)
+                if not self._acceptable(challenge, met, may_learn):
                     continue
                 if key in refused:
                     self._sessions.pop(key, None)
@@ -139,22 +152,29 @@ class DigestClient:
                     chosen[key] = challenge
         for key, challenge in chosen.items():
             self._sessions[key] = _Session(challenge)
+            self._realms.add(challenge.realm)
         return self.authorize(request) if chosen else []
 
-    def authorize(self, request: Request) -> list[tuple[str, str]]:
-        """The Authorization and Proxy-Authorization fields for a request, from the nonces at hand."""
+    def authorize(self, request: Request, only_proxies: bool = False) -> list[tuple[str, str]]:
+        """The Authorization and Proxy-Authorization fields for a request, from the nonces at hand.
+
+        `only_proxies`: what proves us to a registrar would reach the callee, who may use it again.
+        """
         return [
             ("Proxy-Authorization" if proxy else "Authorization", self._sign(session, request))
             for (_, proxy), session in self._sessions.items()
+            if proxy or not only_proxies
         ]
 
     def forget(self) -> None:
         """Drop the nonces: the next request goes out unsigned."""
         self._sessions.clear()
 
-    def _acceptable(self, challenge: Challenge) -> bool:
+    def _acceptable(self, challenge: Challenge, met: set[str], may_learn: bool) -> bool:
         realm = self._credentials.realm
-        return challenge.usable and (realm is None or realm == challenge.realm)
+        if not challenge.usable or realm not in (None, challenge.realm):
+            return False
+        return challenge.realm in self._realms or (may_learn and len(met - {challenge.realm}) < MAX_REALMS)
 
     def _sign(self, session: _Session, request: Request) -> str:
         challenge, username = session.challenge, self._credentials.username

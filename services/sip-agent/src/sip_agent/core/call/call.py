@@ -37,6 +37,7 @@ from sip_agent.core.call.outputs import (
     SendRequest,
 )
 from sip_agent.core.call.reason import end_of, reason_header
+from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
 from sip_agent.core.table import Rows as TableRows
@@ -216,7 +217,14 @@ class Call:
 
     def receive_request(self, transaction: TransactionId, request: Request, now: float) -> None:
         """Take a request inside the dialog."""
-        if self.dialog is None:
+        try:
+            self._receive_in_dialog(transaction, request, now)
+        except SipError as error:
+            self._out.append(Respond(transaction, make_response(request, error.status, error.reason)))
+
+    def _receive_in_dialog(self, transaction: TransactionId, request: Request, now: float) -> None:
+        # §12.2.2: all of Call-ID and both tags; another phone of a fork shares the first two and is not this dialog.
+        if self.dialog is None or (request.from_.tag or "") != self.dialog.remote_tag:
             self._out.append(Respond(transaction, make_response(request, 481)))
             return
         if not self.dialog.is_next(request):
@@ -313,7 +321,7 @@ class Call:
             return
         self._byes.discard(ref)
         if response.status in (401, 407) and ref == "bye" and self.dialog is not None and self._bye is not None:
-            again = answer(self.identity.digest, self._bye, response)
+            again = answer(self.identity.digest, self._bye, response, may_learn=False)
             if again is not None:
                 self.dialog = msgspec.structs.replace(self.dialog, local_cseq=again.cseq[0])
                 self._byes.add("bye again")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import NameAddr, SipUri
 
@@ -38,7 +39,7 @@ class Dialog(msgspec.Struct, frozen=True, kw_only=True):
         """Take note of a request that is in order; those that refresh the target do (§12.2.2, RFC 3311 §5.2)."""
         target = self.remote_target
         if request.method in ("INVITE", "UPDATE") and request.contacts:
-            target = str(request.contacts[0].uri)
+            target = str(request.contacts[0].sip_uri)
         return msgspec.structs.replace(self, remote_cseq=request.cseq[0], remote_target=target)
 
     def confirmed(self) -> "Dialog":
@@ -46,8 +47,17 @@ class Dialog(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, is_confirmed=True)
 
     def for_record(self) -> "Dialog":
-        """What the call's record holds: the CSeq runs ahead of the wire."""
-        return msgspec.structs.replace(self, local_cseq=self.local_cseq + CSEQ_GAP)
+        """What the call's record holds: the CSeq runs ahead of the wire, and JSON holds nothing but UTF-8."""
+        return msgspec.structs.replace(
+            self,
+            call_id=readable(self.call_id),
+            local_tag=readable(self.local_tag),
+            remote_tag=readable(self.remote_tag),
+            local=readable(self.local),
+            remote=readable(self.remote),
+            local_cseq=self.local_cseq + CSEQ_GAP,
+            route_set=tuple(readable(route) for route in self.route_set),
+        )
 
     def request(
         self,
@@ -98,8 +108,13 @@ def _is_loose(route: str) -> bool:
     return NameAddr.parse(route).sip_uri.param("lr") is not None
 
 
+def _route(address: NameAddr) -> str:
+    _ = address.sip_uri  # a peer that writes another scheme is told now: later there is nobody left to tell
+    return str(address)
+
+
 def of_response(request: Request, response: Response) -> Dialog:
-    """The dialog that a response to our INVITE makes (§12.1.2)."""
+    """The dialog that a response to our INVITE makes (§12.1.2); `SipError` where nothing could be sent in it."""
     contacts = response.contacts
     return Dialog(
         call_id=request.call_id,
@@ -109,15 +124,15 @@ def of_response(request: Request, response: Response) -> Dialog:
         remote=str(request.to.with_tag(None)),
         local_cseq=request.cseq[0],
         remote_cseq=None,
-        remote_target=str(contacts[0].uri) if contacts else request.uri,
-        route_set=tuple(str(route) for route in reversed(response.record_routes)),
+        remote_target=str(contacts[0].sip_uri) if contacts else request.uri,
+        route_set=tuple(_route(route) for route in reversed(response.record_routes)),
         secure=request.uri.lower().startswith("sips:"),
         is_confirmed=response.status >= 200,
     )
 
 
 def of_request(request: Request, local_tag: str) -> Dialog:
-    """The dialog that our response to an INVITE makes (§12.1.1)."""
+    """The dialog that our response to an INVITE makes (§12.1.1); `SipError` where nothing could be sent in it."""
     return Dialog(
         call_id=request.call_id,
         local_tag=local_tag,
@@ -126,7 +141,7 @@ def of_request(request: Request, local_tag: str) -> Dialog:
         remote=str(request.from_.with_tag(None)),
         local_cseq=0,
         remote_cseq=request.cseq[0],
-        remote_target=str(request.contacts[0].uri) if request.contacts else str(request.from_.uri),
-        route_set=tuple(str(route) for route in request.record_routes),
+        remote_target=str((request.contacts[0] if request.contacts else request.from_).sip_uri),
+        route_set=tuple(_route(route) for route in request.record_routes),
         secure=request.uri.lower().startswith("sips:"),
     )

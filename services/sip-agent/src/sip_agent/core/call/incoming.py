@@ -155,6 +155,10 @@ class IncomingCall(Call):
         self._out.append(Respond(self._transaction, make_response(self._invite, 487, None, self.local_tag)))
         return self._on_bye(request, now)
 
+    def _bye_while_ending(self, request: Request, now: float) -> State:
+        # The session's word is still to come, and with it the media session that is then ours to release.
+        return State.ENDING if self._withdrawn is not None else self._on_bye(request, now)
+
 
 TABLE: Rows = {
     **COMMON,
@@ -181,6 +185,7 @@ TABLE: Rows = {
     (State.ANSWERED, Input.BYE): (IncomingCall._on_bye, State.ENDED),
     (State.ENDING, Input.ACCEPTED): (IncomingCall._accepted_too_late, State.ENDED),
     (State.ENDING, Input.REFUSED): (IncomingCall._refused_too_late, State.ENDED),
+    (State.ENDING, Input.BYE): (IncomingCall._bye_while_ending, State.ENDED),
     (State.ENDING, Input.ACK): (IncomingCall._end_now, State.ENDING),
     (State.ENDING, Input.NO_ACK): (IncomingCall._end_now, State.ENDING),
 }

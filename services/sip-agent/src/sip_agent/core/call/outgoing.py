@@ -14,6 +14,7 @@ from sip_agent.core.call.dialog import MAX_FORWARDS, Dialog, of_response
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CancelRequest, MediaQuestion, Progressed, SaveCall, SendAck, SendRequest
 from sip_agent.core.call.reason import end_of
+from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
 
 INVITE = "invite"
@@ -50,8 +51,8 @@ class OutgoingCall(Call):
             ("Content-Type", SDP),
         ]
         invite = Request("INVITE", target, fields, sdp.encode())
-        # What proved the account at its registration saves a round trip here.
-        self._invite = with_credentials(invite, self.identity.digest.authorize(invite))
+        # What proved the account at a proxy before saves a round trip here.
+        self._invite = with_credentials(invite, self.identity.digest.authorize(invite, only_proxies=True))
         self._deadlines[Input.NO_ANSWER] = now + self._rules.ring_seconds
         self._out += [SaveCall(), SendRequest(INVITE, self._invite.copy(), None)]
 
@@ -61,7 +62,16 @@ class OutgoingCall(Call):
         """Take a response; §13.2.2."""
         if ref != INVITE:
             super().receive_response(ref, response, now)
-        elif response.status < 200:
+            return
+        try:
+            self._receive_invited(response, now)
+        except SipError:
+            # Without Contact and route an answer cannot be acknowledged; a provisional response is no loss.
+            if response.status >= 200:
+                self._step(Input.FAILURE, End(502, "Bad Response", "system"), now)
+
+    def _receive_invited(self, response: Response, now: float) -> None:
+        if response.status < 200:
             self._step(Input.PROVISIONAL, response, now)
         elif response.status < 300:
             self._step(Input.SUCCESS, response, now)
@@ -111,7 +121,9 @@ class OutgoingCall(Call):
         return sdp
 
     def _authorize(self, response: Response, now: float) -> State | None:
-        authorized = answer(self.identity.digest, self._invite, response)
+        digest = self.identity.digest
+        # A callee answers 401, a proxy on the way 407 (§22.2, §22.3): a callee teaches no new realm.
+        authorized = answer(digest, self._invite, response, response.status == 407 or not digest.knows_realm)
         if authorized is None:
             return self._fail(_end_by(response), now)
         self._invite = authorized
@@ -136,8 +148,8 @@ class OutgoingCall(Call):
         return None
 
     def _ack(self, dialog: Dialog) -> SendAck:
-        # §13.2.2.4: with the credentials of the INVITE.
-        names = ("Authorization", "Proxy-Authorization")
+        # §13.2.2.4: with the credentials of the INVITE; those for proxies are no business of a peer reached directly.
+        names = ("Authorization", "Proxy-Authorization") if dialog.route_set else ("Authorization",)
         credentials = [(name, value) for name in names for value in self._invite.headers.get_all(name)]
         return SendAck(dialog.ack(self._invite.cseq[0], credentials), dialog.next_hop())
 

@@ -3,7 +3,7 @@
 import re
 
 from sip_agent.core.errors import SipError
-from sip_agent.core.syntax.grammar import find_param, parse_params, quote, split_list, unquote
+from sip_agent.core.syntax.grammar import find_param, parse_params, quote, readable, split_list, unquote
 from sip_agent.core.syntax.message import Message
 
 _PROTOCOL = re.compile(r"\s*(SIP|Q\.850)\s*(;.*)", re.IGNORECASE | re.DOTALL)
@@ -16,7 +16,7 @@ def end_of(message: Message, status: int, reason: str) -> tuple[int, str]:
 
     `SIP` counts before `Q.850`, whose causes are not SIP statuses and only name the common ends.
     """
-    for text in message.headers.get_all("Reason"):
+    for text in message.headers.lines("Reason"):
         try:
             found = _read(text)
         except SipError:  # a reason that cannot be read gives none; the request counts all the same
@@ -32,12 +32,12 @@ def _read(text: str) -> tuple[int, str] | None:
         if found is None:
             continue
         params = parse_params(found[2], "Reason")
-        cause, words = find_param(params, "cause") or "", unquote(find_param(params, "text") or "")
-        if not cause.isdigit() or len(cause) > 3:
+        cause, words = find_param(params, "cause") or "", readable(unquote(find_param(params, "text") or ""))
+        if not (cause.isascii() and cause.isdigit() and len(cause) <= 3):
             continue
-        if found[1].upper() == "SIP":
+        if found[1].upper() == "SIP" and 200 <= int(cause) < 700:
             return int(cause), words
-        known = _Q850.get(int(cause))
+        known = _Q850.get(int(cause)) if found[1].upper() == "Q.850" else None
         if known is not None:
             return known[0], words or known[1]
     return None

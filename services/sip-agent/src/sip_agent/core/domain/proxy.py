@@ -8,6 +8,8 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sip_agent.core.auth.digest import parse_credentials
+from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.uri import SipUri
 
@@ -59,8 +61,9 @@ class BranchState(enum.Enum):
 class Forwarding:
     """Made from a request that passed the checks of §16.3; `start` sends it."""
 
-    def __init__(self, request: Request, own_routes: Sequence[SipUri]) -> None:
+    def __init__(self, request: Request, own_routes: Sequence[SipUri], realm: str) -> None:
         self._request = request
+        self._realm = realm
         self._own_routes = own_routes
         self._branches: list[BranchState] = []
         self._timer_c: dict[int, float] = {}
@@ -99,14 +102,20 @@ class Forwarding:
         # §16.4: a Route that names us has brought the request here and has done its work.
         while made.routes and any(made.routes[0].uri.matches(own) for own in self._own_routes):
             made.headers.remove_first("Route")
-        # §22.3: the credentials were for us; nobody further on needs them.
+        # §22.3: the credentials were for us; whoever else got them could use them again.
         made.headers.remove("Proxy-Authorization")
+        made.headers.remove("Authorization")
+        for value in self._request.headers.get_all("Authorization"):
+            if not _is_for(value, self._realm):
+                made.headers.add("Authorization", value)
         return made
 
     def receive_response(self, branch: int, response: Response, now: float) -> None:
         """Take a response of a branch (§16.7)."""
         if response.status == 100:
             return
+        response = response.copy()
+        response.headers.remove_first("Via")  # step 3: ours
         if response.status < 200:
             if branch in self._timer_c:
                 self._timer_c[branch] = now + TIMER_C
@@ -158,10 +167,7 @@ class Forwarding:
             self._out.append(CancelBranch(branch))
 
     def _pass(self, response: Response) -> None:
-        made = response.copy()
-        if len(made.vias) > len(self._request.vias):
-            made.headers.remove_first("Via")  # ours
-        self._out.append(RespondUpstream(made))
+        self._out.append(RespondUpstream(response))
 
     def _finish(self) -> None:
         if self._is_answered or not self.is_over:
@@ -180,6 +186,13 @@ class Forwarding:
                     for value in other.headers.get_all(name):
                         made.headers.add(name, value)
         return made
+
+
+def _is_for(authorization: str, realm: str) -> bool:
+    try:
+        return parse_credentials(authorization).get("realm") == realm
+    except SipError:  # of another scheme, or of another's making: not ours to judge
+        return False
 
 
 _PREFERRED = (401, 407, 415, 420, 484)

@@ -11,30 +11,33 @@ from sip_agent.core.syntax.message import Request
 from sip_agent.core.syntax.uri import NameAddr
 
 MOST_EXPIRES = 7200
+# §10.3 step 7 lets us shorten. The binding is worth what its connection is, which is closed after 300 idle seconds.
+MOST_EXPIRES_OVER_TCP = 240
 
 
 def read_register(request: Request, default_expires: int, received: str, agent: str) -> Registration:
     """Return what a REGISTER asks for."""
+    most = MOST_EXPIRES_OVER_TCP if received.startswith("tcp:") else MOST_EXPIRES
     general = default_expires if request.expires is None else request.expires
     if request.contact_is_star and request.expires != 0:
         raise RemoteError(400, "Contact * Needs Expires 0")  # step 6
     return Registration(
         call_id=request.call_id,
         cseq=request.cseq[0],
-        contacts=tuple(_change(contact, general) for contact in request.contacts),
+        contacts=tuple(_change(contact, general, most) for contact in request.contacts),
         remove_all=request.contact_is_star,
         received=received,
         agent=agent,
     )
 
 
-def _change(contact: NameAddr, general: int) -> ContactChange:
+def _change(contact: NameAddr, general: int, most: int) -> ContactChange:
     own = contact.param("expires")
     # §20.10: a malformed value counts as 3600; ours must not be beyond what we keep.
     expires = general if own is None else int(own) if own.isascii() and own.isdigit() and len(own) <= 10 else 3600
     return ContactChange(
         uri=str(contact.sip_uri),
-        expires=min(expires, MOST_EXPIRES),
+        expires=min(expires, most),
         q=_q(contact.param("q")),
         instance=unquote(contact.param("+sip.instance") or ""),
     )

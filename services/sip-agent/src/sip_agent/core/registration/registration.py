@@ -190,7 +190,7 @@ class Registration:
 
     def _ask_longer(self, response: Response, now: float) -> State | None:
         least = response.headers.get("Min-Expires") or ""
-        if not least.isdigit() or len(least) > 9 or int(least) <= self._expires:
+        if not _is_number(least) or int(least) <= self._expires:
             return self._fail(response.status, response.reason, 0, now)
         self._expires = int(least)
         self._send(self._expires)
@@ -213,7 +213,7 @@ class Registration:
         try:
             for contact in response.contacts:
                 value = contact.param("expires")
-                if contact.uri.matches(ours) and value is not None and value.isdigit() and len(value) < 10:
+                if contact.uri.matches(ours) and value is not None and _is_number(value):
                     return int(value)
             expires = response.expires
         except SipError:  # what cannot be read grants what was asked
@@ -255,9 +255,13 @@ class Registration:
             self._out.append(change)
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def _retry_after(response: Response) -> int:
     digits = (response.headers.get("Retry-After") or "").strip().partition(";")[0].partition(" ")[0]
-    return min(int(digits), 3600) if digits.isdigit() and len(digits) < 6 else 0
+    return min(int(digits), 3600) if _is_number(digits) else 0
 
 
 TABLE: dict[tuple[State, Input], tuple[Callable[..., State | None], State]] = {

@@ -33,6 +33,11 @@ def quote(text: str) -> str:
     return '"' + text.translate(_LINE_BREAKS).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def readable(text: str) -> str:
+    """`text` for people, records and logs: bytes that are no UTF-8, kept on the wire as they came, are replaced."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def unquote(text: str) -> str:
     """What a quoted string means; other text is returned as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':

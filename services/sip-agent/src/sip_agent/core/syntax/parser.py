@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from sip_agent.core.errors import ParseError, SipError
-from sip_agent.core.syntax.grammar import LWS, is_token
+from sip_agent.core.syntax.grammar import LWS, is_token, readable
 from sip_agent.core.syntax.headers import Headers, is_field_name
 from sip_agent.core.syntax.message import Request, Response
 
@@ -178,7 +178,8 @@ def _read_status_line(line: str, headers: Headers) -> Response:
     status, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0" or not _STATUS.fullmatch(status):
         raise ParseError(400, "Bad Status-Line")
-    return Response(int(status), reason, headers)
+    # A reason phrase is for people, and old peers write it in the encoding of their country.
+    return Response(int(status), readable(reason), headers)
 
 
 def _read_request_line(line: str, headers: Headers) -> tuple[Request, SipError | None]:

@@ -14,7 +14,7 @@ METHODS = frozenset(
 class Counts:
     """Messages by direction and kind, and what went wrong with them."""
 
-    __slots__ = ("requests", "responses", "retransmitted", "repeated", "malformed", "stray", "timed_out")
+    __slots__ = ("requests", "responses", "retransmitted", "repeated", "malformed", "stray", "timed_out", "dropped")
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str]] = Counter()
@@ -29,6 +29,8 @@ class Counts:
         self.stray = 0
         """Responses that match no transaction."""
         self.timed_out = 0
+        self.dropped = 0
+        """Requests that came when there were too many transactions."""
 
     def note(self, direction: Literal["in", "out"], message: Message) -> None:
         """Count a message."""

@@ -43,19 +43,27 @@ Client: TypeAlias = InviteClient | NonInviteClient
 Server: TypeAlias = InviteServer | NonInviteServer
 
 _PONG = b"\r\n"
+# Each is kept for 32 s over UDP, whoever sent it. Requests that belong to a dialog are let in for longer.
+MAX_SERVERS = 50_000
 
 
 class TransactionLayer:
     """All transactions of one agent.
 
     `branch` gives a fresh random token each time (it makes branches and the tags of our own answers); `sent_by` gives
-    the host and port for Via by transport ("udp", "tcp").
+    the host and port for Via by transport ("udp", "tcp"). Beyond `most_servers` live server transactions new
+    requests are dropped.
     """
 
     def __init__(
-        self, timers: Timers, branch: Callable[[], str], sent_by: Callable[[str], tuple[str, int | None]]
+        self,
+        timers: Timers,
+        branch: Callable[[], str],
+        sent_by: Callable[[str], tuple[str, int | None]],
+        most_servers: int = MAX_SERVERS,
     ) -> None:
         self.timers = timers
+        self._most_servers = most_servers
         self.counts = Counts()
         self._token = branch
         self._sent_by = sent_by
@@ -213,6 +221,10 @@ class TransactionLayer:
             self._receive_ack(id, request, flow, now)
             return
         server = self._servers.get(id)
+        if server is None and self._is_flooded(request):
+            # §21.5.4 allows to drop: an answer of ours would be what a forged address is flooded with.
+            self.counts.dropped += 1
+            return
         if server is None:
             self.counts.note("in", request)
             self._receive_new(id, request, via, flow, now)
@@ -222,6 +234,10 @@ class TransactionLayer:
             server.fire(InviteServerInput.REQUEST, now)
         else:
             server.fire(NonInviteServerInput.REQUEST, now)
+
+    def _is_flooded(self, request: Request) -> bool:
+        begins = request.to.tag is None and request.method != "CANCEL"
+        return len(self._servers) >= (self._most_servers if begins else 2 * self._most_servers)
 
     def _receive_ack(self, id: TransactionId, request: Request, flow: Flow, now: float) -> None:
         invite = self._servers.get(id._replace(method="INVITE"))
