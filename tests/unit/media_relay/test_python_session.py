@@ -177,9 +177,22 @@ def test_sources_are_bounded_on_both_sides(world: World, monkeypatch: pytest.Mon
     assert len(world.to_browser) == 3
 
 
+def test_video_that_fills_the_phones_mtu_reaches_the_browser(world: World) -> None:
+    packet = rtp_packet(96, payload=bytes(1440))  # the most that mediastreamer sends with its default MTU
+    world.sip_rtp(packet)
+    assert world.browser.unprotect_rtp(world.to_browser[0][0])[12:] == packet[12:]
+    assert world.dropped() == {}
+
+
 def test_a_packet_too_long_for_srtp_is_dropped(world: World) -> None:
-    world.sip_rtp(rtp_packet(96, payload=bytes(1450)))
+    world.sip_rtp(rtp_packet(96, payload=bytes(1500)))
     assert world.dropped() == {Drop.TOO_LONG: 1}
+
+
+def test_no_rtcp_of_the_phone_makes_srtcp_keep_an_ssrc_that_is_not_counted(world: World) -> None:
+    world.session.receive_sip_rtcp(world.audio, bytes.fromhex("80c90000") + receiver_report(1), PHONE_RTCP)
+    assert world.dropped() == {Drop.MALFORMED: 1}
+    assert world.to_browser == []
 
 
 def test_a_socket_that_refuses_costs_the_packet_only(world: World) -> None:

@@ -54,12 +54,18 @@ def test_a_retransmission_with_the_old_sequence_number_may_be_sent(pair: Pair) -
     assert sender.protect_rtp(rtp_packet()) == sender.protect_rtp(rtp_packet())
 
 
+def test_a_packet_that_fills_an_ethernet_frame_goes_through(pair: Pair) -> None:
+    sender, receiver = pair
+    packet = rtp_packet(payload=bytes(1500 - 12))
+    assert receiver.unprotect_rtp(sender.protect_rtp(packet)) == packet
+
+
 def test_what_is_too_long_or_too_short_is_refused(pair: Pair) -> None:
     sender, receiver = pair
     with pytest.raises(SrtpRefused) as refused:
         sender.protect_rtp(rtp_packet(payload=bytes(1500)))
     assert refused.value.drop is Drop.TOO_LONG
-    assert refusal(receiver, bytes(1501)) is Drop.TOO_LONG
+    assert refusal(receiver, bytes(2000)) is Drop.TOO_LONG
     assert refusal(receiver, receiver_report(1), rtcp=True) is Drop.MALFORMED
 
 

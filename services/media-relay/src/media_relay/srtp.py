@@ -1,6 +1,7 @@
 """SRTP of one session with libsrtp: its errors become the reasons that drops are counted by."""
 
 import pylibsrtp
+from pylibsrtp._binding import ffi
 
 from .core.counters import Drop
 from .core.srtp_keys import SrtpKeys, SrtpProfile
@@ -18,6 +19,11 @@ _DROPS = {
 }
 # A video frame and its repairs come in bursts; libsrtp's own 128 packets are few for that.
 _REPLAY_WINDOW = 1024
+# Of its buffer pylibsrtp keeps 144 bytes free for the longest trailer there is, which leaves 1356 of its own 1500. Some
+# phones fill their MTU with video. This is for all that Ethernet carries, and for less than the sockets read: a
+# datagram that was cut off there is too long here.
+_MAX_RTP = 1500
+_BUFFER = _MAX_RTP + 144
 
 
 class SrtpRefused(Exception):
@@ -26,6 +32,15 @@ class SrtpRefused(Exception):
     def __init__(self, drop: Drop) -> None:
         super().__init__(drop.value)
         self.drop = drop
+
+
+class _RoomySession(pylibsrtp.Session):
+    """libsrtp with a buffer of our length, which pylibsrtp has no public way to ask for; a test watches over it."""
+
+    def __init__(self, policy: pylibsrtp.Policy) -> None:
+        super().__init__(policy)
+        self._cdata = ffi.new("char[]", _BUFFER)
+        self._buffer = ffi.buffer(self._cdata)
 
 
 class SrtpSession:
@@ -38,8 +53,8 @@ class SrtpSession:
         inbound.window_size = outbound.window_size = _REPLAY_WINDOW
         # Without RTX (RFC 4588) a NACKed packet comes again with its old sequence number.
         outbound.allow_repeat_tx = True
-        self._inbound = pylibsrtp.Session(inbound)
-        self._outbound = pylibsrtp.Session(outbound)
+        self._inbound = _RoomySession(inbound)
+        self._outbound = _RoomySession(outbound)
 
     def unprotect_rtp(self, packet: bytes) -> bytes:
         """Authenticate and decrypt, or raise `SrtpRefused`."""
