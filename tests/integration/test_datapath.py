@@ -314,6 +314,7 @@ async def test_plans_that_cannot_be_carried_out_are_refused(relay: Relay) -> Non
         ("m2", (), 481),
         ("m1", (audio(None, None), audio(None, None)), 488),
         ("m1", (audio(Address("phone.example.com", 4000), None),), 488),
+        ("m1", (audio(Address("2001:db8::1", 4000), None),), 488),
     ):
         with pytest.raises(RemoteError) as refused:
             relay.path.apply(media_id, SessionPlan(streams=streams))

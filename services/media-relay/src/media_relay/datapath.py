@@ -164,15 +164,31 @@ class DataPath:
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
         """Set or replace the session's plan; raise `RemoteError`: 481 if there is no such session, 488 if the plan
-        has more streams than it, or an address that is no IP address."""
+        has more streams than it, or an address that its sockets cannot send to."""
         session = self._sessions.get(media_id)
         if session is None:
             raise RemoteError(481, "Media Session Does Not Exist")
         if len(plan.streams) > len(session.ports):
             raise RemoteError(488, "More Streams Than Allocated")
-        self._forwarder.set_streams(session.number, [_checked(stream) for stream in plan.streams])
+        self._forwarder.set_streams(session.number, [self._checked(stream) for stream in plan.streams])
         session.transport.apply(plan, self._loop.time())
         self._drain(session)
+
+    def _checked(self, stream: StreamPlan) -> StreamPlan:
+        """Return the stream with addresses in their canonical form; a host name would be looked up while sending."""
+        rtp, rtcp = self._canonical(stream.sip_rtp), self._canonical(stream.sip_rtcp)
+        return replace(stream, sip_rtp=rtp, sip_rtcp=rtcp)
+
+    def _canonical(self, address: Address | None) -> Address | None:
+        if address is None:
+            return None
+        try:
+            host = ipaddress.ip_address(address.host)
+        except ValueError as error:
+            raise RemoteError(488, f"Not An IP Address: {address.host}") from error
+        if host.version != self._sip_ports.ip_version:
+            raise RemoteError(488, f"IPv{host.version} Is Not Available Here")
+        return Address(host.compressed, address.port)
 
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""
@@ -273,17 +289,3 @@ class DataPath:
             if next_timer is not None and next_timer <= now:
                 session.transport.handle_timer(now)
             self._drain(session)
-
-
-def _checked(stream: StreamPlan) -> StreamPlan:
-    """Return the stream with addresses in their one canonical form; a host name would be looked up while sending."""
-    return replace(stream, sip_rtp=_canonical(stream.sip_rtp), sip_rtcp=_canonical(stream.sip_rtcp))
-
-
-def _canonical(address: Address | None) -> Address | None:
-    if address is None:
-        return None
-    try:
-        return Address(ipaddress.ip_address(address.host).compressed, address.port)
-    except ValueError as error:
-        raise RemoteError(488, f"Not An IP Address: {address.host}") from error

@@ -21,6 +21,7 @@ class SipPorts:
     """Takes pairs from the pool and binds them: all that a session needs, or none."""
 
     def __init__(self, host: str, pool: PortPool) -> None:
+        self.ip_version = 6 if ":" in host else 4
         self._host = host
         self._pool = pool
 
