@@ -6,6 +6,7 @@ import pytest
 from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
 
 from media_relay.commands import Commands, Place
+from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import SessionPlan
 from media_relay.datapath import Allocation, Connected, DataPath, Failed
@@ -122,6 +123,16 @@ async def test_a_session_id_fits_into_a_signed_64_bit_number(relay: Relay) -> No
     text = (await relay.allocate()).sip_sdp
     assert text is not None
     assert int(parse(text).origin.session_id) == 2**62 - 1
+
+
+async def test_a_failure_after_the_ports_were_taken_gives_them_back(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BrowserOffers, "offer", lambda *_: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        await relay.allocate()
+    assert relay.path.released == ["m"]
+    assert len(relay.commands) == 0
 
 
 async def test_a_repeated_allocation_is_one(relay: Relay) -> None:

@@ -119,6 +119,13 @@ def test_a_lost_browser_lets_the_session_expire_again(session: MediaSession) -> 
     assert session.expires_at == 230.0
 
 
+def test_a_command_to_a_session_without_its_browser_does_not_keep_it_for_ever(session: MediaSession) -> None:
+    answer(session)
+    session.lost(200.0)
+    session.offer("sip", "hold", 1)
+    assert session.expires_at == 230.0
+
+
 def test_the_first_answer_is_timed(session: MediaSession) -> None:
     answer(session, provisional=True, now=103.0)
     answer(session, now=110.0)

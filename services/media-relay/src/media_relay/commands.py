@@ -105,7 +105,11 @@ class Commands:
             raise RemoteError(503, "Service Unavailable")
         negotiation: Negotiation = BrowserOffers(offer) if offerer == "browser" else SipOffers(offer)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
-        sdp = negotiation.offer(self._local(allocation))
+        try:
+            sdp = negotiation.offer(self._local(allocation))
+        except Exception:
+            self._data_path.release(command.media_id)
+            raise
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
             browser_sdp=sdp if offerer == "sip" else None,

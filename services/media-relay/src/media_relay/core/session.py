@@ -86,6 +86,7 @@ class MediaSession:
         self._negotiation = negotiation
         self._unclaimed_seconds = unclaimed_seconds
         self._epoch = 0
+        self._is_lost = False
 
     def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float) -> Outcome:
         """Take an answer of `side`; the SDP is for the other side."""
@@ -108,6 +109,7 @@ class MediaSession:
 
     def lost(self, now: float) -> None:
         """The browser is gone for good: should no agent be there to release the session, it ends by itself."""
+        self._is_lost = True
         self.expires_at = now + self._unclaimed_seconds
 
     def _take(self, what: Input, sdp: str, epoch: int) -> Outcome:
@@ -117,7 +119,8 @@ class MediaSession:
         action, following = _TRANSITIONS[self.state, what]
         outcome = action(self._negotiation, sdp)
         self.state = following
-        self.expires_at = None
+        if not self._is_lost:
+            self.expires_at = None
         return outcome
 
     def _admit(self, epoch: int) -> None:
