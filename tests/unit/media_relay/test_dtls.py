@@ -12,7 +12,7 @@ from OpenSSL import crypto
 from tests.support.dtls_pair import DtlsPeer, dtls_pair, exchange, start, wait_for_timer
 
 from media_relay.core.srtp_keys import SrtpProfile
-from media_relay.dtls import DtlsState, pack_records, split_records
+from media_relay.dtls import DtlsState, create_context, pack_records, split_records
 
 
 def record(length: int, content_type: int = 22) -> bytes:
@@ -65,6 +65,7 @@ def test_a_certificate_that_cannot_be_parsed_gives_no_keys(tmp_path: Path) -> No
     encoded = client.certificate.x509.public_bytes(Encoding.DER)
     version_2 = encoded.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020101"), 1)
     (tmp_path / "version_2.der").write_bytes(version_2)
+    client.context = create_context(client.certificate)  # one that is not in use yet
     client.context.use_certificate_file(str(tmp_path / "version_2.der"), crypto.FILETYPE_ASN1)
     client.expect(server.certificate.fingerprint)
     server.expect(sha256(version_2).digest().hex(":").upper())
