@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import nats.errors
 import pytest
 from tests.support.bus_seats import account
 
@@ -93,3 +94,21 @@ async def test_a_lease_given_back_is_gone_at_once(store: Store) -> None:
     await ours.release()
     assert not ours.held()
     assert await store.leases.names() == []
+
+
+async def test_a_renewal_that_fails_in_every_way_ends_no_renewals(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = lease(store)
+    await ours.acquire()
+    entry = await store.leases.get("agent-1")
+    assert entry is not None
+    await store.leases.update("agent-1", entry.record, entry.revision)
+
+    async def fails(name: str) -> None:
+        raise nats.errors.TimeoutError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.leases, "get", fails)
+        assert await ours._renew() is False
+    assert [await ours._renew(), await ours._renew()] == [False, True]
