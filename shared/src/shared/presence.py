@@ -39,6 +39,10 @@ class Presence:
         """Whether a pod was heard within the last second."""
         return pod in self._heard and now - self._heard[pod][1] < GONE_AFTER
 
+    def last(self, pod: str) -> tuple[Heartbeat, float] | None:
+        """Return the last heartbeat of a pod and when it came, None if there was none."""
+        return self._heard.get(pod)
+
     def forget_gone(self, now: float) -> list[Heartbeat]:
         """Remove the pods that have fallen silent and return them, each once."""
         gone = [beat for beat, at in self._heard.values() if now - at >= GONE_AFTER]

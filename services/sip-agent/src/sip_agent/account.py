@@ -221,7 +221,9 @@ class Account:
     # -- the session's socket
 
     async def attach(self, pod: str) -> SessionSnapshot:
-        """The socket is at `pod` now."""
+        """The socket is at `pod` now; raise `RemoteError` if that comes too late."""
+        if self._is_closing:
+            raise RemoteError(481, "Session Is Closing")
         self._stop_grace()
         await self._save(pod=pod, detached_at=None)
         told = self._registration.told

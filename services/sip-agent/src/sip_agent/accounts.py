@@ -5,6 +5,7 @@ import os
 import time
 
 import msgspec
+import nats.errors
 import structlog
 
 from shared.errors import RemoteError
@@ -32,14 +33,13 @@ from sip_agent.core.auth.digest import Credentials, DigestClient
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.uri import NameAddr, SipUri
+from sip_agent.hearing import UNHEARD_FOR, Hearing, RelayWatch
 from sip_agent.owned import OwnedRecord
 from sip_agent.services import Services, token
 
 _log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 0.5
-# A pod that has just opened or attached a session may not have been heard yet.
-UNHEARD_FOR = 3.0
 
 
 class Accounts:
@@ -52,6 +52,7 @@ class Accounts:
         self._accounts: dict[str, Account] = {}
         self._attached_at: dict[str, float] = {}
         self._opening: set[str] = set()
+        self._silenced: dict[str, str] = {}  # sessions detached because their pod was silent: its incarnation
         self.is_draining = False
 
     def __len__(self) -> int:
@@ -176,23 +177,47 @@ class Accounts:
     def _gone(self, account: Account) -> None:
         self._accounts.pop(account.session_id, None)
         self._attached_at.pop(account.session_id, None)
+        self._silenced.pop(account.session_id, None)
 
-    # -- signaling pods that say nothing any more
+    # -- pods that say nothing any more
 
-    async def watch_signaling(self) -> None:
-        """Detach, for ever, the sessions of pods that are not heard."""
+    async def watch(self, hearing: Hearing, relays: RelayWatch) -> None:
+        """Detach, for ever, the sessions of pods that are not heard, and end the calls of such relays."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             now = time.monotonic()
-            for account in list(self._accounts.values()):
-                silent = not self._signaling.is_live(account.pod, now)
-                if silent and account.is_attached and now - self._attached_at[account.session_id] > UNHEARD_FOR:
-                    _log.warning("signaling pod is gone", pod=account.pod, session=account.session_id)
-                    self._detach(account)
+            if hearing.is_good(now):
+                relays.sweep(now)
+                for account in list(self._accounts.values()):
+                    self._judge(account, now)
 
-    def _detach(self, account: Account) -> None:
-        pod, grace = account.pod, self._services.settings.grace_seconds
-        account.mailbox.post(lambda: account.detach(pod, grace))
+    def _judge(self, account: Account, now: float) -> None:
+        session_id, pod = account.session_id, account.pod
+        heard = self._signaling.last(pod)
+        incarnation = heard[0].incarnation if heard is not None else ""
+        if self._signaling.is_live(pod, now):
+            if self._silenced.pop(session_id, None) == incarnation:
+                account.mailbox.post(lambda: self._heard_again(account, incarnation))
+        elif account.is_attached and now - self._attached_at[session_id] > UNHEARD_FOR:
+            _log.warning("signaling pod is gone", pod=pod, session=session_id)
+            self._silenced[session_id] = incarnation
+            grace = self._services.settings.grace_seconds
+            account.mailbox.post(lambda: account.detach(pod, grace))
+
+    async def _heard_again(self, account: Account, incarnation: str) -> None:
+        """A pod was away, not gone: if its record says that it still has the socket, so it has."""
+        try:
+            entry = await self._services.store.sessions.get(account.session_id)
+        except nats.errors.Error:
+            self._silenced[account.session_id] = incarnation  # the next round asks again
+            return
+        if entry is None or entry.record.pod != account.pod or entry.record.detached_at is not None:
+            return
+        try:
+            await account.attach(account.pod)
+        except RemoteError:  # the grace time was over first
+            return
+        _log.info("signaling pod is back", pod=account.pod, session=account.session_id)
 
     async def close(self) -> None:
         """End every account, for this agent is leaving."""

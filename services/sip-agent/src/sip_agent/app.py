@@ -27,6 +27,7 @@ from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
+from sip_agent.hearing import Hearing, RelayWatch
 from sip_agent.lease import Lease
 from sip_agent.resolve import own_address
 from sip_agent.services import Services, token
@@ -134,9 +135,13 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     UserAgents(services.endpoint, accounts, domain)
     tasks.spawn(services.lease.renew_for_ever(), "lease")
     tasks.spawn(watch_loop_lag(), "loop lag")
+    hearing, relays = Hearing(), Presence(random.Random())
+    await hearing.listen(bus, settings.pod)
+    await listen(bus, "relay", relays)
     await listen(bus, "signaling", signaling)
     await bus.serve(agent_commands(settings.pod), accounts.handle)
-    tasks.spawn(accounts.watch_signaling(), "signaling watch")
+    await bus.settle()
+    tasks.spawn(accounts.watch(hearing, RelayWatch(accounts.calls, relays)), "watch")
     tasks.spawn(beat(bus, agent.heartbeat), "heartbeat")
     return agent
 

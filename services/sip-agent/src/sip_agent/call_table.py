@@ -1,5 +1,7 @@
 """Every live call of this agent, found by what the bus and what SIP calls it."""
 
+from collections.abc import Iterator
+
 from sip_agent.calls import LiveCall
 
 
@@ -12,6 +14,9 @@ class CallTable:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    def __iter__(self) -> Iterator[LiveCall]:
+        return iter(self._by_id.values())
 
     def add(self, call: LiveCall) -> None:
         """Take in a new call."""
