@@ -1,6 +1,7 @@
 """What a sip-agent must live through: two agents with one address, strange bytes, a bucket that cannot be written."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 import nats.errors
@@ -21,7 +22,7 @@ from tests.integration.test_sip_agent import (
     talking,
 )
 from tests.support.bus_seats import RelaySeat, SessionSeat, account, eventually
-from tests.support.sip_calls import make_invite
+from tests.support.sip_calls import make_in_dialog, make_invite
 
 from shared.bus import Bus
 from shared.messages import CallEstablished, IncomingCall, SipAccount
@@ -30,7 +31,8 @@ from sip_agent import metrics
 from sip_agent.app import Agent, running
 from sip_agent.core.auth.digest import Challenge, Credentials, DigestClient
 from sip_agent.core.auth.digest_server import DigestServer
-from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.message import Message, Request, Response, make_response
+from sip_agent.core.syntax.parser import parse
 from sip_agent.core.transaction.timers import Timers
 from sip_agent.services import wall_clock
 from sip_agent.settings import Settings
@@ -126,6 +128,41 @@ async def test_a_caller_whose_name_is_no_utf_8_is_shown_and_its_call_recorded(
     assert await final_status(stranger) == 486
     assert (await alice.ended()).status == 486
     transport.close()
+
+
+async def test_a_stranger_who_challenges_our_bye_learns_nothing_of_the_password(
+    agent: Agent, relay: RelaySeat, login: Login
+) -> None:
+    (alice,) = await registered(login, "alice")
+    invite = make_invite()
+    invite.uri = f"sip:s-alice@{agent.address}"
+    transport, stranger = await send(agent, b"\r\n")
+    host, port = transport.get_extra_info("sockname")
+    invite.headers.set("Contact", f"<sip:bob@{host}:{port}>")
+    transport.sendto(from_nearby(invite))
+    incoming = await alice.expect(IncomingCall)
+    await alice.answer(incoming.call_id)
+    ok = await next_of(stranger, lambda message: isinstance(message, Response) and message.status == 200)
+    ack = make_in_dialog("ACK", 7, "far-call", "far", ok.to.tag or "")
+    transport.sendto(from_nearby(ack))
+    await alice.expect(CallEstablished)
+    await alice.hang_up(incoming.call_id)
+    bye = await next_of(stranger, lambda message: isinstance(message, Request) and message.method == "BYE")
+    assert isinstance(bye, Request)
+    challenge = [("WWW-Authenticate", challenge_of_the_domain())]
+    transport.sendto(make_response(bye, 401, headers=challenge).to_bytes())
+    await eventually(lambda: len(agent.accounts.calls) == 0)
+    await nothing_left(agent, alice)
+    while not stranger.received.empty():
+        assert b"Authorization" not in stranger.received.get_nowait()
+    transport.close()
+
+
+async def next_of(stranger: Datagrams, such: Callable[[Message], bool]) -> Message:
+    async with asyncio.timeout(5):
+        while not such(message := parse(await stranger.received.get())):
+            pass
+    return message
 
 
 async def test_credentials_of_a_name_that_is_no_utf_8_are_refused(agent: Agent) -> None:

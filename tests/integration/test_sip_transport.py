@@ -50,8 +50,8 @@ class Inbox:
     async def udp(self) -> UdpTransport:
         return await UdpTransport.bind("127.0.0.1", 0, self.on_data, self.on_end)
 
-    async def tcp(self, idle: float = 300.0) -> TcpTransport:
-        return await TcpTransport.bind("127.0.0.1", 0, self.on_data, self.on_end, idle)
+    async def tcp(self, idle: float = 300.0, most: int = 10) -> TcpTransport:
+        return await TcpTransport.bind("127.0.0.1", 0, self.on_data, self.on_end, idle, most)
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)
@@ -258,3 +258,24 @@ async def test_a_request_to_a_closed_tcp_port_fails_at_once() -> None:
         async with asyncio.timeout(5):
             assert isinstance(await failures.get(), TransportFailed)
         assert node.layer.live == 0
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_no_more_connections_are_taken_than_allowed(loop_factory: LoopFactory) -> None:
+    async def work() -> None:
+        ours = Inbox()
+        server = await ours.tcp(most=1)
+        first_reader, first = await asyncio.open_connection(*server.local_address)
+        first.write(b"hello")
+        assert (await asyncio.wait_for(ours.data.get(), 5))[0] == b"hello"
+        reader, second = await asyncio.open_connection(*server.local_address)
+        try:
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        except ConnectionResetError:
+            pass  # as good as closed
+        assert len(server) == 1
+        await server.aclose()
+        for writer in (first, second):
+            writer.close()
+
+    run(loop_factory, work())

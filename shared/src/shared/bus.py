@@ -86,6 +86,11 @@ class Bus:
         """Whether NATS is there now."""
         return self._client.is_connected
 
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was lost and found: events may have been missed each time."""
+        return self._client.stats["reconnects"]
+
     def jetstream(self) -> JetStreamContext:
         """The JetStream context, for `shared.kv`."""
         return self._client.jetstream(timeout=DEADLINE)
@@ -146,6 +151,13 @@ class Bus:
                 await self._outcome(message, handler)
 
         return await self._client.subscribe(subject, queue=queue, cb=on_message)
+
+    async def settle(self) -> None:
+        """Return once the server knows every subscription made so far: before, a sender would hear "no responders"."""
+        try:
+            await self._client.flush()
+        except nats.errors.Error as error:
+            raise DeadlineExceeded("flush") from error
 
     async def _answer(self, msg: Msg, command: Command, handler: Handler) -> None:
         known = self._replies.get(command.id)

@@ -23,7 +23,8 @@ async def test_literals_and_names(uri: str, transport: str, flow: Flow) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "status"), [("sips:192.0.2.1", 501), ("sip:192.0.2.1;transport=ws", 501), ("sip:no.such.invalid", 503)]
+    ("uri", "status"),
+    [("sips:192.0.2.1", 501), ("sip:192.0.2.1;transport=ws", 501), ("sip:no.such.invalid", 503), ("sip:a..b", 503)],
 )
 async def test_what_cannot_be_reached_is_refused(uri: str, status: int) -> None:
     with pytest.raises(RemoteError) as caught:

@@ -223,9 +223,10 @@ class LiveCall:
 
     async def _is_own_server(self, flow: Flow) -> bool:
         try:
-            return (await self._owner.next_hop()).host == flow.host
+            server = await self._owner.next_hop()
         except RemoteError:
             return False
+        return (server.host, server.port) == (flow.host, flow.port)
 
     async def _send_ack(self, request: Request, hop: SipUri) -> None:
         try:

@@ -200,3 +200,30 @@ def test_credentials_of_one_realm_answer_no_other() -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert "secret" not in repr(Credentials("alice", "secret"))
+
+
+def challenged(client: DigestClient, realm: str, may_learn: bool = True) -> list[tuple[str, str]]:
+    request = Request("INVITE", "sip:bob@example.com")
+    value = f'Digest realm="{realm}", nonce="n", algorithm=MD5, qop="auth"'
+    return client.answer(request, Response(401, None, [("WWW-Authenticate", value)]), may_learn)
+
+
+def test_a_realm_is_learned_only_where_that_is_allowed() -> None:
+    client = DigestClient(Credentials("alice", "secret"), lambda: "c")
+    assert not client.knows_realm and challenged(client, "example.com", may_learn=False) == []
+    assert challenged(client, "example.com") != []
+    assert client.knows_realm and challenged(client, "evil.example", may_learn=False) == []
+    client.forget()
+    assert challenged(client, "example.com", may_learn=False) != []
+
+
+def test_a_server_with_a_new_realm_each_time_is_not_answered_for_ever() -> None:
+    client = DigestClient(Credentials("alice", "secret"), lambda: "c")
+    assert [bool(challenged(client, f"realm {number}")) for number in range(6)] == [True] * 4 + [False] * 2
+
+
+def test_many_realms_in_one_response_are_not_all_answered() -> None:
+    client = DigestClient(Credentials("alice", "secret"), lambda: "c")
+    values = [f'Digest realm="r{number}", nonce="n", algorithm=MD5, qop="auth"' for number in range(50)]
+    response = Response(401, None, [("WWW-Authenticate", value) for value in values])
+    assert len(client.answer(Request("INVITE", "sip:bob@example.com"), response)) == 4

@@ -69,3 +69,11 @@ def test_requests_must_go_up_and_a_reinvite_moves_the_target() -> None:
     assert (dialog.is_next(late), dialog.is_next(moved)) == (False, True)
     after = dialog.received(moved)
     assert (after.remote_cseq, after.remote_target) == (9, "sip:bob@192.0.2.9")
+
+
+def test_what_is_no_utf_8_reaches_the_wire_as_it_came_and_the_record_as_text() -> None:
+    invite = make_invite(tag="\udcff")
+    dialog = of_request(invite, "ours")
+    request, _ = dialog.request("BYE", CONTACT)
+    assert b";tag=\xff" in request.to_bytes()
+    assert msgspec.json.decode(msgspec.json.encode(dialog.for_record()), type=Dialog).remote_tag == "\ufffd"

@@ -40,3 +40,8 @@ def test_the_200_lists_every_contact_with_what_is_left() -> None:
     assert granted_contacts([binding], 1000.0) == [
         ("Contact", '<sip:a@h>;expires=60;q=0.5;+sip.instance="<urn:uuid:1>"')
     ]
+
+
+def test_a_binding_over_tcp_is_refreshed_before_its_connection_is_idle_for_too_long() -> None:
+    asked = request(("Contact", "<sip:a@h>;expires=3600"))
+    assert read_register(asked, 3600, "tcp:h:1", "").contacts[0].expires == 240

@@ -243,3 +243,10 @@ def test_the_time_grows_no_faster_than_the_bytes(unit: bytes) -> None:
     times = [seconds(size) for size in (7_500, 15_000, 30_000, 60_000)]
     # Quadratic time would quadruple at each step; a loaded machine makes single steps uneven.
     assert times[-1] < 0.5 and not all(later > 3.5 * earlier for earlier, later in pairwise(times))
+
+
+def test_a_reason_phrase_in_another_encoding_is_made_readable() -> None:
+    head = b"SIP/2.0 480 Nicht verf\xfcgbar\r\n"
+    rest = b"Via: SIP/2.0/UDP h\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n"
+    message = parse(head + rest)
+    assert isinstance(message, Response) and message.reason == "Nicht verf\ufffdgbar"

@@ -359,3 +359,20 @@ def test_a_cancelled_call_ends_under_loss(seed: int) -> None:
     # 180 is not reliable: where it and all its copies are lost nobody cancels, and timer B ends the call.
     timed_out = any(isinstance(item, TimedOut) for item in pair.heard[ALICE])
     assert (statuses[-1:], timed_out) == (([487], False) if 180 in statuses else ([], True))
+
+
+def test_a_flood_of_new_requests_is_dropped_unanswered_and_dialogs_go_on() -> None:
+    layer = TransactionLayer(Timers(), lambda: "t", lambda _: ("192.0.2.2", 5060), most_servers=2)
+
+    def arrives(method: str, number: int, to: str = "<sip:bob@example.com>") -> list[Output]:
+        request = make_request(method, f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{number}")
+        request.headers.set("To", to)
+        layer.receive(request, UDP, 0)
+        return layer.take_output()
+
+    assert len(arrives("OPTIONS", 1)) == len(arrives("OPTIONS", 2)) == 1
+    assert arrives("OPTIONS", 3) == []
+    assert (layer.counts.dropped, layer.live) == (1, 2)
+    assert len(arrives("BYE", 4, "<sip:bob@example.com>;tag=ours")) == 1
+    assert len(arrives("BYE", 5, "<sip:bob@example.com>;tag=ours")) == 1
+    assert arrives("BYE", 6, "<sip:bob@example.com>;tag=ours") == []
