@@ -46,10 +46,15 @@ def set_up(service: str, settings: CommonSettings) -> None:
     ]
     if settings.log_format == "json":
         ids = {"service": service, "pod": settings.pod}
-        render: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # Without the values of local variables: passwords and tokens are among them.
+        tracebacks = structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        )
+        render: list[Any] = [tracebacks, structlog.processors.JSONRenderer()]
     else:
         ids = {}
-        render = [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+        plain = structlog.dev.plain_traceback
+        render = [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[

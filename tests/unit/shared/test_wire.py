@@ -24,6 +24,7 @@ def test_unknown_fields_are_ignored() -> None:
         (b'{"type":"nothing.such"}', 400),
         (b'{"type":"media.release","id":"a","expires_at":"soon","media_id":"m"}', 400),
         (b'{"type":"done","v":2}', 505),
+        (b'{"type":"done","x":' + b"[" * 30000 + b"]" * 30000 + b"}", 400),
     ],
 )
 def test_bytes_that_are_no_message_are_the_senders_fault(data: bytes, status: int) -> None:

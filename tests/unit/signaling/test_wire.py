@@ -177,6 +177,13 @@ def test_the_id_of_a_bad_frame_is_found_where_there_is_one() -> None:
         assert wire.readable_id(text) is None
 
 
+def test_a_frame_nested_too_deeply_is_refused() -> None:
+    for text in ('{"a":' * 10000, '{"type": "ping", "id": "1", "x": ' + "[" * 30000 + "]" * 30000 + "}"):
+        with pytest.raises(PageError):
+            wire.decode(text)
+        assert wire.readable_id(text) in (None, "1")
+
+
 def test_fields_that_are_not_there_are_not_sent() -> None:
     assert json.loads(wire.encode(wire.EstablishedEvent(seq=1, call="c"))) == {
         "type": "call.established",

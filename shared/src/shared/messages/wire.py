@@ -54,7 +54,7 @@ def decode(data: bytes) -> AnyMessage:
         message = _decoder.decode(data)
     except msgspec.ValidationError as error:
         raise RemoteError(400, f"Bad Message: {error}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter: thousands of brackets
         raise RemoteError(400, f"Not JSON: {error}") from error
     if message.v != envelope.VERSION:
         raise RemoteError(505, f"Message Version {message.v} Not Supported")

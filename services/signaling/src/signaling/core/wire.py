@@ -284,7 +284,7 @@ def decode(text: str) -> AnyRequest:
         request = _requests.decode(text)
     except msgspec.ValidationError as error:
         raise bad_request(f"Bad Message: {_readable(error)}") from error
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:  # the last: thousands of brackets
         raise bad_request(f"Not JSON: {error}") from error
     _check(request)
     return request
@@ -332,7 +332,7 @@ def readable_id(text: str) -> str | None:
     """Return the id of a frame that is no request, for its error; None if even that cannot be read."""
     try:
         return _id.decode(text).id
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
 
 
