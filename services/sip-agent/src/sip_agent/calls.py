@@ -291,12 +291,12 @@ class LiveCall:
             by=output.by,
             established=output.was_established,
         )
-        if self.media is not None:
-            self._asides.post(self._release)
         try:
             await self._record.delete(self._owner.epoch)
         except nats.errors.Error as error:
             _log.warning("record not removed", call=facts.call_id, error=repr(error))
+        if self.media is not None:
+            self._asides.post(self._release)
         await self._publish(
             CallEnded(
                 session_id=self._owner.session_id,
