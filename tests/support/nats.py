@@ -17,29 +17,60 @@ def nats_server_path() -> str:
     return found
 
 
-@contextlib.asynccontextmanager
-async def nats_server(*extra: str) -> AsyncIterator[str]:
-    """Run a server with JetStream on loopback while the block runs; yield its URL."""
-    with tempfile.TemporaryDirectory(prefix="cordboard-nats-") as folder:
-        process = await asyncio.create_subprocess_exec(
+class NatsServer:
+    """A server with JetStream on loopback, which can go away and come back with what it had stored."""
+
+    def __init__(self, folder: Path, *extra: str) -> None:
+        self._folder = folder
+        self._extra = extra
+        self._process: asyncio.subprocess.Process | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Run it, on the port that it had before if there was one; return when it serves."""
+        port = self.url.rpartition(":")[2] or "-1"
+        folder = str(self._folder)
+        self._process = process = await asyncio.create_subprocess_exec(
             nats_server_path(),
-            *("-a", "127.0.0.1", "-p", "-1", "-js", "-sd", f"{folder}/js", "--ports_file_dir", folder, *extra),
+            *("-a", "127.0.0.1", "-p", port, "-js", "-sd", f"{folder}/js", "--ports_file_dir", folder, *self._extra),
             stderr=asyncio.subprocess.PIPE,
         )
+        assert process.stderr is not None
+        async with asyncio.timeout(10):
+            async for line in process.stderr:
+                if b"Server is ready" in line:
+                    break
+            else:
+                raise AssertionError("nats-server ended at once")
+            self.url = (await _read_ports(self._folder, process.pid))["nats"][0]
+
+    async def stop(self) -> None:
+        """End it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+@contextlib.asynccontextmanager
+async def stoppable_nats_server(*extra: str) -> AsyncIterator[NatsServer]:
+    """Run a server that the block may stop and start."""
+    with tempfile.TemporaryDirectory(prefix="cordboard-nats-") as folder:
+        server = NatsServer(Path(folder), *extra)
         try:
-            assert process.stderr is not None
-            async with asyncio.timeout(10):
-                async for line in process.stderr:
-                    if b"Server is ready" in line:
-                        break
-                else:
-                    raise AssertionError("nats-server ended at once")
-                ports = await _read_ports(Path(folder), process.pid)
-            yield ports["nats"][0]
+            await server.start()
+            yield server
         finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.communicate()
+            await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def nats_server(*extra: str) -> AsyncIterator[str]:
+    """Run a server while the block runs; yield its URL."""
+    async with stoppable_nats_server(*extra) as server:
+        yield server.url
 
 
 async def _read_ports(folder: Path, pid: int) -> dict[str, list[str]]:

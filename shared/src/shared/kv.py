@@ -109,11 +109,12 @@ class Bucket(Generic[T]):
         # `keys()` of nats-py 2.16 leaves a consumer at the server for 5 minutes; this one goes at once.
         watcher = await self._kv.watchall(ignore_deletes=True, meta_only=True, inactive_threshold=_LISTING_SECONDS)
         names = []
-        async for entry in watcher:
-            if entry is None:  # the end of what is there
-                break
-            names.append(name_of_key(entry.key))
-        await watcher.stop()  # type: ignore[no-untyped-call]
+        try:
+            # Not `async for`, which waits for ever where NATS goes away in the middle of it.
+            while (entry := await watcher.updates(_LISTING_SECONDS)) is not None:  # type: ignore[no-untyped-call]
+                names.append(name_of_key(entry.key))
+        finally:
+            await watcher.stop()  # type: ignore[no-untyped-call]
         return names
 
     def _conflict(self, name: str) -> Conflict:
@@ -139,7 +140,8 @@ async def open_store(js: JetStreamContext, replicas: int = 1) -> Store:
         config = KeyValueConfig(
             bucket=name,
             replicas=replicas,
-            storage=StorageType.MEMORY if ttl else StorageType.FILE,
+            # Also what is short-lived: a server that starts again has forgotten that a bucket in memory ever was.
+            storage=StorageType.FILE,
             ttl=ttl,
             limit_marker_ttl=ttl or _MARKER_SECONDS,
         )

@@ -150,7 +150,7 @@ def test_a_resumed_call_goes_on_where_it_was() -> None:
     ask(session, "resume")
     session.hear(ESTABLISHED, 0.0)
     calls = tuple(
-        CallSnapshot(call_id=call_id, direction="incoming", state=state, caller="a@b", callee="c@d")
+        CallSnapshot(call_id=call_id, direction="incoming", state=state, caller="a@b", callee="c@d", browser_sdp=SDP)
         for call_id, state in ((CALL, "established"), ("c-ringing", "incoming"), ("c-over", "ended"))
     )
     assert session.resumed(WELCOME, SessionSnapshot(registration="registered", calls=calls), 0.0)

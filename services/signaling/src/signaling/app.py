@@ -80,6 +80,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     await listen(bus, "signaling", presences.signaling)
     endless = Tasks("pod")
     endless.spawn(beat(bus, pod.heartbeat), "heartbeat")
+    endless.spawn(pod.keep_in_step(), "keep in step")
     endless.spawn(pod.sweeper.run(), "sweep")
     endless.spawn(shared_metrics.watch_loop_lag(), "loop lag")
     try:

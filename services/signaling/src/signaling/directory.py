@@ -146,11 +146,23 @@ class Directory:
         while newest is not None and not await self.delete(Held(newest.record, newest.revision)):
             newest = await self._newest(held)
 
+    async def forget_unseen(self, session_id: str) -> None:
+        """Forget a session whose log-in failed without a word of whether its record was written."""
+        async with _kv():
+            entry = await self._sessions.get(session_id)
+        if entry is not None:
+            await self.delete(Held(entry.record, entry.revision))
+
     async def owner(self, session_id: str) -> tuple[str, int] | None:
         """Return the agent that owns the account now and its epoch, as far as KV knows."""
         async with _kv():
             entry = await self._accounts.get(session_id)
         return None if entry is None else (entry.record.owner, entry.record.epoch)
+
+    async def accounts(self) -> list[str]:
+        """Return the ids of the sessions that agents have accounts for."""
+        async with _kv():
+            return await self._accounts.names()
 
     async def all(self) -> list[Held]:
         """Return every session there is."""

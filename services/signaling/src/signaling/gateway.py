@@ -26,7 +26,7 @@ from .backlog import Backlog
 from .callcontrol import CallControl
 from .core import outputs
 from .core.errors import bad_resume_token, no_such_session
-from .core.session import ByeReason, Session
+from .core.session import ByeReason, Session, SessionState
 from .core.wire import LoginRequest, ResumeRequest, SessionOk
 from .directory import Held
 from .pod import Pod
@@ -35,6 +35,7 @@ _log = structlog.get_logger(__name__)
 
 _WORK_SECONDS = 10.0  # longer than any chain of bus requests
 _NO_ACCOUNT = (404, 481)
+_OUT_OF_REACH = (503, 504)
 
 
 class Gateway:
@@ -94,10 +95,8 @@ class Gateway:
         # The agent first: a resume that begins after this attaches behind it, on the same connection.
         grace = self._pod.settings.resume_grace_seconds
         await self._pod.agents.detach(self._session_id, self._owner, grace)
-        detached = await self._pod.directory.detach(held)
-        if detached is not None:
-            self._pod.sweeper.watch(detached)
-        _log.info("socket lost", session=self._session_id, resumed_elsewhere=detached is None)
+        await self._pod.sweeper.surely(self._session_id, lambda: self._pod.sweeper.detach(held))
+        _log.info("socket lost", session=self._session_id)
 
     # From the pod and the bus.
 
@@ -109,6 +108,27 @@ class Gateway:
         self._core.end(reason)
         self._transmit()
         self._tasks.spawn(self._unsubscribe(), "unsubscribe")
+
+    async def catch_up(self) -> bool:
+        """The bus was away, or this pod silent: attach again and learn what was missed. False: it is to be tried again.
+
+        The agent may have taken the pod for dead and be counting the grace time.
+        """
+        if self._held is None or self._core.state is not SessionState.OPEN:
+            return True
+        error = await self._finish(self._compare(self._held), "catch-up")
+        if error is not None and error.status in _NO_ACCOUNT:
+            await self._on_bus(SessionEnded(session_id=self._session_id, reason="account closed"))
+        return error is None or error.status not in _OUT_OF_REACH
+
+    async def _compare(self, held: Held) -> None:
+        if not await self._pod.directory.is_held(held):
+            self.end("replaced")
+            return
+        asked_about = self._core.calls.at_the_agent()
+        snapshot = await self._pod.agents.attach(self._session_id, self._owner)
+        self._core.catch_up(asked_about, snapshot, self._loop.time())
+        self._transmit()
 
     def cut(self) -> None:
         """Cut the transport; the session is detached as after any loss."""
@@ -122,7 +142,7 @@ class Gateway:
             case SessionEnded():
                 if message.reason == "account closed" and self._held is not None:
                     held, self._held = self._held, None
-                    self._tasks.spawn(self._finish(self._pod.directory.forget(held), "forget"), "forget")
+                    self._tasks.spawn(self._forget(held), "forget")
                 self.end(message.reason)
             case Event():
                 self._core.hear(message, self._loop.time())
@@ -219,10 +239,16 @@ class Gateway:
         await self._unsubscribe()
         owner, self._owner = self._owner, Owner("", 0)
         held, self._held = self._held, None
-        if owner.agent:
-            await self._pod.agents.close_account(self._session_id, owner)
+        session_id = self._session_id
         if held is not None:
-            await self._pod.directory.forget(held)
+            await self._forget(held)
+        elif owner.agent:
+            await self._pod.sweeper.surely(session_id, lambda: self._pod.directory.forget_unseen(session_id))
+        if owner.agent:
+            await self._pod.agents.close_account(session_id, owner)
+
+    async def _forget(self, held: Held) -> None:
+        await self._pod.sweeper.surely(held.record.session_id, lambda: self._pod.directory.forget(held))
 
     def _session_ok(self, re: str, held: Held, token: str) -> SessionOk:
         record = held.record
@@ -270,14 +296,23 @@ class Gateway:
                 raise RemoteError(487, "Request Terminated")
         except RemoteError as error:
             if error.status in _NO_ACCOUNT:
-                await self._pod.directory.forget(after)
+                await self._forget(after)
                 raise no_such_session() from error
-            given_back = await self._pod.directory.give_back(before, after)
-            if given_back is not None:
-                self._pod.sweeper.watch(given_back)
+            await self._give_back(before, after)
             raise
         self._joined()
         _log.info("resumed", session=self._session_id, calls=len(snapshot.calls), before=before.record.pod)
+
+    async def _give_back(self, before: Held, after: Held) -> None:
+        sweeper = self._pod.sweeper
+        try:
+            given_back = await self._pod.directory.give_back(before, after)
+        except RemoteError:
+            # The page finds out that its next token is good; this socket is as good as lost.
+            await sweeper.surely(after.record.session_id, lambda: sweeper.detach(after))
+        else:
+            if given_back is not None:
+                sweeper.watch(given_back)
 
     async def _announce(self, session_id: str) -> None:
         """Send the older socket away, then listen in its place."""

@@ -12,7 +12,7 @@ from shared.bus import Bus
 from shared.ids import new_id
 from shared.kv import Store
 from shared.messages import Heartbeat
-from shared.presence import Presence
+from shared.presence import PERIOD, Presence
 from shared.sealing import Seal
 from shared.tasks import Tasks
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .gateway import Gateway
 
 _DRAIN_SECONDS = 5.0
+_AT_ONCE = 100  # sessions that are brought up to date side by side
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Pod:
         self.media = MediaAllocator(bus, presences.relays, self.tasks)
         self.sweeper = Sweeper(
             self.directory,
+            self.agents,
             bus,
             presences.signaling,
             settings.pod,
@@ -101,6 +103,29 @@ class Pod:
             if not presence.live(now)
         ]
         return f"not heard: {', '.join(missing)}" if missing else ""
+
+    async def keep_in_step(self) -> None:
+        """For ever: whenever nobody could hear this pod, or it could hear nobody, bring its sessions up to date."""
+        was_heard, reconnects = True, self.bus.reconnects
+        while True:
+            await asyncio.sleep(PERIOD)
+            is_heard = self.presences.signaling.is_live(self.settings.pod, time.monotonic())
+            if is_heard and not (was_heard and self.bus.reconnects == reconnects):
+                reconnects = self.bus.reconnects
+                await self._catch_up()
+            was_heard = is_heard
+
+    async def _catch_up(self) -> None:
+        behind = list(self.sessions.values())
+        give_up_at = time.monotonic() + self.settings.resume_grace_seconds
+        while behind and self.bus.connected and time.monotonic() < give_up_at:
+            again: list[Gateway] = []
+            for start in range(0, len(behind), _AT_ONCE):
+                some = behind[start : start + _AT_ONCE]
+                done = await asyncio.gather(*(gateway.catch_up() for gateway in some))
+                again += [gateway for gateway, is_done in zip(some, done, strict=True) if not is_done]
+            behind = again
+            await asyncio.sleep(PERIOD)
 
     async def drain(self) -> None:
         """Take nothing new and tell every page to resume elsewhere; return when their sockets are detached."""

@@ -1,11 +1,13 @@
-"""Deletes the records of sessions whose grace time is over.
+"""Deletes the records of sessions whose grace time is over, and closes accounts that have no session.
 
 Each pod does it for the sockets that it lost itself. For those that a dead pod left behind, the first live pod by name
-does, now and then; were two to do it, compare-and-swap lets one win.
+does, now and then; were two to do it, compare-and-swap lets one win. Where KV is out of reach when something is to be
+noted of a session, it is done as soon as it can be.
 """
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -16,6 +18,7 @@ from shared.presence import Presence
 from shared.subjects import session_events
 
 from . import metrics
+from .agents import Agents, Owner
 from .core.sweep import Silence, is_over
 from .directory import Directory, Held
 
@@ -27,20 +30,45 @@ class Sweeper:
     """One for a pod; `run` is its task."""
 
     def __init__(
-        self, directory: Directory, bus: Bus, signaling: Presence, pod: str, grace_seconds: float, period: float
+        self,
+        directory: Directory,
+        agents: Agents,
+        bus: Bus,
+        signaling: Presence,
+        pod: str,
+        grace_seconds: float,
+        period: float,
     ) -> None:
         self._directory = directory
+        self._agents = agents
         self._bus = bus
         self._signaling = signaling
         self._pod = pod
         self._grace = grace_seconds
         self._period = period
         self._due: dict[str, tuple[float, Held]] = {}
+        self._unfinished: dict[str, Callable[[], Awaitable[object]]] = {}
         self._silence = Silence()
+        self._orphans = Silence()
 
     def watch(self, held: Held) -> None:
-        """Delete this session after the grace time, if its record is still the same."""
+        """End this session after the grace time, if its record is still the same."""
         self._due[held.record.session_id] = (time.monotonic() + self._grace, held)
+
+    async def detach(self, held: Held) -> bool:
+        """Note that a socket is lost, and wait for the next; False if the session is another socket's by now."""
+        detached = await self._directory.detach(held)
+        if detached is not None:
+            self.watch(detached)
+        return detached is not None
+
+    async def surely(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Do what changes a session's record; where KV is out of reach, do it as soon as it is back."""
+        try:
+            await work()
+        except RemoteError as error:
+            _log.warning("left for later", session=session_id, error=str(error))
+            self._unfinished[session_id] = work
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -52,8 +80,17 @@ class Sweeper:
                 if time.monotonic() - swept_at >= self._period:
                     swept_at = time.monotonic()
                     await self._sweep_others()
+                await self._finish()
             except RemoteError as error:  # no KV: what is due stays due
                 _log.warning("sessions not swept", error=str(error))
+            except Exception:  # the task boundary: one record that cannot be read must not end the sweeping of all
+                _log.exception("sessions not swept")
+
+    async def _finish(self) -> None:
+        for session_id, work in list(self._unfinished.items()):
+            await work()  # raises while KV is away: the rest would fail, too
+            if self._unfinished.get(session_id) is work:
+                del self._unfinished[session_id]
 
     async def _sweep_own(self) -> None:
         now = time.monotonic()
@@ -77,6 +114,23 @@ class Sweeper:
                     SessionEnded(session_id=held.record.session_id, reason="account closed"),
                 )
                 await self._delete(held)
+        await self._close_orphans({held.record.session_id for held in sessions}, now)
+
+    async def _close_orphans(self, sessions: set[str], now: float) -> None:
+        """An account whose log-in failed while nobody could say so to its agent would live for ever."""
+        orphans = set(await self._directory.accounts()) - sessions
+        self._orphans.observe(orphans, set(), now)
+        for session_id in orphans:
+            if self._orphans.seconds(session_id, now) < self._grace:
+                continue
+            owner = await self._directory.owner(session_id)
+            if owner is None:
+                continue
+            try:
+                await self._agents.close_account(session_id, Owner(*owner))
+                _log.info("account without a session closed", session=session_id)
+            except RemoteError as error:
+                _log.info("account without a session", session=session_id, error=str(error))
 
     async def _delete(self, held: Held) -> None:
         if await self._directory.delete(held):

@@ -30,12 +30,31 @@ _RESUMED = {
     "early": CallState.PROCEEDING,
     "established": CallState.ESTABLISHED,
 }
+_PROGRESS = {"trying": (100, "Trying"), "ringing": (180, "Ringing"), "early": (183, "Session Progress")}
 _GONE = 481  # RFC 3261 §21.4.19: the agent does not know the call
 
 
 def address(uri: str) -> str:
     """Return a SIP URI as a page shows it: `carol@example.org`. What is no `sip:` URI stays as it is."""
     return uri.removeprefix("sip:").partition(";")[0] if uri.startswith("sip:") else uri
+
+
+def is_being_offered(call: CallSnapshot) -> bool:
+    """Whether the agent is just asking for an incoming call to be shown: it comes by `offer`, if it does."""
+    return call.state == "incoming" and call.browser_sdp is None
+
+
+def event_of(call: CallSnapshot) -> AgentEvent | None:
+    """Return the event that brings a page to where the call stands."""
+    sdp = call.browser_sdp if call.direction == "outgoing" else None
+    if call.state == "established":
+        return CallEstablished(session_id="", call_id=call.call_id, browser_sdp=sdp)
+    if call.state == "trying" or call.state == "ringing" or call.state == "early":
+        status, reason = _PROGRESS[call.state]
+        return CallProgress(
+            session_id="", call_id=call.call_id, state=call.state, status=status, reason=reason, browser_sdp=sdp
+        )
+    return None
 
 
 class Calls:
@@ -118,18 +137,7 @@ class Calls:
         if call is None:
             return
         if status == _GONE:
-            established = call.state is CallState.ESTABLISHED
-            self.hear(
-                CallEnded(
-                    session_id="",
-                    call_id=call_id,
-                    status=status,
-                    reason=reason,
-                    by="system",
-                    was_established=established,
-                ),
-                now,
-            )
+            self._gone(call, status, reason, now)
         elif verb is Input.ANSWER:
             call.handle(Input.FAILED)
 
@@ -215,9 +223,42 @@ class Calls:
         sdp = UNSET if event.browser_sdp is None else event.browser_sdp
         self._outbox.event(lambda seq: make(seq=seq, call=event.call_id, status=status, reason=reason, sdp=sdp))
 
+    def at_the_agent(self) -> frozenset[str]:
+        """Return the calls that the agent knows, if they are not over."""
+        under_way = (CallState.STARTING, CallState.ABANDONED, CallState.OFFERING)
+        return frozenset(call.call_id for call in self._calls.values() if call.state not in under_way)
+
+    def catch_up(self, asked_about: frozenset[str], snapshots: tuple[CallSnapshot, ...], now: float) -> None:
+        """Bring the page up to what the agent said when it was asked; `asked_about` were its calls before that.
+
+        What has begun or ended since then is known by its own messages.
+        """
+        there = {one.call_id: one for one in snapshots}
+        unknown = [one for one in snapshots if one.call_id not in self._calls and one.call_id not in asked_about]
+        for call in [call for call in self._calls.values() if call.call_id in asked_about]:
+            if call.call_id not in there:
+                self._gone(call, _GONE, "Ended Unheard", now)
+            elif (event := event_of(there[call.call_id])) is not None:
+                self.hear(event, now)
+        for one in unknown:
+            if not is_being_offered(one):
+                self._outbox.put(HangUp(None, one.call_id))  # its page was told that it had failed
+
+    def _gone(self, call: Call, status: int, reason: str, now: float) -> None:
+        established = call.state is CallState.ESTABLISHED
+        ended = CallEnded(
+            session_id="",
+            call_id=call.call_id,
+            status=status,
+            reason=reason,
+            by="system",
+            was_established=established,
+        )
+        self.hear(ended, now)
+
     def take_over(self, snapshots: tuple[CallSnapshot, ...], now: float) -> tuple[LiveCall, ...]:
         """Know the calls of a resumed session, and return them for the page."""
-        live = [call for call in snapshots if call.state in _RESUMED]
+        live = [call for call in snapshots if call.state in _RESUMED and not is_being_offered(call)]
         for call in live:
             self._calls[call.call_id] = Call(call.call_id, _RESUMED[call.state], now)
         return tuple(

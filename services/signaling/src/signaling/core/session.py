@@ -111,6 +111,7 @@ class Session:
         self._bucket = TokenBucket(MESSAGES_PER_SECOND, MESSAGES_PER_SECOND, now)
         self._errors = ErrorRun(ERRORS_IN_A_ROW)
         self._held_back: list[Event] = []
+        self._registration: tuple[str, int, str] | None = None  # as the page was told last
 
     @property
     def state(self) -> SessionState:
@@ -209,6 +210,7 @@ class Session:
         """The session is this socket's now; False if nobody waits for it any more."""
         if self._state is not SessionState.OPENING:
             return False
+        self._registration = (snapshot.registration, snapshot.status, snapshot.reason)
         full = ResumeOk(
             re=reply.re,
             session=reply.session,
@@ -277,12 +279,22 @@ class Session:
             case CallProgress() | CallEstablished() | CallEnded():
                 self._calls.hear(event, now)
             case RegistrationChanged():
+                self._registration = (event.state, event.status, event.reason)
                 state, status, reason, expires = event.state, event.status, event.reason, event.expires
                 self._outbox.event(
                     lambda seq: RegistrationEvent(seq=seq, state=state, status=status, reason=reason, expires=expires)
                 )
             case _:
                 self._outbox.put(Dropped(type(event).__name__))
+
+    def catch_up(self, asked_about: frozenset[str], snapshot: Snapshot, now: float) -> None:
+        """Events may have been missed: this is how everything stood when the agent was asked."""
+        if self._state is not SessionState.OPEN:
+            return
+        if self._registration != (snapshot.registration, snapshot.status, snapshot.reason):
+            state, status, reason = snapshot.registration, snapshot.status, snapshot.reason
+            self.hear(RegistrationChanged(session_id="", state=state, status=status, reason=reason), now)
+        self._calls.catch_up(asked_about, snapshot.calls, now)
 
     def offer(self, call_id: str, now: float) -> None:
         """A call comes in; raise what the caller is to be told if it cannot be shown."""

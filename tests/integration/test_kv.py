@@ -1,0 +1,45 @@
+"""The buckets on a NATS server that goes away and comes back."""
+
+import nats.errors
+import pytest
+from tests.support.nats import NatsServer, stoppable_nats_server
+from tests.support.signaling import eventually
+
+from shared.bus import Bus
+from shared.kv import open_store
+from shared.records import AgentLease, LocationRecord
+from shared.settings import CommonSettings
+
+LEASE = AgentLease(agent="agent-1", incarnation="i-1", address="127.0.0.1:5060")
+
+
+async def restarted(server: NatsServer, bus: Bus) -> None:
+    before = bus.reconnects
+    await server.stop()
+    await eventually(lambda: not bus.connected)
+    await server.start()
+    await eventually(lambda: bus.connected and bus.reconnects == before + 1)
+
+
+async def test_every_bucket_is_there_after_a_restart_of_the_server() -> None:
+    async with stoppable_nats_server() as server:
+        bus = await Bus.connect(CommonSettings(nats_url=server.url, pod="test"))
+        store = await open_store(bus.jetstream())
+        location = await store.locations.create("alice@b", LocationRecord(aor="alice@b"))
+        lease = await store.leases.create("agent-1", LEASE)
+        await restarted(server, bus)
+        assert await store.locations.update("alice@b", LocationRecord(aor="alice@b"), location) > location
+        assert await store.leases.update("agent-1", LEASE, lease) > lease
+        assert await store.sessions.names() == [] == await store.accounts.names() == await store.calls.names()
+        await bus.aclose()
+
+
+async def test_a_listing_ends_where_the_server_is_gone() -> None:
+    async with stoppable_nats_server() as server:
+        bus = await Bus.connect(CommonSettings(nats_url=server.url, pod="test"))
+        store = await open_store(bus.jetstream())
+        await server.stop()
+        await eventually(lambda: not bus.connected)
+        with pytest.raises((TimeoutError, nats.errors.Error)):
+            await store.sessions.names()
+        await bus.aclose()
