@@ -248,7 +248,9 @@ async def test_the_phone_and_the_sdk_are_served_under_a_policy(here: Stage, tmp_
         page = await http.get("/")
         assert page.text == "phone" and page.headers["cache-control"] == "no-cache"
         assert "default-src 'self'" in page.headers["content-security-policy"]
-        assert (await http.get("/sdk/index.js")).text == "sdk"
+        assert "access-control-allow-origin" not in page.headers
+        sdk = await http.get("/sdk/index.js")
+        assert sdk.text == "sdk" and sdk.headers["access-control-allow-origin"] == "*"
         assert (await http.get("/../settings.py")).status_code == 404
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/metrics")).status_code == 404

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ from shared.presence import beat, listen
 from shared.tasks import Tasks
 
 from .api import websocket
-from .api.pages import Pages, find_web_root
+from .api.http import ImpatientHttp
+from .api.pages import SDK_HEADERS, Pages, find_web_root
 from .api.transport import AbortableWebSocket
 from .pod import Pod, Presences
 from .settings import Settings
@@ -43,8 +45,8 @@ def create_app(pod: Pod) -> FastAPI:
     app = FastAPI(title="Cordboard signaling", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(websocket.router(pod))
     app.routes.extend(route for route in health.ops_routes(pod.not_ready) if route.path == "/healthz")
-    app.mount("/sdk", Pages(directory=web_root / "sdk", html=True), name="sdk")
-    app.mount("/", Pages(directory=web_root / "phone", html=True), name="phone")
+    app.mount("/sdk", Pages(web_root / "sdk", SDK_HEADERS), name="sdk")
+    app.mount("/", Pages(web_root / "phone"), name="phone")
     return app
 
 
@@ -54,6 +56,8 @@ def public_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
+        http=ImpatientHttp,
+        timeout_keep_alive=math.ceil(settings.login_seconds),
         ws=AbortableWebSocket,
         ws_max_size=MAX_FRAME_BYTES,
         # Measured: compression costs 50 KiB a socket, and SDP is all that would gain.

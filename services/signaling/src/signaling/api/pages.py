@@ -1,5 +1,6 @@
 """The phone page at `/`, the SDK at `/sdk/`: static files, never from a cache without asking, under a strict policy."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.responses import Response
@@ -28,15 +29,21 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
 }
+# The SDK is for pages of any origin; which of them may connect is asked at the socket.
+SDK_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
 class Pages(StaticFiles):
-    """A folder with the headers that its pages need."""
+    """A folder with the headers that its pages need, and some more if there are any."""
+
+    def __init__(self, directory: Path, more_headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(directory=directory, html=True)
+        self._headers = {**_HEADERS, **(more_headers or {})}
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, or 404."""
         response = await super().get_response(path, scope)
-        response.headers.update(_HEADERS)
+        response.headers.update(self._headers)
         return response
 
 
