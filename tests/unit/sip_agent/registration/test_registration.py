@@ -154,15 +154,40 @@ def test_closing_what_was_never_bound_sends_nothing() -> None:
     assert registration.take_output() == [Closed()]
 
 
-def test_closing_while_registering_removes_what_may_come_of_it() -> None:
+def test_closing_while_registering_waits_for_the_registrar_and_removes_what_came_of_it() -> None:
     registration = make()
     registration.open(0.0)
-    registration.take_output()
+    request = sent(registration)
     registration.close(0.1)
+    assert registration.take_output() == []  # one REGISTER at a time
+    answer(registration, request, 200, now=0.2)
     removal = sent(registration)
     assert (removal.expires, removal.cseq[0]) == (0, 42)
     registration.transaction_failed(408, "Request Timeout", 32.0)
     assert registration.take_output() == [StateChanged("unregistered"), Closed()]
+
+
+@pytest.mark.parametrize("status", [401, 403, 423])
+def test_closing_while_registering_ends_with_a_refusal(status: int) -> None:
+    registration = make()
+    registration.open(0.0)
+    request = sent(registration)
+    registration.close(0.1)
+    answer(registration, request, status, [("WWW-Authenticate", CHALLENGE), ("Min-Expires", "900")])
+    assert registration.take_output()[-2:] == [StateChanged("unregistered"), Closed()]
+    assert registration.state is State.CLOSED
+
+
+def test_closing_while_refreshing_removes_the_older_binding_whatever_becomes_of_the_refresh() -> None:
+    registration = registered()
+    due = registration.next_timer()
+    assert due is not None
+    registration.handle_timer(due)
+    registration.take_output()
+    registration.close(due + 0.1)
+    registration.transaction_failed(408, "Request Timeout", due + 32.0)
+    assert sent(registration).expires == 0
+    assert registration.state is State.UNREGISTERING
 
 
 def test_what_the_table_does_not_list_changes_nothing() -> None:

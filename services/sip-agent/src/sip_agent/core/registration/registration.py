@@ -5,6 +5,8 @@
                       ▼                                       ▼
                     FAILED ─retry, after a growing pause─▶ REGISTERING
     any ─close─▶ UNREGISTERING ─any end─▶ CLOSED
+    REGISTERING ─close─▶ WITHDRAWING ─any end─▶ UNREGISTERING: §10.2 allows one REGISTER at a time, for two may overtake
+                                                each other, and then the binding stays
 
 A refresh that fails leaves the binding as it is until it expires, but the user is told at once: soon no call may come.
 """
@@ -36,6 +38,7 @@ class State(enum.Enum):
     REGISTERING = "registering"
     REGISTERED = "registered"
     FAILED = "failed"
+    WITHDRAWING = "withdrawing"
     UNREGISTERING = "unregistering"
     CLOSED = "closed"
 
@@ -235,10 +238,18 @@ class Registration:
         self._send(0)
         return None
 
-    def _unregister_unsure(self, now: float) -> None:
-        # A REGISTER is on its way and may make the binding: one with a higher CSeq removes it (§10.3).
+    def _withdraw(self, now: float) -> None:
         self._due_at = None
+
+    def _remove(self, *facts: object) -> None:
         self._send(0)
+
+    def _remove_older(self, *facts: object) -> State | None:
+        """No binding came of the last REGISTER; one before it may have made one."""
+        if not self._is_bound:
+            return self._close_now()
+        self._send(0)
+        return None
 
     def _close_now(self, *facts: object) -> State:
         self._tell(StateChanged("unregistered"))
@@ -271,7 +282,11 @@ TABLE: dict[tuple[State, Input], tuple[Callable[..., State | None], State]] = {
     (State.REGISTERING, Input.CHALLENGE): (Registration._authorize, State.REGISTERING),
     (State.REGISTERING, Input.TOO_BRIEF): (Registration._ask_longer, State.REGISTERING),
     (State.REGISTERING, Input.FAILURE): (Registration._fail, State.FAILED),
-    (State.REGISTERING, Input.CLOSE): (Registration._unregister_unsure, State.UNREGISTERING),
+    (State.REGISTERING, Input.CLOSE): (Registration._withdraw, State.WITHDRAWING),
+    (State.WITHDRAWING, Input.SUCCESS): (Registration._remove, State.UNREGISTERING),
+    (State.WITHDRAWING, Input.CHALLENGE): (Registration._remove_older, State.UNREGISTERING),
+    (State.WITHDRAWING, Input.TOO_BRIEF): (Registration._remove_older, State.UNREGISTERING),
+    (State.WITHDRAWING, Input.FAILURE): (Registration._remove_older, State.UNREGISTERING),
     (State.REGISTERED, Input.DUE): (Registration._refresh, State.REGISTERING),
     (State.REGISTERED, Input.CLOSE): (Registration._unregister, State.UNREGISTERING),
     (State.FAILED, Input.DUE): (Registration._register, State.REGISTERING),
