@@ -1,43 +1,17 @@
 """Peers that connect and then say nothing, or not enough: they lose their socket, pages do not."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from tests.support.signaling import Stage, stage
-
-from shared.tasks import Tasks
+from tests.support.slow_peer import expect_closed
 
 
 @pytest.fixture
 async def here(nats_url: str) -> AsyncIterator[Stage]:
     async with stage(nats_url) as here:
         yield here
-
-
-async def until_closed(address: str, *, drip: bytes = b"", first: bytes = b"") -> None:
-    """Connect, send `first` and then `drip` again and again, until the pod closes."""
-    host, _, port = address.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(first)
-
-    async def keep_dripping() -> None:
-        while drip:
-            writer.write(drip)
-            await asyncio.sleep(0.1)
-
-    tasks = Tasks("slow peer")
-    tasks.spawn(keep_dripping(), "drip")
-    try:
-        async with asyncio.timeout(10):
-            while await reader.read(65536):
-                pass
-    except ConnectionResetError:
-        return
-    finally:
-        await tasks.aclose()
-        writer.close()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +26,7 @@ async def until_closed(address: str, *, drip: bytes = b"", first: bytes = b"") -
 )
 async def test_a_request_that_does_not_come_costs_its_peer_the_socket(here: Stage, first: bytes, drip: bytes) -> None:
     pod = await here.pod(login_seconds=0.5)
-    await until_closed(pod.address, first=first, drip=drip)
+    await expect_closed(pod.address, first=first, drip=drip)
 
 
 async def test_a_page_stays_connected_beyond_that_time(here: Stage) -> None:
@@ -61,5 +35,5 @@ async def test_a_page_stays_connected_beyond_that_time(here: Stage) -> None:
     await page.log_in()
     async with httpx.AsyncClient(base_url=f"http://{pod.address}") as http:
         await http.get("/healthz")
-    await until_closed(pod.address)
+    await expect_closed(pod.address)
     assert (await page.ask("ping"))["type"] == "ok"
