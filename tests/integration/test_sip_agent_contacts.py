@@ -1,6 +1,8 @@
 """Contacts that would make the built-in domain send where nobody has registered."""
 
+import asyncio
 import time
+from collections.abc import Callable
 
 from tests.integration.test_sip_agent import (
     DOMAIN,
@@ -18,6 +20,9 @@ from tests.support.sip_phone import RtpSocket
 
 from shared.records import Binding, LocationRecord
 from sip_agent.app import Agent
+from sip_agent.core.auth.digest_server import DigestServer
+from sip_agent.domain import Domain
+from sip_agent.users import Users
 
 __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]  # fixtures
 
@@ -45,3 +50,15 @@ async def test_a_contact_with_maddr_is_reached_where_its_register_came_from(
     assert victim.received.empty()
     phone.close()
     victim.close()
+
+
+async def test_many_changes_of_one_address_at_once_are_all_made(agent: Agent) -> None:
+    domain = Domain(agent.services, Users(DOMAIN, "", {}), DigestServer(DOMAIN, b"key"), [])
+
+    def add(number: int) -> Callable[[tuple[Binding, ...]], tuple[Binding, ...]]:
+        made = Binding(contact=f"sip:{number}@192.0.2.1", call_id="r", cseq=1, expires_at=time.time() + 60)
+        return lambda old: (*old, made)
+
+    await asyncio.gather(*(domain._change("bob@x", add(number)) for number in range(60)))
+    entry = await agent.services.store.locations.get("bob@x")
+    assert entry is not None and len(entry.record.bindings) == 60

@@ -3,6 +3,7 @@
 Whatever is asked of it comes as real SIP, from phones and from this agent's own accounts alike.
 """
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 
@@ -31,6 +32,7 @@ _log = structlog.get_logger(__name__)
 Change = Callable[[tuple[Binding, ...]], tuple[Binding, ...]]
 
 CAS_TRIES = 10
+CAS_PAUSE = 0.002  # at most, after the first try; then twice as long each time
 DEFAULT_EXPIRES = 3600
 
 
@@ -139,7 +141,7 @@ class Domain:
     async def _change(self, aor: str, change: Change) -> tuple[Binding, ...]:
         """Change an address's bindings by compare-and-swap; the change is made anew on what another agent wrote."""
         locations = self._services.store.locations
-        for _ in range(CAS_TRIES):
+        for attempt in range(CAS_TRIES):
             entry = await locations.get(aor)
             old = entry.record.bindings if entry is not None else ()
             new: tuple[Binding, ...] = change(old)
@@ -152,8 +154,10 @@ class Domain:
                 elif new != old:
                     await locations.update(aor, LocationRecord(aor=aor, bindings=new), entry.revision)
             except Conflict:
-                continue
-            return new
+                # At random: those who fought must not all come back at once, or one loses every time.
+                await asyncio.sleep(self._services.chance() * CAS_PAUSE * 2**attempt)
+            else:
+                return new
         raise Conflict(aor)
 
     # -- proxy
