@@ -25,7 +25,7 @@ from shared.messages import (
     OpenAccount,
     StartCall,
 )
-from shared.presence import Presence
+from shared.presence import GONE_AFTER, Presence
 from shared.records import AccountRecord
 from sip_agent.account import Account
 from sip_agent.call_table import CallTable
@@ -194,11 +194,11 @@ class Accounts:
     def _judge(self, account: Account, now: float) -> None:
         session_id, pod = account.session_id, account.pod
         heard = self._signaling.last(pod)
-        incarnation = heard[0].incarnation if heard is not None else ""
-        if self._signaling.is_live(pod, now):
+        incarnation, heard_at = ("", 0.0) if heard is None else (heard[0].incarnation, heard[1])
+        if now - heard_at < GONE_AFTER:
             if self._silenced.pop(session_id, None) == incarnation:
                 account.mailbox.post(lambda: self._heard_again(account, incarnation))
-        elif account.is_attached and now - self._attached_at[session_id] > UNHEARD_FOR:
+        elif account.is_attached and now - max(heard_at, self._attached_at[session_id]) > UNHEARD_FOR:
             _log.warning("signaling pod is gone", pod=pod, session=session_id)
             self._silenced[session_id] = incarnation
             grace = self._services.settings.grace_seconds
