@@ -103,6 +103,10 @@ class PhonePage:
         seen = await self.tab.evaluate("(...wanted) => harness.frames(...wanted)", frames, STATUS_SECONDS * 1000)
         assert seen, f"{self.name} sees no moving pictures\n{await self.describe()}"
 
+    async def lose_socket(self) -> None:
+        """Cut the page's socket; return once it has opened another one."""
+        await self.tab.evaluate("() => harness.loseSocket()")
+
     async def describe(self) -> str:
         """What the page shows and said on its console, for a failure's message."""
         shown = {one: await self._text(one) for one in ("sessionStatus", "callStatus")}

@@ -9,6 +9,21 @@
     }
   };
 
+  const sockets = [];
+  window.WebSocket = class extends window.WebSocket {
+    constructor(...options) {
+      super(...options);
+      sockets.push(this);
+    }
+  };
+
+  /** Ends the page's socket as a network does: the page has not asked for it. Resolves once another one is open. */
+  async function loseSocket() {
+    const known = sockets.length;
+    sockets[known - 1].close();
+    while (!sockets.slice(known).some((socket) => socket.readyState === WebSocket.OPEN)) await pause(20);
+  }
+
   /** A microphone that hears one sine: no device, and a different pitch for each page. */
   function microphone(frequency) {
     const context = new AudioContext();
@@ -145,5 +160,5 @@
     return false;
   }
 
-  window.harness = { peers, microphone, media, listen, stats, frames, text, fill, press };
+  window.harness = { loseSocket, peers, microphone, media, listen, stats, frames, text, fill, press };
 })();
