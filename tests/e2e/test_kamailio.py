@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.support.baresip import baresip
 from tests.support.kamailio import Kamailio
-from tests.support.page import Account, OpenPhone, establish, hear_each_other
+from tests.support.page import Account, OpenPhone, call_phone, called_by_phone, establish, hear_each_other
 from tests.support.services import Cordboard
 
 
@@ -41,20 +41,11 @@ async def test_a_page_calls_a_sip_phone_and_is_called_by_it(
         await alice.connect(account(server, "alice"))
         before = await cluster.resting_state()
 
-        await alice.call("bob")
-        await bob.wait_for("CALL_INCOMING")
-        await alice.wait_for_call("^RING")
-        await bob.accept()
-        await alice.wait_for_call("^ESTABLISHED")
-        await asyncio.gather(alice.hears(620), bob.wait_for_tone(440))
+        await call_phone(alice, bob, "bob", 620)
         await bob.hang_up()
         await alice.wait_for_call("^FINISH")
 
-        await bob.dial(f"sip:alice@{server.domain}")
-        await alice.wait_for_call("^RING")
-        await alice.answer()
-        await alice.wait_for_call("^ESTABLISHED")
-        await asyncio.gather(alice.hears(620), bob.wait_for_tone(440))
+        await called_by_phone(alice, bob, f"sip:alice@{server.domain}", 620)
         await alice.hang_up()
         await bob.wait_for("CALL_CLOSED")
         await cluster.wait_until_settled(before)

@@ -1,10 +1,8 @@
 """A SIP phone registered at the built-in domain, and a page."""
 
-import asyncio
-
 import pytest
 from tests.support.baresip import baresip
-from tests.support.page import Account, OpenPhone
+from tests.support.page import Account, OpenPhone, call_phone, called_by_phone
 from tests.support.services import Cordboard
 
 
@@ -20,20 +18,11 @@ async def test_a_page_and_a_phone_of_the_built_in_domain_call_each_other(
         await alice.connect(Account("alice", cluster.users["alice"]))
         before = await cluster.resting_state()
 
-        await alice.call("bob")
-        await bob.wait_for("CALL_INCOMING")
-        await alice.wait_for_call("^RING")
-        await bob.accept()
-        await alice.wait_for_call("^ESTABLISHED")
-        await asyncio.gather(alice.hears(620), bob.wait_for_tone(440))
+        await call_phone(alice, bob, "bob", 620)
         await alice.hang_up()
         await bob.wait_for("CALL_CLOSED")
 
-        await bob.dial(f"sip:alice@{cluster.domain}")
-        await alice.wait_for_call("^RING")
-        await alice.answer()
-        await alice.wait_for_call("^ESTABLISHED")
-        await asyncio.gather(alice.hears(620), bob.wait_for_tone(440))
+        await called_by_phone(alice, bob, f"sip:alice@{cluster.domain}", 620)
         await bob.hang_up()
         await alice.wait_for_call("^FINISH")
         await cluster.wait_until_settled(before)
