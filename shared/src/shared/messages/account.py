@@ -64,6 +64,8 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     media: MediaRef | None = None
     browser_sdp: str | None = None  # the last one made for the browser
     has_video: bool = False
+    local_hold: bool = False
+    remote_hold: bool = False
 
 
 class SessionSnapshot(Reply, frozen=True, kw_only=True, tag="session.snapshot"):
@@ -87,6 +89,20 @@ class CloseAccount(Command, frozen=True, kw_only=True, tag="account.close"):
     """The user logged out: end the calls, remove the registration, forget the account."""
 
     session_id: str
+
+
+class AdoptAccount(Command, frozen=True, kw_only=True, tag="account.adopt"):
+    """From one agent to another: take this account over from me. `epoch` is the one that the adopter will have."""
+
+    session_id: str
+
+
+class AccountMoved(Event, frozen=True, kw_only=True, tag="account.moved"):
+    """Told to the session's socket: commands go to this agent from now on."""
+
+    session_id: str
+    agent: str
+    epoch: int
 
 
 class RegistrationChanged(Event, frozen=True, kw_only=True, tag="registration.changed"):

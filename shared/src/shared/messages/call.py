@@ -18,10 +18,14 @@ class StartCall(Command, frozen=True, kw_only=True, tag="call.start"):
     sip_sdp: str
     has_video: bool = False
     headers: dict[str, str] = {}
+    is_private: bool = False  # ask the servers to withhold who calls (RFC 3323)
 
 
 class IncomingCall(Command, frozen=True, kw_only=True, tag="call.incoming"):
-    """The agent asks the session whether it takes a call; signaling allocates its media and shows it."""
+    """The agent asks the session whether it takes a call; signaling allocates its media and shows it.
+
+    An empty `sip_sdp` is a caller that leaves the offer to us (RFC 3261 §13.2.1): the media is allocated from nothing.
+    """
 
     session_id: str
     call_id: str
@@ -30,6 +34,8 @@ class IncomingCall(Command, frozen=True, kw_only=True, tag="call.incoming"):
     callee: str
     sip_sdp: str
     caller_name: str = ""
+    asserted: str = ""  # P-Asserted-Identity, where a server said it that is trusted (RFC 3325)
+    headers: dict[str, str] = {}  # the header fields that a page may see
 
 
 class IncomingAccepted(Reply, frozen=True, kw_only=True, tag="call.incoming.accepted"):
@@ -57,8 +63,34 @@ class HangupCall(Command, frozen=True, kw_only=True, tag="call.hangup"):
     reason: str = ""
 
 
+class HoldCall(Command, frozen=True, kw_only=True, tag="call.hold"):
+    """Hold an established call, or take it back. A reply means that it is under way; `CallHold` tells its end."""
+
+    session_id: str
+    call_id: str
+    is_held: bool
+
+
+class SendDtmf(Command, frozen=True, kw_only=True, tag="call.dtmf"):
+    """Send digits by SIP INFO, one after the other."""
+
+    session_id: str
+    call_id: str
+    digits: str  # of 0-9, *, #, A-D
+    duration_ms: int = 100
+
+
+class TransferCall(Command, frozen=True, kw_only=True, tag="call.transfer"):
+    """Let the far side call somebody else (RFC 5589); exactly one of the two is given."""
+
+    session_id: str
+    call_id: str
+    target: str = ""  # blind: a SIP URI, or a user of the account's domain
+    other_call_id: str = ""  # attended: an established call of the same session, which the far side takes over
+
+
 class CallProgress(Event, frozen=True, kw_only=True, tag="call.progress"):
-    """A provisional response. `browser_sdp` is given with the first one that carries a session description."""
+    """A provisional response. `browser_sdp`, if any, is a provisional answer: another one may follow."""
 
     session_id: str
     call_id: str
@@ -69,11 +101,57 @@ class CallProgress(Event, frozen=True, kw_only=True, tag="call.progress"):
 
 
 class CallEstablished(Event, frozen=True, kw_only=True, tag="call.established"):
-    """The call is answered. `browser_sdp` is absent where early media already brought the same one."""
+    """The call is answered. `browser_sdp` is the answer, for a call that the browser made."""
 
     session_id: str
     call_id: str
     browser_sdp: str | None = None
+
+
+class CallHold(Event, frozen=True, kw_only=True, tag="call.hold.changed"):
+    """Who holds the call now."""
+
+    session_id: str
+    call_id: str
+    local: bool
+    remote: bool
+
+
+class CallActionFailed(Event, frozen=True, kw_only=True, tag="call.action.failed"):
+    """What was under way has failed; the call goes on as it was."""
+
+    session_id: str
+    call_id: str
+    action: Literal["hold", "unhold", "dtmf", "transfer"]
+    status: int
+    reason: str
+
+
+class DtmfReceived(Event, frozen=True, kw_only=True, tag="call.dtmf.received"):
+    """The far side sent a digit by SIP INFO."""
+
+    session_id: str
+    call_id: str
+    digit: str
+    duration_ms: int = 0  # 0: it did not say
+
+
+class TransferProgress(Event, frozen=True, kw_only=True, tag="call.transfer.progress"):
+    """How far the far side is with the call that we asked it to make; after a 2xx ours ends."""
+
+    session_id: str
+    call_id: str
+    status: int
+    reason: str
+
+
+class CallTransferred(Event, frozen=True, kw_only=True, tag="call.transferred"):
+    """The same call, with another far side: it has been transferred to us, or we to it."""
+
+    session_id: str
+    call_id: str
+    peer: str
+    peer_name: str = ""
 
 
 class CallEnded(Event, frozen=True, kw_only=True, tag="call.ended"):

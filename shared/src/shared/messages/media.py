@@ -7,7 +7,12 @@ A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who o
     the phone calls:    AllocateMedia(sip_sdp)     -> MediaAllocated(browser_sdp)   signaling asks
                         AnswerMedia(browser, answer) -> MediaSdp(answer for SIP)    agent asks
 
-`OfferMedia` carries a later offer from one side; its answer is for that same side.
+    the phone calls without an offer:  AllocateMedia()   -> MediaAllocated(browser_sdp)   signaling asks
+                        AnswerMedia(browser, answer) -> MediaSdp(offer for SIP)    agent asks
+                        AnswerMedia(sip, answer)     -> MediaSdp(nothing new)      agent asks
+
+`OfferMedia` brings a later offer of one side; its answer is for that same side. `RequestOffer` asks for a later offer
+to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
 """
 
 from typing import Literal
@@ -17,6 +22,7 @@ import msgspec
 from .envelope import Command, Event, Reply
 
 Side = Literal["browser", "sip"]
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
 
 class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +33,7 @@ class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AllocateMedia(Command, frozen=True, kw_only=True, tag="media.allocate"):
-    """Make a media session from the offer of one side; exactly one of the two SDPs is given."""
+    """Make a media session from the offer of one side, or from none: then the browser is offered audio."""
 
     media_id: str
     call_id: str
@@ -64,10 +70,26 @@ class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
     sdp: str
 
 
+class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"):
+    """Make a later offer to `side`. `direction` is ours: `sendonly` or `inactive` holds the far side."""
+
+    media_id: str
+    side: Side
+    direction: Direction = "sendrecv"
+
+
 class MediaSdp(Reply, frozen=True, kw_only=True, tag="media.sdp"):
     """The SDP that a command asked for."""
 
     sdp: str
+    is_held: bool = False  # the SIP side holds us: sendonly or inactive in every stream, or 0.0.0.0 (RFC 2543)
+
+
+class RequestKeyframe(Command, frozen=True, kw_only=True, tag="media.request_keyframe"):
+    """Ask `side` for a whole picture: the other one cannot decode (RFC 5168)."""
+
+    media_id: str
+    side: Side
 
 
 class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):

@@ -5,7 +5,7 @@ from typing import get_args
 import msgspec
 
 from ..errors import RemoteError
-from . import account, call, envelope, media, presence
+from . import account, call, envelope, instant, media, presence
 
 AnyMessage = (
     envelope.Done
@@ -16,6 +16,8 @@ AnyMessage = (
     | account.SessionSnapshot
     | account.DetachSession
     | account.CloseAccount
+    | account.AdoptAccount
+    | account.AccountMoved
     | account.RegistrationChanged
     | account.SessionEnded
     | call.StartCall
@@ -23,13 +25,26 @@ AnyMessage = (
     | call.IncomingAccepted
     | call.AnswerCall
     | call.HangupCall
+    | call.HoldCall
+    | call.SendDtmf
+    | call.TransferCall
     | call.CallProgress
     | call.CallEstablished
+    | call.CallHold
+    | call.CallActionFailed
+    | call.DtmfReceived
+    | call.TransferProgress
+    | call.CallTransferred
     | call.CallEnded
+    | instant.SendMessage
+    | instant.IncomingMessage
+    | instant.MessageSent
     | media.AllocateMedia
     | media.MediaAllocated
     | media.AnswerMedia
     | media.OfferMedia
+    | media.RequestOffer
+    | media.RequestKeyframe
     | media.MediaSdp
     | media.ReleaseMedia
     | media.MediaConnected
