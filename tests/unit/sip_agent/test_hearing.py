@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
 from shared.messages import Heartbeat, MediaRef
 from shared.presence import Presence
@@ -33,11 +32,11 @@ class LiveCall:
     def __init__(self, relay: str | None, state: str = "established") -> None:
         self.call_id = "c-1"
         self.media = None if relay is None else MediaRef(relay=relay, media_id="m")
-        self.core = SimpleNamespace(told_state=state, fail="fail")
-        self.posted: list[tuple[Any, ...]] = []
+        self.core = SimpleNamespace(told_state=state)
+        self.failed: list[tuple[int, str]] = []
 
-    def post(self, *what: Any) -> None:
-        self.posted.append(what)
+    def fail(self, status: int, reason: str) -> None:
+        self.failed.append((status, reason))
 
 
 class Calls:
@@ -48,7 +47,7 @@ class Calls:
         return iter(self.calls)
 
 
-GONE = ("fail", 503, "Media Relay Is Gone")
+GONE = (503, "Media Relay Is Gone")
 
 
 def watch(call: LiveCall) -> tuple[RelayWatch, Presence]:
@@ -65,9 +64,9 @@ def test_a_call_ends_when_its_relay_has_long_been_silent() -> None:
     relay_watch, relays = watch(call)
     relays.hear(beat(), 1.0)
     relay_watch.sweep(1.0 + UNHEARD_FOR - 0.1)
-    assert call.posted == []
+    assert call.failed == []
     relay_watch.sweep(1.0 + UNHEARD_FOR)
-    assert call.posted == [GONE]
+    assert call.failed == [GONE]
 
 
 def test_a_call_ends_when_its_relay_has_started_anew() -> None:
@@ -77,7 +76,7 @@ def test_a_call_ends_when_its_relay_has_started_anew() -> None:
     relay_watch.sweep(1.0)
     relays.hear(beat("i-2"), 1.5)
     relay_watch.sweep(1.5)
-    assert call.posted == [GONE]
+    assert call.failed == [GONE]
 
 
 def test_calls_that_are_over_or_without_media_or_of_a_relay_never_heard_are_left_alone() -> None:
@@ -85,4 +84,4 @@ def test_calls_that_are_over_or_without_media_or_of_a_relay_never_heard_are_left
         relay_watch, relays = watch(call)
         relays.hear(beat(), 1.0)
         relay_watch.sweep(100.0)
-        assert call.posted == []
+        assert call.failed == []

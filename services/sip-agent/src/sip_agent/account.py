@@ -335,9 +335,9 @@ class Account:
         calls = list(self.calls.values())
         for call in calls:
             if why:
-                call.post(call.core.fail, 480, why)
+                call.fail(480, why)
             else:
-                call.post(call.core.hangup, 0, "")
+                call.hang_up(0, "")
         self.mailbox.post(lambda: self._do_registration(self._registration.close))
         ends = (self._closed.wait(), *(call.wait_finished() for call in calls))
         try:

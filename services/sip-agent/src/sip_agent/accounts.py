@@ -104,7 +104,7 @@ class Accounts:
     def _media_failed(self, call_id: str, reason: str) -> None:
         call = self.calls.find(call_id)
         if call is not None:
-            call.post(call.core.fail, 503, f"Media Failed ({reason})")
+            call.fail(503, f"Media Failed ({reason})")
 
     # -- owning
 

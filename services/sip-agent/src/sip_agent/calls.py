@@ -43,13 +43,11 @@ from sip_agent.core.call.outputs import (
     SendAck,
     SendRequest,
 )
-from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.events import Flow
+from sip_agent.leg import Leg
 from sip_agent.mailbox import Mailbox
 from sip_agent.owned import OwnedRecord
 from sip_agent.relay_client import ask_relay, release
-from sip_agent.resolve import resolve
 from sip_agent.services import Services, command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
@@ -73,25 +71,28 @@ class CallOwner(Protocol):
 
 
 class LiveCall:
-    """`core` is the machine; `media` is set once the media session is ours to release."""
+    """`leg` is the one that the browser talks on; `media` is set once the media session is ours to release."""
 
     def __init__(
         self, services: Services, owner: CallOwner, core: Call, media: MediaRef | None, has_video: bool
     ) -> None:
         self._services = services
         self._owner = owner
-        self.core = core
+        self.leg = Leg(core, services.endpoint, owner.next_hop, self.post)
         self.media = media
         self.has_video = has_video
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self._asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
-        self._refs: dict[TransactionId, str] = {}
-        self._strangers: set[TransactionId] = set()
         self._started_at = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._finished = asyncio.Event()
         self._is_lost = False
         metrics.CALLS_ACTIVE.labels(core.facts.direction).inc()
+
+    @property
+    def core(self) -> Call:
+        """The machine of the leg."""
+        return self.leg.core
 
     @property
     def call_id(self) -> str:
@@ -119,6 +120,14 @@ class LiveCall:
         await self._asides.ask(_nothing)
 
     # -- what comes in
+
+    def fail(self, status: int, reason: str) -> None:
+        """End the call for a reason that is neither side's."""
+        self.post(lambda now: self.core.fail(status, reason, now))
+
+    def hang_up(self, status: int, reason: str) -> None:
+        """End the call as the user does."""
+        self.post(lambda now: self.core.hangup(status, reason, now))
 
     def post(self, verb: Callable[..., Any], *facts: Any) -> None:
         """Give something to the core in its turn."""
@@ -155,22 +164,6 @@ class LiveCall:
         if not is_recorded:
             self.core.fail(503, "Service Unavailable", time.monotonic())
 
-    def receive_response(self, transaction: TransactionId, response: Response) -> None:
-        """Take a response to a request of this call.
-
-        A challenge of anybody but the account's own servers is not shown to the core, which would answer it: whoever
-        gets that answer can try passwords on it.
-        """
-        if response.status in (401, 407) and transaction in self._strangers:
-            response = response.copy()
-            response.headers.remove("WWW-Authenticate")
-            response.headers.remove("Proxy-Authenticate")
-        self.post(self.core.receive_response, self._refs.get(transaction, ""), response)
-
-    def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
-        """Take the word that a request got no response."""
-        self.post(self.core.transaction_failed, self._refs.get(transaction, ""), status, reason)
-
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -187,7 +180,7 @@ class LiveCall:
             case SaveCall():
                 await self._record.save(self._as_record())
             case SendRequest() | SendAck() | Respond() | CancelRequest():
-                await self._send(output)
+                await self.leg.send(output)
             case AskMedia():
                 self._asides.post(lambda: self._ask_media(output))
             case Progressed() | Established():
@@ -196,45 +189,6 @@ class LiveCall:
                 await self._end(output)
             case Finished():
                 self._finish()
-
-    async def _send(self, output: SendRequest | SendAck | Respond | CancelRequest) -> None:
-        match output:
-            case SendRequest(ref, request, hop):
-                await self._send_request(ref, request, hop)
-            case SendAck(request, hop):
-                await self._send_ack(request, hop)
-            case Respond(transaction, response):
-                self._services.endpoint.respond(transaction, response)
-            case CancelRequest(ref):
-                for transaction in [t for t, name in self._refs.items() if name == ref]:
-                    self._services.endpoint.cancel(transaction)
-
-    async def _send_request(self, ref: str, request: Request, hop: SipUri | None) -> None:
-        try:
-            flow = await self._owner.next_hop() if hop is None else await resolve(hop)
-        except RemoteError as error:
-            self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
-            return
-        is_stranger = hop is not None and not await self._is_own_server(flow)
-        transaction = self._services.endpoint.send_request(request, flow, self)
-        self._refs[transaction] = ref
-        if is_stranger:
-            self._strangers.add(transaction)
-
-    async def _is_own_server(self, flow: Flow) -> bool:
-        try:
-            server = await self._owner.next_hop()
-        except RemoteError:
-            return False
-        return (server.host, server.port) == (flow.host, flow.port)
-
-    async def _send_ack(self, request: Request, hop: SipUri) -> None:
-        try:
-            flow = await resolve(hop)
-        except RemoteError as error:
-            _log.warning("ack not sent", call=self.call_id, error=str(error))
-            return
-        self._services.endpoint.send_ack(request, flow)
 
     def _as_record(self) -> CallRecord:
         core, facts = self.core, self.core.facts

@@ -60,5 +60,5 @@ class RelayWatch:
             beat, at = heard
             incarnation = seen[call.call_id] = self._incarnations.get(call.call_id, beat.incarnation)
             if now - at >= UNHEARD_FOR or beat.incarnation != incarnation:
-                call.post(call.core.fail, 503, "Media Relay Is Gone")
+                call.fail(503, "Media Relay Is Gone")
         self._incarnations = seen

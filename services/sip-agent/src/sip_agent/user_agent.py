@@ -46,12 +46,12 @@ class UserAgents:
     def receive_ack(self, request: Request) -> None:
         """Take the ACK of a 2xx."""
         try:
-            call = self._accounts.calls.find_dialog(request.call_id, request.to.tag or "")
+            leg = self._accounts.calls.find_dialog(request.call_id, request.to.tag or "")
         except SipError as error:
             _log.info("bad ack", error=str(error))
             return
-        if call is not None:
-            call.post(call.core.receive_ack, request)
+        if leg is not None:
+            leg.post(leg.core.receive_ack, request)
 
     def _respond(self, transaction: TransactionId, request: Request, status: int, reason: str | None = None) -> None:
         self._endpoint.respond(transaction, make_response(request, status, reason, token()))
@@ -60,9 +60,9 @@ class UserAgents:
         uri = request.parsed_uri
         tag = request.to.tag
         if tag:
-            call = self._accounts.calls.find_dialog(request.call_id, tag)
-            if call is not None:
-                call.post(call.core.receive_request, transaction, request)
+            leg = self._accounts.calls.find_dialog(request.call_id, tag)
+            if leg is not None:
+                leg.post(leg.core.receive_request, transaction, request)
                 return
         account = self._accounts.find(uri.user or "")
         if account is not None and not self._domain.serves(uri):
