@@ -56,6 +56,7 @@ def settings(nats_url: str, tmp_path: Path) -> Settings:
         pod="agent-1",
         sip_host="127.0.0.1",
         sip_port=0,
+        allowed_destinations=("127.0.0.0/8:1-65535",),
         secret=SECRET,
         users=str(users),
         domain=DOMAIN,

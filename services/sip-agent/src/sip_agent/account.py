@@ -43,7 +43,6 @@ from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.mailbox import Mailbox
 from sip_agent.owned import OwnedRecord
-from sip_agent.resolve import resolve
 from sip_agent.services import Services, token, wall_clock
 
 _log = structlog.get_logger(__name__)
@@ -119,7 +118,7 @@ class Account:
         where = SipUri.parse(f"sip:{account.outbound_proxy or account.domain}")
         if account.port and where.port is None:
             where = replace(where, port=account.port)
-        return await resolve(where, account.transport)
+        return await self._services.destinations.find(where, account.transport)
 
     # -- registration
 
@@ -278,7 +277,7 @@ class Account:
         self._add(call)
         await call.do(core.start, target, command.sip_sdp, headers)
 
-    def invited(self, transaction: TransactionId, request: Request, call_id: str) -> None:
+    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str) -> None:
         """Take an INVITE for this account's contact."""
         if self._is_closing:
             raise RemoteError(480, "Temporarily Unavailable")
@@ -293,6 +292,7 @@ class Account:
         )
         core = IncomingCall(facts, self.identity, self._rules(), token(), transaction, request)
         call = LiveCall(self._services, self, core, None, False)
+        call.leg.came_from(flow)
         self._add(call)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
         call.post(core.start)

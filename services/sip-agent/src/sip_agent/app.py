@@ -22,9 +22,11 @@ from sip_agent import metrics
 from sip_agent.accounts import Accounts
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.events import Flow
+from sip_agent.core.policy.destination import DestinationPolicy
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
+from sip_agent.destinations import Cluster, Destinations
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
 from sip_agent.hearing import Hearing, RelayWatch
@@ -83,6 +85,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
     """
     check(settings)
     seal = Seal(settings.secret)
+    policy = DestinationPolicy(settings.allowed_destinations, settings.denied_destinations, settings.destination_ports)
     users = Users.load(settings.users, settings.domain, settings.secret)
     async with contextlib.AsyncExitStack() as stack:
         bus = await Bus.connect(settings)
@@ -94,6 +97,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         host = settings.advertised_host or _reachable(settings.sip_host)
         address = f"{host}:{sockets.port}"
         incarnation = token()
+        cluster = Cluster(address)
         lease = Lease(store.leases, AgentLease(agent=settings.pod, incarnation=incarnation, address=address))
         layer = TransactionLayer(timers or Timers(), token, lambda _: (host, sockets.port))
         endpoint = Endpoint(layer, lease.held)
@@ -110,9 +114,11 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             lease=lease,
             seal=seal,
             tasks=tasks,
+            destinations=Destinations(policy, cluster),
             listener=Flow("udp", host, sockets.port),
             address=address,
         )
+        await cluster.listen(bus)
         agent = await _start(services, users, incarnation)
         sockets.attach(endpoint)
         ops = health.ops_config(settings.ops_host, settings.ops_port, agent.not_ready)

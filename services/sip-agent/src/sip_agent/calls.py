@@ -78,7 +78,7 @@ class LiveCall:
     ) -> None:
         self._services = services
         self._owner = owner
-        self.leg = Leg(core, services.endpoint, owner.next_hop, self.post)
+        self.leg = Leg(core, services, owner.next_hop, self.post)
         self.media = media
         self.has_video = has_video
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)

@@ -24,6 +24,7 @@ from sip_agent.core.registration.register_request import granted_contacts, read_
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.forwarding import LiveForwarding
+from sip_agent.locations import aor_of
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.users import Users
 
@@ -205,10 +206,5 @@ class Domain:
         # `maddr` would send there what that host has not asked for.
         is_own = contact.host == address.rpartition(":")[0] and contact.param("maddr") is None
         if not binding.received or is_own:
-            return Target(binding.contact)
+            return Target(binding.contact, registered_from=binding.received)
         return Target(binding.contact, binding.received)
-
-
-def aor_of(uri: SipUri) -> str:
-    """Return the address of record that a URI names (§10.3 step 5): no parameters, the host in lower case."""
-    return f"{uri.user}@{uri.host.lower()}"

@@ -11,7 +11,7 @@ from sip_agent.core.domain.proxy import CancelBranch, Forward, Forwarding, Respo
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
-from sip_agent.resolve import resolve
+from sip_agent.locations import received_flow
 from sip_agent.services import Services
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class LiveForwarding:
         reached = []
         for target in targets:
             try:
-                self._flows[target] = await _flow(target)
+                self._flows[target] = await self._flow(target)
             except RemoteError as error:
                 _log.info("target not reached", error=str(error))
             else:
@@ -51,6 +51,12 @@ class LiveForwarding:
             raise RemoteError(487, "Request Terminated")
         self._core.start(reached, time.monotonic())
         self._drain()
+
+    async def _flow(self, target: Target) -> Flow:
+        if target.received:
+            return received_flow(target.received)
+        peers = [received_flow(target.registered_from)] if target.registered_from else []
+        return await self._services.destinations.find(SipUri.parse(target.uri), peers=peers)
 
     def _cancelled(self, cancel: Request) -> None:
         self._is_cancelled = True
@@ -88,11 +94,3 @@ class LiveForwarding:
         due = self._core.next_timer()
         if due is not None and not self._core.is_over:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._on_timer)
-
-
-async def _flow(target: Target) -> Flow:
-    if not target.received:
-        return await resolve(SipUri.parse(target.uri))
-    transport, _, address = target.received.partition(":")
-    host, _, port = address.rpartition(":")
-    return Flow("tcp" if transport == "tcp" else "udp", host, int(port))

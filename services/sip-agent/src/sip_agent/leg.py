@@ -4,9 +4,11 @@ A call has one leg at a time, and a second one for a while when it is transferre
 """
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import nats.errors
 import structlog
 
 from shared.errors import RemoteError
@@ -15,10 +17,12 @@ from sip_agent.core.call.outputs import CancelRequest, Respond, SendAck, SendReq
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
-from sip_agent.endpoint import Endpoint
-from sip_agent.resolve import resolve
+from sip_agent.locations import registered_flows
+from sip_agent.services import Services, wall_clock
 
 _log = structlog.get_logger(__name__)
+
+MAX_PEERS = 4  # a phone may change its address in a call, but not without end
 
 WireOutput = SendRequest | SendAck | Respond | CancelRequest
 
@@ -29,22 +33,29 @@ class Leg:
     def __init__(
         self,
         core: Call,
-        endpoint: Endpoint,
+        services: Services,
         next_hop: Callable[[], Awaitable[Flow]],
         post: Callable[..., None],
     ) -> None:
         self.core = core
-        self._endpoint = endpoint
+        self._services = services
+        self._endpoint = services.endpoint
         self._next_hop = next_hop
         self._post = post
         self._refs: dict[TransactionId, str] = {}
         self._strangers: set[TransactionId] = set()
+        self._came_from: deque[Flow] = deque(maxlen=MAX_PEERS)
 
     # -- what comes in
 
     def post(self, verb: Callable[..., Any], *facts: Any) -> None:
         """Give something to the core in its turn."""
         self._post(verb, *facts)
+
+    def came_from(self, flow: Flow) -> None:
+        """Take note of where a request of this leg came from: there we may send, too (RFC 3581)."""
+        if flow not in self._came_from:
+            self._came_from.append(flow)
 
     def receive_response(self, transaction: TransactionId, response: Response) -> None:
         """Take a response to a request of this leg.
@@ -79,7 +90,7 @@ class Leg:
 
     async def _send_request(self, ref: str, request: Request, hop: SipUri | None) -> None:
         try:
-            flow = await self._next_hop() if hop is None else await resolve(hop)
+            flow = await self._next_hop() if hop is None else await self._find(hop)
         except RemoteError as error:
             self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
             return
@@ -88,6 +99,19 @@ class Leg:
         self._refs[transaction] = ref
         if is_stranger:
             self._strangers.add(transaction)
+
+    async def _find(self, hop: SipUri) -> Flow:
+        return await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
+
+    async def _registered(self) -> list[Flow]:
+        """Where the far side registered from: phones of the built-in domain are reached directly, without a proxy."""
+        facts, services = self.core.facts, self._services
+        far = facts.caller if facts.direction == "incoming" else facts.callee
+        try:
+            return await registered_flows(services.store.locations, services.settings.domain, far, wall_clock())
+        except nats.errors.Error as error:  # what is not known to be allowed is not allowed
+            _log.warning("registrations not read", call=facts.call_id, error=repr(error))
+            return []
 
     async def _is_own_server(self, flow: Flow) -> bool:
         try:
@@ -98,8 +122,11 @@ class Leg:
 
     async def _send_ack(self, request: Request, hop: SipUri) -> None:
         try:
-            flow = await resolve(hop)
+            flow = await self._find(hop)
         except RemoteError as error:
             _log.warning("ack not sent", call=self.core.facts.call_id, error=str(error))
+            dialog = self.core.dialog
+            if dialog is not None and dialog.remote_tag == request.to.tag:  # not that of a fork which lost anyway
+                self.core.fail(error.status, error.reason, time.monotonic())
             return
         self._endpoint.send_ack(request, flow)

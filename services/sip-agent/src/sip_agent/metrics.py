@@ -21,6 +21,9 @@ SETUP = Histogram(
     buckets=SETUP_BUCKETS,
 )
 LEASE_RENEWALS = Counter("cordboard_sip_agent_lease_renewals_total", "Renewals of the agent's lease.", ("result",))
+DESTINATIONS_REFUSED = Counter(
+    "cordboard_sip_agent_destinations_refused_total", "Places that nothing was sent to, by the rule.", ("reason",)
+)
 LEASE_HELD = Gauge("cordboard_sip_agent_lease_held", "1 while the agent may act for its accounts.")
 PROXIED = Counter("cordboard_sip_agent_proxied_total", "Requests served for the built-in domain.", ("method", "result"))
 

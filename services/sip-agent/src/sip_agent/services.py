@@ -12,6 +12,7 @@ from shared.kv import Store
 from shared.sealing import Seal
 from shared.tasks import Tasks
 from sip_agent.core.events import Flow
+from sip_agent.destinations import Destinations
 from sip_agent.endpoint import Endpoint
 from sip_agent.lease import Lease
 from sip_agent.settings import Settings
@@ -28,6 +29,7 @@ class Services:
     lease: Lease
     seal: Seal
     tasks: Tasks
+    destinations: Destinations
     listener: Flow
     address: str  # host:port for Contact
     chance: Callable[[], float] = random.random

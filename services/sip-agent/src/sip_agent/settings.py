@@ -17,4 +17,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     register_expires: int = 300
     # Measured: baresip 1.0.0 fails at a challenge with SHA-256 even where MD5 is offered beside it.
     digest_algorithms: tuple[str, ...] = ("MD5",)
+    # What browsers may make this agent send to beside the Internet; see core/policy/destination.py.
+    allowed_destinations: tuple[str, ...] = ()
+    denied_destinations: tuple[str, ...] = ()
+    destination_ports: str = "5060-5099"
     min_expires: int = 60  # the built-in domain grants no less

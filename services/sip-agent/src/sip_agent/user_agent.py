@@ -62,17 +62,18 @@ class UserAgents:
         if tag:
             leg = self._accounts.calls.find_dialog(request.call_id, tag)
             if leg is not None:
+                leg.came_from(flow)
                 leg.post(leg.core.receive_request, transaction, request)
                 return
         account = self._accounts.find(uri.user or "")
         if account is not None and not self._domain.serves(uri):
-            self._out_of_dialog(account, transaction, request)
+            self._out_of_dialog(account, transaction, request, flow)
         elif self._domain.serves(uri) or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
             self._domain.receive(transaction, request, flow)
         else:
             self._respond(transaction, request, 481 if tag else 404)
 
-    def _out_of_dialog(self, account: Account, transaction: TransactionId, request: Request) -> None:
+    def _out_of_dialog(self, account: Account, transaction: TransactionId, request: Request, flow: Flow) -> None:
         if request.to.tag and request.method != "OPTIONS":
             self._respond(transaction, request, 481)
             return
@@ -80,14 +81,14 @@ class UserAgents:
         if refused is not None:
             self._endpoint.respond(transaction, refused)
         elif request.method == "INVITE":
-            self._invite(account, transaction, request)
+            self._invite(account, transaction, request, flow)
         elif request.method == "OPTIONS":
             headers = capabilities("OPTIONS")
             self._endpoint.respond(transaction, make_response(request, 200, None, token(), headers))
         else:
             self._respond(transaction, request, 481)
 
-    def _invite(self, account: Account, transaction: TransactionId, request: Request) -> None:
+    def _invite(self, account: Account, transaction: TransactionId, request: Request, flow: Flow) -> None:
         if is_merged(account, request):
             # §8.2.2.2, by account: two contacts of one address may be two of our accounts, which is a fork, and the
             # copy that our own domain is serving meanwhile is another hop, not another copy.
@@ -99,7 +100,7 @@ class UserAgents:
         elif not request.body:
             self._respond(transaction, request, 488, "INVITE Without An Offer Is Not Supported Yet")
         else:
-            account.invited(transaction, request, new_id("c", os.urandom))
+            account.invited(transaction, request, flow, new_id("c", os.urandom))
 
 
 def is_merged(account: Account, request: Request) -> bool:

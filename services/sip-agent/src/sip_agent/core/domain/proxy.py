@@ -18,10 +18,14 @@ TIMER_C = 200.0  # §16.6 step 11: more than three minutes
 
 @dataclass(frozen=True)
 class Target:
-    """Where one branch goes: the Request-URI, and the address to send to if it is not the URI's."""
+    """Where one branch goes: the Request-URI, and the address to send to if it is not the URI's.
+
+    `registered_from` is where the REGISTER came from, of a contact at that same host.
+    """
 
     uri: str
     received: str = ""
+    registered_from: str = ""
 
 
 @dataclass(frozen=True)
