@@ -5,15 +5,20 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from sip_agent.core.syntax.message import Request, Response
 
-Transport = Literal["udp", "tcp"]
+Transport = Literal["udp", "tcp", "tls"]
 
 
 class Flow(NamedTuple):
-    """Where a message goes to or came from. For TCP it also names the connection with that remote address."""
+    """Where a message goes to or came from. For TCP and TLS it also names the connection with that remote address.
+
+    `certified` is the name that the peer's certificate must show (RFC 5922 §4) on a TLS connection that we opened: what
+    was verified for one name is not used for another. It is empty for those that were opened to us.
+    """
 
     transport: Transport
     host: str
     port: int
+    certified: str = ""
 
     @property
     def reliable(self) -> bool:
