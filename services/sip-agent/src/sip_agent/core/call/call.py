@@ -223,28 +223,36 @@ class Call:
             self._out.append(Respond(transaction, make_response(request, error.status, error.reason)))
 
     def _receive_in_dialog(self, transaction: TransactionId, request: Request, now: float) -> None:
-        # §12.2.2: all of Call-ID and both tags; another phone of a fork shares the first two and is not this dialog.
-        if self.dialog is None or (request.from_.tag or "") != self.dialog.remote_tag:
+        dialog = self._find_dialog(request.from_.tag or "")
+        if dialog is None:
             self._out.append(Respond(transaction, make_response(request, 481)))
             return
-        if not self.dialog.is_next(request):
+        if not dialog.is_next(request):
             # RFC 3261 §12.2.2: a lower sequence number is out of order.
             self._out.append(Respond(transaction, make_response(request, 500, "CSeq Out of Order")))
             return
-        self.dialog = self.dialog.received(request)
+        dialog = dialog.received(request)
+        self._keep_dialog(dialog)
         if request.method == "BYE":
             self._out.append(Respond(transaction, make_response(request, 200)))
             self._step(Input.BYE, request, now)
             return
-        far_sdp = self._in_dialog.receive(self.dialog, transaction, request, self.is_inviting, self._is_end_told, now)
+        far_sdp = self._in_dialog.receive(dialog, transaction, request, self.is_inviting, self._is_end_told, now)
         if far_sdp:
             self.far_sdp = far_sdp
             self._out.append(SaveCall())
 
+    def _find_dialog(self, remote_tag: str) -> Dialog | None:
+        # §12.2.2: all of Call-ID and both tags; another phone of a fork shares the first two and is not this dialog.
+        return self.dialog if self.dialog is not None and self.dialog.remote_tag == remote_tag else None
+
+    def _keep_dialog(self, dialog: Dialog) -> None:
+        self.dialog = dialog
+
     def receive_ack(self, request: Request, now: float) -> None:
         """Take the ACK of a 2xx that we sent."""
         if self._in_dialog.receive_ack(request):
-            self._step(Input.ACK, now)
+            self._step(Input.ACK, request, now)
 
     def receive_response(self, ref: str, response: Response, now: float) -> None:
         """Take a response to a request of this call."""

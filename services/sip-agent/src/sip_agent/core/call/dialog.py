@@ -62,14 +62,15 @@ class Dialog(msgspec.Struct, frozen=True, kw_only=True):
     def request(
         self,
         method: str,
-        contact: str,
+        contact: str | None,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
         content_type: str | None = None,
     ) -> tuple[Request, "Dialog"]:
-        """Return a new request inside the dialog (§12.2.1.1), and the dialog with its CSeq."""
+        """Return a new request inside the dialog (§12.2.1.1), and the dialog with its CSeq. PRACK has no Contact."""
         number = self.local_cseq + 1
-        made = self._build(method, number, [("Contact", f"<{contact}>"), *headers], body, content_type)
+        fields = [*headers] if contact is None else [("Contact", f"<{contact}>"), *headers]
+        made = self._build(method, number, fields, body, content_type)
         return made, msgspec.structs.replace(self, local_cseq=number)
 
     def ack(self, cseq: int, headers: Iterable[tuple[str, str]] = ()) -> Request:

@@ -5,7 +5,7 @@ call, the first included, is here too: RFC 6026 leaves it to the core.
 """
 
 from sip_agent.core.call.acceptance import Acceptance
-from sip_agent.core.call.capabilities import ALLOW, SDP, capabilities, refusal
+from sip_agent.core.call.capabilities import ACCEPTED, SDP, capabilities, refusal
 from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.outputs import AskMedia, CallOutput, MediaQuestion, Respond
 from sip_agent.core.events import TransactionId
@@ -35,7 +35,7 @@ class InDialog:
         self._accepted = (transaction, response, Acceptance.sent(request.cseq[0], self._timers, now))
 
     def _ok(self, request: Request, local_tag: str, sdp: str) -> Response:
-        headers = [("Contact", f"<{self._contact}>"), ("Allow", ALLOW)]
+        headers = [("Contact", f"<{self._contact}>"), *ACCEPTED]
         return make_response(request, 200, None, local_tag, headers, sdp.encode(), SDP if sdp else None)
 
     def next_timer(self) -> float | None:

@@ -137,13 +137,16 @@ class IncomingCall(Call):
     def _media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State:
         return self._decline(End(status, reason, "system"), now)
 
-    def _acknowledged(self, now: float) -> None:
+    def _acknowledged(self, ack: Request, now: float) -> None:
         self._establish(None)
 
     def _end_unacknowledged(self, end: End, now: float) -> None:
         # §15: the callee sends no BYE before the ACK of its 2xx, or before it gives that up.
         self._tell_end(end)
         self._unacknowledged = end
+
+    def _end_acknowledged(self, ack: Request, now: float) -> None:
+        self._end_now(now)
 
     def _end_now(self, now: float) -> None:
         if self._unacknowledged is not None:
@@ -186,6 +189,6 @@ TABLE: Rows = {
     (State.ENDING, Input.ACCEPTED): (IncomingCall._accepted_too_late, State.ENDED),
     (State.ENDING, Input.REFUSED): (IncomingCall._refused_too_late, State.ENDED),
     (State.ENDING, Input.BYE): (IncomingCall._bye_while_ending, State.ENDED),
-    (State.ENDING, Input.ACK): (IncomingCall._end_now, State.ENDING),
+    (State.ENDING, Input.ACK): (IncomingCall._end_acknowledged, State.ENDING),
     (State.ENDING, Input.NO_ACK): (IncomingCall._end_now, State.ENDING),
 }

@@ -1,19 +1,23 @@
 """An outgoing call until it is answered or fails (RFC 3261 §9.1, §13.2); `call` has the rest.
 
-An INVITE may be answered by several phones (§12.1.2, forking): each To tag is a dialog. The first 2xx wins; another
-one is acknowledged and ended at once.
+An INVITE may be answered by several phones (§12.1.2, forking): each To tag is a dialog, see `dialog_set`. The first
+2xx wins; another one is acknowledged and ended at once. Until then the browser hears whoever sent a description last.
 """
 
 from collections.abc import Iterable
 from typing import Literal
 
+import msgspec
+
 from sip_agent.core.auth.credentials import answer, with_credentials
 from sip_agent.core.call.call import COMMON, Call, CallFacts, CallRules, End, Input, Rows, State
-from sip_agent.core.call.capabilities import ALLOW, SDP
-from sip_agent.core.call.dialog import MAX_FORWARDS, Dialog, of_response
+from sip_agent.core.call.capabilities import OFFERED, SDP
+from sip_agent.core.call.dialog import MAX_FORWARDS, Dialog
+from sip_agent.core.call.dialog_set import DialogSet, EarlyDialog, description
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CancelRequest, MediaQuestion, Progressed, SaveCall, SendAck, SendRequest
 from sip_agent.core.call.reason import end_of
+from sip_agent.core.call.reliable import acknowledge, is_reliable
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
 
@@ -29,11 +33,9 @@ class OutgoingCall(Call):
     ) -> None:
         super().__init__(facts, identity, TABLE, State.CALLING, rules, local_tag, sip_call_id)
         self._invite = Request("INVITE", "")
-        self._early: dict[str, Dialog] = {}
-        self._refused: set[str] = set()
-        self._early_sdp = ""
+        self._dialogs = DialogSet()
+        self._pracks: dict[str, Request] = {}
         self._pending_progress: list[tuple[ProgressState, int, str]] = []
-        self._has_browser_sdp = False
         self._last_told: tuple[ProgressState, int] | None = None
 
     def start(self, target: str, sdp: str, headers: Iterable[tuple[str, str]], now: float) -> None:
@@ -46,7 +48,7 @@ class OutgoingCall(Call):
             ("Call-ID", self.sip_call_id),
             ("CSeq", "1 INVITE"),
             ("Contact", f"<{self.identity.contact}>"),
-            ("Allow", ALLOW),
+            *OFFERED,
             *headers,
             ("Content-Type", SDP),
         ]
@@ -60,6 +62,9 @@ class OutgoingCall(Call):
 
     def receive_response(self, ref: str, response: Response, now: float) -> None:
         """Take a response; §13.2.2."""
+        if ref in self._pracks:
+            self._prack_answered(ref, response)
+            return
         if ref != INVITE:
             super().receive_response(ref, response, now)
             return
@@ -84,24 +89,72 @@ class OutgoingCall(Call):
         """Take the word that a request got no response (§8.1.3.1)."""
         if ref == INVITE:
             self._step(Input.FAILURE, End(status, reason, "system"), now)
-        else:
+        elif self._pracks.pop(ref, None) is None:
             super().transaction_failed(ref, status, reason, now)
+
+    def _find_dialog(self, remote_tag: str) -> Dialog | None:
+        early = self._dialogs.find(remote_tag) if self.dialog is None else None
+        return super()._find_dialog(remote_tag) if early is None else early.dialog
+
+    def _keep_dialog(self, dialog: Dialog) -> None:
+        early = self._dialogs.find(dialog.remote_tag) if self.dialog is None else None
+        if early is None:
+            super()._keep_dialog(dialog)
+        else:
+            self._dialogs.put(msgspec.structs.replace(early, dialog=dialog))
 
     # -- actions
 
     def _progress(self, response: Response, now: float) -> None:
-        tag = response.to.tag
-        if response.status > 100 and tag and tag not in self._early:
-            self.dialog = self._early[tag] = of_response(self._invite, response)
-            self._out.append(SaveCall())
-        told = _progress_state(response)
-        sdp = response.body.decode(errors="replace") if response.content_type == SDP else ""
-        if sdp and sdp != self._early_sdp:
-            self._early_sdp = self.far_sdp = sdp
+        told, sdp = _progress_state(response), ""
+        if response.status > 100:
+            known, early = self._dialogs.find(response.to.tag or ""), self._dialogs.seen(self._invite, response)
+            if early is not None and is_reliable(response):
+                early = self._acknowledge_provisional(early, response)
+            if early is None:
+                return
+            sdp = description(response)
+            if sdp == early.sdp:
+                sdp = ""
+            if sdp:
+                early = msgspec.structs.replace(early, sdp=sdp)
+            self._dialogs.put(early)
+            if early != known:
+                self._out.append(SaveCall())
+        if sdp:
+            self.far_sdp, self._last_told = sdp, (told, response.status)
             self._pending_progress.append((told, response.status, response.reason))
             self._ask("early", sdp)
         elif self._last_told != (told, response.status):
             self._tell_progress(told, response.status, response.reason, None)
+
+    def _acknowledge_provisional(self, early: EarlyDialog, response: Response) -> EarlyDialog | None:
+        acknowledged = acknowledge(early, response)
+        if acknowledged is None:
+            return None
+        prack, early = acknowledged
+        # Before the record: another agent that acknowledges it once more does no harm, one that never does, does.
+        self._send_prack(f"prack {early.dialog.remote_tag} {early.rseq}", prack, early.dialog)
+        return early
+
+    def _send_prack(self, ref: str, prack: Request, dialog: Dialog) -> None:
+        self._pracks[ref] = prack
+        self._out.append(SendRequest(ref, prack, dialog.next_hop()))
+
+    def _prack_answered(self, ref: str, response: Response) -> None:
+        # Whatever else it says: the callee that misses its PRACK ends the INVITE itself (RFC 3262 §3).
+        if response.status < 200:
+            return
+        prack = self._pracks.pop(ref)
+        early = self._dialogs.find(prack.to.tag or "")
+        if response.status not in (401, 407) or early is None or self.dialog is not None:
+            return
+        again = answer(self.identity.digest, prack, response, may_learn=False)
+        if again is not None:
+            dialog = msgspec.structs.replace(early.dialog, local_cseq=early.dialog.local_cseq + 1)
+            again.headers.set("CSeq", f"{dialog.local_cseq} PRACK")
+            self._dialogs.put(msgspec.structs.replace(early, dialog=dialog))
+            self._send_prack(f"{ref} again", again, dialog)
 
     def _tell_progress(self, state: ProgressState, status: int, reason: str, browser_sdp: str | None) -> None:
         self._last_told = (state, status)
@@ -110,15 +163,17 @@ class OutgoingCall(Call):
 
     def _early_media(self, question: MediaQuestion, sdp: str, now: float) -> None:
         state, status, reason = self._pending_progress.pop(0)
-        self._tell_progress(state, status, reason, self._new_browser_sdp(sdp))
-
-    def _new_browser_sdp(self, sdp: str) -> str | None:
-        # A page sets one remote description a call: what it has, it is not given again.
-        if self._has_browser_sdp:
-            return None
-        self._has_browser_sdp = True
         self.browser_sdp = sdp
-        return sdp
+        self._tell_progress(state, status, reason, sdp)
+
+    def _early_media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State | None:
+        told = self._pending_progress.pop(0)
+        if status < 500:
+            # One phone of a fork has no codec for us: another one may.
+            self._tell_progress(*told, None)
+            return None
+        self._cancel(End(status, reason, "system"), now)
+        return State.ENDING
 
     def _authorize(self, response: Response, now: float) -> State | None:
         digest = self.identity.digest
@@ -126,7 +181,7 @@ class OutgoingCall(Call):
         authorized = answer(digest, self._invite, response, response.status == 407 or not digest.knows_realm)
         if authorized is None:
             return self._fail(_end_by(response), now)
-        self._invite = authorized
+        self._invite, self._dialogs = authorized, DialogSet()
         self._out.append(SendRequest(INVITE, authorized.copy(), None))
         return None
 
@@ -136,14 +191,16 @@ class OutgoingCall(Call):
 
     def _answered(self, response: Response, now: float) -> State | None:
         self._deadlines.pop(Input.NO_ANSWER, None)
-        self.dialog = of_response(self._invite, response)
+        early = self._dialogs.find(response.to.tag or "")
+        self.dialog = self._dialogs.confirmed(self._invite, response)
+        # RFC 6337 §3.1.1: what the 2xx says is what counts, though it should say nothing new.
+        sdp = description(response) or (early.sdp if early is not None else "")
+        self.far_sdp = sdp
         self._out += [SaveCall(), self._ack(self.dialog)]
-        sdp = response.body.decode(errors="replace") if response.content_type == SDP else self._early_sdp
         if not sdp:
             # §13.2.1: an offer in the INVITE has its answer in the 2xx at the latest.
             self._hang_up(End(488, "Answer Without SDP", "system"), now)
             return State.ENDING
-        self.far_sdp = sdp
         self._ask("answer", sdp)
         return None
 
@@ -154,15 +211,14 @@ class OutgoingCall(Call):
         return SendAck(dialog.ack(self._invite.cseq[0], credentials), dialog.next_hop())
 
     def _answer_media(self, question: MediaQuestion, sdp: str, now: float) -> None:
-        if question == "answer":
-            self._establish(self._new_browser_sdp(sdp))
+        if question == "answer":  # those of early media may still come
+            self.browser_sdp = sdp
+            self._establish(sdp)
 
-    def _media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State:
-        end = End(status, reason, "system")
-        if self.state is State.CONFIRMED:
-            self._hang_up(end, now)
-        else:
-            self._cancel(end, now)
+    def _answer_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State | None:
+        if question != "answer":
+            return None
+        self._hang_up(End(status, reason, "system"), now)
         return State.ENDING
 
     def _another_answer(self, response: Response, now: float) -> None:
@@ -174,10 +230,10 @@ class OutgoingCall(Call):
 
     def _refuse_answer(self, response: Response, now: float) -> None:
         """ACK and BYE: another phone was first, or CANCEL came too late."""
-        fork = of_response(self._invite, response)
+        fork = self._dialogs.confirmed(self._invite, response)
         self._out.append(self._ack(fork))
-        if fork.remote_tag not in self._refused:
-            self._refused.add(fork.remote_tag)
+        if fork.remote_tag not in self._dialogs.refused:
+            self._dialogs.refused.append(fork.remote_tag)
             self._deadlines.pop(Input.GIVE_UP, None)
             self._send_bye(fork, f"bye {fork.remote_tag}")
 
@@ -217,7 +273,7 @@ TABLE: Rows = {
     (State.CALLING, Input.HANGUP): (OutgoingCall._cancel, State.ENDING),
     (State.CALLING, Input.NO_ANSWER): (OutgoingCall._no_answer, State.ENDING),
     (State.CALLING, Input.MEDIA): (OutgoingCall._early_media, State.CALLING),
-    (State.CALLING, Input.MEDIA_REFUSED): (OutgoingCall._media_refused, State.ENDING),
+    (State.CALLING, Input.MEDIA_REFUSED): (OutgoingCall._early_media_refused, State.CALLING),
     (State.PROCEEDING, Input.PROVISIONAL): (OutgoingCall._progress, State.PROCEEDING),
     (State.PROCEEDING, Input.CHALLENGE): (OutgoingCall._authorize, State.CALLING),
     (State.PROCEEDING, Input.SUCCESS): (OutgoingCall._answered, State.CONFIRMED),
@@ -225,10 +281,10 @@ TABLE: Rows = {
     (State.PROCEEDING, Input.HANGUP): (OutgoingCall._cancel, State.ENDING),
     (State.PROCEEDING, Input.NO_ANSWER): (OutgoingCall._no_answer, State.ENDING),
     (State.PROCEEDING, Input.MEDIA): (OutgoingCall._early_media, State.PROCEEDING),
-    (State.PROCEEDING, Input.MEDIA_REFUSED): (OutgoingCall._media_refused, State.ENDING),
+    (State.PROCEEDING, Input.MEDIA_REFUSED): (OutgoingCall._early_media_refused, State.PROCEEDING),
     (State.CONFIRMED, Input.SUCCESS): (OutgoingCall._another_answer, State.CONFIRMED),
     (State.CONFIRMED, Input.MEDIA): (OutgoingCall._answer_media, State.CONFIRMED),
-    (State.CONFIRMED, Input.MEDIA_REFUSED): (OutgoingCall._media_refused, State.ENDING),
+    (State.CONFIRMED, Input.MEDIA_REFUSED): (OutgoingCall._answer_refused, State.CONFIRMED),
     (State.ENDING, Input.SUCCESS): (OutgoingCall._another_answer, State.ENDING),
     (State.ENDING, Input.FAILURE): (OutgoingCall._cancelled, State.ENDED),
     (State.ENDING, Input.CHALLENGE): (OutgoingCall._cancelled, State.ENDED),
