@@ -26,6 +26,7 @@ from shared.messages import (
     OpenAccount,
     RegistrationChanged,
     ReleaseMedia,
+    RequestOffer,
     SipAccount,
     StartCall,
 )
@@ -58,6 +59,7 @@ class RelaySeat:
         self.commands: list[Command] = []
         self.released: list[str] = []
         self.refuse: RemoteError | None = None
+        self.is_held = False  # what it finds in descriptions of the SIP side
         self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
 
     async def offered(self) -> OfferMedia:
@@ -78,10 +80,13 @@ class RelaySeat:
         if self.refuse is not None:
             raise self.refuse
         if isinstance(message, AnswerMedia):
-            return MediaSdp(sdp=sdp(20000) if message.side == "browser" else "browser sdp for " + message.sdp)
+            answer = sdp(20000) if message.side == "browser" else "browser sdp for " + message.sdp
+            return MediaSdp(sdp=answer, is_held=self.is_held)
         if isinstance(message, OfferMedia):
             self._offers.put_nowait(message)
-            return MediaSdp(sdp=sdp(20002))
+            return MediaSdp(sdp=sdp(20002), is_held=self.is_held)
+        if isinstance(message, RequestOffer):
+            return MediaSdp(sdp=sdp(20004) + f"a={message.direction}\r\n")
         return None
 
 

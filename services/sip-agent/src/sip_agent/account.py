@@ -25,11 +25,12 @@ from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.call_table import CallTable
 from sip_agent.calls import LiveCall
-from sip_agent.core.call.call import CallFacts, CallRules
+from sip_agent.core.call.call import CallFacts
 from sip_agent.core.call.extra_headers import checked
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.registration.registration import (
     Closed,
@@ -253,7 +254,7 @@ class Account:
 
     def _rules(self) -> CallRules:
         settings = self._services.settings
-        return CallRules(settings.ring_seconds, self._services.endpoint.timers)
+        return CallRules(settings.ring_seconds, self._services.endpoint.timers, self._services.chance)
 
     async def start_call(self, command: StartCall) -> None:
         """Send an INVITE; raise `RemoteError` if that is not possible."""

@@ -206,7 +206,7 @@ class LiveCall:
             created_at=facts.created_at,
             media=self.media,
             browser_sdp=core.browser_sdp,
-            far_sdp=core.far_sdp,
+            far_sdp=core.remote_sdp,
             has_video=self.has_video,
             dialog=msgspec.Raw(msgspec.json.encode(dialog)),
         )

@@ -1,11 +1,13 @@
 """What an agent asks of a media-relay."""
 
+from typing import TypedDict
+
 import msgspec
 import structlog
 
 from shared.bus import Bus
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
-from shared.messages import AnswerMedia, Command, Done, MediaRef, MediaSdp, OfferMedia, ReleaseMedia
+from shared.messages import AnswerMedia, Command, Done, MediaRef, MediaSdp, OfferMedia, ReleaseMedia, RequestOffer
 from shared.subjects import relay_commands
 from sip_agent.core.call.outputs import AskMedia
 from sip_agent.services import command_expiry, command_id
@@ -15,28 +17,25 @@ _log = structlog.get_logger(__name__)
 RELEASE_TRIES = 30  # a minute: NATS may be away, and nobody else frees the ports of a call that was answered
 
 
+class _Envelope(TypedDict):
+    id: str
+    expires_at: float
+    epoch: int
+    media_id: str
+
+
 async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> str:
     """Bring a description to the relay and return the one that it makes; raise `RemoteError`."""
-    command: Command
-    if asked.question == "offer":
-        command = OfferMedia(
-            id=command_id(),
-            expires_at=command_expiry(),
-            epoch=epoch,
-            media_id=media.media_id,
-            side="sip",
-            sdp=asked.sdp,
-        )
-    else:
-        command = AnswerMedia(
-            id=command_id(),
-            expires_at=command_expiry(),
-            epoch=epoch,
-            media_id=media.media_id,
-            side="browser" if asked.question == "answer_browser" else "sip",
-            sdp=asked.sdp,
-            provisional=asked.question == "early",
-        )
+    envelope = _Envelope(id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id)
+    match asked.question:
+        case "offer":
+            command: Command = OfferMedia(**envelope, side="sip", sdp=asked.sdp)
+        case "late_offer":
+            command = RequestOffer(**envelope, side="sip", direction=asked.direction)
+        case "answer_browser":
+            command = AnswerMedia(**envelope, side="browser", sdp=asked.sdp)
+        case "early" | "answer" | "late_answer":
+            command = AnswerMedia(**envelope, side="sip", sdp=asked.sdp, provisional=asked.question == "early")
     return (await bus.request(relay_commands(media.relay), command, MediaSdp)).sdp
 
 

@@ -12,8 +12,9 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, CallRules, Input, State
+from sip_agent.core.call.call import CallFacts, Input, State
 from sip_agent.core.call.incoming import TABLE, IncomingCall
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request
 
@@ -209,10 +210,11 @@ def test_our_bye_goes_to_the_caller() -> None:
 def test_a_new_offer_is_answered_by_the_relay_and_acknowledged() -> None:
     call = established()
     call.receive_request(transaction("re"), in_dialog("INVITE", 8, "hold"), 5.0)
-    assert told(call.take_output()) == ["ask offer: hold", "SaveCall"]
+    assert told(call.take_output()) == ["ask offer: hold"]
     call.media_answered("offer", "held", 5.1)
     outputs = call.take_output()
-    assert (told(outputs), response_of(outputs).body) == (["respond 200"], b"held")
+    assert (told(outputs), response_of(outputs).body) == (["SaveCall", "respond 200"], b"held")
+    assert call.remote_sdp == "hold"
     call.receive_ack(in_dialog("ACK", 8), 5.2)
     assert call.take_output() == []
     assert call.next_timer() is None
@@ -233,15 +235,41 @@ def test_a_second_offer_before_the_first_is_answered_is_refused() -> None:
     call.take_output()
     call.receive_request(transaction("re2"), in_dialog("INVITE", 9, "resume"), 5.05)
     response = response_of(call.take_output())
-    assert (response.status, response.headers.get("Retry-After")) == (500, "1")
+    assert (response.status, response.headers.get("Retry-After")) == (500, "5")
 
 
-def test_a_reinvite_without_sdp_gets_our_last_one_and_its_answer_goes_to_the_relay() -> None:
+def test_a_reinvite_without_sdp_gets_an_offer_and_its_answer_goes_to_the_relay() -> None:
     call = established()
     call.receive_request(transaction("re"), in_dialog("INVITE", 8), 5.0)
-    assert response_of(call.take_output()).body == b"our answer"
-    call.receive_ack(in_dialog("ACK", 8, "their late answer"), 5.1)
-    assert told(call.take_output()) == ["ask late_answer: their late answer"]
+    assert told(call.take_output()) == ["ask late_offer: "]
+    call.media_answered("late_offer", "our offer", 5.1)
+    assert response_of(call.take_output()).body == b"our offer"
+    call.receive_request(transaction("up"), in_dialog("UPDATE", 9, "crossing"), 5.15)
+    assert response_of(call.take_output()).status == 491
+    call.receive_ack(in_dialog("ACK", 8, "their late answer"), 5.2)
+    assert told(call.take_output()) == ["SaveCall", "ask late_answer: their late answer"]
+    assert call.remote_sdp == "their late answer"
+
+
+def test_a_late_answer_that_the_relay_refuses_ends_the_call() -> None:
+    call = established()
+    call.receive_request(transaction("re"), in_dialog("INVITE", 8), 5.0)
+    call.media_answered("late_offer", "our offer", 5.1)
+    call.receive_ack(in_dialog("ACK", 8, "nonsense"), 5.2)
+    call.take_output()
+    call.media_refused("late_answer", 488, "Bad SDP", 5.3)
+    assert told(call.take_output()) == ["ended 488 Bad SDP by system", "BYE as bye"]
+
+
+def test_an_ack_without_the_answer_leaves_what_stood() -> None:
+    call = established()
+    call.receive_request(transaction("re"), in_dialog("INVITE", 8), 5.0)
+    call.media_answered("late_offer", "our offer", 5.1)
+    call.take_output()
+    call.receive_ack(in_dialog("ACK", 8), 5.2)
+    assert call.take_output() == []
+    call.receive_request(transaction("up"), in_dialog("UPDATE", 9, "next"), 5.3)
+    assert told(call.take_output()) == ["ask offer: next"]
 
 
 def test_an_update_moves_the_target() -> None:
@@ -249,7 +277,7 @@ def test_an_update_moves_the_target() -> None:
     update = in_dialog("UPDATE", 8)
     update.headers.add("Contact", "<sip:bob@192.0.2.9>")
     call.receive_request(transaction("up"), update, 5.0)
-    assert response_of(call.take_output()).status == 200
+    assert told(call.take_output()) == ["SaveCall", "respond 200"]
     call.hangup(0, "", 6.0)
     assert request_of(call.take_output()).uri == "sip:bob@192.0.2.9"
 

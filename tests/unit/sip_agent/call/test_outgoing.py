@@ -13,9 +13,10 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, CallRules, Input, State
+from sip_agent.core.call.call import CallFacts, Input, State
 from sip_agent.core.call.outgoing import TABLE, OutgoingCall
 from sip_agent.core.call.outputs import CancelRequest, SendAck
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.syntax.message import Request
 
 TARGET = "sip:bob@example.com"

@@ -25,6 +25,7 @@ from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.extra_headers import printable
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.in_dialog import InDialog
+from sip_agent.core.call.offer_answer import OfferAnswer
 from sip_agent.core.call.outputs import (
     AskMedia,
     CallOutput,
@@ -37,12 +38,16 @@ from sip_agent.core.call.outputs import (
     SendRequest,
 )
 from sip_agent.core.call.reason import end_of, reason_header
+from sip_agent.core.call.remote_modification import Inviting
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
 from sip_agent.core.table import Rows as TableRows
 from sip_agent.core.table import TableMachine
-from sip_agent.core.transaction.timers import Timers
+
+# What is asked of the relay while the call is set up, by the room of its direction; the rest is `in_dialog`'s.
+SETUP_QUESTIONS = ("early", "answer", "answer_browser")
 
 
 class State(enum.Enum):
@@ -95,14 +100,6 @@ class CallFacts:
 
 
 @dataclass(frozen=True)
-class CallRules:
-    """The times of a call."""
-
-    ring_seconds: float = 180.0
-    timers: Timers = Timers()
-
-
-@dataclass(frozen=True)
 class End:
     """Why a call ends."""
 
@@ -137,7 +134,8 @@ class Call:
         self._out: list[CallOutput] = []
         self._deadlines: dict[Input, float] = {}
         self._rules = rules
-        self._in_dialog = InDialog(self._out, identity.contact, rules.timers)
+        self._offers = OfferAnswer(rules.chance)
+        self._in_dialog = InDialog(self._out, self._offers, identity.contact, rules)
         self._byes: set[str] = set()
         self._bye: Request | None = None
         self._is_end_told = False
@@ -146,6 +144,11 @@ class Call:
     def state(self) -> State:
         """Where the call stands."""
         return self._machine.state
+
+    @property
+    def remote_sdp(self) -> str | None:
+        """The far side's description: the one that stands, before there is one the last that was seen."""
+        return self._offers.remote or self.far_sdp
 
     def take_output(self) -> list[CallOutput]:
         """Return what is to be done and forget it."""
@@ -200,18 +203,19 @@ class Call:
 
     def media_answered(self, question: MediaQuestion, sdp: str, now: float) -> None:
         """Take the relay's answer."""
-        if question in ("offer", "late_answer"):
-            if self.dialog is not None:
-                self._in_dialog.media_answered(self.dialog, question, sdp, now)
-            return
-        self._step(Input.MEDIA, question, sdp, now)
+        if question in SETUP_QUESTIONS:
+            self._step(Input.MEDIA, question, sdp, now)
+        else:
+            self._in_dialog.media_answered(question, sdp, now)
 
     def media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> None:
         """Take the relay's refusal: of an answer it ends the call, of a later offer only that offer."""
-        if question == "offer":
-            self._in_dialog.media_refused(status, reason)
-        else:
+        if question in SETUP_QUESTIONS:
             self._step(Input.MEDIA_REFUSED, question, status, reason, now)
+        elif question == "late_answer":  # an answer in ACK can be refused by nothing less
+            self.fail(status, reason, now)
+        else:
+            self._in_dialog.media_refused(question, status, reason)
 
     # -- the stack
 
@@ -231,16 +235,15 @@ class Call:
             # RFC 3261 §12.2.2: a lower sequence number is out of order.
             self._out.append(Respond(transaction, make_response(request, 500, "CSeq Out of Order")))
             return
-        dialog = dialog.received(request)
-        self._keep_dialog(dialog)
+        renewed = dialog.received(request)
+        self._keep_dialog(renewed)
+        if renewed.remote_target != dialog.remote_target:
+            self._out.append(SaveCall())
         if request.method == "BYE":
             self._out.append(Respond(transaction, make_response(request, 200)))
             self._step(Input.BYE, request, now)
             return
-        far_sdp = self._in_dialog.receive(dialog, transaction, request, self.is_inviting, self._is_end_told, now)
-        if far_sdp:
-            self.far_sdp = far_sdp
-            self._out.append(SaveCall())
+        self._in_dialog.receive(transaction, request, self._inviting, self._is_end_told, now)
 
     def _find_dialog(self, remote_tag: str) -> Dialog | None:
         # §12.2.2: all of Call-ID and both tags; another phone of a fork shares the first two and is not this dialog.
@@ -266,9 +269,10 @@ class Call:
             self._bye_over(now)
 
     @property
-    def is_inviting(self) -> bool:
-        """Whether our own offer is unanswered, so that another one would cross it."""
-        return self.state in (State.CALLING, State.PROCEEDING)
+    def _inviting(self) -> Inviting:
+        if self.state in (State.CALLING, State.PROCEEDING):
+            return "local"
+        return "remote" if self.state in (State.INVITED, State.RINGING, State.ANSWERING) else None
 
     # -- actions that both directions use
 

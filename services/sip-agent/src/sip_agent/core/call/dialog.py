@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import NameAddr, SipUri
@@ -41,6 +42,14 @@ class Dialog(msgspec.Struct, frozen=True, kw_only=True):
         if request.method in ("INVITE", "UPDATE") and request.contacts:
             target = str(request.contacts[0].sip_uri)
         return msgspec.structs.replace(self, remote_cseq=request.cseq[0], remote_target=target)
+
+    def refreshed(self, response: Response) -> "Dialog":
+        """Take the target from a 2xx to our re-INVITE or UPDATE (§12.2.1.2); a bad one changes nothing."""
+        try:
+            target = str(response.contacts[0].sip_uri) if response.contacts else self.remote_target
+        except SipError:
+            return self
+        return msgspec.structs.replace(self, remote_target=target)
 
     def confirmed(self) -> "Dialog":
         """The dialog after the 2xx to its INVITE."""

@@ -1,147 +1,72 @@
-"""Requests that the far side sends inside a dialog, BYE apart: re-INVITE, UPDATE, INFO, OPTIONS and what we refuse.
+"""What happens in the dialog of a call, BYE apart: which room has each request of the far side, and what is refused.
 
-RFC 3261 §14.2 (re-INVITE), §12.2.2 (order), RFC 3311 (UPDATE). The repetition of every 2xx to an INVITE of the
-call, the first included, is here too: RFC 6026 leaves it to the core.
+RFC 3261 §8.2 and §12.2.2. INVITE and UPDATE are `remote_modification`'s.
 """
 
-from sip_agent.core.call.acceptance import Acceptance
-from sip_agent.core.call.capabilities import ACCEPTED, SDP, capabilities, refusal
-from sip_agent.core.call.dialog import Dialog
-from sip_agent.core.call.outputs import AskMedia, CallOutput, MediaQuestion, Respond
+from sip_agent.core.call.capabilities import capabilities, refusal
+from sip_agent.core.call.offer_answer import OfferAnswer
+from sip_agent.core.call.outputs import CallOutput, MediaQuestion, Respond
+from sip_agent.core.call.remote_modification import Inviting, RemoteModification
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import TransactionId
-from sip_agent.core.syntax.message import Request, Response, make_response
-from sip_agent.core.transaction.timers import Timers
+from sip_agent.core.syntax.message import Request, make_response
 
 
 class InDialog:
-    """The far side's requests in one dialog, and our 2xx that wait for ACK. Writes to the call's outputs."""
+    """The rooms of one dialog. All of them write to the call's outputs."""
 
-    def __init__(self, out: list[CallOutput], contact: str, timers: Timers) -> None:
+    def __init__(self, out: list[CallOutput], offers: OfferAnswer, contact: str, rules: CallRules) -> None:
         self._out = out
-        self._timers = timers
-        self._contact = contact
-        self._offer: tuple[TransactionId, Request] | None = None  # waits for the relay's answer
-        self._accepted: tuple[TransactionId, Response, Acceptance] | None = None
-        self._is_answer_late = False  # our 200 carried an offer: the ACK brings the answer
-        self.local_sdp = ""  # our last description
+        self._remote = RemoteModification(out, offers, contact, rules)
 
-    # -- 2xx until ACK
+    # -- our 2xx to INVITE
 
     def accept(self, transaction: TransactionId, request: Request, local_tag: str, sdp: str, now: float) -> None:
-        """Send 200 with our SDP, and again until the ACK."""
-        self.local_sdp = sdp
-        response = self._ok(request, local_tag, sdp)
-        self._out.append(Respond(transaction, response))
-        self._accepted = (transaction, response, Acceptance.sent(request.cseq[0], self._timers, now))
-
-    def _ok(self, request: Request, local_tag: str, sdp: str) -> Response:
-        headers = [("Contact", f"<{self._contact}>"), *ACCEPTED]
-        return make_response(request, 200, None, local_tag, headers, sdp.encode(), SDP if sdp else None)
-
-    def next_timer(self) -> float | None:
-        """When `handle_timer` is to be called."""
-        return None if self._accepted is None else self._accepted[2].next_timer()
-
-    def handle_timer(self, now: float) -> bool:
-        """Repeat a 2xx that is due; return whether one never got its ACK."""
-        if self._accepted is None:
-            return False
-        transaction, response, acceptance = self._accepted
-        if acceptance.is_over(now):
-            self._accepted = None
-            return True
-        if acceptance.is_due(now):
-            self._out.append(Respond(transaction, response))
-        return False
+        """Send 200 to the first INVITE, and again until the ACK."""
+        self._remote.accept(transaction, request, local_tag, sdp, now)
 
     def receive_ack(self, request: Request) -> bool:
         """Return whether this is the first ACK of the 2xx that waits for one."""
-        if self._accepted is None or self._accepted[2].cseq != request.cseq[0]:
-            return False
-        self._accepted = None
-        if self._is_answer_late:
-            self._is_answer_late = False
-            if request.body:
-                self._out.append(AskMedia("late_answer", request.body.decode(errors="replace")))
-        return True
+        return self._remote.receive_ack(request)
 
-    @property
-    def awaits_ack(self) -> bool:
-        """Whether a 2xx of ours has no ACK yet."""
-        return self._accepted is not None
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return self._remote.next_timer()
+
+    def handle_timer(self, now: float) -> bool:
+        """Act on what is due; return whether a 2xx of ours never got its ACK."""
+        return self._remote.handle_timer(now)
 
     def stop(self) -> None:
-        """The dialog is over: repeat nothing, and end what waits (RFC 3261 §15.1.2)."""
-        self._accepted = None
-        self.refuse_pending()
+        """The dialog is over."""
+        self._remote.stop()
 
-    def refuse_pending(self) -> None:
-        """Answer the offer that waits for the relay."""
-        if self._offer is not None:
-            transaction, request = self._offer
-            self._offer = None
-            self._out.append(Respond(transaction, make_response(request, 487, "Request Terminated")))
-
-    # -- requests
+    # -- requests of the far side
 
     def receive(
-        self, dialog: Dialog, transaction: TransactionId, request: Request, is_inviting: bool, is_over: bool, now: float
-    ) -> str | None:
-        """Answer a request, or start to; return the SDP that it offered, if it did."""
+        self, transaction: TransactionId, request: Request, inviting: Inviting, is_over: bool, now: float
+    ) -> None:
+        """Answer a request, or start to. `inviting`: whose first INVITE has no final response yet."""
         response = refusal(request)
         if response is None and is_over:
             response = make_response(request, 481, "Call/Transaction Does Not Exist")
         if response is None and request.method in ("INVITE", "UPDATE"):
-            return self._modify(dialog, transaction, request, is_inviting, now)
+            self._remote.receive(transaction, request, inviting)
+            return
         if response is None:
             response = make_response(request, 200, "OK", headers=capabilities(request.method))
         self._out.append(Respond(transaction, response))
-        return None
 
-    def _modify(
-        self, dialog: Dialog, transaction: TransactionId, request: Request, is_inviting: bool, now: float
-    ) -> str | None:
-        if self._offer is not None or (request.method == "INVITE" and self._accepted is not None):
-            # §14.2: the one before is not finished.
-            headers = [("Retry-After", "1")]
-            self._out.append(Respond(transaction, make_response(request, 500, "Overlapping", headers=headers)))
-            return None
-        if is_inviting:
-            # §14.2: our own INVITE is under way, its offer unanswered.
-            self._out.append(Respond(transaction, make_response(request, 491, "Request Pending")))
-            return None
-        if not request.body:
-            self._answer_empty(dialog, transaction, request, now)
-            return None
-        self._offer = (transaction, request)
-        offer = request.body.decode(errors="replace")
-        self._out.append(AskMedia("offer", offer))
-        return offer
+    # -- the relay
 
-    def _answer_empty(self, dialog: Dialog, transaction: TransactionId, request: Request, now: float) -> None:
-        if request.method == "INVITE":
-            # §14.2 asks for an offer: what stands, again.
-            self._is_answer_late = True
-            self.accept(transaction, request, dialog.local_tag, self.local_sdp, now)
-        else:  # RFC 3311 §5.2: an UPDATE may only refresh the target
-            self._out.append(Respond(transaction, self._ok(request, dialog.local_tag, "")))
+    def media_answered(self, question: MediaQuestion, sdp: str, now: float) -> None:
+        """Take the relay's answer to a question of one of the rooms."""
+        if question == "offer":
+            self._remote.offer_answered(sdp, now)
+        elif question == "late_offer":
+            self._remote.offer_made(sdp, now)
 
-    def media_answered(self, dialog: Dialog, question: MediaQuestion, sdp: str, now: float) -> None:
-        """The relay has answered an offer (the answer to a late answer is of no use)."""
-        if question != "offer" or self._offer is None:
-            return
-        transaction, request = self._offer
-        self._offer = None
-        if request.method == "INVITE":
-            self.accept(transaction, request, dialog.local_tag, sdp, now)
-        else:
-            self.local_sdp = sdp
-            self._out.append(Respond(transaction, self._ok(request, dialog.local_tag, sdp)))
-
-    def media_refused(self, status: int, reason: str) -> None:
-        """The relay will not have the offer; the call goes on as it was (§14.2)."""
-        if self._offer is not None:
-            transaction, request = self._offer
-            self._offer = None
-            status = status if status >= 400 else 488
-            self._out.append(Respond(transaction, make_response(request, status, reason)))
+    def media_refused(self, question: MediaQuestion, status: int, reason: str) -> None:
+        """Take the relay's refusal: of an offer, which leaves the call as it was."""
+        if question in ("offer", "late_offer"):
+            self._remote.media_refused(status, reason)

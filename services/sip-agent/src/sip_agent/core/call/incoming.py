@@ -3,11 +3,12 @@
 The session is asked first: while it has not said that it takes the call, the caller hears no ringing.
 """
 
-from sip_agent.core.call.call import COMMON, Call, CallFacts, CallRules, End, Input, Rows, State
+from sip_agent.core.call.call import COMMON, Call, CallFacts, End, Input, Rows, State
 from sip_agent.core.call.dialog import of_request
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import MediaQuestion, Respond, SaveCall
 from sip_agent.core.call.reason import end_of, reason_header
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, make_response, reason_of
 
@@ -27,6 +28,7 @@ class IncomingCall(Call):
         super().__init__(facts, identity, TABLE, State.INVITED, rules, local_tag, invite.call_id)
         self.dialog = of_request(invite, local_tag)
         self.far_sdp = invite.body.decode(errors="replace")
+        self._offers.receive_offer(self.far_sdp)
         self._transaction = transaction
         self._invite = invite
         self._early_answer: str | None = None
@@ -131,6 +133,7 @@ class IncomingCall(Call):
             return
         self._deadlines.pop(Input.NO_ANSWER, None)
         self.dialog = self.dialog.confirmed()
+        self._offers.answer(sdp)
         self._out.append(SaveCall())
         self._in_dialog.accept(self._transaction, self._invite, self.local_tag, sdp, now)
 

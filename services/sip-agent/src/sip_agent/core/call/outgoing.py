@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from sip_agent.core.auth.credentials import answer, with_credentials
-from sip_agent.core.call.call import COMMON, Call, CallFacts, CallRules, End, Input, Rows, State
+from sip_agent.core.call.call import COMMON, Call, CallFacts, End, Input, Rows, State
 from sip_agent.core.call.capabilities import OFFERED, SDP
 from sip_agent.core.call.dialog import MAX_FORWARDS, Dialog
 from sip_agent.core.call.dialog_set import DialogSet, EarlyDialog, description
@@ -18,6 +18,7 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CancelRequest, MediaQuestion, Progressed, SaveCall, SendAck, SendRequest
 from sip_agent.core.call.reason import end_of
 from sip_agent.core.call.reliable import acknowledge, is_reliable
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
 
@@ -40,7 +41,7 @@ class OutgoingCall(Call):
 
     def start(self, target: str, sdp: str, headers: Iterable[tuple[str, str]], now: float) -> None:
         """Send the INVITE with our offer."""
-        self._in_dialog.local_sdp = sdp
+        self._offers.offer(sdp)
         fields = [
             ("Max-Forwards", MAX_FORWARDS),
             ("From", str(self.identity.address.with_tag(self.local_tag))),
@@ -201,6 +202,7 @@ class OutgoingCall(Call):
             # §13.2.1: an offer in the INVITE has its answer in the 2xx at the latest.
             self._hang_up(End(488, "Answer Without SDP", "system"), now)
             return State.ENDING
+        self._offers.receive_answer(sdp)
         self._ask("answer", sdp)
         return None
 

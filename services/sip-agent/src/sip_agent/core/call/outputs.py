@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.messages.call import EndedBy
+from shared.messages.media import Direction
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
 
-MediaQuestion = Literal["early", "answer", "answer_browser", "offer", "late_answer"]
+# "early" to "answer_browser" are of a call's set-up; "offer" is a later one of the far side; "late_offer" and
+# "late_answer" are our offer where they ask for it, and their answer to that.
+MediaQuestion = Literal["early", "answer", "answer_browser", "offer", "late_offer", "late_answer"]
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,14 @@ class SaveCall:
 
 @dataclass(frozen=True)
 class AskMedia:
-    """Bring a session description to the relay; its SDP comes back by `media_answered`."""
+    """Bring a session description to the relay, or ask for one; its SDP comes back by `media_answered`.
+
+    `direction` is that of an offer that is asked for.
+    """
 
     question: MediaQuestion
-    sdp: str
+    sdp: str = ""
+    direction: Direction = "sendrecv"
 
 
 @dataclass(frozen=True)

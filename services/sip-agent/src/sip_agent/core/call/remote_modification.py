@@ -1,0 +1,146 @@
+"""The far side's INVITEs and UPDATEs in a dialog (RFC 3261 §14.2, RFC 3311 §5.2), and every 2xx to an INVITE of it.
+
+A 2xx, that to the first INVITE included, is repeated until its ACK: RFC 6026 leaves it to the core.
+"""
+
+from typing import Literal
+
+from sip_agent.core.call.acceptance import Acceptance
+from sip_agent.core.call.capabilities import ACCEPTED, SDP
+from sip_agent.core.call.offer_answer import OfferAnswer, overlapping
+from sip_agent.core.call.outputs import AskMedia, CallOutput, Respond, SaveCall
+from sip_agent.core.call.rules import CallRules
+from sip_agent.core.events import TransactionId
+from sip_agent.core.syntax.message import Request, Response, make_response
+
+# Whose INVITE, first or later, has no final response yet.
+Inviting = Literal["local", "remote", None]
+
+
+class RemoteModification:
+    """At most one request of theirs waits for the relay, and one 2xx of ours for its ACK."""
+
+    def __init__(self, out: list[CallOutput], offers: OfferAnswer, contact: str, rules: CallRules) -> None:
+        self._out = out
+        self._offers = offers
+        self._contact = contact
+        self._rules = rules
+        self._pending: tuple[TransactionId, Request] | None = None
+        self._accepted: tuple[TransactionId, Response, Acceptance] | None = None
+        self._is_answer_late = False  # a later 200 of ours carried an offer: its ACK brings the answer
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of theirs is being served, so that we may send an INVITE (§14.1)."""
+        return self._pending is None and self._accepted is None
+
+    # -- 2xx until ACK
+
+    def accept(self, transaction: TransactionId, request: Request, local_tag: str | None, sdp: str, now: float) -> None:
+        """Send 200 with our SDP, and again until the ACK. `local_tag`: where the request has none yet."""
+        response = self._ok(request, local_tag, sdp)
+        self._out.append(Respond(transaction, response))
+        self._accepted = (transaction, response, Acceptance.sent(request.cseq[0], self._rules.timers, now))
+
+    def _ok(self, request: Request, local_tag: str | None, sdp: str) -> Response:
+        headers = [("Contact", f"<{self._contact}>"), *ACCEPTED]
+        return make_response(request, 200, None, local_tag, headers, sdp.encode(), SDP if sdp else None)
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return None if self._accepted is None else self._accepted[2].next_timer()
+
+    def handle_timer(self, now: float) -> bool:
+        """Repeat a 2xx that is due; return whether one never got its ACK."""
+        if self._accepted is None:
+            return False
+        transaction, response, acceptance = self._accepted
+        if acceptance.is_over(now):
+            self._accepted = None
+            return True
+        if acceptance.is_due(now):
+            self._out.append(Respond(transaction, response))
+        return False
+
+    def receive_ack(self, request: Request) -> bool:
+        """Return whether this is the first ACK of the 2xx that waits for one."""
+        if self._accepted is None or self._accepted[2].cseq != request.cseq[0]:
+            return False
+        self._accepted = None
+        if self._is_answer_late:
+            self._is_answer_late = False
+            self._take_late_answer(request.body.decode(errors="replace"))
+        return True
+
+    def _take_late_answer(self, sdp: str) -> None:
+        if not sdp:
+            # §13.2.1 has no ACK without the answer; what stood before goes on.
+            self._offers.drop()
+        elif self._offers.receive_answer(sdp):
+            self._out += [SaveCall(), AskMedia("late_answer", sdp)]
+
+    def stop(self) -> None:
+        """The dialog is over: repeat nothing, and end what waits (§15.1.2)."""
+        self._accepted = None
+        self._respond_pending(487, "Request Terminated")
+
+    # -- requests
+
+    def receive(self, transaction: TransactionId, request: Request, inviting: Inviting) -> None:
+        """Answer an INVITE or UPDATE, or start to."""
+        refused = self._refusal(request, inviting)
+        if refused is not None:
+            self._out.append(Respond(transaction, refused))
+        elif request.body:
+            offer = request.body.decode(errors="replace")
+            self._offers.receive_offer(offer)
+            self._pending = (transaction, request)
+            self._out.append(AskMedia("offer", offer))
+        elif request.method == "INVITE":
+            # §14.2: the offer is left to us.
+            self._pending = (transaction, request)
+            self._out.append(AskMedia("late_offer"))
+        else:  # RFC 3311 §5.2: an UPDATE may only refresh the target, or the session
+            self._out.append(Respond(transaction, self._ok(request, None, "")))
+
+    def _refusal(self, request: Request, inviting: Inviting) -> Response | None:
+        is_invite = request.method == "INVITE"
+        if is_invite and inviting == "local":
+            return make_response(request, 491, "Request Pending")
+        is_crossing_invite = is_invite and (inviting == "remote" or self._accepted is not None)
+        if self._pending is not None or is_crossing_invite:
+            return overlapping(request, self._rules.chance)
+        # An INVITE without an offer asks for ours, which may cross another as well.
+        return self._offers.refusal(request) if request.body or is_invite else None
+
+    def offer_answered(self, sdp: str, now: float) -> None:
+        """The relay has answered their offer."""
+        if self._pending is None:
+            return
+        (transaction, request), self._pending = self._pending, None
+        self._offers.answer(sdp)
+        self._out.append(SaveCall())
+        if request.method == "INVITE":
+            self.accept(transaction, request, None, sdp, now)
+        else:
+            self._out.append(Respond(transaction, self._ok(request, None, sdp)))
+
+    def offer_made(self, sdp: str, now: float) -> None:
+        """The relay has made the offer that their INVITE asks for."""
+        if self._pending is None:
+            return
+        (transaction, request), self._pending = self._pending, None
+        self._offers.offer_in_response(sdp)
+        self._is_answer_late = True
+        self.accept(transaction, request, None, sdp, now)
+
+    def media_refused(self, status: int, reason: str) -> None:
+        """The relay will not have the offer, or make one; the call goes on as it was (§14.2)."""
+        self._respond_pending(status if status >= 400 else 488, reason)
+
+    def _respond_pending(self, status: int, reason: str) -> None:
+        if self._pending is None:
+            return
+        (transaction, request), self._pending = self._pending, None
+        self._offers.drop()
+        self._out.append(Respond(transaction, make_response(request, status, reason)))
