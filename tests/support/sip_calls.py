@@ -47,8 +47,9 @@ def make_reply(
     )
 
 
-def make_invite(sdp: str = "far offer", tag: str = "far") -> Request:
+def make_invite(sdp: str = "far offer", tag: str = "far", headers: Sequence[tuple[str, str]] = ()) -> Request:
     """An INVITE of the far side."""
+    described = [("Content-Type", "application/sdp")] if sdp else []
     return Request(
         "INVITE",
         CONTACT,
@@ -60,7 +61,8 @@ def make_invite(sdp: str = "far offer", tag: str = "far") -> Request:
             ("Call-ID", "far-call"),
             ("CSeq", "7 INVITE"),
             ("Contact", f"<{FAR_CONTACT}>"),
-            ("Content-Type", "application/sdp"),
+            *headers,
+            *described,
         ],
         sdp.encode(),
     )

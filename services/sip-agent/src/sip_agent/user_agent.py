@@ -97,8 +97,6 @@ class UserAgents:
             self._respond(transaction, request, 486)
         elif not request.contacts or not isinstance(request.contacts[0].uri, SipUri):
             self._respond(transaction, request, 400, "Missing Contact")
-        elif not request.body:
-            self._respond(transaction, request, 488, "INVITE Without An Offer Is Not Supported Yet")
         else:
             account.invited(transaction, request, flow, new_id("c", os.urandom))
 

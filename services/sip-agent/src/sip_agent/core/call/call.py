@@ -79,6 +79,8 @@ class Input(enum.Enum):
     CANCEL = "CANCEL for our INVITE transaction"
     ACK = "ACK for our 2xx"
     NO_ACK = "no ACK in time"
+    NO_PRACK = "no PRACK in time"
+    REPEAT = "it still rings: say so again"
     BYE = "BYE"
     BYE_DONE = "our BYE has its final response, or none comes"
     HANGUP = "end it: the user, or something that failed"
@@ -243,11 +245,18 @@ class Call:
             self._out.append(Respond(transaction, make_response(request, 200)))
             self._step(Input.BYE, request, now)
             return
+        if request.method == "PRACK":
+            status = 200 if self._is_awaited_prack(request, now) else 481
+            self._out.append(Respond(transaction, make_response(request, status)))
+            return
         self._in_dialog.receive(transaction, request, self._inviting, self._is_end_told, now)
 
     def _find_dialog(self, remote_tag: str) -> Dialog | None:
         # §12.2.2: all of Call-ID and both tags; another phone of a fork shares the first two and is not this dialog.
         return self.dialog if self.dialog is not None and self.dialog.remote_tag == remote_tag else None
+
+    def _is_awaited_prack(self, prack: Request, now: float) -> bool:
+        return False
 
     def _keep_dialog(self, dialog: Dialog) -> None:
         self.dialog = dialog

@@ -7,7 +7,7 @@ import msgspec
 
 from sip_agent.core.call.capabilities import SDP
 from sip_agent.core.call.dialog import Dialog, of_response
-from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.message import Message, Request, Response
 
 # More phones than this are not told apart: who sends provisional responses with ever new tags gets no memory for them.
 MAX_BRANCHES = 16
@@ -57,6 +57,6 @@ def _renewed(old: Dialog, new: Dialog) -> Dialog:
     return msgspec.structs.replace(new, local_cseq=cseq, remote_cseq=old.remote_cseq)
 
 
-def description(response: Response) -> str:
-    """The session description that a response carries, or nothing."""
-    return response.body.decode(errors="replace") if response.content_type == SDP else ""
+def description(message: Message) -> str:
+    """The session description that a message carries, or nothing."""
+    return message.body.decode(errors="replace") if message.content_type == SDP else ""

@@ -1,20 +1,29 @@
 """An incoming call until its 200 is acknowledged or it is refused (RFC 3261 §9.2, §13.3); `call` has the rest.
 
-The session is asked first: while it has not said that it takes the call, the caller hears no ringing.
+The session is asked first: while it has not said that it takes the call, the caller hears no ringing. A caller that
+left the offer to us (§13.2.1) gets it in the 200, and its ACK brings the answer.
 """
 
 from sip_agent.core.call.call import COMMON, Call, CallFacts, End, Input, Rows, State
+from sip_agent.core.call.capabilities import ACCEPTED
 from sip_agent.core.call.dialog import of_request
+from sip_agent.core.call.dialog_set import description
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import MediaQuestion, Respond, SaveCall
 from sip_agent.core.call.reason import end_of, reason_header
+from sip_agent.core.call.reliable import OPTION, ReliableResponses
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
-from sip_agent.core.syntax.message import Request, make_response, reason_of
+from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
+
+# §13.3.1.1: proxies cancel an INVITE of which they hear nothing for 3 minutes (§16.6, timer C).
+RING_EVERY = 60.0
+RING_RELIABLY_EVERY = 150.0  # RFC 3262 §3: these do not get lost
 
 
 class IncomingCall(Call):
-    """Made from an INVITE that `capabilities.refusal` lets pass and that has an offer."""
+    """Made from an INVITE that `capabilities.refusal` lets pass."""
 
     def __init__(
         self,
@@ -27,17 +36,21 @@ class IncomingCall(Call):
     ) -> None:
         super().__init__(facts, identity, TABLE, State.INVITED, rules, local_tag, invite.call_id)
         self.dialog = of_request(invite, local_tag)
-        self.far_sdp = invite.body.decode(errors="replace")
-        self._offers.receive_offer(self.far_sdp)
+        self.far_sdp = description(invite)
+        if self.far_sdp:
+            self._offers.receive_offer(self.far_sdp)
         self._transaction = transaction
         self._invite = invite
         self._early_answer: str | None = None
+        self._reliable = ReliableResponses(self._out, transaction, invite.cseq[0], rules.timers)
+        self._expires = _expires(invite)
         self._withdrawn: End | None = None
         self._unacknowledged: End | None = None
 
     def start(self, now: float) -> None:
         """Take the INVITE; the session is being asked."""
-        self._deadlines[Input.NO_ANSWER] = now + self._rules.ring_seconds
+        seconds = self._rules.ring_seconds
+        self._deadlines[Input.NO_ANSWER] = now + (seconds if self._expires is None else min(seconds, self._expires))
         self._out.append(Respond(self._transaction, make_response(self._invite, 100)))
 
     # -- the session and the user
@@ -59,6 +72,22 @@ class IncomingCall(Call):
         status, reason = end_of(cancel, 487, "Request Terminated")
         self._step(Input.CANCEL, End(status, reason, "remote"), now)
 
+    # -- the clock, and PRACK
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        times = [at for at in (super().next_timer(), self._reliable.next_timer()) if at is not None]
+        return min(times, default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Act on what is due."""
+        super().handle_timer(now)
+        if self._reliable.handle_timer(now):
+            self._step(Input.NO_PRACK, now)
+
+    def _is_awaited_prack(self, prack: Request, now: float) -> bool:
+        return self._reliable.receive_prack(prack, now)
+
     # -- actions
 
     def _answer_early(self, browser_sdp: str, now: float) -> None:
@@ -67,53 +96,80 @@ class IncomingCall(Call):
 
     def _ring(self, browser_sdp: str, now: float) -> State | None:
         self.browser_sdp = browser_sdp
-        headers = [("Contact", f"<{self.identity.contact}>")]
-        self._out += [
-            SaveCall(),
-            Respond(self._transaction, make_response(self._invite, 180, None, self.local_tag, headers)),
-        ]
+        self._out.append(SaveCall())
+        self._say_it_rings(now)
         if self._early_answer is None:
             return None
         self._answer(self._early_answer, now)
         return State.ANSWERING
 
-    def _respond(self, end: End) -> None:
+    def _say_it_rings(self, now: float) -> None:
+        """Send 180; RFC 3262 §3: reliably where the caller insists."""
+        headers = [("Contact", f"<{self.identity.contact}>"), *ACCEPTED]
+        response = make_response(self._invite, 180, None, self.local_tag, headers)
+        is_required = self._invite.has_option("Require", OPTION)
+        is_wanted = self._rules.reliable_provisional == "supported" and self._invite.has_option("Supported", OPTION)
+        if self.far_sdp and (is_required or is_wanted):
+            self._reliable.send(response, now)
+            self._deadlines[Input.REPEAT] = now + RING_RELIABLY_EVERY
+        elif not is_required:
+            self._out.append(Respond(self._transaction, response))
+            self._deadlines[Input.REPEAT] = now + RING_EVERY
+        # Else there is nothing to say: the first reliable response would have to hold our offer (RFC 3261 §13.2.1),
+        # which is made from the browser's answer.
+
+    def _send_final(self, response: Response, now: float) -> None:
+        self._reliable.final(now)
+        self._deadlines.pop(Input.REPEAT, None)
+        self._out.append(Respond(self._transaction, response))
+
+    def _respond(self, end: End, now: float) -> None:
         status = end.status if end.status >= 400 else 480
         headers = [] if status == end.status else [reason_header(end.status, end.reason)]
         reason = end.reason if status == end.status else reason_of(status)
-        response = make_response(self._invite, status, reason, self.local_tag, headers)
-        self._out.append(Respond(self._transaction, response))
+        self._send_final(make_response(self._invite, status, reason, self.local_tag, headers), now)
+
+    def _terminate(self, now: float) -> None:
+        self._send_final(make_response(self._invite, 487, None, self.local_tag), now)
 
     def _refuse(self, end: End, is_known: bool, now: float) -> State:
-        self._respond(end)
+        self._respond(end, now)
         if is_known:
             self._tell_end(end)
         return self._finish()
 
     def _decline(self, end: End, now: float) -> State:
-        self._respond(end)
+        self._respond(end, now)
         self._tell_end(end)
         return self._finish()
 
     def _cancelled(self, end: End, now: float) -> State:
-        self._out.append(Respond(self._transaction, make_response(self._invite, 487, None, self.local_tag)))
+        self._terminate(now)
         self._tell_end(end)
         return self._finish()
 
     def _no_answer(self, now: float) -> State:
-        return self._decline(End(480, "No Answer", "system"), now)
+        return self._decline(self._unanswered(), now)
+
+    def _unanswered(self) -> End:
+        if self._expires is not None and self._expires <= self._rules.ring_seconds:
+            return End(487, "Request Expired", "system")  # §13.3.1
+        return End(480, "No Answer", "system")
+
+    def _no_prack(self, now: float) -> State:
+        return self._decline(End(504, "No PRACK", "system"), now)
 
     def _withdraw(self, end: End, now: float) -> None:
         """Over before the session has said anything: it is told once it has."""
         self._deadlines.clear()
         if end.by == "remote":
-            self._out.append(Respond(self._transaction, make_response(self._invite, 487, None, self.local_tag)))
+            self._terminate(now)
         else:
-            self._respond(end)
+            self._respond(end, now)
         self._withdrawn = end
 
     def _withdraw_unanswered(self, now: float) -> None:
-        self._withdraw(End(480, "No Answer", "system"), now)
+        self._withdraw(self._unanswered(), now)
 
     def _accepted_too_late(self, browser_sdp: str, now: float) -> State:
         if self._withdrawn is not None:
@@ -131,17 +187,41 @@ class IncomingCall(Call):
     def _accept(self, question: MediaQuestion, sdp: str, now: float) -> None:
         if self.dialog is None:
             return
-        self._deadlines.pop(Input.NO_ANSWER, None)
+        self._deadlines.clear()
+        self._reliable.final(now)
         self.dialog = self.dialog.confirmed()
-        self._offers.answer(sdp)
+        if self.far_sdp:
+            self._offers.answer(sdp)
+        else:
+            self._offers.offer_in_response(sdp)
         self._out.append(SaveCall())
         self._in_dialog.accept(self._transaction, self._invite, self.local_tag, sdp, now)
 
     def _media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State:
         return self._decline(End(status, reason, "system"), now)
 
-    def _acknowledged(self, ack: Request, now: float) -> None:
-        self._establish(None)
+    def _acknowledged(self, ack: Request, now: float) -> State | None:
+        if self.far_sdp:
+            self._establish(None)
+            return None
+        self.far_sdp = description(ack)
+        if not self.far_sdp:
+            self._hang_up(End(488, "Answer Without SDP", "system"), now)
+            return State.ENDING
+        self._offers.receive_answer(self.far_sdp)
+        self._out.append(SaveCall())
+        self._ask("answer", self.far_sdp)
+        return None
+
+    def _answer_media(self, question: MediaQuestion, sdp: str, now: float) -> None:
+        if question == "answer":
+            self._establish(None)
+
+    def _answer_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State | None:
+        if question != "answer":
+            return None
+        self._hang_up(End(status, reason, "system"), now)
+        return State.ENDING
 
     def _end_unacknowledged(self, end: End, now: float) -> None:
         # §15: the callee sends no BYE before the ACK of its 2xx, or before it gives that up.
@@ -158,12 +238,19 @@ class IncomingCall(Call):
 
     def _early_bye(self, request: Request, now: float) -> State:
         # §15: a caller may end an early dialog with BYE.
-        self._out.append(Respond(self._transaction, make_response(self._invite, 487, None, self.local_tag)))
+        self._terminate(now)
         return self._on_bye(request, now)
 
     def _bye_while_ending(self, request: Request, now: float) -> State:
         # The session's word is still to come, and with it the media session that is then ours to release.
         return State.ENDING if self._withdrawn is not None else self._on_bye(request, now)
+
+
+def _expires(invite: Request) -> int | None:
+    try:
+        return invite.expires
+    except SipError:  # as one without it (RFC 4475 §3.1.2.7)
+        return None
 
 
 TABLE: Rows = {
@@ -179,16 +266,22 @@ TABLE: Rows = {
     (State.RINGING, Input.CANCEL): (IncomingCall._cancelled, State.ENDED),
     (State.RINGING, Input.NO_ANSWER): (IncomingCall._no_answer, State.ENDED),
     (State.RINGING, Input.BYE): (IncomingCall._early_bye, State.ENDED),
+    (State.RINGING, Input.REPEAT): (IncomingCall._say_it_rings, State.RINGING),
+    (State.RINGING, Input.NO_PRACK): (IncomingCall._no_prack, State.ENDED),
     (State.ANSWERING, Input.MEDIA): (IncomingCall._accept, State.ANSWERED),
     (State.ANSWERING, Input.MEDIA_REFUSED): (IncomingCall._media_refused, State.ENDED),
     (State.ANSWERING, Input.HANGUP): (IncomingCall._decline, State.ENDED),
     (State.ANSWERING, Input.CANCEL): (IncomingCall._cancelled, State.ENDED),
     (State.ANSWERING, Input.NO_ANSWER): (IncomingCall._no_answer, State.ENDED),
     (State.ANSWERING, Input.BYE): (IncomingCall._early_bye, State.ENDED),
+    (State.ANSWERING, Input.REPEAT): (IncomingCall._say_it_rings, State.ANSWERING),
+    (State.ANSWERING, Input.NO_PRACK): (IncomingCall._no_prack, State.ENDED),
     (State.ANSWERED, Input.ACK): (IncomingCall._acknowledged, State.CONFIRMED),
     (State.ANSWERED, Input.NO_ACK): (IncomingCall._never_acknowledged, State.ENDING),
     (State.ANSWERED, Input.HANGUP): (IncomingCall._end_unacknowledged, State.ENDING),
     (State.ANSWERED, Input.BYE): (IncomingCall._on_bye, State.ENDED),
+    (State.CONFIRMED, Input.MEDIA): (IncomingCall._answer_media, State.CONFIRMED),
+    (State.CONFIRMED, Input.MEDIA_REFUSED): (IncomingCall._answer_refused, State.CONFIRMED),
     (State.ENDING, Input.ACCEPTED): (IncomingCall._accepted_too_late, State.ENDED),
     (State.ENDING, Input.REFUSED): (IncomingCall._refused_too_late, State.ENDED),
     (State.ENDING, Input.BYE): (IncomingCall._bye_while_ending, State.ENDED),

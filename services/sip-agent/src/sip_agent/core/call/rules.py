@@ -1,7 +1,8 @@
-"""What the shell decides for every call: times, and where chance comes from."""
+"""What the shell decides for every call: times, what is offered unasked, and where chance comes from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from sip_agent.core.transaction.timers import Timers
 
@@ -17,3 +18,5 @@ class CallRules:
     ring_seconds: float = 180.0
     timers: Timers = Timers()
     chance: Callable[[], float] = _evenly
+    # Callers that merely support reliable ringing (RFC 3262) get it too: each such call costs a PRACK.
+    reliable_provisional: Literal["required", "supported"] = "required"
