@@ -68,7 +68,7 @@ async def test_an_error_in_a_handler_is_a_refusal(bus: Bus) -> None:
 
 
 async def test_only_one_of_two_writers_wins(bus: Bus) -> None:
-    store = await open_store(bus.jetstream())
+    store = await open_store(bus)
     lease = AgentLease(agent="a", incarnation="1", address="127.0.0.1:5060")
     revision = await store.leases.create("a.b@c", lease)
     with pytest.raises(Conflict):
@@ -93,7 +93,7 @@ async def test_a_bus_whose_server_is_gone_can_be_left() -> None:
 
 
 async def test_a_record_is_deleted_only_at_the_revision_that_is_the_newest(bus: Bus) -> None:
-    leases = (await open_store(bus.jetstream())).leases
+    leases = (await open_store(bus)).leases
     lease = AgentLease(agent="a", incarnation="i", address="h:1")
     old = await leases.create("a", lease)
     new = await leases.update("a", lease, old)
@@ -105,7 +105,7 @@ async def test_a_record_is_deleted_only_at_the_revision_that_is_the_newest(bus: 
 
 async def test_deleted_records_leave_nothing_behind(bus: Bus) -> None:
     js = bus.jetstream()
-    locations = (await open_store(js)).locations
+    locations = (await open_store(bus)).locations
     for number in range(5):
         record = LocationRecord(aor=str(number))
         revision = await locations.create(record.aor, record)

@@ -24,7 +24,7 @@ async def restarted(server: NatsServer, bus: Bus) -> None:
 async def test_every_bucket_is_there_after_a_restart_of_the_server() -> None:
     async with stoppable_nats_server() as server:
         bus = await Bus.connect(CommonSettings(nats_url=server.url, pod="test"))
-        store = await open_store(bus.jetstream())
+        store = await open_store(bus)
         location = await store.locations.create("alice@b", LocationRecord(aor="alice@b"))
         lease = await store.leases.create("agent-1", LEASE)
         await restarted(server, bus)
@@ -37,7 +37,7 @@ async def test_every_bucket_is_there_after_a_restart_of_the_server() -> None:
 async def test_a_listing_ends_where_the_server_is_gone() -> None:
     async with stoppable_nats_server() as server:
         bus = await Bus.connect(CommonSettings(nats_url=server.url, pod="test"))
-        store = await open_store(bus.jetstream())
+        store = await open_store(bus)
         await server.stop()
         await eventually(lambda: not bus.connected)
         with pytest.raises((TimeoutError, nats.errors.Error)):

@@ -387,6 +387,6 @@ async def test_a_leaving_agent_ends_its_calls_and_removes_everything(settings: S
         assert (await seat.ended()).was_established
         await seat.expect(SessionEnded)
     assert sorted(relay.released) == ["media of s-alice", "media of s-bob"]
-    store = await open_store(bus.jetstream())
+    store = await open_store(bus)
     assert [await bucket.names() for bucket in (store.accounts, store.calls, store.locations, store.leases)] == [[]] * 4
     await bus.aclose()

@@ -18,7 +18,7 @@ from sip_agent.owned import OwnedRecord
 @pytest.fixture
 async def store(nats_url: str) -> AsyncIterator[Store]:
     bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="test"))
-    yield await open_store(bus.jetstream())
+    yield await open_store(bus)
     await bus.aclose()
 
 

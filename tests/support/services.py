@@ -197,7 +197,7 @@ async def cordboard(
         nats_url = await stack.enter_async_context(nats_server("-m", str(monitor)))
         bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="tests"))
         stack.push_async_callback(bus.aclose)
-        cluster = Cordboard(nats_url, monitor, bus, await open_store(bus.jetstream()), dict(users))
+        cluster = Cordboard(nats_url, monitor, bus, await open_store(bus), dict(users))
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, nats_url, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
         await asyncio.gather(

@@ -313,7 +313,7 @@ async def stage(nats_url: str) -> AsyncIterator[Stage]:
     """Set everything up but signaling."""
     bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="test"))
     async with contextlib.AsyncExitStack() as stack:
-        here = Stage(nats_url, bus, await open_store(bus.jetstream()), stack)
+        here = Stage(nats_url, bus, await open_store(bus), stack)
         await here.take_seat(here.agent)
         await here.take_seat(here.relay)
         yield here

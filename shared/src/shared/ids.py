@@ -3,16 +3,18 @@
 Ids are random, so that knowing one says nothing about another, and short enough to read in a log.
 """
 
+import re
 from collections.abc import Callable
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"  # 32 letters without i, l, o, u: one per 5 bits
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_PLAIN = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def new_id(prefix: str, random_bytes: Callable[[int], bytes]) -> str:
     """Return `prefix-` and 16 random letters (80 bits) from `random_bytes`."""
     value = int.from_bytes(random_bytes(10), "big")
-    letters = (_ALPHABET[(value >> shift) & 31] for shift in range(75, -1, -5))
-    return f"{prefix}-{''.join(letters)}"
+    return f"{prefix}-{''.join([_PAIRS[(value >> shift) & 1023] for shift in range(70, -1, -10)])}"
 
 
 def kv_key(name: str) -> str:
@@ -20,6 +22,8 @@ def kv_key(name: str) -> str:
 
     One name has one key and one key one name, so that a key can be read back by `name_of_key`.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     return "".join(
         chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-_" else f"={byte:02X}" for byte in name.encode()
     )

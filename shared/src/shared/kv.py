@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
-from nats.js import JetStreamContext
+import nats.errors
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BadRequestError, BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError, NoStreamResponseError
 from nats.js.kv import KeyValue
 
 from . import metrics
+from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
 from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRecord, Record, SessionRecord
+from .requests import Requests
 
 T = TypeVar("T", bound=Record)
 _LISTING_SECONDS = 1.0
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
 _MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
-_WRONG_LAST_SEQUENCE = 10071
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_WRONG_LAST_SEQUENCE = (10071, 10164)  # the server's codes for a revision that is not the newest
+DEADLINE = 2.0
 
 
 class Conflict(CordboardError):
@@ -37,11 +41,25 @@ class Entry(Generic[T]):
     revision: int
 
 
+class _Error(msgspec.Struct, frozen=True):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _Acknowledgement(msgspec.Struct, frozen=True):
+    seq: int = 0
+    error: _Error | None = None
+
+
+_acknowledgement = msgspec.json.Decoder(_Acknowledgement)
+
+
 class Bucket(Generic[T]):
     """One bucket. Keys are names of any characters."""
 
-    def __init__(self, js: JetStreamContext, kv: KeyValue, name: str, record: type[T]) -> None:
-        self._js = js
+    def __init__(self, requests: Requests, kv: KeyValue, name: str, record: type[T]) -> None:
+        self._requests = requests
         self._kv = kv
         self._name = name
         self._decoder = msgspec.json.Decoder(record)
@@ -69,40 +87,49 @@ class Bucket(Generic[T]):
     async def create(self, name: str, record: T) -> int:
         """Write a record where there is none; raise `Conflict` where there is one."""
         try:
-            return await self._kv.create(kv_key(name), msgspec.json.encode(record))
-        except KeyWrongLastSequenceError as error:
-            marker = await self._expiry_marker(name)
+            return await self._put(name, record, 0)
+        except Conflict:
+            marker = await self._marker(name)
             if marker is None:
-                raise self._conflict(name) from error
-        return await self.update(name, record, marker)
+                raise
+        return await self._put(name, record, marker)
 
-    async def _expiry_marker(self, name: str) -> int | None:
+    async def _marker(self, name: str) -> int | None:
+        """Return the revision of what a deleted, or expired, record leaves for a while; None where one is live."""
         try:
             entry = await self._kv.get(kv_key(name))
-        except KeyNotFoundError:
-            return None
+        except KeyNotFoundError as error:
+            return None if error.entry is None else int(error.entry.revision)
         return entry.revision if not entry.value else None
 
     async def update(self, name: str, record: T, revision: int) -> int:
         """Write over the record that has `revision`; raise `Conflict` if it is not the newest."""
+        return await self._put(name, record, revision)
+
+    async def _put(self, name: str, record: T, revision: int) -> int:
+        return await self._publish(name, msgspec.json.encode(record), {_EXPECTED: str(revision)})
+
+    async def _publish(self, name: str, value: bytes, headers: dict[str, str]) -> int:
+        """Write a key. Not by nats-py, whose layers for this cost more than all the rest of a write."""
         try:
-            return await self._kv.update(kv_key(name), msgspec.json.encode(record), last=revision)
-        except KeyWrongLastSequenceError as error:
-            raise self._conflict(name) from error
+            reply = await self._requests.ask(f"$KV.{self._name}.{kv_key(name)}", value, DEADLINE, headers)
+        except nats.errors.NoRespondersError as error:
+            raise NoStreamResponseError from error
+        written = _acknowledgement.decode(reply.data)
+        if written.error is None:
+            return written.seq
+        if written.error.err_code in _WRONG_LAST_SEQUENCE:
+            metrics.KV_CONFLICTS.labels(self._name).inc()
+            raise Conflict(f"{self._name}/{name}")
+        raise APIError.from_error(msgspec.structs.asdict(written.error))
 
     async def delete(self, name: str, revision: int | None = None) -> None:
         """Remove a record; with `revision`, only if it is still the newest."""
         # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
-        headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub"}
+        headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", "Nats-TTL": str(int(_MARKER_SECONDS))}
         if revision is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
-        try:
-            await self._js.publish(f"$KV.{self._name}.{kv_key(name)}", headers=headers, msg_ttl=_MARKER_SECONDS)
-        except BadRequestError as error:
-            # nats-py 2.16 names a wrong revision here by its code alone; `update` has a class for it.
-            if error.err_code != _WRONG_LAST_SEQUENCE:
-                raise
-            raise self._conflict(name) from error
+            headers[_EXPECTED] = str(revision)
+        await self._publish(name, b"", headers)
 
     async def names(self) -> list[str]:
         """Return the names of all records, in no order."""
@@ -117,10 +144,6 @@ class Bucket(Generic[T]):
             await watcher.stop()  # type: ignore[no-untyped-call]
         return names
 
-    def _conflict(self, name: str) -> Conflict:
-        metrics.KV_CONFLICTS.labels(self._name).inc()
-        return Conflict(f"{self._name}/{name}")
-
 
 @dataclass(frozen=True)
 class Store:
@@ -133,8 +156,9 @@ class Store:
     leases: Bucket[AgentLease]
 
 
-async def open_store(js: JetStreamContext, replicas: int = 1) -> Store:
+async def open_store(bus: Bus, replicas: int = 1) -> Store:
     """Open the buckets, making those that are not there yet."""
+    js = bus.jetstream()
 
     async def bucket(name: str, record: type[T], ttl: float | None = None) -> Bucket[T]:
         config = KeyValueConfig(
@@ -149,7 +173,7 @@ async def open_store(js: JetStreamContext, replicas: int = 1) -> Store:
             kv = await js.key_value(name)
         except BucketNotFoundError:
             kv = await js.create_key_value(config)
-        return Bucket(js, kv, name, record)
+        return Bucket(bus.requests, kv, name, record)
 
     return Store(
         sessions=await bucket("sessions", SessionRecord),

@@ -18,6 +18,7 @@ class Tasks:
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
+        self._count = metrics.TASKS.labels(owner)
         self._live: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -27,13 +28,13 @@ class Tasks:
         """Start `work`; the task is kept until it ends."""
         task = asyncio.create_task(work, name=f"{self._owner}:{name}")  # noqa: TID251 - see the module's docstring
         self._live.add(task)
-        metrics.TASKS.labels(self._owner).inc()
+        self._count.inc()
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._live.discard(task)
-        metrics.TASKS.labels(self._owner).dec()
+        self._count.dec()
         if task.cancelled():
             return
         error = task.exception()

@@ -78,7 +78,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     _warn_of(settings)
     bus = await Bus.connect(settings)
     presences = Presences()
-    pod = Pod(settings, bus, await open_store(bus.jetstream(), settings.kv_replicas), presences)
+    pod = Pod(settings, bus, await open_store(bus, settings.kv_replicas), presences)
     await listen(bus, "agent", presences.agents)
     await listen(bus, "relay", presences.relays)
     await listen(bus, "signaling", presences.signaling)

@@ -90,7 +90,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
     async with contextlib.AsyncExitStack() as stack:
         bus = await Bus.connect(settings)
         stack.push_async_callback(bus.aclose)
-        store = await open_store(bus.jetstream())
+        store = await open_store(bus)
         tasks = Tasks("agent")
         sockets = await Sockets.bind(settings.sip_host, settings.sip_port)
         stack.push_async_callback(sockets.aclose)
