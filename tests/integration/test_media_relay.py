@@ -332,7 +332,7 @@ async def test_bad_commands_are_refused_and_the_relay_goes_on(relay: Relay) -> N
     with pytest.raises(RemoteError, match="488"):
         await relay.allocate("x", sip_sdp=sdp("baresip_audio_offer").replace("RTP/AVP", "RTP/SAVP"))
     with pytest.raises(RemoteError, match="400"):
-        await relay.allocate("x")
+        await relay.allocate("x", browser_sdp=sdp("chromium_audio_video_offer"), sip_sdp=sdp("baresip_audio_offer"))
     with pytest.raises(RemoteError, match="501"):
         await relay.request(HangupCall(**Relay.envelope(), session_id="s", call_id="c"))
     await relay.allocate("x", sip_sdp=sdp("baresip_audio_offer"))

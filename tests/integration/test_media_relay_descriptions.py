@@ -48,7 +48,7 @@ async def answered(tab: Tab, answer: str) -> list[str | None]:
     """Return the directions that a call has in the browser after a SIP answer."""
     negotiation = BrowserOffers(await tab.evaluate(OFFER))
     negotiation.offer(LOCAL)
-    directions: list[str | None] = await tab.evaluate(TAKE_ANSWER, negotiation.answer(answer, provisional=False)[0])
+    directions: list[str | None] = await tab.evaluate(TAKE_ANSWER, negotiation.answer(answer, provisional=False).sdp)
     return directions
 
 
@@ -57,8 +57,9 @@ async def offered(tab: Tab, offer: str) -> tuple[list[int], list[dict[int, int]]
     negotiation = SipOffers(offer)
     ports = LOCAL.ports[: negotiation.stream_count]
     browser_sdp = await tab.evaluate(ANSWER, negotiation.offer(replace(LOCAL, ports=ports)))
-    answer, plan = negotiation.answer(browser_sdp, provisional=False)
-    return [media.port for media in parse(answer).media], [dict(stream.to_sip) for stream in plan.streams]
+    outcome = negotiation.answer(browser_sdp, provisional=False)
+    assert outcome.plan
+    return [media.port for media in parse(outcome.sdp).media], [dict(stream.to_sip) for stream in outcome.plan.streams]
 
 
 async def test_a_browser_takes_our_answers(tab: Tab) -> None:

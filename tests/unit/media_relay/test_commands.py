@@ -24,6 +24,7 @@ from shared.messages import (
     Message,
     OfferMedia,
     ReleaseMedia,
+    RequestOffer,
     SessionSnapshot,
 )
 
@@ -144,10 +145,23 @@ async def test_a_repeated_allocation_is_one(relay: Relay) -> None:
         await relay.allocate(sip_sdp=sdp("baresip_audio_offer"))
 
 
-@pytest.mark.parametrize("offer", [{}, {"browser_sdp": OFFER, "sip_sdp": ANSWER}])
-async def test_an_allocation_needs_exactly_one_description(relay: Relay, offer: dict[str, str]) -> None:
+async def test_only_one_side_can_offer(relay: Relay) -> None:
     with pytest.raises(RemoteError, match="400"):
-        await relay.handle(AllocateMedia(**ENVELOPE, media_id="m", call_id="call", agent="agent", **offer))
+        await relay.allocate(browser_sdp=OFFER, sip_sdp=ANSWER)
+
+
+async def test_if_neither_side_offers_the_browser_is_offered_audio_then_the_sip_side(relay: Relay) -> None:
+    command = AllocateMedia(**ENVELOPE, media_id="m", call_id="call", agent="agent")
+    reply = await relay.handle(command)
+    assert isinstance(reply, MediaAllocated)
+    assert reply.browser_sdp is not None
+    assert reply.sip_sdp is None
+    assert relay.path.allocated == {"m": 1}
+    answer = sdp("chromium_audio_video_answer")
+    offer = await relay.answer(answer[: answer.index("m=video")].replace("BUNDLE 0 1", "BUNDLE 0"), side="browser")
+    assert parse(offer.sdp).media[0].formats == ("111", "101")
+    assert await relay.answer(phone("audio 4000 RTP/AVP 111|rtpmap:111 opus/48000/2")) == MediaSdp(sdp="")
+    assert [plan.streams[0].sip_sends for _, plan in relay.path.plans] == [False, True]
 
 
 async def test_a_refused_allocation_leaves_nothing(relay: Relay) -> None:
@@ -186,7 +200,21 @@ async def test_a_later_offer_is_planned_and_answered(relay: Relay) -> None:
     await relay.answer()
     reply = await relay.offer(ANSWER + "a=inactive\r\n")
     assert parse(reply.sdp).media[0].has("inactive")
+    assert reply.is_held
     assert not relay.path.plans[-1][1].streams[0].browser_sends
+
+
+async def test_an_offer_of_ours_plans_nothing_before_its_answer(relay: Relay) -> None:
+    await relay.allocate()
+    await relay.answer()
+    request = RequestOffer(**ENVELOPE, media_id="m", side="sip", direction="sendonly")
+    reply = await relay.handle(request)
+    assert isinstance(reply, MediaSdp)
+    assert parse(reply.sdp).media[0].has("sendonly")
+    assert len(relay.path.plans) == 1
+    assert await relay.answer(ANSWER + "a=recvonly\r\n") == MediaSdp(sdp="")
+    audio = relay.path.plans[-1][1].streams[0]
+    assert (audio.browser_sends, audio.sip_sends) == (False, False)
 
 
 async def test_a_refused_answer_plans_nothing(relay: Relay) -> None:

@@ -2,40 +2,59 @@
 
 import pytest
 
-from media_relay.core.description.negotiation import Local
+from media_relay.core.description.codecs import Direction
+from media_relay.core.description.negotiation import Local, Outcome
 from media_relay.core.plan import SessionPlan
 from media_relay.core.session import MediaSession, Owner, State
 from shared.errors import RemoteError
+from shared.messages.media import Side
 
 PLAN = SessionPlan()
+
+
+class Later:
+    """What goes on, likewise."""
+
+    def offer(self, direction: Direction) -> Outcome:
+        return Outcome(f"offer {direction.attribute.name}", None)
+
+    def answer(self, sdp: str) -> Outcome:
+        if sdp == "bad":
+            raise RemoteError(488, "Not Acceptable Here")
+        return Outcome(f"taken {sdp}", PLAN)
+
+    def reoffer(self, sdp: str) -> Outcome:
+        return Outcome(f"answer to {sdp}", PLAN, is_held=True)
 
 
 class Script:
     """A negotiation that answers with the name of what was asked; "bad" is refused."""
 
     stream_count = 1
+    later = Later()
 
     def offer(self, local: Local) -> str:
         return "offer"
 
-    def answer(self, sdp: str, provisional: bool) -> tuple[str, SessionPlan]:
+    def answer(self, sdp: str, provisional: bool) -> Outcome:
         if sdp == "bad":
             raise RemoteError(488, "Not Acceptable Here")
-        return f"{'early' if provisional else 'final'} {sdp}", PLAN
+        return Outcome(f"{'early' if provisional else 'final'} {sdp}", PLAN)
 
-    def reoffer(self, sdp: str) -> tuple[str, SessionPlan]:
-        return f"answer to {sdp}", PLAN
+
+def made_by(offerer: Side | None) -> MediaSession:
+    return MediaSession(Owner("call", "agent"), offerer, Script(), now=100.0, unclaimed_seconds=30.0)
 
 
 @pytest.fixture
 def session() -> MediaSession:
-    return MediaSession(Owner("call", "agent"), "browser", Script(), now=100.0, unclaimed_seconds=30.0)
+    return made_by("browser")
 
 
 def answer(
     session: MediaSession, sdp: str = "1", *, provisional: bool = False, epoch: int = 1, now: float = 101.0
 ) -> str:
-    return session.answer("sip", sdp, provisional, epoch, now)[0]
+    return session.answer("sip", sdp, provisional, epoch, now).sdp
 
 
 def test_provisional_answers_then_the_final_one(session: MediaSession) -> None:
@@ -64,7 +83,7 @@ def test_our_offer_may_be_answered_again(session: MediaSession) -> None:
 
 def test_an_answered_session_takes_offers_of_the_sip_side(session: MediaSession) -> None:
     answer(session)
-    assert session.offer("sip", "hold", 1) == ("answer to hold", PLAN)
+    assert session.offer("sip", "hold", 1) == Outcome("answer to hold", PLAN, is_held=True)
     assert session.state is State.ANSWERED
 
 
@@ -76,10 +95,60 @@ def test_before_the_final_answer_an_offer_is_out_of_place(session: MediaSession,
         session.offer("sip", "hold", 1)
 
 
-def test_a_later_offer_of_the_browser_is_not_implemented(session: MediaSession) -> None:
+def test_a_later_offer_of_or_to_the_browser_is_not_implemented(session: MediaSession) -> None:
     answer(session)
     with pytest.raises(RemoteError, match="501"):
         session.offer("browser", "video", 1)
+    with pytest.raises(RemoteError, match="501"):
+        session.request_offer("browser", "sendrecv", 1)
+
+
+@pytest.mark.parametrize("offerer", ["browser", "sip", None])
+def test_later_offers_of_ours_go_to_the_sip_side_whoever_offered_first(offerer: Side | None) -> None:
+    session = made_by(offerer)
+    if offerer != "browser":
+        session.answer("browser", "1", False, 1, 101.0)
+    if offerer != "sip":
+        answer(session)
+    assert session.request_offer("sip", "sendonly", 1) == Outcome("offer sendonly", None)
+    assert session.state is State.OFFERING
+    assert answer(session) == "taken 1"
+    assert session.state is State.ANSWERED
+
+
+def test_an_offer_of_ours_that_is_not_answered_gives_way_to_any_other(session: MediaSession) -> None:
+    answer(session)
+    session.request_offer("sip", "sendonly", 1)
+    assert session.request_offer("sip", "inactive", 1).sdp == "offer inactive"
+    with pytest.raises(RemoteError, match="491 Provisional Answer While Offering"):
+        answer(session, provisional=True)
+    with pytest.raises(RemoteError, match="488"):
+        answer(session, "bad")
+    assert session.state is State.OFFERING
+    assert session.offer("sip", "theirs", 1).sdp == "answer to theirs"
+    assert session.state is State.ANSWERED
+
+
+def test_before_anything_is_answered_no_later_offer_can_be_made(session: MediaSession) -> None:
+    with pytest.raises(RemoteError, match="491 Request Of An Offer While Allocated"):
+        session.request_offer("sip", "sendonly", 1)
+
+
+def test_a_delayed_offer_is_answered_by_the_browser_then_by_the_sip_side() -> None:
+    session = made_by(None)
+    with pytest.raises(RemoteError, match="400"):
+        answer(session)
+    assert session.answer("browser", "1", False, 1, 101.0).sdp == "final 1"
+    assert session.state is State.OFFERED
+    for what in (lambda: session.offer("sip", "x", 1), lambda: session.request_offer("sip", "sendrecv", 1)):
+        with pytest.raises(RemoteError, match="491"):
+            what()
+    with pytest.raises(RemoteError, match="400"):
+        session.answer("browser", "1", False, 1, 101.0)
+    assert answer(session) == "taken 1"
+    for side in ("browser", "sip"):
+        with pytest.raises(RemoteError, match="400"):
+            session.answer(side, "2", False, 1, 101.0)
 
 
 def test_the_side_that_offered_cannot_answer(session: MediaSession) -> None:

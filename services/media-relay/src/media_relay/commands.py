@@ -23,12 +23,14 @@ from shared.messages import (
     Message,
     OfferMedia,
     ReleaseMedia,
+    RequestOffer,
 )
 from shared.messages.media import Side
 
 from . import metrics
 from .core.description.browser_offers import BrowserOffers
-from .core.description.negotiation import Local, Negotiation
+from .core.description.delayed_offer import DelayedOffer
+from .core.description.negotiation import Local, Negotiation, Outcome
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address
@@ -89,6 +91,8 @@ class Commands:
                 return self._answer(message)
             case OfferMedia():
                 return self._offer(message)
+            case RequestOffer():
+                return self._request_offer(message)
             case ReleaseMedia():
                 return self._release(message)
             case _:
@@ -103,7 +107,7 @@ class Commands:
             return known.reply
         if self.draining or len(self._sessions) >= self._place.capacity:
             raise RemoteError(503, "Service Unavailable")
-        negotiation: Negotiation = BrowserOffers(offer) if offerer == "browser" else SipOffers(offer)
+        negotiation = _negotiation(offerer, offer)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
         try:
             sdp = negotiation.offer(self._local(allocation))
@@ -112,7 +116,7 @@ class Commands:
             raise
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
-            browser_sdp=sdp if offerer == "sip" else None,
+            browser_sdp=sdp if offerer != "browser" else None,
             sip_sdp=sdp if offerer == "browser" else None,
         )
         owner = Owner(call_id=command.call_id, agent=command.agent)
@@ -139,16 +143,24 @@ class Commands:
         session = self._session(command.media_id)
         first = session.answered_at is None
         now = self._clock()
-        sdp, plan = session.answer(command.side, command.sdp, command.provisional, command.epoch, now)
-        self._data_path.apply(command.media_id, plan)
+        outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now)
+        reply = self._carry_out(command.media_id, outcome)
         if first:
             metrics.STAGES.labels("answer").observe(now - session.allocated_at)
-        return MediaSdp(sdp=sdp)
+        return reply
 
     def _offer(self, command: OfferMedia) -> MediaSdp:
-        sdp, plan = self._session(command.media_id).offer(command.side, command.sdp, command.epoch)
-        self._data_path.apply(command.media_id, plan)
-        return MediaSdp(sdp=sdp)
+        outcome = self._session(command.media_id).offer(command.side, command.sdp, command.epoch)
+        return self._carry_out(command.media_id, outcome)
+
+    def _request_offer(self, command: RequestOffer) -> MediaSdp:
+        outcome = self._session(command.media_id).request_offer(command.side, command.direction, command.epoch)
+        return self._carry_out(command.media_id, outcome)
+
+    def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
+        if outcome.plan is not None:
+            self._data_path.apply(media_id, outcome.plan)
+        return MediaSdp(sdp=outcome.sdp, is_held=outcome.is_held)
 
     def _release(self, command: ReleaseMedia) -> Done:
         known = self._sessions.get(command.media_id)
@@ -202,9 +214,16 @@ class Commands:
             self._end(media_id, "released at exit")
 
 
-def _offer_of(command: AllocateMedia) -> tuple[Side, str]:
-    if command.browser_sdp is not None and command.sip_sdp is None:
+def _offer_of(command: AllocateMedia) -> tuple[Side | None, str]:
+    """Return who offers, None if nobody does, and the offer."""
+    if command.browser_sdp is not None and command.sip_sdp is not None:
+        raise RemoteError(400, "Only One Of The Two Sides Can Offer")
+    if command.browser_sdp is not None:
         return "browser", command.browser_sdp
-    if command.sip_sdp is not None and command.browser_sdp is None:
-        return "sip", command.sip_sdp
-    raise RemoteError(400, "Exactly One Of The Two Descriptions Must Be Given")
+    return (None, "") if command.sip_sdp is None else ("sip", command.sip_sdp)
+
+
+def _negotiation(offerer: Side | None, offer: str) -> Negotiation:
+    if offerer is None:
+        return DelayedOffer()
+    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer)

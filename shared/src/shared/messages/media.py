@@ -79,7 +79,7 @@ class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"
 
 
 class MediaSdp(Reply, frozen=True, kw_only=True, tag="media.sdp"):
-    """The SDP that a command asked for."""
+    """The SDP that a command asked for; empty where there is nothing new to say."""
 
     sdp: str
     is_held: bool = False  # the SIP side holds us: sendonly or inactive in every stream, or 0.0.0.0 (RFC 2543)

@@ -1,19 +1,22 @@
 """What both ways of setting up a call have in common."""
 
+from dataclasses import replace
+
+import pytest
 from tests.support.descriptions import phone
 
 from media_relay.core.description.codecs import Codec, Direction
-from media_relay.core.description.negotiation import Issuer, Leg, Numbered, answer_sip_offer, pair, stream_plan
+from media_relay.core.description.negotiation import Issuer, Leg, Numbered, is_held, pair, stream_plan
 from media_relay.core.description.rtp_avp import describe, read_streams
-from media_relay.core.description.sdp import Attribute, parse
+from media_relay.core.description.sdp import parse
 from media_relay.core.plan import StreamPlan
 
 PCMU, PCMA = Codec(0, "PCMU", 8000), Codec(8, "PCMA", 8000)
 EVENTS = Codec(101, "telephone-event", 8000)
 
 
-def leg(line: int = 0, direction: Direction = Direction.SENDRECV) -> Leg:
-    return Leg("audio", line, (Numbered(PCMU, 0, 0),), direction, (30000, 30001))
+def leg() -> Leg:
+    return Leg("audio", 0, (Numbered(PCMU, 0, 0),), Direction.SENDRECV, (30000, 30001))
 
 
 def test_the_version_counts_changes_and_the_session_id_stays() -> None:
@@ -45,17 +48,45 @@ def test_each_side_gets_the_number_that_it_asked_for() -> None:
     assert plan.to_browser == {3: 2, 4: 2}
 
 
-def test_a_later_offer_is_answered_line_by_line_where_the_session_has_a_stream() -> None:
-    description, plans = answer_sip_offer(
-        "192.0.2.1", [leg(1)], phone("video 4000 RTP/AVP 96|rtpmap:96 VP8/90000", "audio 4002 RTP/AVP 0")
-    )
-    assert [(media.kind, media.port) for media in description.media] == [("video", 0), ("audio", 30000)]
-    assert [plan.to_sip for plan in plans] == [{0: 0}]
+@pytest.mark.parametrize(
+    ("ours", "browser_sends", "sip_sends"),
+    [("SENDRECV", True, True), ("SENDONLY", False, False), ("RECVONLY", False, True), ("INACTIVE", False, False)],
+)
+def test_who_is_held_by_us_neither_hears_the_browser_nor_is_heard(
+    ours: str, browser_sends: bool, sip_sends: bool
+) -> None:
+    (stream,) = read_streams(parse(phone("audio 4000 RTP/AVP 0")))
+    plan = stream_plan(leg(), stream, [(Numbered(PCMU, 0, 0), Numbered(PCMU, 0, 0))], Direction[ours])
+    assert (plan.browser_sends, plan.sip_sends) == (browser_sends, sip_sends)
 
 
-def test_a_browser_that_only_listens_still_does_after_a_later_offer() -> None:
-    description, plans = answer_sip_offer(
-        "192.0.2.1", [leg(direction=Direction.RECVONLY)], phone("audio 4002 RTP/AVP 0")
-    )
-    assert Attribute("recvonly") in description.media[0].attributes
-    assert (plans[0].browser_sends, plans[0].sip_sends) == (False, True)
+@pytest.mark.parametrize(
+    ("lines", "host", "held"),
+    [
+        (("audio 4000 RTP/AVP 0",), "192.0.2.20", False),
+        (("audio 4000 RTP/AVP 0|sendonly",), "192.0.2.20", True),
+        (("audio 4000 RTP/AVP 0|inactive",), "192.0.2.20", True),
+        (("audio 4000 RTP/AVP 0|recvonly",), "192.0.2.20", False),
+        (("audio 4000 RTP/AVP 0",), "0.0.0.0", True),
+        (("audio 4000 RTP/AVP 0|sendonly", "video 4002 RTP/AVP 96|rtpmap:96 VP8/90000"), "192.0.2.20", False),
+        (("audio 4000 RTP/AVP 0|sendonly", "video 4002 RTP/AVP 96|rtpmap:96 VP8/90000|inactive"), "192.0.2.20", True),
+    ],
+)
+def test_hold_is_every_stream_that_we_would_send_unwanted(lines: tuple[str, ...], host: str, held: bool) -> None:
+    streams = [stream for stream in read_streams(parse(phone(*lines, host=host))) if stream]
+    assert is_held([(Direction.SENDRECV, stream) for stream in streams]) is held
+
+
+def test_a_stream_that_we_do_not_send_says_nothing_of_hold() -> None:
+    (stream,) = read_streams(parse(phone("audio 4000 RTP/AVP 0|inactive")))
+    assert [is_held([(Direction.RECVONLY, stream)], before) for before in (True, False)] == [True, False]
+
+
+def test_the_sip_side_takes_picture_loss_indications_if_it_says_so_of_a_video_codec() -> None:
+    video = "video 4000 RTP/AVPF 96|rtpmap:96 VP8/90000"
+    vp8 = replace(leg(), kind="video")
+    for feedback, takes in (("", False), ("|rtcp-fb:96 nack", False), ("|rtcp-fb:* nack pli", True)):
+        (stream,) = read_streams(parse(phone(video + feedback)))
+        assert stream
+        numbered = Numbered(stream.codecs[0], 96, 96)
+        assert stream_plan(vp8, stream, [(numbered, numbered)]).sip_takes_pli is takes

@@ -7,6 +7,7 @@ from aiortc.sdp import SessionDescription as Oracle
 from tests.support.descriptions import LOCAL, all_names, formats, phone, sdp
 
 from media_relay.core.description.browser_offers import BrowserOffers
+from media_relay.core.description.negotiation import Outcome
 from media_relay.core.description.sdp import parse
 from media_relay.core.description.sip_offers import SipOffers
 from media_relay.core.plan import Address, SessionPlan
@@ -23,7 +24,15 @@ class Call:
         self.offer = self.negotiation.offer(replace(LOCAL, ports=LOCAL.ports[: self.negotiation.stream_count]))
 
     def answer(self, text: str) -> tuple[str, SessionPlan]:
-        return self.negotiation.answer(text, provisional=False)
+        return _both(self.negotiation.answer(text, provisional=False))
+
+    def reoffer(self, text: str) -> tuple[str, SessionPlan]:
+        return _both(self.negotiation.later.reoffer(text))
+
+
+def _both(outcome: Outcome) -> tuple[str, SessionPlan]:
+    assert outcome.plan
+    return outcome.sdp, outcome.plan
 
 
 def linphone() -> Call:
@@ -162,7 +171,7 @@ def test_an_answer_with_a_codec_that_was_not_offered_is_not_acceptable() -> None
 def test_a_repeated_answer_gets_the_same_and_another_one_is_refused() -> None:
     call = linphone()
     first = call.answer(AUDIO_ANSWER)
-    assert call.negotiation.answer(AUDIO_ANSWER, provisional=True) == first
+    assert _both(call.negotiation.answer(AUDIO_ANSWER, provisional=True)) == first
     with pytest.raises(RemoteError, match="409"):
         call.answer(sdp("chromium_audio_video_answer"))
 
@@ -173,7 +182,7 @@ def test_a_call_that_begins_on_hold_is_offered_both_ways_and_answered_one_way() 
     answer, plan = call.answer(one_line(AUDIO_ANSWER))
     assert parse(answer).media[0].has("recvonly")
     assert (plan.streams[0].browser_sends, plan.streams[0].sip_sends) == (False, True)
-    answer, plan = call.negotiation.reoffer(sdp("baresip_audio_offer"))
+    answer, plan = call.reoffer(sdp("baresip_audio_offer"))
     assert parse(answer).media[0].has("sendrecv")
     assert plan.streams[0].browser_sends
 
@@ -192,7 +201,7 @@ def test_a_browser_that_only_listens_sends_nothing() -> None:
 def test_a_re_invite_may_move_the_phone_and_renumber_its_codecs() -> None:
     call = linphone()
     call.answer(sdp("chromium_audio_video_answer"))
-    answer, plan = call.negotiation.reoffer(
+    answer, plan = call.reoffer(
         phone("audio 5000 RTP/AVP 102|rtpmap:102 opus/48000/2", "video 5002 RTP/AVP 103|rtpmap:103 VP8/90000")
     )
     assert [media.formats for media in parse(answer).media] == [("102",), ("103",)]
@@ -229,7 +238,7 @@ def test_two_relays_pass_everything_that_both_browsers_have() -> None:
         .replace("map:100", "map:126")
         .replace("98", "96")
     )
-    browser_answer, caller_plan = caller.answer(answer, provisional=False)
+    browser_answer, caller_plan = _both(caller.answer(answer, provisional=False))
     assert [media.formats for media in parse(browser_answer).media[:2]] == [("111", "0", "8", "110", "126"), ("96",)]
     assert "96 nack" in parse(browser_answer).media[1].values("rtcp-fb")
     for plan in (caller_plan, callee_plan):

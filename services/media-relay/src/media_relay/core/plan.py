@@ -38,6 +38,7 @@ class StreamPlan:
     to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
     browser_sends: bool = True
     sip_sends: bool = True
+    sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,13 @@
 
                answer (provisional)           answer (final)
     ALLOCATED ──────────────────────▶ EARLY ─────────────────▶ ANSWERED ◀─┐ offer of the SIP side,
-        │                             ▲   │ answer               ▲   └────┘ answer (final)
-        │                             └───┘ (provisional)        │
-        └────────────── answer (final) ──────────────────────────┘
+        │                             ▲   │ answer             ▲  ▲ │  └──┘ answer (final)
+        │                             └───┘ (provisional)      │  │ │
+        └────────────── answer (final) ────────────────────────┘  │ │ request of an offer of ours
+                                                                  │ ▼
+    DELAYED ──────────▶ OFFERED ──────────────────────────────────┤ OFFERING ◀─┐ request
+            browser's           SIP side's answer                 │    │  └────┘
+            answer                                                └────┘ answer, offer of the SIP side
 
 An early session takes no new offer, for nothing has been accepted that it could change (RFC 3264 §4). A released
 session is no longer there.
@@ -15,10 +19,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from shared.errors import RemoteError
+from shared.messages.media import Direction as DirectionName
 from shared.messages.media import Side
 
-from .description.negotiation import Negotiation
-from .plan import SessionPlan
+from .description.codecs import Direction
+from .description.negotiation import Negotiation, Outcome
 
 
 class State(Enum):
@@ -26,7 +31,10 @@ class State(Enum):
 
     ALLOCATED = "Allocated"
     EARLY = "Early"
+    DELAYED = "Delayed"  # our offer is with the browser, because the SIP side made none
+    OFFERED = "Offered"  # and now with the SIP side
     ANSWERED = "Answered"
+    OFFERING = "Offering"  # a later offer of ours is with the SIP side
 
 
 class Input(Enum):
@@ -35,9 +43,7 @@ class Input(Enum):
     PROVISIONAL_ANSWER = "Provisional Answer"
     FINAL_ANSWER = "Final Answer"
     OFFER = "Offer"
-
-
-Outcome = tuple[str, SessionPlan]  # the SDP asked for, and what the data path is to do now
+    REQUEST = "Request Of An Offer"
 
 
 def _early(negotiation: Negotiation, sdp: str) -> Outcome:
@@ -48,8 +54,16 @@ def _final(negotiation: Negotiation, sdp: str) -> Outcome:
     return negotiation.answer(sdp, provisional=False)
 
 
+def _later(negotiation: Negotiation, sdp: str) -> Outcome:
+    return negotiation.later.answer(sdp)
+
+
 def _reoffer(negotiation: Negotiation, sdp: str) -> Outcome:
-    return negotiation.reoffer(sdp)
+    return negotiation.later.reoffer(sdp)
+
+
+def _request(negotiation: Negotiation, direction: str) -> Outcome:
+    return negotiation.later.offer(Direction[direction.upper()])
 
 
 _TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, str], Outcome], State]] = {
@@ -57,9 +71,15 @@ _TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, str], Outco
     (State.ALLOCATED, Input.FINAL_ANSWER): (_final, State.ANSWERED),
     (State.EARLY, Input.PROVISIONAL_ANSWER): (_early, State.EARLY),
     (State.EARLY, Input.FINAL_ANSWER): (_final, State.ANSWERED),
+    (State.DELAYED, Input.FINAL_ANSWER): (_final, State.OFFERED),
+    (State.OFFERED, Input.FINAL_ANSWER): (_later, State.ANSWERED),
     # A re-INVITE with our first offer again: how an agent that takes over a dialog refreshes it.
     (State.ANSWERED, Input.FINAL_ANSWER): (_final, State.ANSWERED),
     (State.ANSWERED, Input.OFFER): (_reoffer, State.ANSWERED),
+    (State.ANSWERED, Input.REQUEST): (_request, State.OFFERING),
+    (State.OFFERING, Input.REQUEST): (_request, State.OFFERING),
+    (State.OFFERING, Input.FINAL_ANSWER): (_later, State.ANSWERED),
+    (State.OFFERING, Input.OFFER): (_reoffer, State.ANSWERED),  # ours was refused, which changed nothing
 }
 
 
@@ -75,10 +95,10 @@ class MediaSession:
     """One media session as its commands see it; what flows is the data path's."""
 
     def __init__(
-        self, owner: Owner, offerer: Side, negotiation: Negotiation, now: float, unclaimed_seconds: float
+        self, owner: Owner, offerer: Side | None, negotiation: Negotiation, now: float, unclaimed_seconds: float
     ) -> None:
         self.owner = owner
-        self.state = State.ALLOCATED
+        self.state = State.DELAYED if offerer is None else State.ALLOCATED
         self.allocated_at = now
         self.answered_at: float | None = None
         self.expires_at: float | None = now + unclaimed_seconds  # None: whoever has the call will release it
@@ -90,8 +110,8 @@ class MediaSession:
 
     def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float) -> Outcome:
         """Take an answer of `side`; the SDP is for the other side."""
-        if side == self._offerer:
-            raise RemoteError(400, "The Side That Offered Cannot Answer")
+        if side != self._answerer():
+            raise RemoteError(400, "That Side Has No Offer")
         outcome = self._take(Input.PROVISIONAL_ANSWER if provisional else Input.FINAL_ANSWER, sdp, epoch)
         if self.answered_at is None:
             self.answered_at = now
@@ -103,6 +123,12 @@ class MediaSession:
             raise RemoteError(501, "A Later Offer Of The Browser Is Not Implemented")
         return self._take(Input.OFFER, sdp, epoch)
 
+    def request_offer(self, side: Side, direction: DirectionName, epoch: int) -> Outcome:
+        """Make a later offer to `side`, which the SDP is."""
+        if side == "browser":
+            raise RemoteError(501, "A Later Offer To The Browser Is Not Implemented")
+        return self._take(Input.REQUEST, direction, epoch)
+
     def check_release(self, epoch: int) -> None:
         """Raise `RemoteError` if an owner of that epoch may not release the session."""
         self._admit(epoch)
@@ -112,12 +138,18 @@ class MediaSession:
         self._is_lost = True
         self.expires_at = now + self._unclaimed_seconds
 
-    def _take(self, what: Input, sdp: str, epoch: int) -> Outcome:
+    def _answerer(self) -> Side | None:
+        """Return the side that our last offer is with, or was with."""
+        if self.state in (State.OFFERED, State.OFFERING) or self._offerer == "browser":
+            return "sip"
+        return "browser" if self.state is State.DELAYED or self._offerer == "sip" else None
+
+    def _take(self, what: Input, given: str, epoch: int) -> Outcome:
         self._admit(epoch)
         if (self.state, what) not in _TRANSITIONS:
             raise RemoteError(491, f"{what.value} While {self.state.value}")
         action, following = _TRANSITIONS[self.state, what]
-        outcome = action(self._negotiation, sdp)
+        outcome = action(self._negotiation, given)
         self.state = following
         if not self._is_lost:
             self.expires_at = None

@@ -1,7 +1,8 @@
 """The browser calls: its offer becomes the SIP offer, the SIP answers become one answer for the browser.
 
-A call may bring several SIP answers: provisional ones, of several branches even, then the final one. A browser takes
-exactly one. So its answer is made from the first of them and stays, while what changes is a matter of the plan.
+A call may bring several SIP answers: provisional ones, of several branches even, then the final one. Each makes a whole
+answer for the browser, which takes the early ones as provisional (RFC 8829 §4.1.8) and the final one as its last. From
+then on its answer stays, if it can, while what changes is a matter of the plan.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from dataclasses import replace
 
 from shared.errors import RemoteError
 
-from ..plan import SessionPlan, StreamPlan
+from ..plan import StreamPlan
 from .codecs import Codec, Direction
-from .negotiation import Issuer, Leg, Local, Numbered, answer_sip_offer, pair, session_plan, stream_plan
+from .later_offers import LaterOffers
+from .negotiation import Issuer, Leg, Local, Numbered, Outcome, is_held, pair, session_plan, stream_plan
 from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams
 from .sdp import parse
 from .webrtc import FEEDBACK, BrowserLine, BrowserStream, Setup, describe_answer, read_description
@@ -20,12 +22,15 @@ from .webrtc import FEEDBACK, BrowserLine, BrowserStream, Setup, describe_answer
 class BrowserOffers:
     """`Negotiation` of a call that the browser starts."""
 
+    later: LaterOffers
+
     def __init__(self, sdp: str) -> None:
         self._offer = parse(sdp)
         self._browser = read_description(self._offer)
         self._streams = tuple(stream for stream in self._browser.streams if stream)
         self._answered: tuple[BrowserLine | None, ...] | None = None
         self._answer = ""
+        self._is_final = False
         self.stream_count = len(self._streams)
 
     def offer(self, local: Local) -> str:
@@ -40,6 +45,7 @@ class BrowserOffers:
                 codecs=tuple(Numbered(codec, codec.payload_type, codec.payload_type) for codec in stream.codecs),
                 direction=stream.direction,
                 ports=local.ports[line],
+                packet_time=stream.packet_time,
             )
             for line, stream in enumerate(self._streams)
         ]
@@ -47,10 +53,11 @@ class BrowserOffers:
             print_line(SipLine(leg.kind, stream.codecs, stream.direction, leg.ports, packet_time=stream.packet_time))
             for leg, stream in zip(self._legs, self._streams, strict=True)
         ]
+        self._media = media
         return self._to_sip.issue(describe(local.sip_host, media))
 
-    def answer(self, sdp: str, provisional: bool) -> tuple[str, SessionPlan]:
-        """Take a SIP answer; return the browser's and the plan. Raise `RemoteError` 488 if it accepts nothing."""
+    def answer(self, sdp: str, provisional: bool) -> Outcome:
+        """Take a SIP answer; return the browser's. Raise `RemoteError` 488 if it accepts nothing."""
         theirs = read_streams(parse(sdp))
         if len(theirs) > len(self._legs):
             raise RemoteError(488, "More Media In The Answer Than In The Offer")
@@ -58,32 +65,31 @@ class BrowserOffers:
         theirs += (None,) * (len(self._legs) - len(theirs))
         lines: list[BrowserLine | None] = []
         plans: list[StreamPlan] = []
+        taken: list[tuple[Direction, SipStream]] = []
         for leg, offered, stream in zip(self._legs, self._streams, theirs, strict=True):
             if stream is not None and stream.kind != leg.kind:
                 stream = None
             common = pair(stream.codecs, offered.codecs) if stream else []
             lines.append(_browser_line(offered, stream, [ours for _, ours in common], provisional))
             plans.append(stream_plan(leg, stream, [_numbered(sip, browsers) for sip, browsers in common]))
+            if stream is not None and common:
+                taken.append((leg.direction, stream))
         if not any(lines):
             raise RemoteError(488, "Not Acceptable Here")
-        if self._answered is None or not all(map(_covers, self._answered, lines)):
-            self._set_answer(lines)
-        return self._answer, session_plan(self._browser, plans)
+        if self._answered is None or not self._is_final or not all(map(_covers, self._answered, lines)):
+            self._answered = tuple(lines)
+            self._answer = self._describe_answer(lines)
+        self._is_final = self._is_final or not provisional
+        held = is_held(taken)
+        legs = [_settled(leg, line) for leg, line in zip(self._legs, self._answered, strict=True)]
+        self.later = LaterOffers(self._local.sip_host, self._to_sip, self._browser, legs, self._media, held)
+        return Outcome(self._answer, session_plan(self._browser, plans), held)
 
-    def _set_answer(self, lines: Sequence[BrowserLine | None]) -> None:
-        self._answered = tuple(lines)
+    def _describe_answer(self, lines: Sequence[BrowserLine | None]) -> str:
         left = iter(lines)
         by_place = [next(left) if stream else None for stream in self._browser.streams]
         setup: Setup = "active" if self._browser.setup == "passive" else "passive"
-        description = describe_answer(self._offer, by_place, self._local.transport, setup)
-        self._answer = self._to_browser.issue(description)
-
-    def reoffer(self, sdp: str) -> tuple[str, SessionPlan]:
-        """Answer a later SIP offer from what the browser's answer holds."""
-        assert self._answered is not None
-        legs = [_settled(leg, line) for leg, line in zip(self._legs, self._answered, strict=True)]
-        description, plans = answer_sip_offer(self._local.sip_host, legs, sdp)
-        return self._to_sip.issue(description), session_plan(self._browser, plans)
+        return self._to_browser.issue(describe_answer(self._offer, by_place, self._local.transport, setup))
 
 
 def _numbered(sip: Codec, browsers: Codec) -> tuple[Numbered, Numbered]:
@@ -137,4 +143,6 @@ def _settled(leg: Leg, line: BrowserLine | None) -> Leg:
         codecs=tuple(Numbered(codec, codec.payload_type, codec.payload_type) for codec in codecs),
         direction=line.direction.reverse if line else Direction.INACTIVE,
         ports=leg.ports,
+        sip_numbers=tuple(codec.payload_type for codec in codecs),
+        packet_time=leg.packet_time,
     )

@@ -1,21 +1,19 @@
 """Offer and answer between a browser and a SIP peer (RFC 3264): what both ways of setting up have in common.
 
-`browser_offers` and `sip_offers` are the two ways. Either ends with `Leg`s, what is settled with the browser stream by
-stream; later offers of the SIP side (hold, a new address) are answered from these without the browser.
+`browser_offers`, `sip_offers` and `delayed_offer` are the ways. Each ends with `Leg`s, what is settled with the browser
+stream by stream; `later_offers` goes on from these without the browser.
 
 The payload type in *their* description is what they want to get, the one in *ours* is what they send (RFC 3264 §5.1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from shared.errors import RemoteError
-
 from ..plan import SessionPlan, StreamKind, StreamPlan
 from .codecs import Codec, Direction, match
-from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams, rejected
-from .sdp import Origin, SessionDescription, parse
+from .rtp_avp import SipLine, SipStream
+from .sdp import Attribute, Origin, SessionDescription
 from .webrtc import BrowserDescription, BrowserTransport, our_role
 
 
@@ -29,19 +27,42 @@ class Local:
     transport: BrowserTransport
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What comes of a description."""
+
+    sdp: str  # that was asked for; empty where there is nothing new to say
+    plan: SessionPlan | None  # None: the data path goes on as it is
+    is_held: bool = False  # by the SIP side
+
+
+class LaterExchanges(Protocol):
+    """Offers after the first, with the SIP side alone."""
+
+    def offer(self, direction: Direction) -> Outcome:
+        """Make an offer of ours."""
+
+    def answer(self, sdp: str) -> Outcome:
+        """Take the answer to it."""
+
+    def reoffer(self, sdp: str) -> Outcome:
+        """Take an offer of the SIP side; return the answer to it."""
+
+
 class Negotiation(Protocol):
     """One media session's descriptions."""
 
     stream_count: int
 
+    @property
+    def later(self) -> LaterExchanges:
+        """What goes on; there once the browser is settled."""
+
     def offer(self, local: Local) -> str:
         """Return the offer for the other side; call it once, first."""
 
-    def answer(self, sdp: str, provisional: bool) -> tuple[str, SessionPlan]:
-        """Take the other side's answer; return the one for the side that offered, and the plan."""
-
-    def reoffer(self, sdp: str) -> tuple[str, SessionPlan]:
-        """Take a later offer of the SIP side; return the answer to it, and the plan."""
+    def answer(self, sdp: str, provisional: bool) -> Outcome:
+        """Take the other side's answer; return what the side that offered is to get."""
 
 
 class Issuer:
@@ -76,6 +97,13 @@ class Leg:
     codecs: tuple[Numbered, ...]
     direction: Direction  # the browser's
     ports: tuple[int, int]
+    sip_numbers: tuple[int, ...] = ()  # of `codecs`, towards the SIP side
+    packet_time: tuple[Attribute, ...] = ()  # what the browser wishes
+
+    @property
+    def sent(self) -> Numbered | None:
+        """What the browser sends: the first codec that it has settled on, until another description tells it better."""
+        return next((numbered for numbered in self.codecs if numbered.codec.is_media), None)
 
 
 def pair(theirs: Sequence[Codec], ours: Sequence[Codec]) -> list[tuple[Codec, Codec]]:
@@ -88,24 +116,44 @@ def pair(theirs: Sequence[Codec], ours: Sequence[Codec]) -> list[tuple[Codec, Co
     return pairs if any(codec.is_media for codec, _ in pairs) else []
 
 
-def stream_plan(leg: Leg, stream: SipStream | None, pairs: Sequence[tuple[Numbered, Numbered]]) -> StreamPlan:
-    """Return the plan of one stream; `pairs` are (browser's, SIP side's)."""
+def stream_plan(
+    leg: Leg,
+    stream: SipStream | None,
+    pairs: Sequence[tuple[Numbered, Numbered]],
+    ours: Direction = Direction.SENDRECV,
+) -> StreamPlan:
+    """Return the plan of one stream; `pairs` are (browser's, SIP side's).
+
+    `ours` without receiving is a hold. It stops the browser's media as well, whatever we said that we would send: the
+    held party must not listen to the room.
+    """
     if stream is None or not pairs:
         return StreamPlan(leg.kind, browser_sends=False, sip_sends=False)
     to_browser = {sip.sent_as: browser.received_as for browser, sip in pairs}
     for browser, sip in pairs:
         # Some phones send under the number that they themselves gave, not under ours.
         to_browser.setdefault(sip.received_as, browser.received_as)
-    theirs = stream.direction.reverse
+    wanted = leg.direction & stream.direction.reverse & ours
+    is_open = Direction.RECVONLY in ours
     return StreamPlan(
         kind=leg.kind,
         sip_rtp=stream.rtp,
         sip_rtcp=stream.rtcp,
         to_sip={browser.sent_as: sip.received_as for browser, sip in pairs},
         to_browser=to_browser,
-        browser_sends=Direction.SENDONLY in leg.direction & theirs,
-        sip_sends=Direction.RECVONLY in leg.direction & theirs,
+        browser_sends=is_open and Direction.SENDONLY in wanted,
+        sip_sends=Direction.RECVONLY in wanted,
+        sip_takes_pli=leg.kind == "video" and any("nack pli" in sip.codec.feedback for _, sip in pairs),
     )
+
+
+def is_held(streams: Iterable[tuple[Direction, SipStream]], before: bool = False) -> bool:
+    """Tell whether the SIP side wants nothing of what we would send; each stream comes with our direction.
+
+    Where we would send nothing it says nothing either, and what was true `before` still is.
+    """
+    told = [Direction.RECVONLY not in stream.direction for ours, stream in streams if Direction.SENDONLY in ours]
+    return all(told) if told else before
 
 
 def session_plan(browser: BrowserDescription, streams: Sequence[StreamPlan]) -> SessionPlan:
@@ -118,33 +166,9 @@ def session_plan(browser: BrowserDescription, streams: Sequence[StreamPlan]) -> 
     )
 
 
-def answer_sip_offer(host: str, legs: Sequence[Leg], sdp: str) -> tuple[SessionDescription, list[StreamPlan]]:
-    """Answer a later offer of the SIP side with what is settled with the browser.
-
-    An m-line that the browser has never seen is rejected; raise `RemoteError` 488 if nothing is left.
-    """
-    offer = parse(sdp)
-    streams = read_streams(offer)
-    media = [rejected(theirs) for theirs in offer.media]
-    plans: list[StreamPlan] = []
-    for leg in legs:
-        stream = streams[leg.line] if leg.line < len(streams) else None
-        if stream is not None and stream.kind != leg.kind:
-            stream = None
-        common = pair(stream.codecs, [numbered.codec for numbered in leg.codecs]) if stream else []
-        settled = {numbered.codec: numbered for numbered in leg.codecs}
-        numbered = [
-            (settled[ours], Numbered(theirs, theirs.payload_type, theirs.payload_type)) for theirs, ours in common
-        ]
-        plans.append(stream_plan(leg, stream, numbered))
-        if stream is not None and common:
-            media[leg.line] = print_line(sip_answer_line(leg, stream, common))
-    if not any(plan.to_sip for plan in plans):
-        raise RemoteError(488, "Not Acceptable Here")
-    return describe(host, media), plans
-
-
-def sip_answer_line(leg: Leg, stream: SipStream, common: Sequence[tuple[Codec, Codec]]) -> SipLine:
+def sip_answer_line(
+    leg: Leg, stream: SipStream, common: Sequence[tuple[Codec, Codec]], ours: Direction = Direction.SENDRECV
+) -> SipLine:
     """Return our m-line for an offered one: their numbers, the browser's parameters, what both agree to."""
     return SipLine(
         kind=leg.kind,
@@ -152,7 +176,7 @@ def sip_answer_line(leg: Leg, stream: SipStream, common: Sequence[tuple[Codec, C
             replace(theirs, fmtp=browsers.fmtp, feedback=theirs.feedback & browsers.feedback)
             for theirs, browsers in common
         ),
-        direction=leg.direction & stream.direction.reverse,
+        direction=leg.direction & stream.direction.reverse & ours,
         ports=leg.ports,
         protocol=stream.protocol,
         packet_time=stream.packet_time,

@@ -8,14 +8,16 @@ from dataclasses import replace
 
 from shared.errors import RemoteError
 
-from ..plan import SessionPlan, StreamKind, StreamPlan
-from .codecs import Codec, Direction
+from ..plan import StreamKind, StreamPlan
+from .codecs import DYNAMIC, Codec, Direction
+from .later_offers import LaterOffers
 from .negotiation import (
     Issuer,
     Leg,
     Local,
     Numbered,
-    answer_sip_offer,
+    Outcome,
+    is_held,
     pair,
     session_plan,
     sip_answer_line,
@@ -25,28 +27,26 @@ from .rtp_avp import SipStream, describe, print_line, read_streams, rejected
 from .sdp import parse
 from .webrtc import (
     FEEDBACK,
-    BrowserDescription,
     BrowserLine,
     BrowserStream,
     describe_offer,
     read_description,
 )
 
-# RFC 5761 §4: 64 to 95 are not for RTP where RTCP is multiplexed; browsers use 35 to 63 when 96 to 127 are full.
-_DYNAMIC = (*range(96, 128), *range(35, 64))
 _FEEDBACK: dict[StreamKind, frozenset[str]] = {"audio": frozenset(), "video": FEEDBACK}
 
 
 class SipOffers:
     """`Negotiation` of a call that a SIP peer starts."""
 
+    later: LaterOffers
+
     def __init__(self, sdp: str) -> None:
         self._offer = parse(sdp)
         self._streams = _first_of_each_kind(read_streams(self._offer))
         if not self._streams:
             raise RemoteError(488, "Not Acceptable Here")
-        self._browser: BrowserDescription | None = None
-        self._answered: tuple[str, tuple[str, SessionPlan]] | None = None
+        self._answered: tuple[str, Outcome] | None = None
         self.stream_count = len(self._streams)
 
     def offer(self, local: Local) -> str:
@@ -73,8 +73,8 @@ class SipOffers:
         ]
         return self._to_browser.issue(describe_offer(lines, local.transport))
 
-    def answer(self, sdp: str, provisional: bool) -> tuple[str, SessionPlan]:
-        """Take the browser's answer; return the SIP one and the plan."""
+    def answer(self, sdp: str, provisional: bool) -> Outcome:
+        """Take the browser's answer; return the SIP one."""
         if self._answered is not None and self._answered[0] == sdp:
             return self._answered[1]
         if self._answered is not None:
@@ -88,9 +88,10 @@ class SipOffers:
         rows = zip(self._streams, self._offered, browser.streams, self._local.ports, strict=True)
         for (line, stream), offered, answered, ports in rows:
             common = pair(answered.codecs, list(offered)) if answered and answered.kind == stream.kind else []
-            leg = _leg(line, stream, answered, common, ports)
-            legs.append(leg)
             theirs = [offered[ours] for _, ours in common]
+            leg = _leg(line, stream, answered, common, ports)
+            leg = replace(leg, sip_numbers=tuple(codec.payload_type for codec in theirs))
+            legs.append(leg)
             numbered = [Numbered(codec, codec.payload_type, codec.payload_type) for codec in theirs]
             plans.append(stream_plan(leg, stream, list(zip(leg.codecs, numbered, strict=True))))
             if common:
@@ -98,15 +99,12 @@ class SipOffers:
                 media[line] = print_line(sip_answer_line(leg, stream, list(answer)))
         if not any(plan.to_sip for plan in plans):
             raise RemoteError(488, "Not Acceptable Here")
-        outcome = self._to_sip.issue(describe(self._local.sip_host, media)), session_plan(browser, plans)
-        self._browser, self._legs, self._answered = browser, legs, (sdp, outcome)
+        held = is_held((leg.direction, stream) for leg, (_, stream) in zip(legs, self._streams, strict=True))
+        self.later = LaterOffers(self._local.sip_host, self._to_sip, browser, legs, media, held)
+        text = self._to_sip.issue(describe(self._local.sip_host, media))
+        outcome = Outcome(text, session_plan(browser, plans), held)
+        self._answered = sdp, outcome
         return outcome
-
-    def reoffer(self, sdp: str) -> tuple[str, SessionPlan]:
-        """Answer a later SIP offer from what the browser's answer holds."""
-        assert self._browser is not None
-        description, plans = answer_sip_offer(self._local.sip_host, self._legs, sdp)
-        return self._to_sip.issue(description), session_plan(self._browser, plans)
 
 
 def _first_of_each_kind(streams: Iterable[SipStream | None]) -> list[tuple[int, SipStream]]:
@@ -123,9 +121,9 @@ def _renumber(kind: StreamKind, codecs: Sequence[Codec], used: set[int]) -> dict
     result: dict[Codec, Codec] = {}
     for codec in codecs:
         number = codec.payload_type
-        if not codec.is_static and (number in taken or number not in _DYNAMIC):
+        if not codec.is_static and (number in taken or number not in DYNAMIC):
             others = {other.payload_type for other in codecs}
-            number = next(free for free in _DYNAMIC if free not in taken | others)
+            number = next(free for free in DYNAMIC if free not in taken | others)
         taken.add(number)
         result[replace(codec, payload_type=number, feedback=_FEEDBACK[kind])] = codec
     return result
@@ -145,4 +143,5 @@ def _leg(
         codecs=tuple(Numbered(codec, ours.payload_type, codec.payload_type) for codec, ours in common),
         direction=answered.direction if answered else Direction.INACTIVE,
         ports=ports,
+        packet_time=answered.packet_time if answered else (),
     )
