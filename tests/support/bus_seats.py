@@ -19,14 +19,17 @@ from shared.messages import (
     Heartbeat,
     IncomingAccepted,
     IncomingCall,
+    IncomingMessage,
     MediaRef,
     MediaSdp,
     Message,
+    MessageSent,
     OfferMedia,
     OpenAccount,
     RegistrationChanged,
     ReleaseMedia,
     RequestOffer,
+    SendMessage,
     SipAccount,
     StartCall,
 )
@@ -135,6 +138,10 @@ class SessionSeat:
                 raise self.refuse
             media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
             return IncomingAccepted(media=media, browser_sdp="offer for the browser")
+        if isinstance(message, IncomingMessage):
+            if self.refuse is not None:
+                raise self.refuse
+            return Done()
         return None
 
     async def expect(self, kind: type[E], such: Callable[[E], bool] = lambda _: True, within: float = 5.0) -> E:
@@ -199,6 +206,23 @@ class SessionSeat:
             reason=reason,
         )
         await self.ask(command, Done)
+
+    async def send_message(self, to: str, message_id: str, body: str = "Hello", call_id: str = "") -> None:
+        """Send an instant message."""
+        command = SendMessage(
+            id=command_id(),
+            expires_at=expiry(),
+            session_id=self.session_id,
+            message_id=message_id,
+            to=to,
+            body=body,
+            call_id=call_id,
+        )
+        await self.ask(command, Done)
+
+    async def sent(self, message_id: str) -> int:
+        """Wait for the answer to an instant message; return its status."""
+        return (await self.expect(MessageSent, lambda event: event.message_id == message_id)).status
 
     async def log_out(self) -> None:
         """Close the account."""

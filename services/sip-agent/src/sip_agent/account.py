@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from shared.kv import Conflict
 from shared.messages import (
     HangupCall,
     RegistrationChanged,
+    SendMessage,
     SessionEnded,
     SessionSnapshot,
     StartCall,
@@ -32,6 +32,7 @@ from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.instant.message import check as check_message
 from sip_agent.core.registration.registration import (
     Closed,
     Registration,
@@ -41,8 +42,9 @@ from sip_agent.core.registration.registration import (
 )
 from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.syntax.uri import SipUri
 from sip_agent.mailbox import Mailbox
+from sip_agent.messenger import Messenger
+from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
 from sip_agent.services import Services, token, wall_clock
 
@@ -74,6 +76,8 @@ class Account:
         self._kv = kv
         self._table = table
         self._on_gone = on_gone
+        self.next_hop = NextHop(services, record.account)
+        self.messenger = Messenger(services, self)
         self._registration = Registration(
             identity,
             record.register_call_id,
@@ -111,22 +115,21 @@ class Account:
         if epoch and epoch < self.epoch:
             raise RemoteError(409, "Old Epoch")
 
-    async def next_hop(self) -> Flow:
-        """Where requests outside dialogs go: the outbound proxy, else the domain."""
-        account = self._record.account
-        if not account.outbound_proxy and account.domain.lower() == self._services.settings.domain.lower():
-            return self._services.listener
-        where = SipUri.parse(f"sip:{account.outbound_proxy or account.domain}")
-        if account.port and where.port is None:
-            where = replace(where, port=account.port)
-        return await self._services.destinations.find(where, account.transport)
-
     # -- registration
 
     def open(self) -> None:
         """Register, if the account asks for that."""
-        if self._record.account.register_required:
+        if not self._record.account.register_required:
+            self.mailbox.post(self._find_server)
+        else:
             self.mailbox.post(lambda: self._do_registration(self._registration.open))
+
+    async def _find_server(self) -> None:
+        """Learn who may speak to the account before anything is sent."""
+        try:
+            await self.next_hop.find()
+        except RemoteError as error:
+            _log.warning("server not found", session=self.session_id, error=str(error))
 
     async def _do_registration(self, verb: Callable[..., None], *facts: Any) -> None:
         verb(*facts, time.monotonic())
@@ -154,7 +157,7 @@ class Account:
         try:
             if request.cseq[0] > self._record.register_cseq:
                 await self._save(register_cseq=request.cseq[0] + CSEQ_BLOCK)
-            flow = await self.next_hop()
+            flow = await self.next_hop.find()
         except nats.errors.Error:
             self._registration.transaction_failed(503, "Service Unavailable", time.monotonic())
             return
@@ -264,7 +267,7 @@ class Account:
             raise RemoteError(409, "Call Exists")
         target = self.identity.target(command.callee)
         headers = checked(command.headers)
-        await self.next_hop()  # told by the reply, not by an event, if it cannot be found
+        await self.next_hop.find()  # told by the reply, not by an event, if it cannot be found
         facts = CallFacts(
             call_id=command.call_id,
             session_id=self.session_id,
@@ -309,6 +312,18 @@ class Account:
         """The user ends a call."""
         call = self._call(command.call_id)
         await call.do(call.core.hangup, command.status, command.reason)
+
+    async def send_message(self, command: SendMessage) -> None:
+        """Send an instant message, in a call or outside; raise `RemoteError` if that is not possible."""
+        if self._is_closing:
+            raise RemoteError(480, "Account Closing")
+        if not command.call_id:
+            await self.messenger.send(command)
+            return
+        check_message(command.body, command.content_type)
+        call, headers = self._call(command.call_id), tuple(checked(command.headers))
+        if not await call.do(call.core.send_message, command.message_id, command.body, command.content_type, headers):
+            raise RemoteError(481, "Call Is Not Established")
 
     def _call(self, call_id: str) -> LiveCall:
         call = self.calls.get(call_id)

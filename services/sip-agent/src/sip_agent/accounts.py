@@ -19,10 +19,10 @@ from shared.messages import (
     DetachSession,
     Done,
     HangupCall,
-    MediaConnected,
     MediaFailed,
     Message,
     OpenAccount,
+    SendMessage,
     StartCall,
 )
 from shared.presence import GONE_AFTER, Presence
@@ -40,6 +40,9 @@ from sip_agent.services import Services, token
 _log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 0.5
+
+AccountCommand = AttachSession | DetachSession | CloseAccount | StartCall | AnswerCall | HangupCall | SendMessage
+"""What is for one account, and carried out in its mailbox."""
 
 
 class Accounts:
@@ -66,21 +69,16 @@ class Accounts:
 
     async def handle(self, message: Message) -> Message | None:
         """Carry out a command or take an event; None for what is neither of ours."""
+        if isinstance(message, AccountCommand):
+            return await self._for_account(message)
         match message:
             case OpenAccount():
                 return await self._open(message)
-            case MediaConnected():
-                return None
             case MediaFailed(call_id=call_id, reason=reason):
                 self._media_failed(call_id, reason)
-                return None
-            case AttachSession() | DetachSession() | CloseAccount() | StartCall() | AnswerCall() | HangupCall():
-                return await self._for_account(message)
         return None
 
-    async def _for_account(
-        self, command: AttachSession | DetachSession | CloseAccount | StartCall | AnswerCall | HangupCall
-    ) -> Message:
+    async def _for_account(self, command: AccountCommand) -> Message:
         account = self._accounts.get(command.session_id)
         if account is None:
             raise RemoteError(481, "Session Does Not Exist")
@@ -99,6 +97,8 @@ class Accounts:
                 await account.mailbox.ask(lambda: account.answer_call(command.call_id, command.browser_sdp))
             case HangupCall():
                 await account.mailbox.ask(lambda: account.hang_up(command))
+            case SendMessage():
+                await account.mailbox.ask(lambda: account.send_message(command))
         return Done()
 
     def _media_failed(self, call_id: str, reason: str) -> None:

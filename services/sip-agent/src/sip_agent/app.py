@@ -22,6 +22,7 @@ from sip_agent import metrics
 from sip_agent.accounts import Accounts
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.events import Flow
+from sip_agent.core.origin import read_networks
 from sip_agent.core.policy.destination import DestinationPolicy
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.transaction.layer import TransactionLayer
@@ -115,8 +116,10 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             seal=seal,
             tasks=tasks,
             destinations=Destinations(policy, cluster),
+            cluster=cluster,
             listener=Flow("udp", host, sockets.port),
             address=address,
+            trusted=read_networks(settings.trusted_sources),
         )
         await cluster.listen(bus)
         agent = await _start(services, users, incarnation)
@@ -138,7 +141,7 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     digest = DigestServer(settings.domain, Seal.derive(settings.secret, b"cordboard digest nonces"))
     own = SipUri.parse(f"sip:{services.address}")
     domain = Domain(services, users, digest, [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)])
-    UserAgents(services.endpoint, accounts, domain)
+    UserAgents(services.endpoint, accounts, domain, settings.strangers_may_call)
     tasks.spawn(services.lease.renew_for_ever(), "lease")
     tasks.spawn(watch_loop_lag(), "loop lag")
     hearing, relays = Hearing(), Presence(random.Random())

@@ -37,15 +37,18 @@ from sip_agent.core.call.outputs import (
     Ended,
     Established,
     Finished,
+    MessageAnswered,
+    MessageReceived,
     Progressed,
     Respond,
     SaveCall,
     SendAck,
     SendRequest,
 )
-from sip_agent.core.events import Flow
 from sip_agent.leg import Leg
 from sip_agent.mailbox import Mailbox
+from sip_agent.messenger import Messenger
+from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
 from sip_agent.relay_client import ask_relay, release
 from sip_agent.services import Services, command_expiry, command_id
@@ -58,13 +61,12 @@ class CallOwner(Protocol):
 
     session_id: str
     mailbox: Mailbox
+    messenger: Messenger
+    next_hop: NextHop
 
     @property
     def epoch(self) -> int:
         """Of the ownership."""
-
-    async def next_hop(self) -> Flow:
-        """Where requests outside dialogs go."""
 
     def call_finished(self, call: "LiveCall") -> None:
         """Forget a call."""
@@ -78,7 +80,7 @@ class LiveCall:
     ) -> None:
         self._services = services
         self._owner = owner
-        self.leg = Leg(core, services, owner.next_hop, self.post)
+        self.leg = Leg(core, services, owner.next_hop.find, self.post)
         self.media = media
         self.has_video = has_video
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
@@ -185,6 +187,10 @@ class LiveCall:
                 self._asides.post(lambda: self._ask_media(output))
             case Progressed() | Established():
                 await self._tell(output)
+            case MessageReceived(transaction, request, message):
+                self._owner.messenger.receive(transaction, request, message, self.call_id)
+            case MessageAnswered(message_id, status, reason):
+                await self._owner.messenger.tell(message_id, status, reason)
             case Ended():
                 await self._end(output)
             case Finished():

@@ -49,6 +49,12 @@ class Cluster:
             del self._heard[silent]
 
     @property
+    def flows(self) -> list[Flow]:
+        """Where each sends from by UDP."""
+        split = [address.rpartition(":") for address in self.addresses]
+        return [Flow("udp", host, int(port)) for host, _, port in split]
+
+    @property
     def addresses(self) -> Collection[str]:
         """Each as host:port."""
         return {self._own, *self._heard}

@@ -20,6 +20,7 @@ from sip_agent.core.domain.proxy import Target
 from sip_agent.core.domain.registrar import IntervalTooBrief, live, register
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.origin import NOT_FOR_STRANGERS, is_known
 from sip_agent.core.registration.register_request import granted_contacts, read_register
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.syntax.uri import SipUri
@@ -58,7 +59,7 @@ class Domain:
             work = functools.partial(self._register, transaction, request, flow)
         else:
             forwarding = LiveForwarding(self._services, transaction, request, self._own_routes)
-            work = functools.partial(self._proxy, request, forwarding)
+            work = functools.partial(self._proxy, request, forwarding, flow)
         self._services.tasks.spawn(self._serve(transaction, request, work), f"domain {request.method}")
 
     async def _serve(self, transaction: TransactionId, request: Request, work: Callable[[], Awaitable[None]]) -> None:
@@ -163,7 +164,7 @@ class Domain:
 
     # -- proxy
 
-    async def _proxy(self, request: Request, forwarding: LiveForwarding) -> None:
+    async def _proxy(self, request: Request, forwarding: LiveForwarding, flow: Flow) -> None:
         transaction = forwarding.transaction
         uri = request.parsed_uri
         if request.max_forwards == 0:
@@ -179,9 +180,14 @@ class Domain:
         if isinstance(caller, SipUri) and self.serves(caller):
             if not self._is_proven(transaction, request, caller.user or "", proxy=True):
                 return
+        elif request.method in NOT_FOR_STRANGERS and not request.to.tag and not self._is_known(flow):
+            raise RemoteError(403, "Forbidden")
         targets = await self._targets(aor_of(uri), uri.user)
         metrics.PROXIED.labels(metrics.method_label(request.method), "forwarded").inc()
         await forwarding.start(targets)
+
+    def _is_known(self, flow: Flow) -> bool:
+        return is_known(flow, self._services.cluster.flows, self._services.trusted)
 
     async def _targets(self, aor: str, name: str) -> list[Target]:
         entry = await self._services.store.locations.get(aor)

@@ -24,6 +24,9 @@ LEASE_RENEWALS = Counter("cordboard_sip_agent_lease_renewals_total", "Renewals o
 DESTINATIONS_REFUSED = Counter(
     "cordboard_sip_agent_destinations_refused_total", "Places that nothing was sent to, by the rule.", ("reason",)
 )
+MESSAGES = Counter(
+    "cordboard_sip_agent_messages_total", "Instant messages by the answer to them.", ("direction", "code_class")
+)
 LEASE_HELD = Gauge("cordboard_sip_agent_lease_held", "1 while the agent may act for its accounts.")
 PROXIED = Counter("cordboard_sip_agent_proxied_total", "Requests served for the built-in domain.", ("method", "result"))
 

@@ -12,7 +12,8 @@ from shared.kv import Store
 from shared.sealing import Seal
 from shared.tasks import Tasks
 from sip_agent.core.events import Flow
-from sip_agent.destinations import Destinations
+from sip_agent.core.origin import Network
+from sip_agent.destinations import Cluster, Destinations
 from sip_agent.endpoint import Endpoint
 from sip_agent.lease import Lease
 from sip_agent.settings import Settings
@@ -30,8 +31,10 @@ class Services:
     seal: Seal
     tasks: Tasks
     destinations: Destinations
+    cluster: Cluster
     listener: Flow
     address: str  # host:port for Contact
+    trusted: tuple[Network, ...] = ()  # networks whose requests are no stranger's
     chance: Callable[[], float] = random.random
 
     @property

@@ -21,4 +21,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     allowed_destinations: tuple[str, ...] = ()
     denied_destinations: tuple[str, ...] = ()
     destination_ports: str = "5060-5099"
+    # Who may speak to a session outside its dialogs; see core/origin.py.
+    trusted_sources: tuple[str, ...] = ()
+    strangers_may_call: bool = True
     min_expires: int = 60  # the built-in domain grants no less

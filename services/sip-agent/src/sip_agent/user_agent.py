@@ -11,7 +11,9 @@ from sip_agent.accounts import Accounts
 from sip_agent.core.call.capabilities import capabilities, refusal
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.syntax.message import Request, make_response
+from sip_agent.core.instant import message as instant
+from sip_agent.core.origin import NOT_FOR_STRANGERS
+from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
@@ -24,12 +26,16 @@ MAX_CALLS = 16
 
 
 class UserAgents:
-    """Both roles share one socket: a request of an account to the domain comes in here again."""
+    """Both roles share one socket: a request of an account to the domain comes in here again.
 
-    def __init__(self, endpoint: Endpoint, accounts: Accounts, domain: Domain) -> None:
+    `is_open`: whether anybody may call a session at its Contact.
+    """
+
+    def __init__(self, endpoint: Endpoint, accounts: Accounts, domain: Domain, is_open: bool = True) -> None:
         self._endpoint = endpoint
         self._accounts = accounts
         self._domain = domain
+        self._is_open = is_open
         endpoint.on_request = self.receive
         endpoint.on_ack = self.receive_ack
 
@@ -77,6 +83,11 @@ class UserAgents:
         if request.to.tag and request.method != "OPTIONS":
             self._respond(transaction, request, 481)
             return
+        is_guarded = request.method in NOT_FOR_STRANGERS or (request.method == "INVITE" and not self._is_open)
+        if is_guarded and not account.next_hop.knows(flow):
+            _log.info("stranger refused", method=request.method, source=f"{flow.transport}:{flow.host}")
+            self._respond(transaction, request, 403)
+            return
         refused = refusal(request, token())
         if refused is not None:
             self._endpoint.respond(transaction, refused)
@@ -85,8 +96,17 @@ class UserAgents:
         elif request.method == "OPTIONS":
             headers = capabilities("OPTIONS")
             self._endpoint.respond(transaction, make_response(request, 200, None, token(), headers))
+        elif request.method == "MESSAGE":
+            self._message(account, transaction, request)
         else:
             self._respond(transaction, request, 481)
+
+    def _message(self, account: Account, transaction: TransactionId, request: Request) -> None:
+        read = instant.read(request, token())
+        if isinstance(read, Response):
+            self._endpoint.respond(transaction, read)
+        else:
+            account.messenger.receive(transaction, request, read)
 
     def _invite(self, account: Account, transaction: TransactionId, request: Request, flow: Flow) -> None:
         if is_merged(account, request):

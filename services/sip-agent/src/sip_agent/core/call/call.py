@@ -21,6 +21,7 @@ from shared.errors import LocalError
 from shared.messages.account import CallState
 from shared.messages.call import EndedBy
 from sip_agent.core.auth.credentials import answer
+from sip_agent.core.call.capabilities import refusal
 from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.extra_headers import printable
 from sip_agent.core.call.identity import Identity
@@ -37,12 +38,15 @@ from sip_agent.core.call.outputs import (
     SaveCall,
     SendRequest,
 )
+from sip_agent.core.call.own_requests import Fields, InDialogRequest, OwnRequests
 from sip_agent.core.call.reason import end_of, reason_header
 from sip_agent.core.call.remote_modification import Inviting
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
+from sip_agent.core.instant.in_call import InCall
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
+from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.table import Rows as TableRows
 from sip_agent.core.table import TableMachine
 
@@ -141,6 +145,9 @@ class Call:
         self._byes: set[str] = set()
         self._bye: Request | None = None
         self._is_end_told = False
+        self._own = OwnRequests(self._out, identity.digest, self._make_request)
+        self._messages = InCall(self._out, self._own)
+        self._usages: dict[str, Callable[[TransactionId, Request, float], None]] = {"MESSAGE": self._messages.receive}
 
     @property
     def state(self) -> State:
@@ -249,6 +256,10 @@ class Call:
             status = 200 if self._is_awaited_prack(request, now) else 481
             self._out.append(Respond(transaction, make_response(request, status)))
             return
+        usage = self._usages.get(request.method)
+        if usage is not None and not self._is_end_told and refusal(request) is None:
+            usage(transaction, request, now)
+            return
         self._in_dialog.receive(transaction, request, self._inviting, self._is_end_told, now)
 
     def _find_dialog(self, remote_tag: str) -> Dialog | None:
@@ -270,12 +281,32 @@ class Call:
         """Take a response to a request of this call."""
         if ref in self._byes:
             self._bye_answered(ref, response, now)
+        else:
+            self._own.receive_response(ref, response)
 
     def transaction_failed(self, ref: str, status: int, reason: str, now: float) -> None:
         """Take the word that a request of this call got no response."""
         if ref in self._byes:
             self._byes.discard(ref)
             self._bye_over(now)
+        else:
+            self._own.failed(ref, status, reason)
+
+    # -- requests of ours inside the dialog
+
+    def _make_request(self, wanted: InDialogRequest, credentials: Fields) -> tuple[Request, SipUri]:
+        if self.dialog is None:
+            raise LocalError(f"{wanted.method} without a dialog")
+        headers = (*wanted.headers, *credentials)
+        made = self.dialog.request(wanted.method, self.identity.contact, headers, wanted.body, wanted.content_type)
+        request, self.dialog = made
+        return request, self.dialog.next_hop()
+
+    def send_message(self, message_id: str, body: str, content_type: str, headers: Fields, now: float) -> bool:
+        """Send an instant message; return False where there is nobody to read it yet, or any more."""
+        if self.is_answered:
+            self._messages.send(message_id, body, content_type, headers)
+        return self.is_answered
 
     @property
     def _inviting(self) -> Inviting:
@@ -296,6 +327,7 @@ class Call:
             return
         self._is_end_told = True
         self.told_state = "ended"
+        self._own.stop()
         self._deadlines.pop(Input.NO_ANSWER, None)
         self._out.append(Ended(end.status, end.reason, end.by, self.was_established))
 

@@ -2,7 +2,7 @@
 
 from sip_agent.core.syntax.message import Request, Response, make_response
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "MESSAGE")
 ALLOW = ", ".join(METHODS)
 EXTENSIONS = ("100rel",)  # option tags (§19.2) that a far side may require of us
 SUPPORTED = ", ".join(EXTENSIONS)

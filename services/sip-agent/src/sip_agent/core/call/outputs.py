@@ -10,6 +10,7 @@ from typing import Literal
 from shared.messages.call import EndedBy
 from shared.messages.media import Direction
 from sip_agent.core.events import TransactionId
+from sip_agent.core.instant.message import InstantMessage
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
 
@@ -95,10 +96,39 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class MessageReceived:
+    """Ask the session whether it takes an instant message, and answer its sender."""
+
+    transaction: TransactionId
+    request: Request
+    message: InstantMessage
+
+
+@dataclass(frozen=True)
+class MessageAnswered:
+    """Tell the session what became of an instant message of its own."""
+
+    message_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """Nothing of the call is on the wire any more: forget it."""
 
 
 CallOutput = (
-    SendRequest | SendAck | CancelRequest | Respond | SaveCall | AskMedia | Progressed | Established | Ended | Finished
+    SendRequest
+    | SendAck
+    | CancelRequest
+    | Respond
+    | SaveCall
+    | AskMedia
+    | Progressed
+    | Established
+    | MessageReceived
+    | MessageAnswered
+    | Ended
+    | Finished
 )

@@ -1,0 +1,41 @@
+"""Where requests of an account go outside dialogs, and so whose requests it takes there."""
+
+from dataclasses import replace
+
+from shared.messages import SipAccount
+from sip_agent.core.events import Flow
+from sip_agent.core.origin import is_known
+from sip_agent.core.syntax.uri import SipUri
+from sip_agent.services import Services
+
+MAX_SERVERS = 8  # a name may lead to several, in turn
+
+
+class NextHop:
+    """The outbound proxy, else the domain."""
+
+    def __init__(self, services: Services, account: SipAccount) -> None:
+        self._services = services
+        self._account = account
+        self._servers: dict[Flow, None] = {}  # the latest last
+
+    async def find(self) -> Flow:
+        """Look it up; raise `RemoteError` where that leads nowhere."""
+        account = self._account
+        if not account.outbound_proxy and account.domain.lower() == self._services.settings.domain.lower():
+            return self._remember(self._services.listener)
+        where = SipUri.parse(f"sip:{account.outbound_proxy or account.domain}")
+        if account.port and where.port is None:
+            where = replace(where, port=account.port)
+        return self._remember(await self._services.destinations.find(where, account.transport))
+
+    def _remember(self, server: Flow) -> Flow:
+        self._servers.pop(server, None)
+        self._servers[server] = None
+        if len(self._servers) > MAX_SERVERS:
+            del self._servers[next(iter(self._servers))]
+        return server
+
+    def knows(self, source: Flow) -> bool:
+        """Whether a request comes from the account's servers or from the cluster, and not from a stranger."""
+        return is_known(source, [*self._servers, *self._services.cluster.flows], self._services.trusted)
