@@ -180,7 +180,7 @@ async def test_credentials_of_a_name_that_is_no_utf_8_are_refused(agent: Agent) 
     nonce = Challenge.parse(challenge_of_the_domain()).nonce
     request.headers.add(
         "Authorization",
-        f'Digest username="b\udcf6b", realm="{DOMAIN}", nonce="{nonce}", uri="sip:x", response="0", qop=auth, '
+        f'Digest username="b\udcf6b", realm="{DOMAIN}", nonce="{nonce}", uri="sip:{DOMAIN}", response="0", qop=auth, '
         'nc=00000001, cnonce="c", algorithm=MD5',
     )
     transport, stranger = await send(agent, from_nearby(request))
@@ -189,7 +189,7 @@ async def test_credentials_of_a_name_that_is_no_utf_8_are_refused(agent: Agent) 
 
 
 def challenge_of_the_domain() -> str:
-    server = DigestServer(DOMAIN, Seal.derive(SECRET, b"cordboard digest nonces"))
+    server = DigestServer(DOMAIN, Seal.derive(SECRET, b"cordboard digest nonces"), lambda: "salt")
     return server.challenge(wall_clock())[-1]
 
 

@@ -20,6 +20,7 @@ from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
 from sip_agent.accounts import Accounts
+from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.events import Flow
 from sip_agent.core.origin import read_networks
@@ -138,7 +139,8 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     signaling = Presence(random.Random())
     accounts = Accounts(services, signaling)
     agent = Agent(services, accounts, incarnation)
-    digest = DigestServer(settings.domain, Seal.derive(settings.secret, b"cordboard digest nonces"))
+    nonces = Seal.derive(settings.secret, b"cordboard digest nonces")
+    digest = DigestServer(settings.domain, nonces, token, settings.digest_algorithms)
     own = SipUri.parse(f"sip:{services.address}")
     domain = Domain(services, users, digest, [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)])
     UserAgents(services.endpoint, accounts, domain, settings.strangers_may_call)
@@ -171,5 +173,7 @@ def _reachable(bound: str) -> str:
 
 def check(settings: Settings) -> None:
     """Refuse settings with which nothing can work."""
+    if not settings.digest_algorithms or not {*settings.digest_algorithms} <= HASHES.keys():
+        raise LocalError(f"CORDBOARD_AGENT_DIGEST_ALGORITHMS: of {', '.join(HASHES)}, one or more")
     if not settings.secret:
         raise LocalError("CORDBOARD_SECRET is not set: every pod of the cluster needs the same one")

@@ -14,8 +14,8 @@ from shared.errors import RemoteError
 from shared.kv import Conflict
 from shared.records import Binding, LocationRecord
 from sip_agent import metrics
-from sip_agent.core.auth.digest import hash_password
-from sip_agent.core.auth.digest_server import DigestServer, Ok, Stale, Verdict, Wrong
+from sip_agent.authentication import Authentication
+from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.domain.proxy import Target
 from sip_agent.core.domain.registrar import IntervalTooBrief, live, register
 from sip_agent.core.errors import SipError
@@ -44,7 +44,7 @@ class Domain:
     def __init__(self, services: Services, users: Users, digest: DigestServer, own_routes: list[SipUri]) -> None:
         self._services = services
         self._users = users
-        self._digest = digest
+        self._authentication = Authentication(services, users, digest)
         self._own_routes = own_routes
         self._name = services.settings.domain.lower()
 
@@ -88,45 +88,13 @@ class Domain:
         response = make_response(request, error.status, error.reason, token(), headers or [])
         self._services.endpoint.respond(transaction, response)
 
-    # -- who asks
-
-    def _is_proven(self, transaction: TransactionId, request: Request, name: str, proxy: bool) -> bool:
-        """Whether the request carries credentials of `name`; if not, it has been challenged."""
-        verdict = self._verdict(request, "Proxy-Authorization" if proxy else "Authorization")
-        if isinstance(verdict, Ok):
-            if verdict.username != name:
-                raise RemoteError(403, "Not Your Address")
-            return True
-        status, field = (407, "Proxy-Authenticate") if proxy else (401, "WWW-Authenticate")
-        offered = [f"algorithm={algorithm}," for algorithm in self._services.settings.digest_algorithms]
-        challenges = self._digest.challenge(wall_clock(), stale=isinstance(verdict, Stale))
-        values = [value for value in challenges if any(algorithm in value for algorithm in offered)]
-        response = make_response(request, status, None, token(), [(field, value) for value in values])
-        self._services.endpoint.respond(transaction, response)
-        return False
-
-    def _verdict(self, request: Request, field: str) -> Verdict:
-        for value in request.headers.get_all(field):
-            for index in range(2):
-                find_ha1 = functools.partial(self._ha1, index)
-                verdict = self._digest.check(value, request.method, find_ha1, wall_clock())
-                if not isinstance(verdict, Wrong):
-                    return verdict
-        return Wrong()
-
-    def _ha1(self, index: int, name: str, algorithm: str) -> str | None:
-        if not name.isascii():  # no user of a SIP URI is (RFC 3261 §25.1)
-            return None
-        passwords = self._users.passwords(name)
-        return hash_password(name, self._digest.realm, passwords[index], algorithm) if index < len(passwords) else None
-
     # -- registrar
 
     async def _register(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
         address = request.to.sip_uri
         if not self.serves(address) or not address.user:
             raise RemoteError(404, "Not Found")
-        if not self._is_proven(transaction, request, address.user, proxy=False):
+        if not self._authentication.is_proven(transaction, request, flow, address.user, proxy=False):
             return
         received = f"{flow.transport}:{flow.host}:{flow.port}"
         asked = read_register(request, DEFAULT_EXPIRES, received, self._services.agent)
@@ -178,7 +146,7 @@ class Domain:
             return
         caller = request.from_.uri
         if isinstance(caller, SipUri) and self.serves(caller):
-            if not self._is_proven(transaction, request, caller.user or "", proxy=True):
+            if not self._authentication.is_proven(transaction, request, flow, caller.user or "", proxy=True):
                 return
         elif request.method in NOT_FOR_STRANGERS and not request.to.tag and not self._is_known(flow):
             raise RemoteError(403, "Forbidden")

@@ -12,6 +12,7 @@ import nats.errors
 import structlog
 
 from shared.errors import RemoteError
+from sip_agent.core.auth.trust import without_challenges
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.outputs import CancelRequest, Respond, SendAck, SendRequest
 from sip_agent.core.events import Flow, TransactionId
@@ -58,15 +59,9 @@ class Leg:
             self._came_from.append(flow)
 
     def receive_response(self, transaction: TransactionId, response: Response) -> None:
-        """Take a response to a request of this leg.
-
-        A challenge of anybody but the account's own servers is not shown to the core, which would answer it: whoever
-        gets that answer can try passwords on it.
-        """
-        if response.status in (401, 407) and transaction in self._strangers:
-            response = response.copy()
-            response.headers.remove("WWW-Authenticate")
-            response.headers.remove("Proxy-Authenticate")
+        """Take a response to a request of this leg; the core answers the challenges that it is shown."""
+        if transaction in self._strangers:
+            response = without_challenges(response)
         self.post(self.core.receive_response, self._refs.get(transaction, ""), response)
 
     def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:

@@ -21,6 +21,9 @@ SETUP = Histogram(
     buckets=SETUP_BUCKETS,
 )
 LEASE_RENEWALS = Counter("cordboard_sip_agent_lease_renewals_total", "Renewals of the agent's lease.", ("result",))
+AUTHENTICATIONS = Counter(
+    "cordboard_sip_agent_authentications_total", "Digest answers that the built-in domain has judged.", ("result",)
+)
 DESTINATIONS_REFUSED = Counter(
     "cordboard_sip_agent_destinations_refused_total", "Places that nothing was sent to, by the rule.", ("reason",)
 )

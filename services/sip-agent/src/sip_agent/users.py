@@ -33,6 +33,9 @@ class Users:
         return name in self._passwords
 
     def passwords(self, name: str) -> list[str]:
-        """Return the passwords that prove the name: the file's, and the one that a JWT's account is given."""
+        """Return the two passwords that prove the name: the file's, and the one that a JWT's account is given.
+
+        Two also where they are one: an unknown name must cost as much as a known one.
+        """
         derived = account_password(self._secret, f"{name}@{self._domain}")
-        return [self._passwords[name], derived] if name in self._passwords else [derived]
+        return [self._passwords.get(name, derived), derived]

@@ -157,6 +157,13 @@ def test_an_old_nonce_is_replaced_once(stale: str) -> None:
     assert peer.challenged('Digest realm="r", nonce="3", qop="auth"') == []
 
 
+def test_a_fresh_nonce_that_is_called_stale_is_replaced_once() -> None:
+    peer = Peer()
+    assert peer.challenged('Digest realm="r", nonce="1", qop="auth"')
+    assert peer.challenged('Digest realm="r", nonce="2", qop="auth", stale=true')
+    assert peer.challenged('Digest realm="r", nonce="3", qop="auth", stale=true') == []
+
+
 def test_two_proxies_on_the_way_are_both_answered() -> None:
     peer = Peer()
     assert len(peer.challenged('Digest realm="one", nonce="1", qop="auth"', status=407)) == 1

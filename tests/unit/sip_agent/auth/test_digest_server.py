@@ -1,22 +1,29 @@
 """Digest authentication, the side that challenges."""
 
+from collections.abc import Sequence
+from itertools import count
+
 import pytest
 
-from sip_agent.core.auth.digest import Credentials, DigestClient, hash_password
+from sip_agent.core.auth.digest import Challenge, Credentials, DigestClient, compute_response, hash_password
 from sip_agent.core.auth.digest_server import DigestServer, Ok, Stale, Verdict, Wrong
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.uri import SipUri
 
-USERS = {"alice": "secret"}
-
-
-def find_ha1(username: str, algorithm: str) -> str | None:
-    password = USERS.get(username)
-    return None if password is None else hash_password(username, "r", password, algorithm)
+USERS = {"alice": ("other", "secret")}
 
 
-def server(secret: bytes = b"key") -> DigestServer:
-    return DigestServer("r", secret, lifetime=60)
+ALL = ("MD5", "SHA-256", "SHA-512-256")
+
+
+def find_hashes(username: str, algorithm: str) -> list[str]:
+    return [hash_password(username, "r", password, algorithm) for password in USERS.get(username, ())]
+
+
+def server(secret: bytes = b"key", algorithms: Sequence[str] = ALL) -> DigestServer:
+    salts = count(1)
+    return DigestServer("r", secret, lambda: f"salt{next(salts)}", algorithms, lifetime=60)
 
 
 def signed(offer: list[str], password: str = "secret", username: str = "alice") -> str:
@@ -27,23 +34,104 @@ def signed(offer: list[str], password: str = "secret", username: str = "alice") 
     return value
 
 
+def judged(by: DigestServer, value: str, now: float = 100.5, method: str = "REGISTER", uri: str = "sip:r") -> Verdict:
+    answer = by.read([value])
+    assert answer is not None
+    return by.check(answer, method, SipUri.parse(uri), find_hashes, now)
+
+
 def judge(value: str, now: float = 100.5, method: str = "REGISTER", secret: bytes = b"key") -> Verdict:
-    return server(secret).check(value, method, find_ha1, now)
+    return judged(server(secret), value, now, method)
 
 
-@pytest.mark.parametrize("offer", [0, 1])
-def test_a_right_answer_is_accepted_for_each_algorithm(offer: int) -> None:
-    assert judge(signed([server().challenge(100.4)[offer]])) == Ok("alice")
+@pytest.mark.parametrize("algorithm", ALL)
+def test_a_right_answer_is_accepted_for_each_algorithm(algorithm: str) -> None:
+    [offer] = server(algorithms=[algorithm]).challenge(100.4)
+    assert f"algorithm={algorithm}," in offer
+    assert judge(signed([offer])) == Ok("alice")
 
 
-def test_both_algorithms_are_offered_the_stronger_first() -> None:
-    first, second = server().challenge(100)
-    assert "algorithm=SHA-256" in first and "algorithm=MD5" in second
+def test_the_stronger_algorithms_are_offered_first_and_chosen() -> None:
+    offers = server().challenge(100)
+    assert [offer.partition("algorithm=")[2].partition(",")[0] for offer in offers] == ["SHA-512-256", "SHA-256", "MD5"]
+    assert "algorithm=SHA-512-256" in signed(offers)
+
+
+def test_an_algorithm_that_is_not_offered_is_not_accepted() -> None:
+    weak = signed(server(algorithms=["MD5"]).challenge(100))
+    assert judged(server(algorithms=["SHA-256"]), weak) == Wrong()
+
+
+def test_a_repeated_nonce_count_is_stale_and_a_higher_one_is_not() -> None:
+    by, client = server(), DigestClient(Credentials("alice", "secret"), cnonce=lambda: "cn")
+    request = Request("REGISTER", "sip:r")
+    [(_, first)] = client.answer(request, Response(401, None, [("WWW-Authenticate", v) for v in by.challenge(100)]))
+    [(_, second)] = client.authorize(request)
+    assert [judged(by, value) for value in (first, first, second, first)] == [
+        Ok("alice"),
+        Stale(),
+        Ok("alice"),
+        Stale(),
+    ]
+
+
+def test_two_challenges_of_one_second_are_two_nonces() -> None:
+    by = server()
+    assert [judged(by, signed(by.challenge(100))) for _ in range(2)] == [Ok("alice"), Ok("alice")]
+
+
+@pytest.mark.parametrize(
+    ("signed_uri", "uri", "is_same"),
+    [
+        ("sip:bob@r", "sip:bob@r", True),
+        ("sip:bob@r", "sip:bob@R;transport=tcp", True),
+        ("sip:bob@r;user=phone", "sip:bob@r:5060", True),
+        ("sip:bob@r", "sip:bob@192.0.2.1", True),  # a proxy on the way has looked the domain up
+        ("sip:bob@192.0.2.1", "sip:bob@192.0.2.1", True),
+        ("sip:bob@r", "sip:premium@r", False),
+        ("sip:r", "sip:bob@r", False),
+        ("sip:bob@elsewhere.test", "sip:bob@r", False),
+        ("tel:1", "sip:bob@r", False),
+        ("nonsense", "sip:bob@r", False),
+    ],
+)
+def test_an_answer_is_good_for_the_uri_that_it_signs(signed_uri: str, uri: str, is_same: bool) -> None:
+    by, client = server(), DigestClient(Credentials("alice", "secret"), cnonce=lambda: "cn")
+    challenge = Response(401, None, [("WWW-Authenticate", v) for v in by.challenge(100)])
+    [(_, value)] = client.answer(Request("INVITE", signed_uri), challenge)
+    if is_same:
+        assert judged(by, value, method="INVITE", uri=uri) == Ok("alice")
+    else:
+        with pytest.raises(SipError, match="400 Digest URI"):
+            judged(by, value, method="INVITE", uri=uri)
+
+
+def test_only_the_first_answer_for_the_realm_is_read() -> None:
+    right = signed(server().challenge(100))
+    foreign = right.replace('realm="r"', 'realm="q"')
+    answer = server().read([foreign, signed(server().challenge(100), password="guess"), right])
+    assert answer is not None and judge(right) == Ok("alice")
+    assert server().check(answer, "REGISTER", SipUri.parse("sip:r"), find_hashes, 100) == Wrong()
+    assert server().read([foreign]) is None
+
+
+@pytest.mark.parametrize("nc", ["1", "0000000g", "000000001", "+0000001", ""])
+def test_a_count_that_is_no_count_is_400(nc: str) -> None:
+    by = server()
+    challenge = Challenge.parse(by.challenge(100)[0])
+    ha1 = hash_password("alice", "r", "secret", challenge.algorithm)
+    response = compute_response(challenge, ha1, "REGISTER", "sip:r", nc, "c", "auth")
+    value = (
+        f'Digest username="alice", realm="r", nonce="{challenge.nonce}", uri="sip:r", response="{response}", '
+        f'qop=auth, nc="{nc}", cnonce="c", algorithm={challenge.algorithm}'
+    )
+    with pytest.raises(SipError, match="400 Bad Nonce Count"):
+        judged(by, value)
 
 
 def test_a_pod_that_shares_the_secret_accepts_the_nonce_of_another() -> None:
     value = signed(server().challenge(100.4))
-    assert server().check(value, "REGISTER", find_ha1, 101) == Ok("alice")
+    assert judge(value, 101) == Ok("alice")
     assert judge(value, secret=b"another") == Wrong()
 
 
@@ -53,9 +141,8 @@ def test_a_pod_that_shares_the_secret_accepts_the_nonce_of_another() -> None:
         signed(server().challenge(100), password="guess"),
         signed(server().challenge(100), username="mallory"),
         signed(server().challenge(100)).replace('nonce="64', 'nonce="65'),
-        signed(server().challenge(100)).replace("algorithm=SHA-256", "algorithm=SHA-512-256"),
+        signed(server().challenge(100)).replace("algorithm=SHA-512-256", "algorithm=SHA-256"),
         signed(server().challenge(100)).replace("qop=auth", "qop=none"),
-        signed(server().challenge(100)).replace('realm="r"', 'realm="q"'),
         signed(server().challenge(100)).replace('nonce="', 'nonce="é'),
         signed(server().challenge(100)).replace('response="', 'response="é'),
     ],
@@ -82,7 +169,7 @@ def test_the_challenge_after_a_stale_one_says_so() -> None:
     assert not any("stale" in value for value in server().challenge(100))
 
 
-@pytest.mark.parametrize("value", ["", "Basic dXNlcg==", 'Digest username="alice"', "Digest x"])
+@pytest.mark.parametrize("value", ["", "Basic dXNlcg==", 'Digest username="alice", realm="r"', "Digest x"])
 def test_what_is_no_digest_answer_is_400(value: str) -> None:
     with pytest.raises(SipError) as raised:
         judge(value)

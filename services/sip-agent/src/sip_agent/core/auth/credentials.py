@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from sip_agent.core.auth.digest import DigestClient
+from sip_agent.core.auth.trust import may_learn
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
 
@@ -17,13 +18,13 @@ def with_credentials(request: Request, fields: Iterable[tuple[str, str]]) -> Req
     return made
 
 
-def answer(digest: DigestClient, refused: Request, response: Response, may_learn: bool = True) -> Request | None:
+def answer(digest: DigestClient, refused: Request, response: Response) -> Request | None:
     """Return the request to send instead, its CSeq one higher (§8.1.3.5), or None if there is no use in it.
 
-    `may_learn`: whether a realm that was not met before is answered too.
+    Only for a request that went to the account's own server: `trust` has the rule.
     """
     try:
-        fields = digest.answer(refused, response, may_learn)
+        fields = digest.answer(refused, response, may_learn(refused, response, digest.knows_realm))
     except SipError:  # a challenge that cannot be read cannot be met
         return None
     if not fields:

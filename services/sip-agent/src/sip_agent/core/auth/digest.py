@@ -108,6 +108,7 @@ class _Session:
     challenge: Challenge
     count: int = 0
     cnonce: str = ""  # of the first use: the -sess hash is bound to it (RFC 7616 §3.4.2)
+    is_second: bool = False  # replaces one that was called stale when it was fresh: that is believed once
 
 
 class DigestClient:
@@ -145,13 +146,13 @@ class DigestClient:
                 met = self._realms.union(realm for realm, _ in chosen)
                 if not self._acceptable(challenge, met, may_learn):
                     continue
-                if key in refused:
+                if key in refused and not self._may_be_stale(challenge, key):
                     self._sessions.pop(key, None)
                     return []
                 if key not in chosen or _strength(challenge) < _strength(chosen[key]):
                     chosen[key] = challenge
         for key, challenge in chosen.items():
-            self._sessions[key] = _Session(challenge)
+            self._sessions[key] = _Session(challenge, is_second=key in refused)
             self._realms.add(challenge.realm)
         return self.authorize(request) if chosen else []
 
@@ -175,6 +176,10 @@ class DigestClient:
         if not challenge.usable or realm not in (None, challenge.realm):
             return False
         return challenge.realm in self._realms or (may_learn and len(met - {challenge.realm}) < MAX_REALMS)
+
+    def _may_be_stale(self, challenge: Challenge, key: tuple[str, bool]) -> bool:
+        known = self._sessions.get(key)
+        return challenge.stale and known is not None and not known.is_second
 
     def _sign(self, session: _Session, request: Request) -> str:
         challenge, username = session.challenge, self._credentials.username

@@ -1,20 +1,36 @@
-"""Digest authentication, the side that challenges (RFC 7616 §3.3). It keeps nothing between requests.
+"""Digest authentication, the side that challenges (RFC 7616 §3.3).
 
-A nonce is a time and a keyed hash of it, so any pod that has the secret can check a nonce that another one made.
-What this gives up is noticing a repeated nonce count: whoever can read a request can send it again until the nonce
-expires, which on an unencrypted transport they could do anyway.
+A nonce is a time, some salt and a keyed hash of both, so any pod that has the secret can check a nonce that another one
+made. How far a nonce has been counted is known only to the pod that was shown it: whoever can read a request can send
+it once more to each other pod, until the nonce expires.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sip_agent.core.auth.digest import Challenge, compute_response, parse_credentials
+from sip_agent.core.auth.digest import HASHES, Challenge, compute_response, parse_credentials
+from sip_agent.core.auth.nonce_counts import NonceCounts
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import quote
+from sip_agent.core.syntax.uri import SipUri
 
-_OFFERED = ("SHA-256", "MD5")  # RFC 8760 §2.4: the preferred one first
+FindHashes: TypeAlias = Callable[[str, str], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An Authorization value for our realm, as it was sent."""
+
+    username: str
+    nonce: str
+    uri: str
+    response: str
+    algorithm: str
+    qop: str
+    nc: str
+    cnonce: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +42,7 @@ class Ok:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The answer is right but the nonce too old: challenge again with stale=true and ask nobody for a password."""
+    """The answer is right, but its nonce too old or its count used: challenge again and ask nobody for a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,63 +54,111 @@ Verdict: TypeAlias = Ok | Stale | Wrong
 
 
 class DigestServer:
-    """Challenges and checks for one realm. Every pod is given the same `secret`."""
+    """Challenges and checks for one realm. Every pod is given the same `secret`; `salt` is fresh text each time."""
 
-    def __init__(self, realm: str, secret: bytes, lifetime: float = 300.0) -> None:
+    def __init__(
+        self,
+        realm: str,
+        secret: bytes,
+        salt: Callable[[], str],
+        algorithms: Sequence[str] = ("SHA-256", "MD5"),
+        lifetime: float = 300.0,
+    ) -> None:
         self.realm = realm
         self._secret = secret
+        self._salt = salt
+        # RFC 8760 §2.4: the preferred one first.
+        self._algorithms = [name for name in HASHES if name in algorithms]
         self._lifetime = lifetime
+        self._counts = NonceCounts(2 * lifetime)
 
     def challenge(self, now: float, stale: bool = False) -> list[str]:
         """The values of as many WWW-Authenticate (or Proxy-Authenticate) fields."""
-        nonce = self._nonce(int(now))
+        nonce = self._nonce(f"{int(now):x}.{self._salt()}")
         return [
             f'Digest realm={quote(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"'
             + (", stale=true" if stale else "")
-            for algorithm in _OFFERED
+            for algorithm in self._algorithms
         ]
 
-    def check(self, header: str, method: str, find_ha1: Callable[[str, str], str | None], now: float) -> Verdict:
-        """Judge an Authorization value of a request with that method.
+    def read(self, values: Iterable[str]) -> Answer | None:
+        """Return the first answer for our realm, None if there is none; others are not ours to judge.
 
-        `find_ha1(username, algorithm)` gives the hash of user, realm and password, see `digest.hash_password`. The
-        `uri` parameter may differ from the Request-URI, which proxies rewrite (RFC 3261 §22.4), so it is not compared.
+        One is all that is judged of a request: several would be as many guesses.
         """
-        fields = parse_credentials(header)
-        try:
-            username, nonce, response = fields["username"], fields["nonce"], fields["response"]
-            signed_uri = fields["uri"]
-        except KeyError:
-            raise SipError(400, "Bad Authorization") from None
-        algorithm = fields.get("algorithm", "MD5").upper()
-        qop = fields.get("qop")
-        made_at = self._made_at(nonce)
-        if made_at is None or algorithm not in _OFFERED or qop != "auth" or fields.get("realm") != self.realm:
-            return Wrong()
-        ha1 = find_ha1(username, algorithm)
-        expected = compute_response(
-            Challenge("Digest", self.realm, nonce, algorithm),
-            ha1 or "",
-            method,
-            signed_uri,
-            fields.get("nc", ""),
-            fields.get("cnonce", ""),
-            qop,
-        )
-        if ha1 is None or not hmac.compare_digest(expected.encode(), response.lower().encode("utf-8", "replace")):
-            return Wrong()
-        if not 0 <= now - made_at + 1 <= self._lifetime + 1:
-            return Stale()
-        return Ok(username)
+        for value in values:
+            fields = parse_credentials(value)
+            if fields.get("realm") == self.realm:
+                return _answer(fields)
+        return None
 
-    def _nonce(self, made_at: int) -> str:
-        stamp = f"{made_at:x}"
-        return f"{stamp}.{hmac.digest(self._secret, f'{self.realm}:{stamp}'.encode(), 'sha256').hex()[:32]}"
+    def is_known(self, answer: Answer) -> bool:
+        """Whether this nonce has proven this user here before."""
+        return self._counts.user(answer.nonce) == answer.username
+
+    def check(self, answer: Answer, method: str, uri: SipUri, find_hashes: FindHashes, now: float) -> Verdict:
+        """Judge an answer of a request with that method and Request-URI.
+
+        `find_hashes(username, algorithm)` gives the hashes of user, realm and password (`digest.hash_password`) that
+        are accepted, as many for a user who does not exist.
+        """
+        made_at = self._made_at(answer.nonce)
+        if made_at is None or answer.algorithm not in self._algorithms or answer.qop != "auth":
+            return Wrong()
+        self._check_uri(answer.uri, uri)
+        challenge = Challenge("Digest", self.realm, answer.nonce, answer.algorithm)
+        is_right = False
+        for ha1 in find_hashes(answer.username, answer.algorithm):
+            expected = compute_response(challenge, ha1, method, answer.uri, answer.nc, answer.cnonce, answer.qop)
+            is_right |= hmac.compare_digest(expected.encode(), answer.response.lower().encode("utf-8", "replace"))
+        if not is_right:
+            return Wrong()
+        is_next = self._counts.use(answer.nonce, answer.username, _count(answer.nc), now)
+        if not is_next or not 0 <= now - made_at + 1 <= self._lifetime + 1:
+            return Stale()
+        return Ok(answer.username)
+
+    def _check_uri(self, signed: str, uri: SipUri) -> None:
+        # RFC 7616 §3.4.6, as far as proxies allow, which rewrite the Request-URI (RFC 3261 §22.4): the user stays, and
+        # the host is the one asked or our own. An answer that was overheard is no good for another callee.
+        try:
+            named = SipUri.parse(signed)
+        except SipError:
+            named = None
+        if named is None or named.user != uri.user or named.host.lower() not in (uri.host.lower(), self.realm.lower()):
+            raise SipError(400, "Digest URI Does Not Match")
+
+    def _nonce(self, stamp: str) -> str:
+        text = f"{self.realm}:{stamp}".encode("utf-8", "replace")
+        return f"{stamp}.{hmac.digest(self._secret, text, 'sha256').hex()[:32]}"
 
     def _made_at(self, nonce: str) -> int | None:
-        stamp = nonce.partition(".")[0]
-        try:
-            made_at = int(stamp, 16)
-        except ValueError:
+        stamp = nonce.rpartition(".")[0]
+        # "replace": a peer may write anything, also what is no UTF-8.
+        ours, theirs = (text.encode("utf-8", "replace") for text in (self._nonce(stamp), nonce))
+        if not hmac.compare_digest(ours, theirs):
             return None
-        return made_at if hmac.compare_digest(self._nonce(made_at).encode(), nonce.encode("utf-8", "replace")) else None
+        return int(stamp.partition(".")[0], 16)
+
+
+def _answer(fields: dict[str, str]) -> Answer:
+    try:
+        return Answer(
+            fields["username"],
+            fields["nonce"],
+            fields["uri"],
+            fields["response"],
+            fields.get("algorithm", "MD5").upper(),
+            fields.get("qop", ""),
+            fields.get("nc", ""),
+            fields.get("cnonce", ""),
+        )
+    except KeyError:
+        raise SipError(400, "Bad Authorization") from None
+
+
+def _count(nc: str) -> int:
+    # RFC 7616 §3.4: eight hexadecimal digits; it was part of what was hashed, so a wrong one is the client's own.
+    if len(nc) != 8 or not all(digit in "0123456789abcdefABCDEF" for digit in nc):
+        raise SipError(400, "Bad Nonce Count")
+    return int(nc, 16)

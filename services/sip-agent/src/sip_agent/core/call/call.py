@@ -374,7 +374,7 @@ class Call:
             return
         self._byes.discard(ref)
         if response.status in (401, 407) and ref == "bye" and self.dialog is not None and self._bye is not None:
-            again = answer(self.identity.digest, self._bye, response, may_learn=False)
+            again = answer(self.identity.digest, self._bye, response)
             if again is not None:
                 self.dialog = msgspec.structs.replace(self.dialog, local_cseq=again.cseq[0])
                 self._byes.add("bye again")

@@ -150,7 +150,7 @@ class OutgoingCall(Call):
         early = self._dialogs.find(prack.to.tag or "")
         if response.status not in (401, 407) or early is None or self.dialog is not None:
             return
-        again = answer(self.identity.digest, prack, response, may_learn=False)
+        again = answer(self.identity.digest, prack, response)
         if again is not None:
             dialog = msgspec.structs.replace(early.dialog, local_cseq=early.dialog.local_cseq + 1)
             again.headers.set("CSeq", f"{dialog.local_cseq} PRACK")
@@ -178,8 +178,7 @@ class OutgoingCall(Call):
 
     def _authorize(self, response: Response, now: float) -> State | None:
         digest = self.identity.digest
-        # A callee answers 401, a proxy on the way 407 (§22.2, §22.3): a callee teaches no new realm.
-        authorized = answer(digest, self._invite, response, response.status == 407 or not digest.knows_realm)
+        authorized = answer(digest, self._invite, response)
         if authorized is None:
             return self._fail(_end_by(response), now)
         self._invite, self._dialogs = authorized, DialogSet()

@@ -91,8 +91,7 @@ class SendingMessage:
 
     def _authorize(self, status: int, reason: str, response: Response) -> State | None:
         # The rule of an INVITE: whoever the message reaches at last teaches no new realm.
-        may_learn = status == 407 or not self._digest.knows_realm
-        again = answer(self._digest, self._request, response, may_learn)
+        again = answer(self._digest, self._request, response)
         if again is None:
             self._done(status, reason)
             return State.DONE
