@@ -31,6 +31,7 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.shown_headers import asserted_identity, shown
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.instant.message import check as check_message
 from sip_agent.core.registration.registration import (
@@ -257,7 +258,14 @@ class Account:
 
     def _rules(self) -> CallRules:
         settings = self._services.settings
-        return CallRules(settings.ring_seconds, self._services.endpoint.timers, self._services.chance)
+        return CallRules(
+            settings.ring_seconds,
+            self._services.endpoint.timers,
+            self._services.chance,
+            settings.reliable_provisional,
+            settings.follow_redirects,
+            bool(self._record.account.outbound_proxy),
+        )
 
     async def start_call(self, command: StartCall) -> None:
         """Send an INVITE; raise `RemoteError` if that is not possible."""
@@ -275,6 +283,7 @@ class Account:
             caller=str(self.identity.address.uri),
             callee=target,
             created_at=wall_clock(),
+            is_private=command.is_private,
         )
         core = OutgoingCall(facts, self.identity, self._rules(), token(), token())
         call = LiveCall(self._services, self, core, command.media, command.has_video)
@@ -293,6 +302,8 @@ class Account:
             callee=readable(str(request.to.uri)),
             caller_name=readable(request.from_.display_name),
             created_at=wall_clock(),
+            asserted=asserted_identity(request, flow, self._services.identity_sources),
+            headers=shown(request),
         )
         core = IncomingCall(facts, self.identity, self._rules(), token(), transaction, request)
         call = LiveCall(self._services, self, core, None, False)

@@ -121,6 +121,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             listener=Flow("udp", host, sockets.port),
             address=address,
             trusted=read_networks(settings.trusted_sources),
+            identity_sources=read_networks(settings.identity_sources),
         )
         await cluster.listen(bus)
         agent = await _start(services, users, incarnation)

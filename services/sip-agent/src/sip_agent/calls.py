@@ -313,6 +313,8 @@ class LiveCall:
             callee=facts.callee,
             caller_name=facts.caller_name,
             sip_sdp=self.core.far_sdp or "",
+            asserted=facts.asserted,
+            headers=dict(facts.headers),
         )
         try:
             reply = await self._services.bus.request(session_events(facts.session_id), command, IncomingAccepted)

@@ -21,7 +21,10 @@ from sip_agent.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """`listener` is where this agent's own SIP socket is reached: the next hop of accounts of the built-in domain."""
+    """`listener` is where this agent's own SIP socket is reached: the next hop of accounts of the built-in domain.
+
+    The word of `identity_sources` counts for who a caller is (RFC 3325).
+    """
 
     settings: Settings
     bus: Bus
@@ -35,6 +38,7 @@ class Services:
     listener: Flow
     address: str  # host:port for Contact
     trusted: tuple[Network, ...] = ()  # networks whose requests are no stranger's
+    identity_sources: tuple[Network, ...] = ()
     chance: Callable[[], float] = random.random
 
     @property

@@ -1,5 +1,7 @@
 """All settings of sip-agent: `CORDBOARD_AGENT_<FIELD>` in the environment."""
 
+from typing import Literal
+
 from shared.settings import CommonSettings
 
 
@@ -15,6 +17,9 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     ring_seconds: float = 180.0
     grace_seconds: float = 30.0  # for sessions whose signaling pod died without a word
     register_expires: int = 300
+    follow_redirects: bool = True  # outgoing calls go where a 3xx sends them, as far as destinations allow
+    reliable_provisional: Literal["required", "supported"] = "required"  # ringing by 100rel (RFC 3262)
+    identity_sources: tuple[str, ...] = ()  # addresses and blocks whose P-Asserted-Identity is believed
     # Measured: baresip 1.0.0 fails at a challenge with SHA-256 even where MD5 is offered beside it.
     digest_algorithms: tuple[str, ...] = ("MD5",)
     # What browsers may make this agent send to beside the Internet; see core/policy/destination.py.

@@ -11,8 +11,8 @@ ENDING is silent: the session has had its last event, and the wire is being tidi
 """
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -74,6 +74,7 @@ class Input(enum.Enum):
     PROVISIONAL = "1xx to INVITE"
     CHALLENGE = "401 or 407 to INVITE"
     SUCCESS = "2xx to INVITE"
+    REDIRECT = "3xx to INVITE"
     FAILURE = "any other final response to INVITE, or none"
     ACCEPTED = "the session takes the call"
     REFUSED = "the session does not"
@@ -103,6 +104,9 @@ class CallFacts:
     callee: str
     created_at: float
     caller_name: str = ""
+    is_private: bool = False  # the far side is not to know who calls (RFC 3323)
+    asserted: str = ""  # who calls, by the word of a trusted server (RFC 3325)
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the INVITE, for the page
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from sip_agent.core.syntax.grammar import is_token
 from sip_agent.core.syntax.headers import key_of
 
 _OURS = frozenset(
-    "accept allow authorization call-id contact content-disposition content-encoding content-length content-type cseq"
-    " expires from max-forwards path proxy-authorization proxy-require record-route replaces require route"
-    " session-expires supported to via".split()
+    "accept accept-encoding allow authentication-info authorization call-id contact content-disposition"
+    " content-encoding content-length content-type cseq expires from max-forwards min-se p-asserted-identity"
+    " p-preferred-identity path privacy proxy-authenticate proxy-authorization proxy-require rack record-route refer-to"
+    " referred-by remote-party-id replaces require route rseq server session-expires supported timestamp to unsupported"
+    " user-agent via www-authenticate".split()
 )
 
 

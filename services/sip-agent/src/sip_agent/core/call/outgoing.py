@@ -11,16 +11,18 @@ import msgspec
 
 from sip_agent.core.auth.credentials import answer, with_credentials
 from sip_agent.core.call.call import COMMON, Call, CallFacts, End, Input, Rows, State
-from sip_agent.core.call.capabilities import OFFERED, SDP
-from sip_agent.core.call.dialog import MAX_FORWARDS, Dialog
+from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.dialog_set import DialogSet, EarlyDialog, description
 from sip_agent.core.call.identity import Identity
+from sip_agent.core.call.invite import make_invite, redirected
 from sip_agent.core.call.outputs import CancelRequest, MediaQuestion, Progressed, SaveCall, SendAck, SendRequest
 from sip_agent.core.call.reason import end_of
+from sip_agent.core.call.redirection import FOLLOWED, Targets
 from sip_agent.core.call.reliable import acknowledge, is_reliable
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.uri import SipUri
 
 INVITE = "invite"
 ProgressState = Literal["trying", "ringing", "early"]
@@ -34,6 +36,8 @@ class OutgoingCall(Call):
     ) -> None:
         super().__init__(facts, identity, TABLE, State.CALLING, rules, local_tag, sip_call_id)
         self._invite = Request("INVITE", "")
+        self._hop: SipUri | None = None
+        self._targets = Targets()
         self._dialogs = DialogSet()
         self._pracks: dict[str, Request] = {}
         self._pending_progress: list[tuple[ProgressState, int, str]] = []
@@ -42,18 +46,10 @@ class OutgoingCall(Call):
     def start(self, target: str, sdp: str, headers: Iterable[tuple[str, str]], now: float) -> None:
         """Send the INVITE with our offer."""
         self._offers.offer(sdp)
-        fields = [
-            ("Max-Forwards", MAX_FORWARDS),
-            ("From", str(self.identity.address.with_tag(self.local_tag))),
-            ("To", f"<{target}>"),
-            ("Call-ID", self.sip_call_id),
-            ("CSeq", "1 INVITE"),
-            ("Contact", f"<{self.identity.contact}>"),
-            *OFFERED,
-            *headers,
-            ("Content-Type", SDP),
-        ]
-        invite = Request("INVITE", target, fields, sdp.encode())
+        self._targets.start(target)
+        invite = make_invite(
+            self.identity, target, self.local_tag, self.sip_call_id, sdp, headers, self.facts.is_private
+        )
         # What proved the account at a proxy before saves a round trip here.
         self._invite = with_credentials(invite, self.identity.digest.authorize(invite, only_proxies=True))
         self._deadlines[Input.NO_ANSWER] = now + self._rules.ring_seconds
@@ -81,6 +77,8 @@ class OutgoingCall(Call):
             self._step(Input.PROVISIONAL, response, now)
         elif response.status < 300:
             self._step(Input.SUCCESS, response, now)
+        elif response.status < 400:
+            self._step(Input.REDIRECT, response, now)
         elif response.status in (401, 407):
             self._step(Input.CHALLENGE, response, now)
         else:
@@ -182,12 +180,26 @@ class OutgoingCall(Call):
         if authorized is None:
             return self._fail(_end_by(response), now)
         self._invite, self._dialogs = authorized, DialogSet()
-        self._out.append(SendRequest(INVITE, authorized.copy(), None))
+        self._out.append(SendRequest(INVITE, authorized.copy(), self._hop))
         return None
 
+    def _redirect(self, response: Response, now: float) -> State:
+        if self._rules.follow_redirects and response.status in FOLLOWED:
+            self._targets.redirected(response)
+        return self._fail(_end_by(response), now)
+
     def _fail(self, end: End, now: float) -> State:
-        self._tell_end(end)
-        return self._finish()
+        # §16.7: a 6xx speaks for all targets.
+        target = self._targets.next() if end.status < 600 else None
+        if target is None:
+            self._tell_end(end)
+            return self._finish()
+        self._invite, self._dialogs = redirected(self._invite, target), DialogSet()
+        uri = SipUri.parse(target)
+        is_own = self._rules.has_outbound_proxy or uri.host.lower() == self.identity.domain.lower()
+        self._hop = None if is_own else uri
+        self._out += [SaveCall(), SendRequest(INVITE, self._invite.copy(), self._hop)]
+        return State.CALLING
 
     def _answered(self, response: Response, now: float) -> State | None:
         self._deadlines.pop(Input.NO_ANSWER, None)
@@ -270,6 +282,7 @@ TABLE: Rows = {
     (State.CALLING, Input.PROVISIONAL): (OutgoingCall._progress, State.PROCEEDING),
     (State.CALLING, Input.CHALLENGE): (OutgoingCall._authorize, State.CALLING),
     (State.CALLING, Input.SUCCESS): (OutgoingCall._answered, State.CONFIRMED),
+    (State.CALLING, Input.REDIRECT): (OutgoingCall._redirect, State.ENDED),
     (State.CALLING, Input.FAILURE): (OutgoingCall._fail, State.ENDED),
     (State.CALLING, Input.HANGUP): (OutgoingCall._cancel, State.ENDING),
     (State.CALLING, Input.NO_ANSWER): (OutgoingCall._no_answer, State.ENDING),
@@ -278,6 +291,7 @@ TABLE: Rows = {
     (State.PROCEEDING, Input.PROVISIONAL): (OutgoingCall._progress, State.PROCEEDING),
     (State.PROCEEDING, Input.CHALLENGE): (OutgoingCall._authorize, State.CALLING),
     (State.PROCEEDING, Input.SUCCESS): (OutgoingCall._answered, State.CONFIRMED),
+    (State.PROCEEDING, Input.REDIRECT): (OutgoingCall._redirect, State.ENDED),
     (State.PROCEEDING, Input.FAILURE): (OutgoingCall._fail, State.ENDED),
     (State.PROCEEDING, Input.HANGUP): (OutgoingCall._cancel, State.ENDING),
     (State.PROCEEDING, Input.NO_ANSWER): (OutgoingCall._no_answer, State.ENDING),
@@ -288,6 +302,7 @@ TABLE: Rows = {
     (State.CONFIRMED, Input.MEDIA_REFUSED): (OutgoingCall._answer_refused, State.CONFIRMED),
     (State.ENDING, Input.SUCCESS): (OutgoingCall._another_answer, State.ENDING),
     (State.ENDING, Input.FAILURE): (OutgoingCall._cancelled, State.ENDED),
+    (State.ENDING, Input.REDIRECT): (OutgoingCall._cancelled, State.ENDED),
     (State.ENDING, Input.CHALLENGE): (OutgoingCall._cancelled, State.ENDED),
     (State.ENDING, Input.GIVE_UP): (OutgoingCall._gave_up, State.ENDED),
     (State.ENDED, Input.SUCCESS): (OutgoingCall._another_answer, State.ENDED),
