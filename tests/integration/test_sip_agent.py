@@ -56,6 +56,7 @@ def settings(nats_url: str, tmp_path: Path) -> Settings:
         pod="agent-1",
         sip_host="127.0.0.1",
         sip_port=0,
+        sip_tls_port=0,
         allowed_destinations=("127.0.0.0/8:1-65535",),
         secret=SECRET,
         users=str(users),
@@ -259,12 +260,6 @@ async def test_a_server_that_does_not_answer_fails_the_registration(bus: Bus) ->
     await seat.sit()
     await seat.open()
     assert (await seat.registration("failed")).status in (408, 503)
-
-
-async def test_tls_is_refused_in_clear_words(bus: Bus) -> None:
-    seat = SessionSeat(bus, "agent-1", "s-tls", SipAccount(login="alice", domain="example.test", transport="tls"))
-    with pytest.raises(RemoteError, match="501 Transport TLS"):
-        await seat.open()
 
 
 async def test_media_that_fails_ends_the_call_with_that_reason(bus: Bus, relay: RelaySeat, login: Login) -> None:

@@ -9,6 +9,7 @@ from tests.support.dnsmasq import Dnsmasq, dnsmasq
 
 from shared.errors import LocalError, RemoteError
 from sip_agent.core.events import Flow
+from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.locator import Locator
 from sip_agent.lookup import Lookup
@@ -43,17 +44,19 @@ async def lookup(server: Dnsmasq) -> AsyncIterator[Lookup]:
 
 
 async def test_records_of_all_kinds_lead_to_places(lookup: Lookup) -> None:
-    locator = Locator(lookup)
+    async def flows(uri: str, transport: str = "") -> tuple[Flow, ...]:
+        return (await Locator(lookup).locate(SipUri.parse(uri), transport)).flows
+
     tcp_first = (Flow("tcp", "192.0.2.1", 5070), Flow("tcp", "192.0.2.2", 5071), Flow("udp", "192.0.2.1", 5060))
-    assert await locator.locate(SipUri.parse("sip:bob@sip.test")) == tcp_first
-    assert await locator.locate(SipUri.parse("sip:bob@sip.test"), "udp") == tcp_first[2:]
-    assert await locator.locate(SipUri.parse("sips:bob@sip.test")) == (Flow("tls", "192.0.2.2", 5061, "sip.test"),)
-    assert await locator.locate(SipUri.parse("sip:b.sip.test:5090")) == (Flow("udp", "192.0.2.2", 5090),)
+    assert await flows("sip:bob@sip.test") == tcp_first
+    assert await flows("sip:bob@sip.test", "udp") == tcp_first[2:]
+    assert await flows("sips:bob@sip.test") == (Flow("tls", "192.0.2.2", 5061, "sip.test"),)
+    assert await flows("sip:b.sip.test:5090") == (Flow("udp", "192.0.2.2", 5090),)
 
 
 async def test_an_address_of_both_kinds_is_found_where_we_have_both(server: Dnsmasq) -> None:
     lookup = Lookup([server.server], (socket.AF_INET6, socket.AF_INET))
-    flows = await Locator(lookup).locate(SipUri.parse("sip:b.sip.test:5090"))
+    flows = (await Locator(lookup).locate(SipUri.parse("sip:b.sip.test:5090"))).flows
     assert [flow.host for flow in flows] == ["2001:db8::2", "192.0.2.2"]
     await lookup.aclose()
 
@@ -86,7 +89,8 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pyte
 
 async def test_without_servers_of_its_own_the_hosts_file_counts() -> None:
     lookup = Lookup()
-    assert await Locator(lookup).locate(SipUri.parse("sip:localhost"), "udp") == (Flow("udp", "127.0.0.1", 5060),)
+    places = await Locator(lookup).locate(SipUri.parse("sip:localhost"), "udp")
+    assert places == Places.only(Flow("udp", "127.0.0.1", 5060))
     await lookup.aclose()
 
 

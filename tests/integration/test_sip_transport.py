@@ -21,8 +21,8 @@ from sip_agent.core.events import (
     TransportFailed,
 )
 from sip_agent.core.syntax.message import Request, Response, make_response
-from sip_agent.transport import tcp
-from sip_agent.transport.tcp import TcpTransport
+from sip_agent.transport import connection
+from sip_agent.transport.stream import Limits, StreamTransport
 from sip_agent.transport.udp import UdpTransport
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -50,8 +50,10 @@ class Inbox:
     async def udp(self) -> UdpTransport:
         return await UdpTransport.bind("127.0.0.1", 0, self.on_data, self.on_end)
 
-    async def tcp(self, idle: float = 300.0, most: int = 10) -> TcpTransport:
-        return await TcpTransport.bind("127.0.0.1", 0, self.on_data, self.on_end, idle, most)
+    async def tcp(self, idle: float = 300.0, most: int = 10) -> StreamTransport:
+        transport = StreamTransport(self.on_data, self.on_end, Limits(idle, most))
+        await transport.listen("127.0.0.1", 0)
+        return transport
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)
@@ -136,7 +138,7 @@ async def test_an_idle_connection_is_closed() -> None:
 
 
 async def test_a_peer_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "MAX_QUEUED", 1000)
+    monkeypatch.setattr(connection, "MAX_QUEUED", 1000)
     inbox = Inbox()
     transport = await inbox.tcp()
     target = Flow("tcp", "127.0.0.1", free_ports())

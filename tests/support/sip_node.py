@@ -8,7 +8,7 @@ from itertools import count
 from sip_agent.core.events import CloseFlow, Flow, Output, SendMessage
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
-from sip_agent.transport.tcp import TcpTransport
+from sip_agent.transport.stream import StreamTransport
 from sip_agent.transport.udp import UdpTransport
 
 
@@ -23,7 +23,7 @@ class SipNode:
         self._draining = False
         self.layer = TransactionLayer(timers, lambda: next(self._tokens), self._sent_by)
         self.udp: UdpTransport
-        self.tcp: TcpTransport
+        self.tcp: StreamTransport
 
     @property
     def now(self) -> float:
@@ -65,8 +65,8 @@ class SipNode:
         else:
             self._user(self, output)
 
-    def _sent_by(self, transport: str) -> tuple[str, int]:
-        return (self.udp if transport == "udp" else self.tcp).local_address
+    def _sent_by(self, flow: Flow) -> tuple[str, int]:
+        return (self.udp if flow.transport == "udp" else self.tcp).local_address
 
     async def aclose(self) -> None:
         if self._timer is not None:
@@ -80,7 +80,8 @@ async def sip_node(user: Callable[[SipNode, Output], None], timers: Timers | Non
     """A node on ports that the system chooses."""
     node = SipNode(user, timers or Timers())
     node.udp = await UdpTransport.bind("127.0.0.1", 0, node.receive, node.failed)
-    node.tcp = await TcpTransport.bind("127.0.0.1", 0, node.receive, node.failed)
+    node.tcp = StreamTransport(node.receive, node.failed)
+    await node.tcp.listen("127.0.0.1", 0)
     try:
         yield node
     finally:

@@ -1,17 +1,38 @@
-"""The one way from a URI to a flow."""
+"""The one way from a URI to the places to send to."""
+
+from collections.abc import Sequence
 
 import pytest
 
 from shared.errors import RemoteError
-from sip_agent import destinations
 from sip_agent.core.events import Flow
+from sip_agent.core.locating.places import Places
+from sip_agent.core.locating.records import Question, Record
 from sip_agent.core.policy.destination import DestinationPolicy
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.destinations import AGENT_KEPT, Cluster, Destinations
+from sip_agent.locator import Locator
+from sip_agent.lookup import Lookup
 
 
-def make(*allowed: str) -> Destinations:
-    return Destinations(DestinationPolicy(allowed), Cluster("10.0.0.1:15060"))
+class FakeLookup(Lookup):
+    """Answers address questions with what the test gives, once each; others are without records."""
+
+    def __init__(self, *answers: Sequence[Record]) -> None:
+        self._answers = iter(answers)
+
+    async def ask(self, question: Question) -> Sequence[Record]:
+        return next(self._answers) if question.kind == "ADDRESS" else ()
+
+
+def make(*allowed: str, lookup: Lookup | None = None, cluster: Cluster | None = None) -> Destinations:
+    return Destinations(
+        DestinationPolicy(allowed), cluster or Cluster("10.0.0.1:15060"), Locator(lookup or FakeLookup())
+    )
+
+
+def udp(host: str, port: int = 5060) -> Flow:
+    return Flow("udp", host, port)
 
 
 async def refusal(found: Destinations, uri: str, *peers: Flow) -> tuple[int, str]:
@@ -21,41 +42,38 @@ async def refusal(found: Destinations, uri: str, *peers: Flow) -> tuple[int, str
 
 
 async def test_a_name_is_judged_by_the_address_that_it_leads_to() -> None:
-    assert await refusal(make(), "sip:localhost") == (403, "Destination Not Allowed")
-    assert await make("127.0.0.1").find(SipUri.parse("sip:localhost")) == Flow("udp", "127.0.0.1", 5060)
+    looped = ["127.0.0.1"]
+    assert await refusal(make(lookup=FakeLookup(looped)), "sip:a.test") == (403, "Destination Not Allowed")
+    found = await make("127.0.0.1", lookup=FakeLookup(looped)).find(SipUri.parse("sip:a.test"), "udp")
+    assert found == Places.only(udp("127.0.0.1"))
+
+
+async def test_of_several_places_those_that_are_allowed_are_left() -> None:
+    lookup = FakeLookup(["10.0.0.9", "8.8.8.8"])
+    assert (await make(lookup=lookup).find(SipUri.parse("sip:a.test"))).flows == (udp("8.8.8.8"),)
 
 
 async def test_maddr_is_judged_not_the_host_beside_it() -> None:
     assert (await refusal(make("10.0.0.5"), "sip:10.0.0.5;maddr=10.0.0.6"))[0] == 403
 
 
-async def test_an_odd_host_is_refused_without_a_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def look_up(uri: SipUri, transport: str = "") -> Flow:
-        raise AssertionError(f"{uri} was looked up")
-
-    monkeypatch.setattr(destinations, "resolve", look_up)
+async def test_an_odd_host_is_refused_without_a_look_up() -> None:
     assert await refusal(make(), "sip:0x7f000001") == (400, "Bad Host")
 
 
-async def test_a_name_that_changes_its_mind_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["8.8.8.8", "169.254.169.254"])
-
-    async def look_up(uri: SipUri, transport: str = "") -> Flow:
-        return Flow("udp", next(answers), 5060)
-
-    monkeypatch.setattr(destinations, "resolve", look_up)
-    found = make()
-    assert (await found.find(SipUri.parse("sip:rebinding.test"))).host == "8.8.8.8"
+async def test_a_name_that_changes_its_mind_is_judged_again() -> None:
+    found = make(lookup=FakeLookup(["8.8.8.8"], ["169.254.169.254"]))
+    assert (await found.find(SipUri.parse("sip:rebinding.test"))).flows == (udp("8.8.8.8"),)
     assert (await refusal(found, "sip:rebinding.test"))[0] == 403
 
 
 async def test_the_agent_reaches_itself_and_other_agents() -> None:
     cluster = Cluster("10.0.0.1:15060")
-    found = Destinations(DestinationPolicy(), cluster)
-    assert await found.find(SipUri.parse("sip:10.0.0.1:15060")) == Flow("udp", "10.0.0.1", 15060)
+    found = make(cluster=cluster)
+    assert await found.find(SipUri.parse("sip:10.0.0.1:15060"), "udp") == Places.only(udp("10.0.0.1", 15060))
     assert (await refusal(found, "sip:10.0.0.2:15060"))[0] == 403
     cluster.hear("10.0.0.2:15060", 1.0)
-    assert await found.find(SipUri.parse("sip:10.0.0.2:15060")) == Flow("udp", "10.0.0.2", 15060)
+    assert await found.find(SipUri.parse("sip:10.0.0.2:15060"), "udp") == Places.only(udp("10.0.0.2", 15060))
 
 
 def test_an_agent_that_is_not_heard_for_long_is_forgotten() -> None:
@@ -77,5 +95,5 @@ async def test_other_peers_are_asked_for_only_where_nothing_else_allows_the_plac
     await found.find(SipUri.parse("sip:10.0.0.5"), more_peers=registered)
     await found.find(SipUri.parse("sip:192.168.1.9"), peers=[Flow("udp", "192.168.1.9", 5060)], more_peers=registered)
     assert asked == 0
-    assert (await found.find(SipUri.parse("sip:192.168.1.20"), more_peers=registered)).port == 5060
+    assert (await found.find(SipUri.parse("sip:192.168.1.20"), more_peers=registered)).flows == (udp("192.168.1.20"),)
     assert asked == 1

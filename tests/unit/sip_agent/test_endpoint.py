@@ -6,6 +6,7 @@ from itertools import count
 from tests.support.sip_messages import UDP, make_request
 
 from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.parser import parse
 from sip_agent.core.transaction.layer import TransactionLayer
@@ -18,9 +19,15 @@ class Wires:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.flows: list[Flow] = []
+        self.opened: list[tuple[Flow, float]] = []
 
     def send(self, data: bytes, flow: Flow) -> None:
         self.sent.append(data)
+        self.flows.append(flow)
+
+    def open(self, flow: Flow, within: float) -> None:
+        self.opened.append((flow, within))
 
     def close_flow(self, flow: Flow) -> None:
         raise AssertionError("no connection here")
@@ -31,12 +38,15 @@ class User:
 
     def __init__(self) -> None:
         self.heard: list[int] = []
+        self.transactions: set[TransactionId] = set()
 
     def receive_response(self, transaction: TransactionId, response: Response) -> None:
         self.heard.append(response.status)
+        self.transactions.add(transaction)
 
     def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
         self.heard.append(-status)
+        self.transactions.add(transaction)
 
 
 def joined(may_send: Callable[[], bool] = lambda: True) -> tuple[Endpoint, Wires]:
@@ -56,7 +66,7 @@ def plain(method: str) -> Request:
 async def test_the_user_hears_every_2xx_of_an_invite() -> None:
     endpoint, wires = joined()
     user = User()
-    endpoint.send_request(plain("INVITE"), UDP, user)
+    endpoint.send_request(plain("INVITE"), Places.only(UDP), user)
     sent = parse(wires.sent[0])
     assert isinstance(sent, Request)
     for tag in ("a", "b"):
@@ -68,7 +78,7 @@ async def test_the_user_hears_every_2xx_of_an_invite() -> None:
 async def test_a_flow_that_fails_is_told_as_503() -> None:
     endpoint, _ = joined()
     user = User()
-    endpoint.send_request(plain("OPTIONS"), UDP, user)
+    endpoint.send_request(plain("OPTIONS"), Places.only(UDP), user)
     endpoint.flow_failed(UDP, "refused")
     assert (user.heard, endpoint.live) == ([-503], 0)
     endpoint.close()
@@ -76,7 +86,7 @@ async def test_a_flow_that_fails_is_told_as_503() -> None:
 
 async def test_an_agent_without_its_lease_is_silent() -> None:
     endpoint, wires = joined(may_send=lambda: False)
-    endpoint.send_request(plain("INVITE"), UDP, User())
+    endpoint.send_request(plain("INVITE"), Places.only(UDP), User())
     endpoint.receive_data(make_request("OPTIONS").to_bytes(), UDP)
     assert wires.sent == []
     endpoint.close()

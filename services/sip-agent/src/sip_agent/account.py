@@ -158,14 +158,14 @@ class Account:
         try:
             if request.cseq[0] > self._record.register_cseq:
                 await self._save(register_cseq=request.cseq[0] + CSEQ_BLOCK)
-            flow = await self.next_hop.find()
+            places = await self.next_hop.find()
         except nats.errors.Error:
             self._registration.transaction_failed(503, "Service Unavailable", time.monotonic())
             return
         except RemoteError as error:
             self._registration.transaction_failed(error.status, error.reason, time.monotonic())
             return
-        self._register = self._services.endpoint.send_request(request, flow, self)
+        self._register = self._services.endpoint.send_request(request, places, self)
 
     def receive_response(self, transaction: TransactionId, response: Response) -> None:
         """Take a response to the last REGISTER; one to an earlier says nothing any more."""

@@ -23,6 +23,7 @@ from shared.messages import (
     Message,
     OpenAccount,
     SendMessage,
+    SipAccount,
     StartCall,
 )
 from shared.presence import GONE_AFTER, Presence
@@ -129,8 +130,6 @@ class Accounts:
 
     def _identity(self, command: OpenAccount) -> Identity:
         account = command.account
-        if account.transport == "tls":
-            raise RemoteError(501, "Transport TLS Is Not Supported Yet")
         password = ""
         if account.sealed_password:
             password = self._services.seal.open(account.sealed_password, command.session_id)
@@ -140,9 +139,15 @@ class Accounts:
             raise RemoteError(400, "Bad Login Or Domain") from error
         return Identity(
             NameAddr(account.display_name, aor),
-            f"sip:{command.session_id}@{self._services.address}{';transport=tcp' * (account.transport == 'tcp')}",
+            f"sip:{command.session_id}@{self._contact_address(account)}",
             DigestClient(Credentials(account.auth_name or account.login, password), token),
         )
+
+    def _contact_address(self, account: SipAccount) -> str:
+        """Where the account's server reaches us, by the address family and the transport that it is reached by."""
+        is_ipv6 = (account.outbound_proxy or account.domain).startswith("[")
+        address = self._services.listening.address(account.transport, is_ipv6)
+        return f"{address};transport={account.transport}" if account.transport in ("tcp", "tls") else address
 
     async def _own(self, command: OpenAccount, identity: Identity) -> Account:
         services = self._services

@@ -23,6 +23,7 @@ from sip_agent.accounts import Accounts
 from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.events import Flow
+from sip_agent.core.locating.host import address as literal
 from sip_agent.core.origin import read_networks
 from sip_agent.core.policy.destination import DestinationPolicy
 from sip_agent.core.syntax.uri import SipUri
@@ -33,10 +34,12 @@ from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
 from sip_agent.hearing import Hearing, RelayWatch
 from sip_agent.lease import Lease
-from sip_agent.resolve import own_address
+from sip_agent.locator import Locator
+from sip_agent.lookup import Lookup
 from sip_agent.services import Services, token
 from sip_agent.settings import Settings
-from sip_agent.sockets import Sockets
+from sip_agent.sockets import Listening, Sockets, own_address, reachable
+from sip_agent.transport.tls import Tls, TlsFiles
 from sip_agent.user_agent import UserAgents
 from sip_agent.users import Users
 
@@ -56,7 +59,7 @@ class Agent:
     @property
     def address(self) -> str:
         """The SIP host:port that Contacts name."""
-        return self.services.address
+        return self.services.listening.address()
 
     def not_ready(self) -> str:
         """Why no new work is taken, "" if it is."""
@@ -89,19 +92,25 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
     seal = Seal(settings.secret)
     policy = DestinationPolicy(settings.allowed_destinations, settings.denied_destinations, settings.destination_ports)
     users = Users.load(settings.users, settings.domain, settings.secret)
+    tls = Tls(
+        TlsFiles(settings.sip_tls_certificate, settings.sip_tls_key, settings.sip_tls_ca, settings.sip_tls_client_ca)
+    )
     async with contextlib.AsyncExitStack() as stack:
         bus = await Bus.connect(settings)
         stack.push_async_callback(bus.aclose)
         store = await open_store(bus)
         tasks = Tasks("agent")
-        sockets = await Sockets.bind(settings.sip_host, settings.sip_port)
+        sockets = await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls)
         stack.push_async_callback(sockets.aclose)
-        host = settings.advertised_host or _reachable(settings.sip_host)
-        address = f"{host}:{sockets.port}"
+        hosts = reachable(settings.sip_host, settings.advertised_host)
+        listening = Listening(*hosts, sockets.port, sockets.tls_port)
+        address = listening.address()
         incarnation = token()
         cluster = Cluster(address)
+        lookup = Lookup(settings.dns_servers)
+        stack.push_async_callback(lookup.aclose)
         lease = Lease(store.leases, AgentLease(agent=settings.pod, incarnation=incarnation, address=address))
-        layer = TransactionLayer(timers or Timers(), token, lambda _: (host, sockets.port))
+        layer = TransactionLayer(timers or Timers(), token, listening.sent_by)
         endpoint = Endpoint(layer, lease.held)
         stack.callback(endpoint.close)
         await lease.acquire()
@@ -116,10 +125,10 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             lease=lease,
             seal=seal,
             tasks=tasks,
-            destinations=Destinations(policy, cluster),
+            destinations=Destinations(policy, cluster, Locator(lookup)),
             cluster=cluster,
-            listener=Flow("udp", host, sockets.port),
-            address=address,
+            listener=Flow("udp", literal(listening.host) or own_address(), sockets.port),
+            listening=listening,
             trusted=read_networks(settings.trusted_sources),
             identity_sources=read_networks(settings.identity_sources),
         )
@@ -142,7 +151,7 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     agent = Agent(services, accounts, incarnation)
     nonces = Seal.derive(settings.secret, b"cordboard digest nonces")
     digest = DigestServer(settings.domain, nonces, token, settings.digest_algorithms)
-    own = SipUri.parse(f"sip:{services.address}")
+    own = SipUri.parse(f"sip:{services.listening.address()}")
     domain = Domain(services, users, digest, [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)])
     UserAgents(services.endpoint, accounts, domain, settings.strangers_may_call)
     tasks.spawn(services.lease.renew_for_ever(), "lease")
@@ -166,10 +175,6 @@ async def _drain(agent: Agent) -> None:
         await asyncio.sleep(DRAIN_NOTICE)
     await agent.accounts.close()
     DRAINING.set(0)
-
-
-def _reachable(bound: str) -> str:
-    return own_address() if bound in ("0.0.0.0", "") else bound
 
 
 def check(settings: Settings) -> None:

@@ -170,7 +170,7 @@ class Domain:
     def _target(self, binding: Binding) -> Target | None:
         """Where a binding is reached: its Contact, unless it came from elsewhere (NAT) or over a connection."""
         transport, _, address = binding.received.partition(":")
-        if transport == "tcp":
+        if transport in ("tcp", "tls"):
             # The phone listens nowhere else; a connection that another agent holds is out of reach.
             return Target(binding.contact, binding.received) if binding.agent == self._services.agent else None
         try:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -26,6 +27,8 @@ from sip_agent.core.events import (
     TransactionId,
     TransportFailed,
 )
+from sip_agent.core.locating.delivery import Delivery, ordered
+from sip_agent.core.locating.places import Places, Unreachable
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
@@ -49,11 +52,29 @@ class Wires(Protocol):
     def send(self, data: bytes, flow: Flow) -> None:
         """Send bytes; a failure is told later by `Endpoint.flow_failed`."""
 
+    def open(self, flow: Flow, within: float) -> None:
+        """Open a connection if there is none, in less time than usual."""
+
     def close_flow(self, flow: Flow) -> None:
         """Close a connection."""
 
 
 CancelHandler = Callable[[Request], None]
+
+# How long a place that failed is tried after all others, and how many such are kept in mind.
+AVOID = 60.0
+AVOID_MOST = 600.0
+MAX_UNREACHABLE = 1000
+TCP_INSTEAD_WITHIN = 2.0  # a long request goes by UDP after all where TCP does not come about
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request that has no end yet; `handle` is what its user knows it by."""
+
+    handle: TransactionId
+    user: TransactionUser
+    delivery: Delivery
 
 
 class Endpoint:
@@ -63,7 +84,10 @@ class Endpoint:
         self._layer = layer
         self._may_send = may_send
         self._wires: Wires | None = None
-        self._users: dict[TransactionId, TransactionUser] = {}
+        self._sent: dict[TransactionId, _Sent] = {}
+        # Where a handle's request is by now, if not in the transaction that gave it its name.
+        self._present: dict[TransactionId, TransactionId] = {}
+        self._unreachable = Unreachable(MAX_UNREACHABLE)
         self._accepted: deque[tuple[float, TransactionId]] = deque()
         self._cancels: dict[TransactionId, CancelHandler] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -104,21 +128,39 @@ class Endpoint:
 
     # -- for the users
 
-    def send_request(self, request: Request, flow: Flow, user: TransactionUser) -> TransactionId:
-        """Start a client transaction whose end `user` hears of."""
-        transaction = self._layer.send_request(request, flow, time.monotonic())
-        self._users[transaction] = user
+    def send_request(self, request: Request, places: Places, user: TransactionUser) -> TransactionId:
+        """Send a request to the first of the places that serves it; `user` hears of the end.
+
+        The id stays the same for the user, whichever transaction the request is in (RFC 3263 §4.3).
+        """
+        flows = ordered(request, places, self._unreachable, time.monotonic())
+        delivery = Delivery(request, flows)
+        transaction = self._start(delivery)
+        self._sent[transaction] = _Sent(transaction, user, delivery)
         self._drain()
         return transaction
 
+    def _start(self, delivery: Delivery) -> TransactionId:
+        if delivery.has_quick_way_out and self._wires is not None and self._may_send():
+            self._wires.open(delivery.flow, TCP_INSTEAD_WITHIN)
+        return self._layer.send_request(delivery.request, delivery.flow, time.monotonic())
+
+    def flow_of(self, transaction: TransactionId) -> Flow | None:
+        """Where the request is now, or where its final response came from while the user hears of it."""
+        sent = self._sent.get(self._present.get(transaction, transaction))
+        return None if sent is None else sent.delivery.flow
+
     def cancel(self, transaction: TransactionId) -> None:
-        """Cancel an INVITE."""
-        self._layer.cancel(transaction, time.monotonic())
+        """Cancel an INVITE, wherever it is."""
+        present = self._present.get(transaction, transaction)
+        if present in self._sent:
+            self._sent[present].delivery.settle()
+        self._layer.cancel(present, time.monotonic())
         self._drain()
 
-    def send_ack(self, ack: Request, flow: Flow) -> None:
+    def send_ack(self, ack: Request, places: Places) -> None:
         """Send the ACK of a 2xx."""
-        self._layer.send_ack(ack, flow)
+        self._layer.send_ack(ack, ordered(ack, places, self._unreachable, time.monotonic())[0])
         self._drain()
 
     def respond(self, transaction: TransactionId, response: Response) -> None:
@@ -165,10 +207,10 @@ class Endpoint:
             case ResponseReceived(transaction, response):
                 self._on_response(transaction, response)
             case TimedOut(transaction):
-                self._on_failure(transaction, 408, "Request Timeout")
+                self._on_failure(transaction, 408, "Request Timeout", is_connection_lost=False)
             case TransportFailed(transaction, _, reason):
                 _log.info("transport failed", reason=reason)
-                self._on_failure(transaction, 503, "Service Unavailable")
+                self._on_failure(transaction, 503, "Service Unavailable", is_connection_lost=True)
             case _:
                 self._note(output)
 
@@ -192,26 +234,59 @@ class Endpoint:
             handler(cancel)
 
     def _on_response(self, transaction: TransactionId, response: Response) -> None:
-        user = self._users.get(transaction)
-        if user is None:
+        sent = self._sent.get(transaction)
+        if sent is None:
             return
+        sent.delivery.hear(response.status)
+        if response.status == 503:
+            self._avoid(sent.delivery.flow, min(response.retry_after, AVOID_MOST))
+            if self._tries_next(transaction, sent, is_connection_lost=False):
+                return
+        else:
+            self._unreachable.answers(sent.delivery.flow)
+        self._forget_accepted()
         if 200 <= response.status < 300 and transaction.method == "INVITE":
             # RFC 6026 §7.2: more 2xx may come while the transaction is in Accepted.
             self._accepted.append((time.monotonic() + self._layer.timers.m, transaction))
-        elif response.status >= 200:
-            del self._users[transaction]
-        self._forget_accepted()
-        user.receive_response(transaction, response)
+        try:
+            sent.user.receive_response(sent.handle, response)
+        finally:
+            if response.status >= 300 or (response.status >= 200 and transaction.method != "INVITE"):
+                self._forget(transaction)
 
     def _forget_accepted(self) -> None:
         now = time.monotonic()
         while self._accepted and self._accepted[0][0] <= now:
-            self._users.pop(self._accepted.popleft()[1], None)
+            self._forget(self._accepted.popleft()[1])
 
-    def _on_failure(self, transaction: TransactionId, status: int, reason: str) -> None:
-        user = self._users.pop(transaction, None)
-        if user is not None:
-            user.transaction_failed(transaction, status, reason)
+    def _forget(self, transaction: TransactionId) -> None:
+        sent = self._sent.pop(transaction, None)
+        if sent is not None:
+            self._present.pop(sent.handle, None)
+
+    def _on_failure(self, transaction: TransactionId, status: int, reason: str, is_connection_lost: bool) -> None:
+        sent = self._sent.get(transaction)
+        if sent is None:
+            return
+        self._avoid(sent.delivery.flow, AVOID)
+        if not self._tries_next(transaction, sent, is_connection_lost):
+            self._forget(transaction)
+            sent.user.transaction_failed(sent.handle, status, reason)
+
+    def _avoid(self, flow: Flow, seconds: float) -> None:
+        if seconds:
+            self._unreachable.note(flow, time.monotonic() + seconds)
+
+    def _tries_next(self, transaction: TransactionId, sent: _Sent, is_connection_lost: bool) -> bool:
+        if not sent.delivery.go_on(is_connection_lost):
+            return False
+        self._forget(transaction)
+        present = self._start(sent.delivery)
+        self._sent[present] = sent
+        self._present[sent.handle] = present
+        flow = sent.delivery.flow
+        _log.info("next place tried", method=transaction.method, transport=flow.transport, host=flow.host)
+        return True
 
     def _set_timer(self) -> None:
         if self._timer is not None:

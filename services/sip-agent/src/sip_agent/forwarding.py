@@ -8,7 +8,8 @@ import structlog
 
 from shared.errors import RemoteError
 from sip_agent.core.domain.proxy import CancelBranch, Forward, Forwarding, RespondUpstream, Target
-from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.events import TransactionId
+from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.locations import received_flow
@@ -29,7 +30,7 @@ class LiveForwarding:
         self._core = Forwarding(request, own_routes, services.settings.domain)
         self._is_cancelled = False
         self._branches: dict[TransactionId, int] = {}
-        self._flows: dict[Target, Flow] = {}
+        self._places: dict[Target, Places] = {}
         self._timer: asyncio.TimerHandle | None = None
         if request.method == "INVITE":
             # From the first moment: the caller may give up while the location table is read.
@@ -40,7 +41,7 @@ class LiveForwarding:
         reached = []
         for target in targets:
             try:
-                self._flows[target] = await self._flow(target)
+                self._places[target] = await self._find(target)
             except RemoteError as error:
                 _log.info("target not reached", error=str(error))
             else:
@@ -52,9 +53,9 @@ class LiveForwarding:
         self._core.start(reached, time.monotonic())
         self._drain()
 
-    async def _flow(self, target: Target) -> Flow:
+    async def _find(self, target: Target) -> Places:
         if target.received:
-            return received_flow(target.received)
+            return Places.only(received_flow(target.received))
         peers = [received_flow(target.registered_from)] if target.registered_from else []
         return await self._services.destinations.find(SipUri.parse(target.uri), peers=peers)
 
@@ -81,7 +82,7 @@ class LiveForwarding:
         for output in self._core.take_output():
             match output:
                 case Forward(branch, request, target):
-                    transaction = self._services.endpoint.send_request(request, self._flows[target], self)
+                    transaction = self._services.endpoint.send_request(request, self._places[target], self)
                     self._branches[transaction] = branch
                 case CancelBranch(branch):
                     for transaction in [t for t, number in self._branches.items() if number == branch]:

@@ -16,6 +16,7 @@ from sip_agent.core.auth.trust import without_challenges
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.outputs import CancelRequest, Respond, SendAck, SendRequest
 from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.locations import registered_flows
@@ -35,7 +36,7 @@ class Leg:
         self,
         core: Call,
         services: Services,
-        next_hop: Callable[[], Awaitable[Flow]],
+        next_hop: Callable[[], Awaitable[Places]],
         post: Callable[..., None],
     ) -> None:
         self.core = core
@@ -85,17 +86,17 @@ class Leg:
 
     async def _send_request(self, ref: str, request: Request, hop: SipUri | None) -> None:
         try:
-            flow = await self._next_hop() if hop is None else await self._find(hop)
+            places = await self._next_hop() if hop is None else await self._find(hop)
         except RemoteError as error:
             self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
             return
-        is_stranger = hop is not None and not await self._is_own_server(flow)
-        transaction = self._endpoint.send_request(request, flow, self)
+        is_stranger = hop is not None and not await self._is_own_server(places)
+        transaction = self._endpoint.send_request(request, places, self)
         self._refs[transaction] = ref
         if is_stranger:
             self._strangers.add(transaction)
 
-    async def _find(self, hop: SipUri) -> Flow:
+    async def _find(self, hop: SipUri) -> Places:
         return await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
 
     async def _registered(self) -> list[Flow]:
@@ -108,20 +109,20 @@ class Leg:
             _log.warning("registrations not read", call=facts.call_id, error=repr(error))
             return []
 
-    async def _is_own_server(self, flow: Flow) -> bool:
+    async def _is_own_server(self, places: Places) -> bool:
         try:
-            server = await self._next_hop()
+            servers = await self._next_hop()
         except RemoteError:
             return False
-        return (server.host, server.port) == (flow.host, flow.port)
+        return all(servers.includes(flow) for flow in places.flows)
 
     async def _send_ack(self, request: Request, hop: SipUri) -> None:
         try:
-            flow = await self._find(hop)
+            places = await self._find(hop)
         except RemoteError as error:
             _log.warning("ack not sent", call=self.core.facts.call_id, error=str(error))
             dialog = self.core.dialog
             if dialog is not None and dialog.remote_tag == request.to.tag:  # not that of a fork which lost anyway
                 self.core.fail(error.status, error.reason, time.monotonic())
             return
-        self._endpoint.send_ack(request, flow)
+        self._endpoint.send_ack(request, places)

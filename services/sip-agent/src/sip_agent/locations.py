@@ -12,7 +12,10 @@ def received_flow(received: str) -> Flow:
     """Read the `transport:host:port` that a binding holds."""
     transport, _, address = received.partition(":")
     host, _, port = address.rpartition(":")
-    return Flow("tcp" if transport == "tcp" else "udp", host, int(port))
+    match transport:
+        case "tcp" | "tls":
+            return Flow(transport, host, int(port))
+    return Flow("udp", host, int(port))
 
 
 def aor_of(uri: SipUri) -> str:

@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable
 
 from shared.errors import RemoteError
-from sip_agent.core.events import Flow
 from sip_agent.core.locating.locating import Locating
+from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.lookup import Lookup
 
@@ -18,8 +18,8 @@ class Locator:
         self._lookup = lookup
         self._chance = chance
 
-    async def locate(self, uri: SipUri, transport: str = "") -> tuple[Flow, ...]:
-        """Return the places of `uri` in the order in which to try them, at least one.
+    async def locate(self, uri: SipUri, transport: str = "") -> Places:
+        """Return the places of `uri`, in the order in which to try them.
 
         Its own transport parameter counts before `transport`, which is "" where any will do.
         """
@@ -31,4 +31,4 @@ class Locator:
         if not locating.flows:
             # RFC 3263 §4: a name without an address is a destination that cannot be reached.
             raise RemoteError(503, f"No Address For {uri.param('maddr') or uri.host}")
-        return locating.flows
+        return Places(locating.flows, locating.is_transport_free)

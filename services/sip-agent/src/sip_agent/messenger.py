@@ -99,11 +99,11 @@ class Messenger:
 
     async def _send_now(self, message: SendingMessage, request: Request) -> None:
         try:
-            flow = await self._owner.next_hop.find()
+            places = await self._owner.next_hop.find()
         except RemoteError as error:
             message.transaction_failed(error.status, error.reason)
             return
-        self._sent[self._services.endpoint.send_request(request, flow, self)] = message
+        self._sent[self._services.endpoint.send_request(request, places, self)] = message
 
     async def _answered(self, message: SendingMessage, end: Answered) -> None:
         await self.tell(end.message_id, end.status, end.reason)

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 from shared.messages import SipAccount
 from sip_agent.core.events import Flow
+from sip_agent.core.locating.locating import MAX_FLOWS
+from sip_agent.core.locating.places import Places
 from sip_agent.core.origin import is_known
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.services import Services
 
-MAX_SERVERS = 8  # a name may lead to several, in turn
+MAX_SERVERS = 2 * MAX_FLOWS  # a name may lead to others in turn
 
 
 class NextHop:
@@ -19,22 +21,23 @@ class NextHop:
         self._account = account
         self._servers: dict[Flow, None] = {}  # the latest last
 
-    async def find(self) -> Flow:
+    async def find(self) -> Places:
         """Look it up; raise `RemoteError` where that leads nowhere."""
         account = self._account
         if not account.outbound_proxy and account.domain.lower() == self._services.settings.domain.lower():
-            return self._remember(self._services.listener)
+            return self._remember(Places.only(self._services.listener))
         where = SipUri.parse(f"sip:{account.outbound_proxy or account.domain}")
         if account.port and where.port is None:
             where = replace(where, port=account.port)
         return self._remember(await self._services.destinations.find(where, account.transport))
 
-    def _remember(self, server: Flow) -> Flow:
-        self._servers.pop(server, None)
-        self._servers[server] = None
-        if len(self._servers) > MAX_SERVERS:
+    def _remember(self, places: Places) -> Places:
+        for server in places.flows:
+            self._servers.pop(server, None)
+            self._servers[server] = None
+        while len(self._servers) > MAX_SERVERS:
             del self._servers[next(iter(self._servers))]
-        return server
+        return places
 
     def knows(self, source: Flow) -> bool:
         """Whether a request comes from the account's servers or from the cluster, and not from a stranger."""

@@ -17,6 +17,7 @@ from sip_agent.destinations import Cluster, Destinations
 from sip_agent.endpoint import Endpoint
 from sip_agent.lease import Lease
 from sip_agent.settings import Settings
+from sip_agent.sockets import Listening
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Services:
     destinations: Destinations
     cluster: Cluster
     listener: Flow
-    address: str  # host:port for Contact
+    listening: Listening
     trusted: tuple[Network, ...] = ()  # networks whose requests are no stranger's
     identity_sources: tuple[Network, ...] = ()
     chance: Callable[[], float] = random.random

@@ -8,10 +8,19 @@ from shared.settings import CommonSettings
 class Settings(CommonSettings, frozen=True, kw_only=True):
     """Defaults suit one machine; `secret` has none, for every cluster must have its own."""
 
-    sip_host: str = "0.0.0.0"
+    sip_host: str = "0.0.0.0"  # "::": IPv6 and IPv4
     sip_port: int = 5060  # 0: any free one, told in the log and in heartbeats
+    # TLS is listened to only where there is a certificate; without one it is for connections that we open.
+    sip_tls_port: int = 5061
+    sip_tls_certificate: str = ""  # PEM files
+    sip_tls_key: str = ""  # empty: in the certificate's file
+    sip_tls_ca: str = ""  # believed in place of the system's authorities
+    sip_tls_client_ca: str = ""  # whoever connects must show a certificate of it
     advertised_host: str = ""  # in Contact and Via; empty: the source address of the default route
     users: str = ""  # TOML file with [users] name = "password", for phones of the built-in domain
+    dns_servers: tuple[
+        str, ...
+    ] = ()  # address:port, asked for everything; empty: those of the system, and its hosts file
     secret: str = ""
     capacity: int = 2000  # accounts
     ring_seconds: float = 180.0

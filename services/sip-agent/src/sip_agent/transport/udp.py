@@ -1,6 +1,7 @@
 """SIP over UDP: one socket (RFC 3261 §18)."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,17 @@ class UdpTransport(asyncio.DatagramProtocol):
     async def bind(cls, host: str, port: int, on_data: OnData, on_error: OnError) -> "UdpTransport":
         """Open the socket; port 0 lets the system choose."""
         loop = asyncio.get_running_loop()
-        _, transport = await loop.create_datagram_endpoint(lambda: cls(on_data, on_error), local_addr=(host, port))
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            bound.setblocking(False)
+            if bound.family is socket.AF_INET6:
+                # IPv4 has a socket of its own, so that no address is ever written in two ways.
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.bind((host, port))
+            _, transport = await loop.create_datagram_endpoint(lambda: cls(on_data, on_error), sock=bound)
+        except BaseException:
+            bound.close()
+            raise
         return transport
 
     @property

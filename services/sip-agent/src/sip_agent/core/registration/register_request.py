@@ -17,7 +17,7 @@ MOST_EXPIRES_OVER_TCP = 240
 
 def read_register(request: Request, default_expires: int, received: str, agent: str) -> Registration:
     """Return what a REGISTER asks for."""
-    most = MOST_EXPIRES_OVER_TCP if received.startswith("tcp:") else MOST_EXPIRES
+    most = MOST_EXPIRES_OVER_TCP if received.startswith(("tcp:", "tls:")) else MOST_EXPIRES
     general = default_expires if request.expires is None else request.expires
     if request.contact_is_star and request.expires != 0:
         raise RemoteError(400, "Contact * Needs Expires 0")  # step 6

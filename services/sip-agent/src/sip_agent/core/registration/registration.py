@@ -27,6 +27,7 @@ from sip_agent.core.table import TableMachine
 
 RETRY_FIRST = 5.0
 RETRY_MOST = 300.0
+RETRY_AFTER_MOST = 3600
 # A refresh comes at 50 to 80 % of what was granted: many agents must not come at once, and there is time to retry.
 REFRESH_FROM, REFRESH_TO = 0.5, 0.8
 
@@ -143,7 +144,8 @@ class Registration:
         elif response.status == 423:
             self._step(Input.TOO_BRIEF, response, now)
         else:
-            self._step(Input.FAILURE, response.status, response.reason, _retry_after(response), now)
+            wait = min(response.retry_after, RETRY_AFTER_MOST)
+            self._step(Input.FAILURE, response.status, response.reason, wait, now)
 
     def transaction_failed(self, status: int, reason: str, now: float) -> None:
         """Take the word that there was no response (§8.1.3.1)."""
@@ -268,11 +270,6 @@ class Registration:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
-
-
-def _retry_after(response: Response) -> int:
-    digits = (response.headers.get("Retry-After") or "").strip().partition(";")[0].partition(" ")[0]
-    return min(int(digits), 3600) if _is_number(digits) else 0
 
 
 TABLE: dict[tuple[State, Input], tuple[Callable[..., State | None], State]] = {

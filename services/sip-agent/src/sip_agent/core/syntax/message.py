@@ -138,6 +138,12 @@ class Message:
         return _number(self.headers, "Expires", _SECONDS_LIMIT)
 
     @property
+    def retry_after(self) -> int:
+        """Retry-After, in seconds (§20.33); 0 when it is missing or cannot be read."""
+        digits = (self.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip(LWS)
+        return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+
+    @property
     def content_type(self) -> str | None:
         """The media type in lower case, without its parameters."""
         value = self.headers.get("content-type")

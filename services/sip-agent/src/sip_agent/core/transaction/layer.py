@@ -51,7 +51,7 @@ class TransactionLayer:
     """All transactions of one agent.
 
     `branch` gives a fresh random token each time (it makes branches and the tags of our own answers); `sent_by` gives
-    the host and port for Via by transport ("udp", "tcp"). Beyond `most_servers` live server transactions new
+    the host and port for Via on a flow. Beyond `most_servers` live server transactions new
     requests are dropped.
     """
 
@@ -59,7 +59,7 @@ class TransactionLayer:
         self,
         timers: Timers,
         branch: Callable[[], str],
-        sent_by: Callable[[str], tuple[str, int | None]],
+        sent_by: Callable[[Flow], tuple[str, int | None]],
         most_servers: int = MAX_SERVERS,
     ) -> None:
         self.timers = timers
@@ -308,7 +308,7 @@ class TransactionLayer:
     # Bookkeeping
 
     def _with_via(self, request: Request, flow: Flow, branch: str) -> Request:
-        host, port = self._sent_by(flow.transport)
+        host, port = self._sent_by(flow)
         request = request.copy()
         request.headers.prepend(
             "Via", str(Via(flow.transport.upper(), host, port, (("rport", None), ("branch", branch))))
