@@ -7,15 +7,15 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from signaling.core import wire
+from signaling.core import frames, requests
 
 GOLDEN = Path(__file__).parent / "golden" / "web"
 REPLIES: dict[str, type[Any]] = {
-    "reply.ok.json": wire.Ok,
-    "reply.ok.login.json": wire.SessionOk,
-    "reply.ok.resume.json": wire.ResumeOk,
-    "reply.error.json": wire.Error,
-    "reply.error.unreadable.json": wire.Error,
+    "reply.ok.json": frames.Ok,
+    "reply.ok.login.json": frames.SessionOk,
+    "reply.ok.resume.json": frames.ResumeOk,
+    "reply.error.json": frames.Error,
+    "reply.error.unreadable.json": frames.Error,
 }
 
 
@@ -31,8 +31,8 @@ def strictly(value: Any) -> Any:
 @pytest.mark.parametrize("name", files("request"))
 def test_a_request_of_the_sdk_is_read(name: str) -> None:
     text = (GOLDEN / name).read_text()
-    request = wire.decode(text)
-    assert name.split(".")[1] == wire.type_of(request)
+    request = requests.decode(text)
+    assert name.split(".")[1] == frames.type_of(request)
     seen = strictly(request)
     assert {key: seen[key] for key in json.loads(text) if key != "sip"} == {
         key: value for key, value in json.loads(text).items() if key != "sip"
@@ -43,20 +43,20 @@ def test_a_request_of_the_sdk_is_read(name: str) -> None:
 @pytest.mark.parametrize("name", files("event"))
 def test_an_event_has_the_json_of_its_golden_file(name: str) -> None:
     text = (GOLDEN / name).read_text()
-    event = msgspec.json.decode(text, type=wire.AnyEvent)
-    assert json.loads(wire.encode(event)) == json.loads(text)
+    event = msgspec.json.decode(text, type=frames.AnyEvent)
+    assert json.loads(frames.encode(event)) == json.loads(text)
 
 
 @pytest.mark.parametrize("name", files("reply"))
 def test_a_reply_has_the_json_of_its_golden_file(name: str) -> None:
     text = (GOLDEN / name).read_text()
     reply = msgspec.json.decode(text, type=REPLIES[name])
-    assert json.loads(wire.encode(reply)) == json.loads(text)
+    assert json.loads(frames.encode(reply)) == json.loads(text)
 
 
 def test_every_message_has_a_golden_file() -> None:
-    requests = {json.loads((GOLDEN / name).read_text())["type"] for name in files("request")}
-    assert requests == {str(kind.__struct_config__.tag) for kind in get_args(wire.AnyRequest)}
-    events = {json.loads((GOLDEN / name).read_text())["type"] for name in files("event")}
-    assert events == {str(kind.__struct_config__.tag) for kind in get_args(wire.AnyEvent)}
+    asked = {json.loads((GOLDEN / name).read_text())["type"] for name in files("request")}
+    assert asked == {str(kind.__struct_config__.tag) for kind in get_args(requests.AnyRequest)}
+    told = {json.loads((GOLDEN / name).read_text())["type"] for name in files("event")}
+    assert told == {str(kind.__struct_config__.tag) for kind in get_args(frames.AnyEvent)}
     assert set(files("reply")) == set(REPLIES)

@@ -99,6 +99,8 @@ async def test_an_incoming_call_from_invite_to_end(here: Stage) -> None:
         "to": "alice@cordboard.local",
         "sdp": BROWSER_SDP,
         "video": False,
+        "asserted": "",
+        "headers": {},
     }
     assert (await page.ask("answer", call=CALL, sdp=BROWSER_SDP))["type"] == "ok"
     assert (await here.agent.expect(AnswerCall)).browser_sdp == BROWSER_SDP

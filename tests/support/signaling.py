@@ -36,6 +36,7 @@ from shared.messages import (
 )
 from shared.messages.presence import PodKind
 from shared.presence import beat
+from shared.records import SessionRecord
 from shared.settings import CommonSettings
 from shared.subjects import agent_commands, relay_commands, session_events
 from shared.tasks import Tasks
@@ -113,7 +114,9 @@ class AgentSeat(Seat):
         for event in events:
             await self.bus.publish(session_events(session_id), event)
 
-    async def ring(self, session_id: str, call_id: str, deadline: float = 2.0) -> IncomingAccepted:
+    async def ring(
+        self, session_id: str, call_id: str, deadline: float = 2.0, sip_sdp: str = SIP_SDP
+    ) -> IncomingAccepted:
         """Offer an incoming call."""
         call = IncomingCall(
             id=new_id("q", os.urandom),
@@ -124,7 +127,7 @@ class AgentSeat(Seat):
             caller="carol@example.org",
             callee="alice@cordboard.local",
             caller_name="Carol",
-            sip_sdp=SIP_SDP,
+            sip_sdp=sip_sdp,
         )
         return await self.bus.request(session_events(session_id), call, IncomingAccepted)
 
@@ -264,6 +267,15 @@ class Stage:
         """Wait until KV has so many sessions."""
         async with asyncio.timeout(PATIENCE):
             while len(await self.store.sessions.names()) != count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def until_agent_is(self, session_id: str, agent: str) -> SessionRecord:
+        """Wait until a session's record names this agent."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                entry = await self.store.sessions.get(session_id)
+                if entry is not None and entry.record.agent == agent:
+                    return entry.record
                 await asyncio.sleep(0.02)
 
     async def pod(self, name: str = "signaling-1", ready: bool = True, **settings: Any) -> Running:

@@ -6,8 +6,8 @@
  */
 
 import { isOver, kindOfEnd, nextState } from "./call_state.js";
+import { CallUse } from "./call_use.js";
 import { RequestError, textOf } from "./errors.js";
-import { Emitter } from "./events.js";
 
 /** @typedef {import("./call_state.js").CallState} CallState */
 /** @typedef {import("./call_state.js").CallInput} CallInput */
@@ -18,7 +18,12 @@ import { Emitter } from "./events.js";
 /** @typedef {import("./wire.js").CallSnapshot} CallSnapshot */
 /** @typedef {import("./wire.js").Request} Request */
 
-/** @typedef {{ headers?: Record<string, string> } & MediaOptions} CallOptions */
+/** @typedef {import("./wire.js").ProgressEvent | import("./wire.js").EstablishedEvent} StateEvent */
+
+/**
+ * `private` asks the servers to withhold who calls.
+ * @typedef {{ headers?: Record<string, string>, private?: boolean } & MediaOptions} CallOptions
+ */
 /** @typedef {{ status?: number, reason?: string }} HangupOptions */
 
 /**
@@ -30,24 +35,8 @@ import { Emitter } from "./events.js";
  * @property {string} to
  * @property {boolean} video
  * @property {string} [offer] the pod's, of an incoming call
- */
-
-/**
- * `STATUS` comes with every change, just before the event that is named as the new status.
- * @typedef {object} CallEvents
- * @property {[Call]} STATUS
- * @property {[Call]} PENDING
- * @property {[Call]} TRYING
- * @property {[Call]} RING
- * @property {[Call]} SESSION_PROGRESS
- * @property {[Call]} ESTABLISHED
- * @property {[Call]} HOLD
- * @property {[Call]} FINISH
- * @property {[Call]} BUSY
- * @property {[Call]} FAILED
- * @property {[MediaStream, Call]} LOCAL_STREAM
- * @property {[MediaStream, Call]} REMOTE_STREAM
- * @property {[RTCPeerConnectionState, Call]} MEDIA_STATE
+ * @property {string} [asserted] who calls, as a trusted server says (RFC 3325)
+ * @property {Record<string, string>} [headers] of an incoming call
  */
 
 /** @type {Readonly<Record<string, CallInput>>} */
@@ -59,8 +48,7 @@ const INPUT_OF_EVENT = {
 };
 const NOT_ACCEPTABLE_HERE = 488; // RFC 3261 §21.4.26: what RFC 3264 has for media that cannot be agreed on
 
-/** @extends {Emitter<CallEvents>} */
-export class Call extends Emitter {
+export class Call extends CallUse {
   /** @type {CallState} */ #status = "NEW";
   /** @type {CallEnd | null} */ #end = null;
   /** @type {Media} */ #media;
@@ -77,13 +65,16 @@ export class Call extends Emitter {
    * @param {(request: Request) => Promise<unknown>} request
    */
   constructor(parties, media, request) {
-    super();
-    this.id = parties.id;
+    super(parties.id, media, request);
     this.direction = parties.direction;
     this.from = parties.from;
     this.fromName = parties.fromName;
     this.to = parties.to;
     this.video = parties.video;
+    this.asserted = parties.asserted ?? "";
+    this.headers = parties.headers ?? {};
+    this.peer = parties.direction === "incoming" ? parties.from : parties.to;
+    this.peerName = parties.fromName;
     /** What the far side said last: a SIP status and its reason. */
     this.sip = { status: 0, reason: "" };
     this.#offer = parties.offer;
@@ -105,6 +96,14 @@ export class Call extends Emitter {
 
   get isOver() {
     return isOver(this.#status);
+  }
+
+  /**
+   * Answered, and not over; it may be held.
+   * @override
+   */
+  get isEstablished() {
+    return this.#status === "ESTABLISHED" || this.#status === "HOLD";
   }
 
   /** Hung up by this side, while the pod has not yet said that the call is over. */
@@ -175,13 +174,13 @@ export class Call extends Emitter {
    * @internal
    * @param {CallOptions} options
    */
-  async dial({ headers, ...media }) {
+  async dial({ headers, private: isPrivate, ...media }) {
     this.#put("dial");
     try {
       const sdp = await this.#media.offer(media);
       if (this.isOver || sdp === undefined) return;
       this.#known = true;
-      await this.#request({ type: "call", call: this.id, to: this.to, sdp, headers });
+      await this.#request({ type: "call", call: this.id, to: this.to, sdp, headers, private: isPrivate });
     } catch (error) {
       this.#failed(error);
     }
@@ -207,9 +206,8 @@ export class Call extends Emitter {
       this.finish({ status, reason, by, established });
       return;
     }
-    if ("status" in event) this.sip = { status: event.status, reason: event.reason };
-    else this.sip = { status: 200, reason: "OK" };
-    this.#progress(INPUT_OF_EVENT[event.type], event.sdp);
+    if (event.type in INPUT_OF_EVENT) this.#moved(/** @type {StateEvent} */ (event));
+    else this.handleUse(/** @type {import("./wire.js").UseEvent} */ (event));
   }
 
   /**
@@ -229,7 +227,9 @@ export class Call extends Emitter {
       if (this.#answer !== undefined) void this.#sendAnswer(this.#answer);
     } else {
       this.#progress(INPUT_OF_EVENT[`call.${snapshot.state}`], snapshot.sdp);
+      if (snapshot.held) this.holds(snapshot.held);
     }
+    this.leave({ status: 503, reason: "disconnected meanwhile" });
   }
 
   /**
@@ -239,10 +239,18 @@ export class Call extends Emitter {
    */
   finish(end) {
     if (this.isOver) return;
-    this.#end = { ...end, established: end.established || this.#status === "ESTABLISHED" };
+    this.#end = { ...end, established: end.established || this.isEstablished };
     this.sip = { status: end.status, reason: end.reason };
     this.#media.close();
     this.#put(kindOfEnd(this.#status, this.#end));
+    this.leave({ status: end.status, reason: `the call has ended: ${end.reason}` });
+  }
+
+  /** @param {StateEvent} event */
+  #moved(event) {
+    if ("status" in event) this.sip = { status: event.status, reason: event.reason };
+    else this.sip = { status: 200, reason: "OK" };
+    this.#progress(INPUT_OF_EVENT[event.type], event.sdp);
   }
 
   /** @param {MediaOptions} options */
@@ -327,8 +335,20 @@ export class Call extends Emitter {
    * @param {string | undefined} sdp
    */
   #progress(input, sdp) {
-    if (sdp && this.direction === "outgoing") this.#media.accept(sdp).catch((error) => this.#reject(error));
+    const isFinal = input === "established";
+    if (this.direction === "outgoing" && (sdp || isFinal)) {
+      this.#media.accept(sdp, isFinal).catch((error) => this.#reject(error));
+    }
     if (input) this.#put(input);
+  }
+
+  /**
+   * @protected
+   * @override
+   * @param {boolean} isHeld
+   */
+  heldBySomebody(isHeld) {
+    this.#put(isHeld ? "hold" : "unhold");
   }
 
   /** @param {CallInput} input */

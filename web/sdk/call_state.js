@@ -10,11 +10,11 @@
  *   | "FAILED"} CallState
  */
 /**
- * @typedef {"dial" | "incoming" | "trying" | "ringing" | "early" | "established" | "finish" | "busy" | "failed"
- *   } CallInput
+ * @typedef {"dial" | "incoming" | "trying" | "ringing" | "early" | "established" | "hold" | "unhold" | "finish"
+ *   | "busy" | "failed"} CallInput
  */
 
-/** `HOLD` has its name already; protocol version 1 has no message that leads to it. */
+/** `HOLD` is an established call that this side holds, or the other one, or both. */
 export const CallStatus = Object.freeze(
   /** @type {const} */ ({
     NEW: "NEW",
@@ -46,8 +46,8 @@ const TABLE = {
   TRYING: { ringing: "RING", early: "SESSION_PROGRESS", established: "ESTABLISHED", ...ENDS },
   RING: { early: "SESSION_PROGRESS", established: "ESTABLISHED", ...ENDS },
   SESSION_PROGRESS: { established: "ESTABLISHED", ...ENDS },
-  ESTABLISHED: { finish: "FINISH" },
-  HOLD: { finish: "FINISH" },
+  ESTABLISHED: { hold: "HOLD", finish: "FINISH" },
+  HOLD: { hold: "HOLD", unhold: "ESTABLISHED", finish: "FINISH" },
   FINISH: {},
   BUSY: {},
   FAILED: {},

@@ -1,5 +1,8 @@
 /**
- * The media of one call: one RTCPeerConnection, one remote description, no candidates sent.
+ * The media of one call: one RTCPeerConnection, one offer and its answer, no candidates sent.
+ *
+ * An answer may be provisional (early media), with others to follow (RFC 8829 §4.1.8). Firefox knows none such: there
+ * each is taken as final, and the next one as the answer to the same offer made again, of which the pod hears nothing.
  *
  * The pod's description has all of its candidates, and it learns the browser's from its connectivity checks, so a local
  * description is sent as soon as it is made.
@@ -24,6 +27,7 @@ import { summarize } from "./quality.js";
  * @property {[MediaStream]} local
  * @property {[MediaStream]} remote
  * @property {[RTCPeerConnectionState]} state
+ * @property {[]} closed
  */
 
 /** @typedef {"audio" | "video"} Kind */
@@ -35,7 +39,10 @@ export class Media extends Emitter {
   /** @type {MediaStream | null} */ #local = null;
   /** @type {MediaStream | null} */ #remote = null;
   #ownsLocal = false;
+  /** @type {string | undefined} */ #answer;
+  /** @type {Promise<void>} */ #answers = Promise.resolve();
   #described = false;
+  #settled = false;
   #closed = false;
   #muted = { audio: false, video: false };
 
@@ -54,7 +61,7 @@ export class Media extends Emitter {
     return this.#closed;
   }
 
-  /** Whether there is a remote description, and so no second try. */
+  /** Whether the pod's offer was taken up, and so no second try. */
   get described() {
     return this.#described;
   }
@@ -106,13 +113,58 @@ export class Media extends Emitter {
   }
 
   /**
-   * Take the pod's answer. Every later description is the same one again (docs/web-protocol.md, "Calls").
-   * @param {string} sdp
+   * Take an answer of the pod; the final one without a description says that the last provisional one stands.
+   * @param {string | undefined} sdp
+   * @param {boolean} isFinal
+   * @returns {Promise<void>}
    */
-  async accept(sdp) {
-    if (this.#closed || this.#described || !this.#peer) return;
-    this.#described = true;
-    await this.#peer.setRemoteDescription({ type: "answer", sdp });
+  accept(sdp, isFinal) {
+    const accepted = this.#answers.then(() => this.#accept(sdp ?? this.#answer, isFinal));
+    this.#answers = accepted.catch(() => undefined); // told to the caller, and nothing more comes of this peer
+    return accepted;
+  }
+
+  /**
+   * @param {string | undefined} sdp
+   * @param {boolean} isFinal
+   */
+  async #accept(sdp, isFinal) {
+    const peer = this.#peer;
+    if (!peer || sdp === undefined || this.#closed || this.#settled) return;
+    const isNew = sdp !== this.#answer;
+    this.#answer = sdp;
+    this.#settled = isFinal;
+    if (peer.signalingState === "stable") {
+      if (!isNew) return;
+      await peer.setLocalDescription(await peer.createOffer());
+      await peer.setRemoteDescription({ type: "answer", sdp });
+    } else if (isFinal) {
+      await peer.setRemoteDescription({ type: "answer", sdp });
+    } else if (isNew) {
+      await acceptProvisionally(peer, sdp);
+    }
+  }
+
+  /**
+   * Send digits as telephone events (RFC 4733) after those that are still being sent.
+   * @param {string} digits
+   * @param {number} duration of each, in milliseconds
+   * @param {number} gap between two
+   * @returns {Promise<void>} settled when the last one is over
+   */
+  async sendDigits(digits, duration, gap) {
+    const dtmf = this.#peer?.getSenders().find(({ dtmf }) => dtmf)?.dtmf;
+    if (!dtmf || this.#closed) throw new Error("there is no audio to send digits in");
+    dtmf.insertDTMF(dtmf.toneBuffer + digits, duration, gap);
+    await new Promise((resolve, reject) => {
+      const offClosed = this.once("closed", () => reject(new Error("the call ended before its digits were sent")));
+      dtmf.addEventListener("tonechange", function listen({ tone }) {
+        if (tone) return;
+        dtmf.removeEventListener("tonechange", listen);
+        offClosed();
+        resolve(undefined);
+      });
+    });
   }
 
   /**
@@ -138,6 +190,7 @@ export class Media extends Emitter {
     this.#peer?.close();
     if (this.#ownsLocal) stop(this.#local);
     else this.#restoreTracks();
+    this.emit("closed");
   }
 
   /** Muting a borrowed track must not outlive the call. */
@@ -184,6 +237,19 @@ export class Media extends Emitter {
     peer.onconnectionstatechange = () => this.emit("state", peer.connectionState);
     this.#peer = peer;
     return peer;
+  }
+}
+
+/**
+ * @param {RTCPeerConnection} peer
+ * @param {string} sdp
+ */
+async function acceptProvisionally(peer, sdp) {
+  try {
+    await peer.setRemoteDescription({ type: "pranswer", sdp });
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "NotSupportedError") throw error;
+    await peer.setRemoteDescription({ type: "answer", sdp });
   }
 }
 

@@ -20,6 +20,7 @@
  * @property {(timer: any) => void} clearTimer
  * @property {() => number} random in [0, 1), for back-off
  * @property {() => string} newCallId
+ * @property {() => string} newMessageId
  * @property {() => string} newToken that nobody can guess
  */
 
@@ -48,6 +49,7 @@ export function platformWith(own = {}) {
     clearTimer: (timer) => clearTimeout(timer),
     random: Math.random,
     newCallId: () => `c-${randomLetters(16)}`,
+    newMessageId: () => `t-${randomLetters(16)}`,
     newToken: () => randomLetters(40),
     ...own,
   };

@@ -12,6 +12,7 @@ import { Emitter } from "./events.js";
 import { Media } from "./media.js";
 import { platformWith } from "./platform.js";
 import { ResumeToken } from "./resume_token.js";
+import { Waiting } from "./waiting.js";
 import { loginRequest, resumeRequest } from "./wire.js";
 
 /** @typedef {import("./call.js").CallOptions} CallOptions */
@@ -28,7 +29,18 @@ import { loginRequest, resumeRequest } from "./wire.js";
 /** @typedef {keyof typeof SessionStatus} SessionState */
 /** @typedef {{ url: string, platform?: Partial<Platform> } & ConnectionOptions} SessionOptions */
 
+/**
+ * @typedef {object} Message that somebody sent; `call` is the one that it came in, if any
+ * @property {string} id
+ * @property {string} from
+ * @property {string} fromName
+ * @property {string} body
+ * @property {string} contentType
+ * @property {Call | null} call
+ */
+
 const BAD_TOKEN = 403;
+const MESSAGE_SECONDS = 40; // longer than a MESSAGE without an answer (RFC 3261 §17.1.2.2: 64 × T1)
 const UNAVAILABLE = { status: 480, reason: "Temporarily Unavailable" };
 
 /** Named as in Flashphoner's SDK, with RECONNECTING for what that one cannot do. */
@@ -67,6 +79,7 @@ const STATUS_OF_REGISTRATION = {
  * @property {[Session]} DISCONNECTED
  * @property {[Call]} INCOMING_CALL
  * @property {[Call]} CALL_ENDED
+ * @property {[Message]} MESSAGE
  * @property {[Error]} WARN the pod broke the protocol, and the SDK went on
  */
 
@@ -77,6 +90,7 @@ export class Session extends Emitter {
   /** @type {Welcome | null} */ #welcome = null;
   /** @type {ResumeToken | null} */ #token = null;
   /** @type {Map<string, Call>} */ #calls = new Map();
+  /** @type {Waiting} */ #messages;
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
   /** @param {SessionOptions} options */
@@ -85,6 +99,7 @@ export class Session extends Emitter {
     this.url = url;
     this.options = options;
     this.platform = platformWith(platform);
+    this.#messages = new Waiting(this.platform);
     /** Why the status is what it is, in the words of whoever decided it. */
     this.cause = { status: 0, reason: "" };
   }
@@ -130,7 +145,7 @@ export class Session extends Emitter {
     this.#registration = { state: registers ? "registering" : "none", status: 0, reason: "" };
     connection.on("welcome", (welcome) => this.#welcomed(welcome));
     connection.on("event", (event) => this.#handle(event));
-    connection.on("lost", (cause) => this.#set("RECONNECTING", cause));
+    connection.on("lost", (cause) => this.#lost(cause));
     connection.on("closed", (cause) => this.#closed(cause));
     connection.on("fault", (error) => this.emit("WARN", error));
     this.#set("PENDING");
@@ -171,6 +186,20 @@ export class Session extends Emitter {
     });
     queueMicrotask(() => void call.dial(options));
     return call;
+  }
+
+  /**
+   * Send an instant message.
+   * @param {string | Call} to a SIP URI, a user of the domain, or a call to send it in
+   * @param {string} body
+   * @param {{ contentType?: string }} [options] `text/plain` in UTF-8 if nothing else is said
+   * @returns {Promise<void>} settled when the far side, or its server, has taken it; rejected with a RequestError
+   */
+  sendMessage(to, body, { contentType } = {}) {
+    const message = this.platform.newMessageId();
+    const whereto = to instanceof Call ? { call: to.id } : { to };
+    const request = { type: "message", message, body, ...whereto, content_type: contentType };
+    return this.#messages.ask(message, MESSAGE_SECONDS * 1000, () => this.#request(request));
   }
 
   /**
@@ -240,7 +269,18 @@ export class Session extends Emitter {
       case "call.early":
       case "call.established":
       case "call.ended":
+      case "call.hold":
+      case "call.action_failed":
+      case "call.dtmf":
+      case "call.transfer":
+      case "call.transferred":
         this.#calls.get(event.call)?.handle(event);
+        break;
+      case "message":
+        this.#received(event);
+        break;
+      case "message.sent":
+        this.#sent(event);
         break;
       default: // `bye` is the connection's matter; anything else is newer than this SDK
         break;
@@ -257,9 +297,22 @@ export class Session extends Emitter {
       to: event.to,
       video: event.video,
       offer: event.sdp,
+      asserted: event.asserted,
+      headers: event.headers,
     });
     call.ring();
     this.emit("INCOMING_CALL", call);
+  }
+
+  /** @param {import("./wire.js").MessageEvent} event */
+  #received({ message: id, from, from_name: fromName, body, content_type: contentType, call }) {
+    this.emit("MESSAGE", { id, from, fromName, body, contentType, call: this.#calls.get(call ?? "") ?? null });
+  }
+
+  /** @param {import("./wire.js").SentEvent} event */
+  #sent({ message, status, reason }) {
+    if (status < 300) this.#messages.end(message);
+    else this.#messages.fail(message, new RequestError("refused", status, reason));
   }
 
   /**
@@ -289,6 +342,12 @@ export class Session extends Emitter {
     this.#set(STATUS_OF_REGISTRATION[registration.state], registration);
   }
 
+  /** @param {Cause} cause */
+  #lost(cause) {
+    this.#messages.failAll(new RequestError("lost", cause.status, cause.reason)); // a resume tells nothing of them
+    this.#set("RECONNECTING", cause);
+  }
+
   /**
    * For good. The status says whether anybody wanted that.
    * @param {Cause} cause
@@ -300,6 +359,7 @@ export class Session extends Emitter {
     const { status, reason } = cause.status === 200 ? { status: 487, reason: "logged out" } : cause;
     const by = cause.status === 200 ? "local" : "system";
     for (const call of [...this.#calls.values()]) call.finish({ status, reason, by, established: false });
+    this.#messages.failAll(new RequestError("lost", status, reason));
     this.#set(wanted ? "DISCONNECTED" : "FAILED", cause);
   }
 

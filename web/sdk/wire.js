@@ -11,6 +11,9 @@ export const VERSION = 1;
 /** @typedef {"local" | "remote" | "system"} EndedBy */
 /** @typedef {{ status: number, reason: string, by: EndedBy, established: boolean }} CallEnd */
 
+/** @typedef {{ local: boolean, remote: boolean }} Held who holds a call */
+/** @typedef {"hold" | "unhold" | "dtmf" | "transfer"} Action what a page asks of an established call */
+
 /**
  * A live call in the reply to `resume`.
  * @typedef {object} CallSnapshot
@@ -21,6 +24,7 @@ export const VERSION = 1;
  * @property {string} from_name
  * @property {string} to
  * @property {boolean} video
+ * @property {Held} [held]
  * @property {string} [sdp]
  */
 
@@ -50,6 +54,8 @@ export const VERSION = 1;
  * @property {string} to
  * @property {string} sdp
  * @property {boolean} video
+ * @property {string} [asserted]
+ * @property {Record<string, string>} [headers]
  */
 /**
  * @typedef {object} ProgressEvent
@@ -62,26 +68,69 @@ export const VERSION = 1;
  */
 /** @typedef {{ type: "call.established", seq: number, call: string, sdp?: string }} EstablishedEvent */
 /** @typedef {{ type: "call.ended", seq: number, call: string } & CallEnd} EndedEvent */
-/** @typedef {ProgressEvent | EstablishedEvent | EndedEvent} CallEvent */
-/** @typedef {RegistrationEvent | ByeEvent | IncomingEvent | CallEvent} PodEvent */
+/** @typedef {ProgressEvent | EstablishedEvent | EndedEvent} StateEvent an event that moves the call's state */
+/** @typedef {{ type: "call.hold", seq: number, call: string } & Held} HoldEvent */
+/**
+ * @typedef {object} ActionFailedEvent
+ * @property {"call.action_failed"} type
+ * @property {number} seq
+ * @property {string} call
+ * @property {Action} action
+ * @property {number} status
+ * @property {string} reason
+ */
+/** @typedef {{ type: "call.dtmf", seq: number, call: string, digit: string, duration: number }} DtmfEvent */
+/** @typedef {{ type: "call.transfer", seq: number, call: string, status: number, reason: string }} TransferEvent */
+/** @typedef {{ type: "call.transferred", seq: number, call: string, peer: string, peer_name: string }} TransferredEvent */
+/** @typedef {HoldEvent | ActionFailedEvent | DtmfEvent | TransferEvent | TransferredEvent} UseEvent */
+/** @typedef {StateEvent | UseEvent} CallEvent */
+/**
+ * @typedef {object} MessageEvent
+ * @property {"message"} type
+ * @property {number} seq
+ * @property {string} message
+ * @property {string} from
+ * @property {string} from_name
+ * @property {string} body
+ * @property {string} content_type
+ * @property {string} [call]
+ */
+/** @typedef {{ type: "message.sent", seq: number, message: string, status: number, reason: string }} SentEvent */
+/** @typedef {RegistrationEvent | ByeEvent | IncomingEvent | CallEvent | MessageEvent | SentEvent} PodEvent */
 /** @typedef {OkReply | ErrorReply | PodEvent} Frame */
 
 /** Fields and their types; a `?` marks those that may be absent. */
 const REGISTRATION = { state: "string", status: "number", reason: "string", "expires?": "number" };
 const PROGRESS = { call: "string", status: "number", reason: "string", "sdp?": "string" };
 const END = { status: "number", reason: "string", by: "string", established: "boolean" };
+const HELD = { local: "boolean", remote: "boolean" };
+const OUTCOME = { status: "number", reason: "string" };
 const PARTIES = { from: "string", from_name: "string", to: "string", video: "boolean" };
 
 /** @type {Readonly<Record<string, Readonly<Record<string, string>>>>} */
 const EVENTS = {
   registration: REGISTRATION,
   bye: { reason: "string" },
-  "call.incoming": { call: "string", sdp: "string", ...PARTIES },
+  "call.incoming": { call: "string", sdp: "string", ...PARTIES, "asserted?": "string", "headers?": "object" },
   "call.trying": PROGRESS,
   "call.ringing": PROGRESS,
   "call.early": PROGRESS,
   "call.established": { call: "string", "sdp?": "string" },
   "call.ended": { call: "string", ...END },
+  "call.hold": { call: "string", ...HELD },
+  "call.action_failed": { call: "string", action: "string", ...OUTCOME },
+  "call.dtmf": { call: "string", digit: "string", duration: "number" },
+  "call.transfer": { call: "string", ...OUTCOME },
+  "call.transferred": { call: "string", peer: "string", peer_name: "string" },
+  message: {
+    message: "string",
+    from: "string",
+    from_name: "string",
+    body: "string",
+    content_type: "string",
+    "call?": "string",
+  },
+  "message.sent": { message: "string", ...OUTCOME },
 };
 const WELCOME = {
   session: "string",
@@ -92,7 +141,7 @@ const WELCOME = {
   "registration?": "object",
   "calls?": "array",
 };
-const SNAPSHOT = { call: "string", direction: "string", state: "string", "sdp?": "string", ...PARTIES };
+const SNAPSHOT = { call: "string", direction: "string", state: "string", "sdp?": "string", "held?": "object", ...PARTIES };
 
 /**
  * @param {unknown} value
@@ -148,7 +197,10 @@ export function readWelcome(reply) {
   check(reply, WELCOME, "welcome");
   const welcome = /** @type {Welcome} */ (/** @type {unknown} */ (reply));
   if (welcome.registration) check(welcome.registration, REGISTRATION, "registration");
-  for (const call of welcome.calls ?? []) check(call, SNAPSHOT, "call");
+  for (const call of welcome.calls ?? []) {
+    check(call, SNAPSHOT, "call");
+    if (call.held) check(call.held, HELD, "held");
+  }
   return welcome;
 }
 

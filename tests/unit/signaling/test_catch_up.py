@@ -8,8 +8,8 @@ import pytest
 from shared.messages import CallEnded, CallSnapshot, IncomingCall, RegistrationChanged, SessionSnapshot
 from shared.messages.account import CallState
 from signaling.core import outputs
+from signaling.core.frames import SessionOk
 from signaling.core.session import Session
-from signaling.core.wire import SessionOk
 
 CALL = "c-abcdefgh12345678"
 SDP = "v=0\r\n"

@@ -18,8 +18,8 @@ from shared.messages import (
 )
 from signaling.core import outputs
 from signaling.core.errors import PageError
+from signaling.core.frames import SessionOk
 from signaling.core.session import TABLE, Input, Session, SessionState
-from signaling.core.wire import SessionOk
 
 CALL = "c-abcdefgh12345678"
 SDP = "v=0\r\n"
@@ -32,6 +32,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "call": {"call": CALL, "to": "bob", "sdp": SDP},
     "answer": {"call": CALL, "sdp": SDP},
     "hangup": {"call": CALL},
+    "hold": {"call": CALL, "on": True},
+    "dtmf": {"call": CALL, "digits": "1"},
+    "transfer": {"call": CALL, "to": "carol"},
+    "message": {"message": "t-abcdefgh12345678", "to": "bob", "body": "hello"},
 }
 WELCOME = SessionOk(re="1", session="s", resume_token="t", aor="a@b", domain="b", ice_servers=())
 ABOUT = {"session_id": "s", "call_id": CALL}
@@ -91,7 +95,7 @@ def test_a_session_moves_by_the_table_and_by_nothing_else(state: SessionState, w
     assert (action, session.state) == (row or (None, state))
 
 
-@pytest.mark.parametrize("request_type", ["logout", "ping", "call", "answer", "hangup"])
+@pytest.mark.parametrize("request_type", [one for one in REQUESTS if one not in ("login", "resume")])
 def test_before_log_in_nothing_else_is_served(request_type: str) -> None:
     session = Session(0.0, 10.0)
     ask(session, request_type)

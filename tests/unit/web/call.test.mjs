@@ -14,21 +14,55 @@ test("an outgoing call goes through its states, and each is told once", async ()
   socket.tell({ type: "call.ringing", call: CALL, status: 180, reason: "Ringing" });
   socket.tell({ type: "call.early", call: CALL, status: 183, reason: "Session Progress", sdp: "v=0 early" });
   assert.deepEqual(call.sip, { status: 183, reason: "Session Progress" });
-  socket.tell({ type: "call.established", call: CALL });
+  socket.tell({ type: "call.established", call: CALL, sdp: "v=0 final" });
+  await settle();
   socket.tell(ended(200, "OK", "remote", true));
   await settle();
   assert.deepEqual(words, ["PENDING", "TRYING", "RING", "SESSION_PROGRESS", "ESTABLISHED", "FINISH"]);
-  assert.deepEqual(peer.remoteDescription, { type: "answer", sdp: "v=0 early" });
+  assert.deepEqual(peer.remoteDescription, { type: "answer", sdp: "v=0 final" });
   assert.deepEqual(call.end, { status: 200, reason: "OK", by: "remote", established: true });
   assert.equal(session.calls.size, 0);
 });
 
-test("a second description of the pod changes nothing", async () => {
+const early = (sdp) => ({ type: "call.early", call: CALL, status: 183, reason: "", sdp });
+const established = (sdp) => ({ type: "call.established", call: CALL, ...(sdp && { sdp }) });
+
+test("answers before the final one are provisional, and one that is repeated is taken once", async () => {
   const { world, call } = await calling();
-  world.socket.tell({ type: "call.early", call: CALL, status: 183, reason: "", sdp: "v=0 one" });
-  world.socket.tell({ type: "call.established", call: CALL, sdp: "v=0 other" });
+  for (const sdp of ["v=0 one", "v=0 one", "v=0 two"]) world.socket.tell(early(sdp));
+  world.socket.tell(established("v=0 two"));
   await settle();
-  assert.equal(world.peer.remoteDescription.sdp, "v=0 one");
+  world.socket.tell(established("v=0 three"));
+  await settle();
+  assert.deepEqual(world.peer.descriptions, [
+    "local offer v=0 page offer",
+    "remote pranswer v=0 one",
+    "remote pranswer v=0 two",
+    "remote answer v=0 two",
+  ]);
+  assert.equal(call.status, "ESTABLISHED");
+});
+
+test("an answer that is not repeated when the call is established was final", async () => {
+  const { world } = await calling();
+  world.socket.tell(early("v=0 one"));
+  world.socket.tell(established());
+  await settle();
+  assert.deepEqual(world.peer.remoteDescription, { type: "answer", sdp: "v=0 one" });
+});
+
+test("a browser without provisional answers takes each as final, and makes its offer again for the next", async () => {
+  const { world, session } = await loggedIn();
+  world.knowsProvisional = false;
+  const call = session.call("bob");
+  await settle();
+  world.socket.ok(world.socket.last);
+  for (const sdp of ["v=0 one", "v=0 one", "v=0 two"]) world.socket.tell(early(sdp));
+  world.socket.tell(established("v=0 two"));
+  await settle();
+  const offer = "local offer v=0 page offer";
+  assert.deepEqual(world.peer.descriptions, [offer, "remote answer v=0 one", offer, "remote answer v=0 two"]);
+  assert.deepEqual(world.socket.of("call").length, 1);
   assert.equal(call.status, "ESTABLISHED");
 });
 

@@ -3,20 +3,22 @@ import { test } from "node:test";
 
 import { CallStatus, isOver, kindOfEnd, nextState } from "../../../web/sdk/call_state.js";
 
-const INPUTS = ["dial", "incoming", "trying", "ringing", "early", "established", "finish", "busy", "failed"];
+const INPUTS = [
+  "dial", "incoming", "trying", "ringing", "early", "established", "hold", "unhold", "finish", "busy", "failed",
+];
 
 /** Written out beside the table on purpose: each line is a state, each word what INPUTS leads to in turn. */
 const EXPECTED = {
-  NEW: "PENDING RING - - - - FINISH BUSY FAILED",
-  PENDING: "- - TRYING RING SESSION_PROGRESS ESTABLISHED FINISH BUSY FAILED",
-  TRYING: "- - - RING SESSION_PROGRESS ESTABLISHED FINISH BUSY FAILED",
-  RING: "- - - - SESSION_PROGRESS ESTABLISHED FINISH BUSY FAILED",
-  SESSION_PROGRESS: "- - - - - ESTABLISHED FINISH BUSY FAILED",
-  ESTABLISHED: "- - - - - - FINISH - -",
-  HOLD: "- - - - - - FINISH - -",
-  FINISH: "- - - - - - - - -",
-  BUSY: "- - - - - - - - -",
-  FAILED: "- - - - - - - - -",
+  NEW: "PENDING RING - - - - - - FINISH BUSY FAILED",
+  PENDING: "- - TRYING RING SESSION_PROGRESS ESTABLISHED - - FINISH BUSY FAILED",
+  TRYING: "- - - RING SESSION_PROGRESS ESTABLISHED - - FINISH BUSY FAILED",
+  RING: "- - - - SESSION_PROGRESS ESTABLISHED - - FINISH BUSY FAILED",
+  SESSION_PROGRESS: "- - - - - ESTABLISHED - - FINISH BUSY FAILED",
+  ESTABLISHED: "- - - - - - HOLD - FINISH - -",
+  HOLD: "- - - - - - HOLD ESTABLISHED FINISH - -",
+  FINISH: "- - - - - - - - - - -",
+  BUSY: "- - - - - - - - - - -",
+  FAILED: "- - - - - - - - - - -",
 };
 
 test("every state takes every input as the protocol's diagram has it", () => {

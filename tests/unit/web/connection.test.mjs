@@ -237,7 +237,7 @@ test("a welcome that lacks its fields closes, and says which", () => {
 
 test("an event of a kind that this SDK does not know keeps the count", () => {
   const { world, log } = connected();
-  world.socket.tell({ type: "call.transferred", call: "c-1" });
+  world.socket.tell({ type: "call.recorded", call: "c-1" });
   world.socket.tell(REGISTERED);
   assert.deepEqual(log.map(([name]) => name), ["welcome", "event", "event"]);
 });

@@ -82,6 +82,15 @@ test("what happened while the socket was away is caught up with", async () => {
   assert.deepEqual(words, ["PENDING", "ESTABLISHED"]);
 });
 
+test("a call that comes back early has a provisional answer, and the final one later", async () => {
+  const { world } = await calling();
+  await resume(world, [{ ...SNAPSHOT, state: "early", sdp: "v=0 one" }]);
+  await resume(world, [{ ...SNAPSHOT, state: "early", sdp: "v=0 two" }]);
+  await resume(world, [{ ...SNAPSHOT, state: "established", sdp: "v=0 two" }]);
+  const [, ...answers] = world.peer.descriptions;
+  assert.deepEqual(answers, ["remote pranswer v=0 one", "remote pranswer v=0 two", "remote answer v=0 two"]);
+});
+
 test("a call that the pod no longer has is over", async () => {
   const { world, call } = await talking();
   await resume(world, []);

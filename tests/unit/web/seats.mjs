@@ -125,9 +125,41 @@ export class FakeStream {
   }
 }
 
+/** Plays its digits when the test says so (W3C WebRTC §7.2). */
+class FakeDtmf extends EventTarget {
+  toneBuffer = "";
+  /** @type {any[]} */ inserted = [];
+
+  insertDTMF(tones, duration, gap) {
+    this.toneBuffer = tones;
+    this.inserted.push({ tones, duration, gap });
+  }
+
+  play(count = this.toneBuffer.length) {
+    for (; count > 0; count--) {
+      const [tone] = this.toneBuffer;
+      this.toneBuffer = this.toneBuffer.slice(1);
+      this.dispatchEvent(Object.assign(new Event("tonechange"), { tone }));
+    }
+    if (!this.toneBuffer) this.dispatchEvent(Object.assign(new Event("tonechange"), { tone: "" }));
+  }
+}
+
+const NEXT_STATE = {
+  "local offer": { stable: "have-local-offer" },
+  "local answer": { "have-remote-offer": "stable" },
+  "remote offer": { stable: "have-remote-offer" },
+  "remote pranswer": { "have-local-offer": "have-remote-pranswer", "have-remote-pranswer": "have-remote-pranswer" },
+  "remote answer": { "have-local-offer": "stable", "have-remote-pranswer": "stable" },
+};
+
 /** As a browser's: it throws where one would (W3C WebRTC §4.4.1.6), and writes down what happened. */
 export class FakePeer {
   connectionState = "new";
+  signalingState = "stable";
+  /** @type {string[]} */ descriptions = [];
+  dtmf = new FakeDtmf();
+  knowsProvisional = true;
   localDescription = null;
   /** @type {any} */ remoteDescription = null;
   tracks = [];
@@ -158,15 +190,28 @@ export class FakePeer {
   }
 
   async setLocalDescription(description) {
-    if (this.closed) throw new Error("InvalidStateError: closed");
+    this.#move("local", description);
     this.localDescription = description;
   }
 
   async setRemoteDescription(description) {
-    if (this.closed) throw new Error("InvalidStateError: closed");
-    if (this.remoteDescription) throw new Error("a second remote description");
+    if (description.type === "pranswer" && !this.knowsProvisional) {
+      throw Object.assign(new Error("pranswer not yet implemented"), { name: "NotSupportedError" });
+    }
     if (this.refuses) throw new Error("Failed to parse SessionDescription");
+    this.#move("remote", description);
     this.remoteDescription = description;
+  }
+
+  #move(side, { type, sdp }) {
+    const next = this.closed ? undefined : NEXT_STATE[`${side} ${type}`][this.signalingState];
+    if (!next) throw new Error(`InvalidStateError: ${side} ${type} while ${this.signalingState}`);
+    this.signalingState = next;
+    this.descriptions.push(`${side} ${type} ${sdp}`);
+  }
+
+  getSenders() {
+    return [{ dtmf: null }, { dtmf: this.dtmf }];
   }
 
   async getStats() {
@@ -190,6 +235,8 @@ export class World {
   /** @type {Error | null} */ noDevices = null;
   /** @type {Promise<void> | null} */ userDecides = null;
   peerRefuses = false;
+  knowsProvisional = true;
+  messageIds = ["t-abcdefgh12345678", "t-ijklmnop12345678"];
 
   get socket() {
     return this.sockets.at(-1);
@@ -209,6 +256,7 @@ export class World {
       clearTimer: this.clock.clearTimer,
       random: () => 1,
       newCallId: () => this.callIds.shift(),
+      newMessageId: () => this.messageIds.shift(),
       newToken: () => this.tokens.shift(),
     });
   }
@@ -216,6 +264,7 @@ export class World {
   #createPeer(configuration) {
     const peer = this.#keep(this.peers, new FakePeer(configuration, this.sdp));
     peer.refuses = this.peerRefuses;
+    peer.knowsProvisional = this.knowsProvisional;
     return peer;
   }
 

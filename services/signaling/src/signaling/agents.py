@@ -1,11 +1,12 @@
 """Commands to sip-agents: accounts opened, attached, detached, closed, and the verbs of calls.
 
-A session's agent is where its account's lease is. If nobody serves that agent's subject, the account's record says who
-has taken it over.
+A session's agent is where its account's lease is. If nobody serves that agent's subject, or it does not know the
+account or the call, the record says who has taken it over. An account that moves leaves its calls where they are.
 """
 
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,14 +37,14 @@ from .directory import Directory
 _log = structlog.get_logger(__name__)
 
 _AGENTS_TO_TRY = 3
-_GONE = (404, 481)  # the agent does not know the account: it is closed already
+_GONE = (404, 481)  # the agent does not know the account, or the call
 
 R = TypeVar("R", bound=Reply)
 
 
 @dataclass
 class Owner:
-    """The agent that has a session's account."""
+    """The agent that has a session's account, or a call."""
 
     agent: str
     epoch: int
@@ -111,16 +112,27 @@ class Agents:
 
     async def request(self, session_id: str, owner: Owner, command: Command, reply: type[R]) -> R:
         """Send a command to the session's agent, wherever it is now."""
+        return await self._request(owner, command, reply, lambda: self._directory.owner(session_id))
+
+    async def request_of_call(self, session_id: str, call_id: str, owner: Owner, command: Command) -> None:
+        """Send a command to the agent that has a call, wherever it is now."""
+        await self._request(owner, command, Done, lambda: self._directory.owner_of_call(session_id, call_id))
+
+    async def _request(
+        self, owner: Owner, command: Command, reply: type[R], find: Callable[[], Awaitable[tuple[str, int] | None]]
+    ) -> R:
         try:
             return await self._bus.request(agent_commands(owner.agent), command, reply)
-        except NoOwner:
-            found = await self._directory.owner(session_id)
+        except RemoteError as error:
+            if not isinstance(error, NoOwner) and error.status not in _GONE:
+                raise
+            found = await find()
             if found is None or found[0] == owner.agent:
                 raise
-            _log.info("account has moved", session=session_id, old=owner.agent, new=found[0])
-            owner.agent, owner.epoch = found
-            again = msgspec.structs.replace(command, epoch=owner.epoch, expires_at=expiry())
-            return await self._bus.request(agent_commands(owner.agent), again, reply)
+        _log.info("owner has changed", command=type(command).__name__, old=owner.agent, new=found[0])
+        owner.agent, owner.epoch = found
+        again = msgspec.structs.replace(command, **envelope(owner))
+        return await self._bus.request(agent_commands(owner.agent), again, reply)
 
 
 def envelope(owner: Owner | None = None) -> dict[str, Any]:

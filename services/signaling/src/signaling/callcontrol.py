@@ -1,4 +1,4 @@
-"""The calls of one socket on the bus: media from a relay, the call itself with the session's agent.
+"""The calls and messages of one socket on the bus: media from a relay, the rest with the session's agent.
 
 A media session is this service's until an agent has accepted it with the call; on every way out before that, it is
 released.
@@ -7,23 +7,38 @@ released.
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
+from msgspec import UNSET
 
 from shared.errors import DeadlineExceeded, LocalError, RemoteError
 from shared.logs import bound
-from shared.messages import AnswerCall, Done, HangupCall, IncomingAccepted, IncomingCall, StartCall
+from shared.messages import (
+    AnswerCall,
+    Done,
+    HangupCall,
+    HoldCall,
+    IncomingAccepted,
+    IncomingCall,
+    SendDtmf,
+    StartCall,
+    TransferCall,
+)
+from shared.messages import SendMessage as SendMessageCommand
 
 from . import metrics
 from .agents import Owner, envelope
-from .core.outputs import Answer, HangUp, PlaceCall
+from .core.outputs import Answer, HangUp, PlaceCall, SendMessage, Use
+from .core.requests import CallRequest, CallUse, DtmfRequest, HoldRequest, MessageRequest, TransferRequest
 from .core.sdp import has_video
 from .core.session import Session
 from .pod import Pod
 
 _log = structlog.get_logger(__name__)
 
-Work = PlaceCall | Answer | HangUp
+Work = PlaceCall | Answer | HangUp | Use | SendMessage
+CallCommand = AnswerCall | HangupCall | HoldCall | SendDtmf | TransferCall | SendMessageCommand
 
 
 class CallControl:
@@ -36,7 +51,13 @@ class CallControl:
         self._now = asyncio.get_running_loop().time
         self._session_id = ""
         self._owner = Owner("", 0)
+        self._elsewhere: dict[str, Owner] = {}
         self._open = asyncio.Event()
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """The calls that another agent has than the one with the account."""
+        return frozenset(self._elsewhere)
 
     def opened(self, session_id: str, owner: Owner) -> None:
         """There is a session now, and calls may come in."""
@@ -44,27 +65,43 @@ class CallControl:
         self._owner = owner
         self._open.set()
 
+    def account_moves(self) -> None:
+        """The account is about to be another agent's; the calls that there are stay with the one that has them."""
+        before = Owner(self._owner.agent, self._owner.epoch)
+        calls = self._core.calls.at_the_agent()
+        self._elsewhere = {call_id: self._elsewhere.get(call_id, before) for call_id in calls}
+
     async def carry_out(self, work: Work) -> None:
         """Do what the page asked for, and tell the core what came of it."""
-        with bound(call=work.call_id):
+        about = {"message": work.request.message} if isinstance(work, SendMessage) else {"call": work.call_id}
+        with bound(**about):
             try:
-                match work:
-                    case PlaceCall():
-                        await self._place(work)
-                        self._core.calls.started(work.call_id, self._now())
-                    case Answer():
-                        await self._answer(work)
-                        self._core.forwarded(work.re)
-                    case HangUp():
-                        await self._hang_up(work.call_id, work.status, work.reason)
-                        self._core.forwarded(work.re)
+                await self._do(work)
             except RemoteError as error:
-                _log.info("call command failed", command=type(work).__name__, status=error.status, reason=error.reason)
+                _log.info("command failed", command=type(work).__name__, status=error.status, reason=error.reason)
                 self._failed(work, error)
             except Exception:  # the task boundary
-                _log.exception("call command failed", command=type(work).__name__)
+                _log.exception("command failed", command=type(work).__name__)
                 self._failed(work, RemoteError(500, "Server Internal Error"))
             self._transmit()
+
+    async def _do(self, work: Work) -> None:
+        match work:
+            case PlaceCall(request=request):
+                await self._place(request)
+                self._core.calls.started(work.call_id, self._now())
+            case Answer():
+                await self._command(AnswerCall, work.call_id, browser_sdp=work.sdp)
+                self._core.forwarded(work.re)
+            case HangUp():
+                await self._hang_up(work.call_id, work.status, work.reason)
+                self._core.forwarded(work.re)
+            case Use(request=request):
+                await self._use(request)
+                self._core.forwarded(request.id)
+            case SendMessage(request=request):
+                await self._send_message(request)
+                self._core.forwarded(request.id)
 
     def _failed(self, work: Work, error: RemoteError) -> None:
         match work:
@@ -75,28 +112,31 @@ class CallControl:
                 self._core.answer_refused(work.re, work.call_id, error.status, error.reason, self._now())
             case HangUp():
                 self._core.hangup_refused(work.re, work.call_id, error.status, error.reason, self._now())
+            case Use() | SendMessage():
+                self._core.refused(work.request.id, error.status, error.reason)
 
-    async def _place(self, call: PlaceCall) -> None:
-        allocated = await self._pod.media.for_outgoing(call.call_id, self._owner.agent, call.sdp)
+    async def _place(self, call: CallRequest) -> None:
+        allocated = await self._pod.media.for_outgoing(call.call, self._owner.agent, call.sdp)
         try:
-            if not self._core.media_allocated(call.call_id, self._now()):
+            if not self._core.media_allocated(call.call, self._now()):
                 raise RemoteError(487, "Request Terminated")
             if allocated.sip_sdp is None:
                 raise LocalError("the relay allocated media without an offer for SIP")
             command = StartCall(
                 **envelope(self._owner),
                 session_id=self._session_id,
-                call_id=call.call_id,
+                call_id=call.call,
                 callee=call.to,
                 media=allocated.media,
                 sip_sdp=allocated.sip_sdp,
                 has_video=has_video(call.sdp),
                 headers=call.headers,
+                is_private=call.private,
             )
             await self._pod.agents.request(self._session_id, self._owner, command, Done)
         except DeadlineExceeded:
             # It may be on its way all the same.
-            self._pod.tasks.spawn(self._hang_up_unheard(call.call_id), "hang up")
+            self._pod.tasks.spawn(self._hang_up_unheard(call.call), "hang up")
             self._pod.media.release(allocated.media)
             raise
         except Exception:
@@ -110,23 +150,43 @@ class CallControl:
         except RemoteError as error:
             _log.info("call is left to its agent", call=call_id, error=str(error))
 
-    async def _answer(self, answer: Answer) -> None:
-        command = AnswerCall(
-            **envelope(self._owner), session_id=self._session_id, call_id=answer.call_id, browser_sdp=answer.sdp
-        )
+    async def _hang_up(self, call_id: str, status: int = 0, reason: str = "") -> None:
+        await self._command(HangupCall, call_id, status=status, reason=reason)
+
+    async def _use(self, request: CallUse) -> None:
+        match request:
+            case HoldRequest():
+                await self._command(HoldCall, request.call, is_held=request.on)
+            case DtmfRequest():
+                await self._command(SendDtmf, request.call, digits=request.digits, duration_ms=request.duration)
+            case TransferRequest(to=to, other=other):
+                await self._command(TransferCall, request.call, target=to or "", other_call_id=other or "")
+
+    async def _send_message(self, request: MessageRequest) -> None:
+        what: dict[str, Any] = {
+            "message_id": request.message,
+            "body": request.body,
+            "content_type": request.content_type,
+        }
+        if request.call is not UNSET:
+            await self._command(SendMessageCommand, request.call, to="", **what)
+            return
+        command = SendMessageCommand(**envelope(self._owner), session_id=self._session_id, to=request.to or "", **what)
         await self._pod.agents.request(self._session_id, self._owner, command, Done)
 
-    async def _hang_up(self, call_id: str, status: int = 0, reason: str = "") -> None:
-        command = HangupCall(
-            **envelope(self._owner), session_id=self._session_id, call_id=call_id, status=status, reason=reason
-        )
-        await self._pod.agents.request(self._session_id, self._owner, command, Done)
+    async def _command(self, kind: type[CallCommand], call_id: str, **fields: Any) -> None:
+        """Send a command to the agent that has the call."""
+        owner = self._elsewhere.get(call_id, Owner(self._owner.agent, self._owner.epoch))
+        command = kind(**envelope(owner), session_id=self._session_id, call_id=call_id, **fields)
+        await self._pod.agents.request_of_call(self._session_id, call_id, owner, command)
+        if owner.agent != self._owner.agent:
+            self._elsewhere[call_id] = owner
 
     async def take(self, call: IncomingCall) -> IncomingAccepted:
         """Allocate media for a call that the agent offers, and show it to the page."""
         started = self._now()
         try:
-            await self._until_open(call.expires_at)
+            await self.until_open(call.expires_at)
             self._core.offer(call.call_id, self._now())
             accepted = await self._show(call)
         except RemoteError as error:
@@ -158,8 +218,8 @@ class CallControl:
             media=allocated.media, browser_sdp=allocated.browser_sdp, has_video=has_video(allocated.browser_sdp)
         )
 
-    async def _until_open(self, expires_at: float) -> None:
-        """An account may be called before its page has the reply to its log-in."""
+    async def until_open(self, expires_at: float) -> None:
+        """Return once there is a session: an account may be called before its page has the reply to its log-in."""
         try:
             async with asyncio.timeout(max(0.0, expires_at - time.time())):
                 await self._open.wait()

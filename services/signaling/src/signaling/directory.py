@@ -10,6 +10,7 @@ import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import nats.errors
@@ -57,6 +58,7 @@ class Directory:
     ) -> None:
         self._sessions = store.sessions
         self._accounts = store.accounts
+        self._calls = store.calls
         self._pod = pod
         self._random_bytes = random_bytes
         self._wall_clock = wall_clock
@@ -121,9 +123,16 @@ class Directory:
 
     async def detach(self, held: Held) -> Held | None:
         """Note that the socket is lost; None if the session is not this socket's any more."""
+        return await self._change(held, detached_at=self._wall_clock())
+
+    async def note_owner(self, held: Held, agent: str, epoch: int) -> Held | None:
+        """Note that another agent has the account; None if the session is not this socket's any more."""
+        return await self._change(held, agent=agent, epoch=epoch)
+
+    async def _change(self, held: Held, **fields: Any) -> Held | None:
         newest: Entry[SessionRecord] | None = Entry(held.record, held.revision)
         while newest is not None:
-            record = msgspec.structs.replace(newest.record, detached_at=self._wall_clock())
+            record = msgspec.structs.replace(newest.record, **fields)
             try:
                 async with _kv():
                     return Held(record, await self._sessions.update(record.session_id, record, newest.revision))
@@ -158,6 +167,14 @@ class Directory:
         async with _kv():
             entry = await self._accounts.get(session_id)
         return None if entry is None else (entry.record.owner, entry.record.epoch)
+
+    async def owner_of_call(self, session_id: str, call_id: str) -> tuple[str, int] | None:
+        """Return the agent that has a call; where KV knows none, the one that has the account."""
+        async with _kv():
+            entry = await self._calls.get(call_id)
+        if entry is None or entry.record.session_id != session_id:
+            return await self.owner(session_id)
+        return entry.record.owner, entry.record.epoch
 
     async def accounts(self) -> list[str]:
         """Return the ids of the sessions that agents have accounts for."""

@@ -16,7 +16,7 @@ from nats.aio.subscription import Subscription
 from shared.errors import RemoteError
 from shared.ids import new_id
 from shared.logs import bound
-from shared.messages import Event, IncomingCall, Message, SessionEnded
+from shared.messages import AccountMoved, Done, Event, IncomingCall, IncomingMessage, Message, SessionEnded
 from shared.subjects import session_events
 from shared.tasks import Tasks
 
@@ -26,8 +26,9 @@ from .backlog import Backlog
 from .callcontrol import CallControl
 from .core import outputs
 from .core.errors import bad_resume_token, no_such_session
+from .core.frames import SessionOk
+from .core.requests import LoginRequest, ResumeRequest
 from .core.session import ByeReason, Session, SessionState
-from .core.wire import LoginRequest, ResumeRequest, SessionOk
 from .directory import Held
 from .pod import Pod
 
@@ -125,7 +126,7 @@ class Gateway:
         if not await self._pod.directory.is_held(held):
             self.end("replaced")
             return
-        asked_about = self._core.calls.at_the_agent()
+        asked_about = self._core.calls.at_the_agent() - self._calls.elsewhere
         snapshot = await self._pod.agents.attach(self._session_id, self._owner)
         self._core.catch_up(asked_about, snapshot, self._loop.time())
         self._transmit()
@@ -139,6 +140,10 @@ class Gateway:
             case IncomingCall():
                 with bound(session=self._session_id, call=message.call_id):
                     return await self._calls.take(message)
+            case IncomingMessage():
+                return await self._deliver(message)
+            case AccountMoved():
+                self._account_moved(message)
             case SessionEnded():
                 if message.reason == "account closed" and self._held is not None:
                     held, self._held = self._held, None
@@ -148,6 +153,32 @@ class Gateway:
                 self._core.hear(message, self._loop.time())
                 self._transmit()
         return None
+
+    async def _deliver(self, message: IncomingMessage) -> Done:
+        await self._calls.until_open(message.expires_at)
+        is_taken = self._core.deliver(message)
+        self._transmit()
+        if not is_taken or self._backlog.closing is not None:
+            raise RemoteError(480, "Temporarily Unavailable")
+        return Done()
+
+    def _account_moved(self, to: AccountMoved) -> None:
+        if to.epoch <= self._owner.epoch:
+            return  # known from the records already
+        _log.info("account has moved", session=self._session_id, old=self._owner.agent, new=to.agent)
+        self._calls.account_moves()
+        self._owner.agent, self._owner.epoch = to.agent, to.epoch
+        if self._held is not None:
+            self._spawn(self._note_owner(self._held), "note owner")
+
+    async def _note_owner(self, held: Held) -> None:
+        async def note() -> None:
+            noted = await self._pod.directory.note_owner(held, self._owner.agent, self._owner.epoch)
+            if self._held is held and noted is not None:
+                self._held = noted
+
+        # Where this fails nothing is lost: the account's own record says the same.
+        await self._finish(note(), "noting the owner")
 
     # From the core.
 
@@ -166,7 +197,7 @@ class Gateway:
                     self._spawn(self._resume(output.request), "resume")
                 case outputs.LogOut():
                     self._spawn(self._log_out(output.re), "log out")
-                case outputs.PlaceCall() | outputs.Answer() | outputs.HangUp():
+                case outputs.PlaceCall() | outputs.Answer() | outputs.HangUp() | outputs.Use() | outputs.SendMessage():
                     self._spawn(self._calls.carry_out(output), type(output).__name__)
                 case fact:
                     metrics.count(fact)

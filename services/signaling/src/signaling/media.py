@@ -44,7 +44,7 @@ class MediaAllocator:
         )
 
     async def for_incoming(self, call_id: str, agent: str, sip_sdp: str) -> MediaAllocated:
-        """Make a media session from the phone's offer."""
+        """Make a media session from the phone's offer; where it leaves that to us, the browser is offered audio."""
         return await self._allocate(
             lambda media_id: AllocateMedia(
                 id=media_id,
@@ -52,7 +52,7 @@ class MediaAllocator:
                 media_id=media_id,
                 call_id=call_id,
                 agent=agent,
-                sip_sdp=sip_sdp,
+                sip_sdp=sip_sdp or None,
             )
         )
 

@@ -19,7 +19,7 @@ from shared.tasks import Tasks
 from . import metrics
 from .agents import Agents
 from .api.auth import Authenticator
-from .core.wire import IceServer
+from .core.frames import IceServer
 from .directory import Directory
 from .media import MediaAllocator
 from .settings import Settings, parse_ice_servers

@@ -5,7 +5,7 @@ import msgspec
 from shared.errors import LocalError
 from shared.settings import CommonSettings
 
-from .core.wire import IceServer
+from .core.frames import IceServer
 
 
 class Settings(CommonSettings, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from shared.sealing import Seal, account_password
 from .. import metrics
 from ..core.errors import PageError, bad_request
 from ..core.fields import Login
-from ..core.wire import AccountClaim, LoginRequest, SipCredentials
+from ..core.requests import AccountClaim, LoginRequest, SipCredentials
 from ..settings import Settings
 
 _log = structlog.get_logger(__name__)

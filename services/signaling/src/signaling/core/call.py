@@ -8,9 +8,19 @@ for nothing that makes no sense yet or any more.
 from dataclasses import dataclass, field
 from enum import Enum
 
-from shared.messages import CallEnded, CallEstablished, CallProgress
+from shared.messages import (
+    CallActionFailed,
+    CallEnded,
+    CallEstablished,
+    CallHold,
+    CallProgress,
+    CallTransferred,
+    DtmfReceived,
+    TransferProgress,
+)
 
-AgentEvent = CallProgress | CallEstablished | CallEnded
+News = CallHold | CallActionFailed | DtmfReceived | TransferProgress | CallTransferred  # of an established call
+AgentEvent = CallProgress | CallEstablished | CallEnded | News
 
 
 class CallState(Enum):
@@ -31,10 +41,12 @@ class Input(Enum):
 
     ANSWER = "answer"
     HANGUP = "hangup"
+    USE = "use"  # hold, digits, transfer, a message inside it
     READY = "ready"  # the agent took it, or its offer is ready to be shown
     FAILED = "failed"
     PROGRESS = "progress"
     ESTABLISH = "establish"
+    NEWS = "news"
     END = "end"
 
 
@@ -61,12 +73,14 @@ TABLE: dict[tuple[CallState, Input], tuple[Action, CallState]] = {
     (_St.STARTING, _In.FAILED): (_Do.REFUSE, _St.OVER),
     (_St.STARTING, _In.PROGRESS): (_Do.HOLD_BACK, _St.STARTING),
     (_St.STARTING, _In.ESTABLISH): (_Do.HOLD_BACK, _St.STARTING),
+    (_St.STARTING, _In.NEWS): (_Do.HOLD_BACK, _St.STARTING),
     (_St.STARTING, _In.END): (_Do.HOLD_BACK, _St.STARTING),
     (_St.ABANDONED, _In.HANGUP): (_Do.PROMISE, _St.ABANDONED),
     (_St.ABANDONED, _In.READY): (_Do.CONFIRM_AND_HANG_UP, _St.PROCEEDING),
     (_St.ABANDONED, _In.FAILED): (_Do.REFUSE, _St.OVER),
     (_St.ABANDONED, _In.PROGRESS): (_Do.HOLD_BACK, _St.ABANDONED),
     (_St.ABANDONED, _In.ESTABLISH): (_Do.HOLD_BACK, _St.ABANDONED),
+    (_St.ABANDONED, _In.NEWS): (_Do.HOLD_BACK, _St.ABANDONED),
     (_St.ABANDONED, _In.END): (_Do.HOLD_BACK, _St.ABANDONED),
     (_St.PROCEEDING, _In.HANGUP): (_Do.FORWARD, _St.PROCEEDING),
     (_St.PROCEEDING, _In.PROGRESS): (_Do.TELL, _St.PROCEEDING),
@@ -84,6 +98,8 @@ TABLE: dict[tuple[CallState, Input], tuple[Action, CallState]] = {
     (_St.ANSWERING, _In.ESTABLISH): (_Do.TELL, _St.ESTABLISHED),
     (_St.ANSWERING, _In.END): (_Do.TELL, _St.OVER),
     (_St.ESTABLISHED, _In.HANGUP): (_Do.FORWARD, _St.ESTABLISHED),
+    (_St.ESTABLISHED, _In.USE): (_Do.FORWARD, _St.ESTABLISHED),
+    (_St.ESTABLISHED, _In.NEWS): (_Do.TELL, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.END): (_Do.TELL, _St.OVER),
 }
 
@@ -97,6 +113,7 @@ class Call:
     since: float
     request_id: str = ""  # of the `call` that is not replied to yet
     held_back: list[AgentEvent] = field(default_factory=list)
+    hold: tuple[bool, bool] = (False, False)  # local, remote: as the page was told last
 
     def handle(self, what: Input) -> Action | None:
         """Take the transition; None where the table has none."""

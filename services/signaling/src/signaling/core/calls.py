@@ -2,26 +2,16 @@
 
 from msgspec import UNSET
 
-from shared.messages import CallEnded, CallEstablished, CallProgress, CallSnapshot, IncomingCall
+from shared.messages import CallEnded, CallEstablished, CallHold, CallProgress, CallSnapshot, IncomingCall
 
 from .call import Action, AgentEvent, Call, CallState, Input
 from .errors import PageError, bad_request, no_such_call
+from .frames import LiveCall, type_of
 from .limits import CALLS_AT_ONCE
 from .outbox import Outbox
-from .outputs import Answer, Dropped, Ended, HangUp, PlaceCall, Reached
-from .sdp import has_video
-from .wire import (
-    AnswerRequest,
-    CallRequest,
-    EarlyEvent,
-    EndedEvent,
-    EstablishedEvent,
-    HangupRequest,
-    IncomingEvent,
-    LiveCall,
-    RingingEvent,
-    TryingEvent,
-)
+from .outputs import Answer, Dropped, Ended, HangUp, PlaceCall, Reached, SendMessage, Use
+from .requests import AnswerRequest, CallRequest, CallUse, HangupRequest, MessageRequest, TransferRequest
+from .telling import event_of, frame_of, incoming_frame, live_call
 
 _RESUMED = {
     "incoming": CallState.INCOMING,
@@ -30,31 +20,13 @@ _RESUMED = {
     "early": CallState.PROCEEDING,
     "established": CallState.ESTABLISHED,
 }
-_PROGRESS = {"trying": (100, "Trying"), "ringing": (180, "Ringing"), "early": (183, "Session Progress")}
+_INPUTS = {CallProgress: Input.PROGRESS, CallEstablished: Input.ESTABLISH, CallEnded: Input.END}
 _GONE = 481  # RFC 3261 §21.4.19: the agent does not know the call
-
-
-def address(uri: str) -> str:
-    """Return a SIP URI as a page shows it: `carol@example.org`. What is no `sip:` URI stays as it is."""
-    return uri.removeprefix("sip:").partition(";")[0] if uri.startswith("sip:") else uri
 
 
 def is_being_offered(call: CallSnapshot) -> bool:
     """Whether the agent is just asking for an incoming call to be shown: it comes by `offer`, if it does."""
     return call.state == "incoming" and call.browser_sdp is None
-
-
-def event_of(call: CallSnapshot) -> AgentEvent | None:
-    """Return the event that brings a page to where the call stands."""
-    sdp = call.browser_sdp if call.direction == "outgoing" else None
-    if call.state == "established":
-        return CallEstablished(session_id="", call_id=call.call_id, browser_sdp=sdp)
-    if call.state == "trying" or call.state == "ringing" or call.state == "early":
-        status, reason = _PROGRESS[call.state]
-        return CallProgress(
-            session_id="", call_id=call.call_id, state=call.state, status=status, reason=reason, browser_sdp=sdp
-        )
-    return None
 
 
 class Calls:
@@ -76,7 +48,7 @@ class Calls:
         if len(self._calls) >= CALLS_AT_ONCE:
             raise PageError(403, f"More Than {CALLS_AT_ONCE} Calls")
         self._calls[request.call] = Call(request.call, CallState.STARTING, now, request.id)
-        self._outbox.put(PlaceCall(request.call, request.to, request.sdp, request.headers))
+        self._outbox.put(PlaceCall(request))
 
     def answer(self, request: AnswerRequest) -> None:
         """Take an incoming call."""
@@ -91,14 +63,27 @@ class Calls:
         status = 0 if request.status is UNSET else request.status
         self._outbox.put(HangUp(request.id, request.call, status, "" if request.reason is UNSET else request.reason))
 
-    def _ask(self, call_id: str, what: Input) -> Action:
+    def use(self, request: CallUse) -> None:
+        """Hold an established call, send digits, transfer it."""
+        if isinstance(request, TransferRequest) and request.other is not UNSET:
+            self._ask(request.other, Input.USE, "transfer")
+        self._ask(request.call, Input.USE, type_of(request))
+        self._outbox.put(Use(request))
+
+    def send_message(self, request: MessageRequest) -> None:
+        """Send an instant message, inside a call if it names one."""
+        if request.call is not UNSET:
+            self._ask(request.call, Input.USE, "message")
+        self._outbox.put(SendMessage(request))
+
+    def _ask(self, call_id: str, what: Input, verb: str = "") -> Action:
         call = self._calls.get(call_id)
         if call is None:
             raise no_such_call(call_id)
         state = call.state
         action = call.handle(what)
         if action is None:
-            raise bad_request(f"{what.value}: the call is {state.value}")
+            raise bad_request(f"{verb or what.value}: the call is {state.value}")
         return action
 
     # What became of it on the bus.
@@ -162,24 +147,13 @@ class Calls:
         call = self._calls.get(incoming.call_id)
         if call is None or call.handle(Input.READY) is None:
             return False
-        self._outbox.event(
-            lambda seq: IncomingEvent(
-                seq=seq,
-                call=incoming.call_id,
-                from_=address(incoming.caller),
-                from_name=incoming.caller_name,
-                to=address(incoming.callee),
-                sdp=browser_sdp,
-                video=has_video(browser_sdp),
-            )
-        )
+        self._outbox.event(lambda seq: incoming_frame(incoming, browser_sdp, seq))
         return True
 
     def hear(self, event: AgentEvent, now: float) -> None:
         """Pass an event on, in its order, if it makes sense."""
         call = self._calls.get(event.call_id)
-        what = {CallProgress: Input.PROGRESS, CallEstablished: Input.ESTABLISH, CallEnded: Input.END}[type(event)]
-        action = None if call is None else call.handle(what)
+        action = None if call is None else call.handle(_INPUTS.get(type(event), Input.NEWS))
         if call is None or action is None:
             self._outbox.put(Dropped(type(event).__name__))
             return
@@ -193,35 +167,17 @@ class Calls:
 
     def _tell(self, call: Call, event: AgentEvent, now: float) -> None:
         match event:
-            case CallProgress():
-                self._tell_progress(call, event, now)
+            case CallProgress(state="ringing"):
+                self._outbox.put(Reached("ringing", now - call.since))
             case CallEstablished():
                 self._outbox.put(Reached("established", now - call.since))
-                sdp = UNSET if event.browser_sdp is None else event.browser_sdp
-                self._outbox.event(lambda seq: EstablishedEvent(seq=seq, call=event.call_id, sdp=sdp))
             case CallEnded():
                 self._outbox.put(Ended(event.status, event.was_established))
-                self._outbox.event(
-                    lambda seq: EndedEvent(
-                        seq=seq,
-                        call=event.call_id,
-                        status=event.status,
-                        reason=event.reason,
-                        by=event.by,
-                        established=event.was_established,
-                    )
-                )
-
-    def _tell_progress(self, call: Call, event: CallProgress, now: float) -> None:
-        status, reason = event.status, event.reason
-        if event.state == "trying":
-            self._outbox.event(lambda seq: TryingEvent(seq=seq, call=event.call_id, status=status, reason=reason))
-            return
-        if event.state == "ringing":
-            self._outbox.put(Reached("ringing", now - call.since))
-        make = RingingEvent if event.state == "ringing" else EarlyEvent
-        sdp = UNSET if event.browser_sdp is None else event.browser_sdp
-        self._outbox.event(lambda seq: make(seq=seq, call=event.call_id, status=status, reason=reason, sdp=sdp))
+            case CallHold():
+                call.hold = (event.local, event.remote)
+            case _:
+                pass
+        self._outbox.event(lambda seq: frame_of(event, seq))
 
     def at_the_agent(self) -> frozenset[str]:
         """Return the calls that the agent knows, if they are not over."""
@@ -238,11 +194,19 @@ class Calls:
         for call in [call for call in self._calls.values() if call.call_id in asked_about]:
             if call.call_id not in there:
                 self._gone(call, _GONE, "Ended Unheard", now)
-            elif (event := event_of(there[call.call_id])) is not None:
-                self.hear(event, now)
+            else:
+                self._bring_up(call, there[call.call_id], now)
         for one in unknown:
             if not is_being_offered(one):
                 self._outbox.put(HangUp(None, one.call_id))  # its page was told that it had failed
+
+    def _bring_up(self, call: Call, there: CallSnapshot, now: float) -> None:
+        event = event_of(there)
+        if event is not None:
+            self.hear(event, now)
+        if call.hold != (there.local_hold, there.remote_hold):
+            held = CallHold(session_id="", call_id=call.call_id, local=there.local_hold, remote=there.remote_hold)
+            self.hear(held, now)
 
     def _gone(self, call: Call, status: int, reason: str, now: float) -> None:
         established = call.state is CallState.ESTABLISHED
@@ -260,17 +224,6 @@ class Calls:
         """Know the calls of a resumed session, and return them for the page."""
         live = [call for call in snapshots if call.state in _RESUMED and not is_being_offered(call)]
         for call in live:
-            self._calls[call.call_id] = Call(call.call_id, _RESUMED[call.state], now)
-        return tuple(
-            LiveCall(
-                call=call.call_id,
-                direction=call.direction,
-                state=call.state,
-                from_=address(call.caller),
-                from_name=call.caller_name,
-                to=address(call.callee),
-                video=call.has_video,
-                sdp=UNSET if call.browser_sdp is None else call.browser_sdp,
-            )
-            for call in live
-        )
+            hold = (call.local_hold, call.remote_hold)
+            self._calls[call.call_id] = Call(call.call_id, _RESUMED[call.state], now, hold=hold)
+        return tuple(live_call(call) for call in live)

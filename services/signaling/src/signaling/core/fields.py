@@ -13,6 +13,7 @@ from .errors import bad_request
 
 HEADERS_AT_MOST = 16
 HEADER_VALUE_AT_MOST = 1024
+BODY_AT_MOST = 16 * 1024
 
 # C0 and C1 controls, DEL, and the line and paragraph separators of Unicode.
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -35,6 +36,19 @@ NewToken = Annotated[str, Meta(min_length=32, max_length=128, pattern=r"^[A-Za-z
 Jwt = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=65536)]
 
+NewMessageId = Annotated[str, Meta(pattern=r"^t-[a-z0-9]{16,32}\Z")]
+Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9*#A-D]+\Z")]
+DtmfDuration = Annotated[int, Meta(ge=40, le=6000)]  # milliseconds, as RTCDTMFSender has it (W3C WebRTC §7.2)
+Body = Annotated[str, Meta(min_length=1)]
+# What is text, in UTF-8, and no container of other bodies.
+ContentType = Annotated[
+    str,
+    Meta(
+        max_length=128,
+        pattern=r"^(?:text|application)/[A-Za-z0-9.+\-]+(?:; ?charset=(?:utf|UTF)-8)?\Z",
+    ),
+]
+
 # No `?`: a URI's headers (RFC 3261 §19.1.1) would be headers of the request.
 Target = Annotated[
     str,
@@ -51,6 +65,12 @@ def check_target(to: str) -> None:
     """Refuse what a careless reader of the URI could turn into a line end."""
     if _ESCAPED_CONTROL.search(to):
         raise bad_request("`to` has an escaped control character")
+
+
+def check_body(body: str) -> None:
+    """Refuse a body that is larger than SIP over UDP should ever carry; the schema counts characters, not bytes."""
+    if len(body) > BODY_AT_MOST or len(body.encode()) > BODY_AT_MOST:
+        raise bad_request(f"`body` is longer than {BODY_AT_MOST} bytes")
 
 
 def check_headers(headers: dict[str, str]) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from .frames import Error, Event, Ok, encode, type_of
 from .outputs import Output, Send
-from .wire import Error, Event, Ok, encode, type_of
 
 
 class Outbox:

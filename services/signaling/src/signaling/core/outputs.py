@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from .wire import LoginRequest, ResumeRequest
+from .requests import CallRequest, CallUse, LoginRequest, MessageRequest, ResumeRequest
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,12 @@ class LogOut:
 class PlaceCall:
     """Allocate media, ask `media_allocated`, start the call: `call_started` or `call_failed` is to follow."""
 
-    call_id: str
-    to: str
-    sdp: str
-    headers: dict[str, str]
+    request: CallRequest
+
+    @property
+    def call_id(self) -> str:
+        """The call's id, as the page chose it."""
+        return self.request.call
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,25 @@ class HangUp:
     call_id: str
     status: int = 0
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Use:
+    """Tell the agent: `forwarded` or `refused` is to follow."""
+
+    request: CallUse
+
+    @property
+    def call_id(self) -> str:
+        """Which call."""
+        return self.request.call
+
+
+@dataclass(frozen=True)
+class SendMessage:
+    """Tell the agent: `forwarded` or `refused` is to follow."""
+
+    request: MessageRequest
 
 
 @dataclass(frozen=True)
@@ -104,4 +125,4 @@ class Dropped:
 
 
 Fact = Received | Reached | Ended | Dropped
-Output = Send | Close | LogIn | Resume | LogOut | PlaceCall | Answer | HangUp | Fact
+Output = Send | Close | LogIn | Resume | LogOut | PlaceCall | Answer | HangUp | Use | SendMessage | Fact

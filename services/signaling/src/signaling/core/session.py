@@ -7,33 +7,32 @@ one timer.
 from enum import Enum
 from typing import Literal
 
-from shared.messages import CallEnded, CallEstablished, CallProgress, Event, IncomingCall, RegistrationChanged
+from shared.messages import Event, IncomingCall, IncomingMessage, MessageSent, RegistrationChanged
 from shared.messages import SessionSnapshot as Snapshot
 
+from .call import AgentEvent
 from .call import Input as CallInput
 from .calls import Calls
 from .errors import PageError, bad_request
+from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, ResumeOk, SessionOk, type_of
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
 from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume
-from .wire import (
+from .requests import (
     AnswerRequest,
     AnyRequest,
-    ByeEvent,
     CallRequest,
+    CallUse,
     HangupRequest,
     LoginRequest,
     LogoutRequest,
+    MessageRequest,
     PingRequest,
-    Registration,
-    RegistrationEvent,
-    ResumeOk,
     ResumeRequest,
-    SessionOk,
     decode,
     readable_id,
-    type_of,
 )
+from .telling import message_frame
 
 NORMAL, GOING_AWAY, UNSUPPORTED_DATA, POLICY_VIOLATION, SERVICE_RESTART = 1000, 1001, 1003, 1008, 1012
 ByeReason = Literal["replaced", "account closed", "draining"]
@@ -183,13 +182,22 @@ class Session:
                 self._outbox.put(LogOut(request.id))
             case PingRequest():
                 self._outbox.ok(request.id)
+            case MessageRequest():
+                self._calls.send_message(request)
+            case _:
+                self._serve_call(request, now)
+        self._errors.good()
+
+    def _serve_call(self, request: CallRequest | AnswerRequest | HangupRequest | CallUse, now: float) -> None:
+        match request:
             case CallRequest():
                 self._calls.place(request, now)
             case AnswerRequest():
                 self._calls.answer(request)
             case HangupRequest():
                 self._calls.hang_up(request)
-        self._errors.good()
+            case _:
+                self._calls.use(request)
 
     def _blame(self, re: str | None, error: PageError) -> None:
         self._outbox.error(re, error.status, error.reason)
@@ -252,9 +260,13 @@ class Session:
             self._outbox.error(re, status, reason)
 
     def forwarded(self, re: str | None) -> None:
-        """The agent has the page's answer or hang-up."""
+        """The agent has what the page asked for."""
         if re is not None:
             self._outbox.ok(re)
+
+    def refused(self, re: str, status: int, reason: str) -> None:
+        """The agent does not do what the page asked for: nothing has changed."""
+        self._outbox.error(re, status, reason)
 
     def answer_refused(self, re: str, call_id: str, status: int, reason: str, now: float) -> None:
         """The agent does not take the answer."""
@@ -275,9 +287,12 @@ class Session:
         if self._state is SessionState.OPENING:
             self._held_back.append(event)
             return
+        if isinstance(event, AgentEvent):
+            self._calls.hear(event, now)
+            return
         match event:
-            case CallProgress() | CallEstablished() | CallEnded():
-                self._calls.hear(event, now)
+            case MessageSent(message_id=message, status=status, reason=reason):
+                self._outbox.event(lambda seq: MessageSentEvent(seq=seq, message=message, status=status, reason=reason))
             case RegistrationChanged():
                 self._registration = (event.state, event.status, event.reason)
                 state, status, reason, expires = event.state, event.status, event.reason, event.expires
@@ -305,6 +320,13 @@ class Session:
     def show(self, incoming: IncomingCall, browser_sdp: str) -> bool:
         """Tell the page of a call whose media is ready; False if there is no page or no call any more."""
         return self._state is SessionState.OPEN and self._calls.show(incoming, browser_sdp)
+
+    def deliver(self, message: IncomingMessage) -> bool:
+        """Give the page an instant message; False if there is no page any more."""
+        if self._state is not SessionState.OPEN:
+            return False
+        self._outbox.event(lambda seq: message_frame(message, seq))
+        return True
 
     # The end.
 

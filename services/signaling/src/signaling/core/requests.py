@@ -1,26 +1,29 @@
-"""The frames of `docs/web-protocol.md`: text to requests, replies and events to text.
+"""What a page says in `docs/web-protocol.md`: text to requests.
 
 Reading is strict. A frame that is not a request of this protocol is the page's fault, and the error says what is wrong
 with which field.
 """
 
-from typing import Any, Literal
-
 import msgspec
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, UnsetType
 
-from shared.messages.account import CallState, RegistrationState, Transport
-from shared.messages.call import EndedBy
+from shared.messages.account import Transport
+from shared.messages.instant import TEXT
 
 from .errors import PageError, bad_request
 from .fields import (
+    Body,
     CallId,
+    ContentType,
+    Digits,
     Domain,
+    DtmfDuration,
     FinalStatus,
     Jwt,
     Line,
     Login,
     NewCallId,
+    NewMessageId,
     NewToken,
     Port,
     Proxy,
@@ -29,6 +32,7 @@ from .fields import (
     Secret,
     Target,
     Token,
+    check_body,
     check_headers,
     check_target,
 )
@@ -102,6 +106,7 @@ class CallRequest(Request, frozen=True, kw_only=True, tag="call"):
     to: Target
     sdp: Sdp
     headers: dict[str, str] = {}
+    private: bool = False
 
 
 class AnswerRequest(Request, frozen=True, kw_only=True, tag="answer"):
@@ -119,153 +124,50 @@ class HangupRequest(Request, frozen=True, kw_only=True, tag="hangup"):
     reason: Line | UnsetType = UNSET
 
 
-AnyRequest = LoginRequest | ResumeRequest | LogoutRequest | PingRequest | CallRequest | AnswerRequest | HangupRequest
+class HoldRequest(Request, frozen=True, kw_only=True, tag="hold"):
+    """Hold an established call, or take it back."""
+
+    call: CallId
+    on: bool
 
 
-class IceServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An RTCIceServer, as `RTCPeerConnection` takes it."""
+class DtmfRequest(Request, frozen=True, kw_only=True, tag="dtmf"):
+    """Send digits by SIP INFO. Those of RFC 4733 are in the page's own media."""
 
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = ""
-
-
-class Ok(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ok"):
-    """The request was carried out."""
-
-    re: str
+    call: CallId
+    digits: Digits
+    duration: DtmfDuration = 100
 
 
-class SessionOk(Ok, frozen=True, kw_only=True, tag="ok"):
-    """The reply to `login`."""
+class TransferRequest(Request, frozen=True, kw_only=True, tag="transfer"):
+    """Send the far side on: to somebody whom it calls (blind), or to the far side of another call (attended)."""
 
-    session: str
-    resume_token: str
-    aor: str
-    domain: str
-    ice_servers: tuple[IceServer, ...]
+    call: CallId
+    to: Target | UnsetType = UNSET
+    other: CallId | UnsetType = UNSET
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """How the account stands with its registrar."""
+class MessageRequest(Request, frozen=True, kw_only=True, tag="message"):
+    """Send an instant message, to somebody or inside a call. The page chooses its id."""
 
-    state: RegistrationState
-    status: int
-    reason: str
-
-
-class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call in the reply to `resume`."""
-
-    call: str
-    direction: Literal["incoming", "outgoing"]
-    state: CallState
-    from_: str = field(name="from")
-    from_name: str
-    to: str
-    video: bool
-    sdp: str | UnsetType = UNSET
+    message: NewMessageId
+    body: Body
+    to: Target | UnsetType = UNSET
+    call: CallId | UnsetType = UNSET
+    content_type: ContentType = TEXT
 
 
-class ResumeOk(SessionOk, frozen=True, kw_only=True, tag="ok"):
-    """The reply to `resume`: all that the page must know to go on."""
-
-    registration: Registration
-    calls: tuple[LiveCall, ...]
-
-
-class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
-    """The request was not carried out. `re` is null if its id could not be read."""
-
-    re: str | None
-    status: int
-    reason: str
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """The root of what a page is told unasked; `seq` counts from 1 on each socket."""
-
-    seq: int
-
-
-class RegistrationEvent(Event, frozen=True, kw_only=True, tag="registration"):
-    """The registration has changed."""
-
-    state: RegistrationState
-    status: int
-    reason: str
-    expires: int
-
-
-class ByeEvent(Event, frozen=True, kw_only=True, tag="bye"):
-    """The pod ends this socket."""
-
-    reason: Literal["replaced", "account closed", "draining"]
-
-
-class IncomingEvent(Event, frozen=True, kw_only=True, tag="call.incoming"):
-    """Somebody calls."""
-
-    call: str
-    from_: str = field(name="from")
-    from_name: str
-    to: str
-    sdp: str
-    video: bool
-
-
-class TryingEvent(Event, frozen=True, kw_only=True, tag="call.trying"):
-    """The next hop took the INVITE."""
-
-    call: str
-    status: int
-    reason: str
-
-
-class RingingEvent(Event, frozen=True, kw_only=True, tag="call.ringing"):
-    """180: the far side rings."""
-
-    call: str
-    status: int
-    reason: str
-    sdp: str | UnsetType = UNSET
-
-
-class EarlyEvent(Event, frozen=True, kw_only=True, tag="call.early"):
-    """183: the far side sends media before it answers."""
-
-    call: str
-    status: int
-    reason: str
-    sdp: str | UnsetType = UNSET
-
-
-class EstablishedEvent(Event, frozen=True, kw_only=True, tag="call.established"):
-    """The call is answered."""
-
-    call: str
-    sdp: str | UnsetType = UNSET
-
-
-class EndedEvent(Event, frozen=True, kw_only=True, tag="call.ended"):
-    """The call is over, and why."""
-
-    call: str
-    status: int
-    reason: str
-    by: EndedBy
-    established: bool
-
-
-AnyEvent = (
-    RegistrationEvent
-    | ByeEvent
-    | IncomingEvent
-    | TryingEvent
-    | RingingEvent
-    | EarlyEvent
-    | EstablishedEvent
-    | EndedEvent
+CallUse = HoldRequest | DtmfRequest | TransferRequest
+AnyRequest = (
+    LoginRequest
+    | ResumeRequest
+    | LogoutRequest
+    | PingRequest
+    | CallRequest
+    | AnswerRequest
+    | HangupRequest
+    | CallUse
+    | MessageRequest
 )
 
 
@@ -275,7 +177,6 @@ class _Id(msgspec.Struct):
 
 _requests: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
 _id = msgspec.json.Decoder(_Id)
-_encoder = msgspec.json.Encoder()
 
 
 def decode(text: str) -> AnyRequest:
@@ -314,6 +215,13 @@ def _check(request: AnyRequest) -> None:
             _check_sdp(request.sdp)
         case AnswerRequest():
             _check_sdp(request.sdp)
+        case TransferRequest():
+            _check_either("transfer", to=request.to, other=request.other)
+            if request.other == request.call:
+                raise bad_request("`other` is the call itself")
+        case MessageRequest():
+            _check_either("message", to=request.to, call=request.call)
+            check_body(request.body)
         case _:
             return
 
@@ -321,6 +229,15 @@ def _check(request: AnyRequest) -> None:
 def _check_version(version: int) -> None:
     if version != VERSION:
         raise PageError(505, f"Version {version} Is Not Supported")
+
+
+def _check_either(request: str, **fields: str | UnsetType) -> None:
+    """Exactly one is given; a `to` is a target."""
+    if sum(value is not UNSET for value in fields.values()) != 1:
+        raise bad_request(f"`{request}` takes either {' or '.join(f'`{name}`' for name in fields)}")
+    to = fields["to"]
+    if to is not UNSET:
+        check_target(to)
 
 
 def _check_sdp(sdp: str) -> None:
@@ -334,13 +251,3 @@ def readable_id(text: str) -> str | None:
         return _id.decode(text).id
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-
-
-def encode(frame: Ok | Error | Event) -> str:
-    """Return the frame's JSON."""
-    return _encoder.encode(frame).decode()
-
-
-def type_of(frame: Any) -> str:
-    """Return the `type` that the frame has on the wire."""
-    return str(frame.__struct_config__.tag)

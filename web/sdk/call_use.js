@@ -1,0 +1,226 @@
+/** What a page does with an established call: hold it, transfer it, send digits; and what it hears of that. */
+
+import { RequestError } from "./errors.js";
+import { Emitter } from "./events.js";
+import { Waiting } from "./waiting.js";
+
+/** @typedef {import("./call.js").Call} Call */
+/** @typedef {import("./media.js").Media} Media */
+/** @typedef {import("./wire.js").Held} Held */
+/** @typedef {import("./wire.js").Request} Request */
+/** @typedef {import("./wire.js").UseEvent} UseEvent */
+/** @typedef {{ status: number, reason: string }} Progress */
+
+/**
+ * `duration` and `gap` are milliseconds; by `info` the server sets the gap.
+ * @typedef {{ method?: "rfc4733" | "info", duration?: number, gap?: number }} DtmfOptions
+ */
+
+/**
+ * `STATUS` comes with every change, just before the event that is named as the new status.
+ * @typedef {object} CallEvents
+ * @property {[Call]} STATUS
+ * @property {[Call]} PENDING
+ * @property {[Call]} TRYING
+ * @property {[Call]} RING
+ * @property {[Call]} SESSION_PROGRESS
+ * @property {[Call]} ESTABLISHED
+ * @property {[Call]} HOLD somebody holds; again when `held` changes
+ * @property {[Call]} UNHOLD nobody holds any more; after ESTABLISHED, which comes again
+ * @property {[Call]} FINISH
+ * @property {[Call]} BUSY
+ * @property {[Call]} FAILED
+ * @property {[MediaStream, Call]} LOCAL_STREAM
+ * @property {[MediaStream, Call]} REMOTE_STREAM
+ * @property {[RTCPeerConnectionState, Call]} MEDIA_STATE
+ * @property {[{ digit: string, duration: number }, Call]} DTMF the far side sent a digit by SIP INFO
+ * @property {[{ status: number, reason: string }, Call]} TRANSFER how far the far side is with our transfer
+ * @property {[Call]} TRANSFERRED it has another far side: see `peer`
+ * @property {[{ action: import("./wire.js").Action, status: number, reason: string }, Call]} ACTION_FAILED
+ */
+
+const HOLD_SECONDS = 40; // longer than a re-INVITE without an answer (RFC 3261 §17.1.1.2: 64 × T1)
+const TRANSFER_SECONDS = 240; // longer than anything rings
+const DIGITS = /^[0-9*#A-D]+$/;
+
+/**
+ * The part of `Call` that begins when it is answered.
+ * @extends {Emitter<CallEvents>}
+ */
+export class CallUse extends Emitter {
+  /** @type {Held} */ #held = { local: false, remote: false };
+  /** @type {Media} */ #media;
+  /** @type {(request: Request) => Promise<unknown>} */ #request;
+  /** @type {Waiting} */ #waiting;
+  #wantsHold = false;
+  /** Who is at the other side now; a transfer may change it. */
+  peer = "";
+  peerName = "";
+
+  /**
+   * @param {string} id
+   * @param {Media} media
+   * @param {(request: Request) => Promise<unknown>} request
+   */
+  constructor(id, media, request) {
+    super();
+    this.id = id;
+    this.#media = media;
+    this.#request = request;
+    this.#waiting = new Waiting(media.platform);
+  }
+
+  /** Answered, and not over; it may be held. */
+  get isEstablished() {
+    return false;
+  }
+
+  /** Who holds the call: this side, the other one, both or neither. */
+  get held() {
+    return this.#held;
+  }
+
+  /** @returns {Promise<void>} settled when the far side has agreed; rejected with a RequestError */
+  async hold() {
+    await this.#setHold(true);
+  }
+
+  /** @returns {Promise<void>} settled when the far side has agreed, which may hold the call itself */
+  async unhold() {
+    await this.#setHold(false);
+  }
+
+  /**
+   * Send digits: in the media (RFC 4733), also before the answer, settled when the last one is over; or by SIP INFO,
+   * settled when the server has taken them (ACTION_FAILED tells if the far side does not).
+   * @param {string} digits of 0-9 * # A-D
+   * @param {DtmfOptions} [options]
+   * @returns {Promise<void>}
+   */
+  async sendDtmf(digits, { method = "rfc4733", duration = 100, gap = 70 } = {}) {
+    const checked = checkDigits(digits);
+    if (method === "rfc4733") return this.#media.sendDigits(checked, duration, gap);
+    this.#mustBeEstablished();
+    await this.#request({ type: "dtmf", call: this.id, digits: checked, duration });
+  }
+
+  /**
+   * Let the far side call somebody else; this call ends when that one is answered.
+   * @param {string} to a SIP URI or a user of the domain
+   * @returns {Promise<void>} settled when it is answered; rejected with a RequestError, and then the call goes on
+   */
+  async transfer(to) {
+    await this.#transfer({ to });
+  }
+
+  /**
+   * Connect the far sides of two calls with each other.
+   * @param {Call} other
+   * @returns {Promise<void>} as `transfer`
+   */
+  async transferTo(other) {
+    await this.#transfer({ other: other.id });
+  }
+
+  /**
+   * The pod said something of an established call.
+   * @protected
+   * @param {UseEvent} event
+   */
+  handleUse(event) {
+    switch (event.type) {
+      case "call.hold":
+        this.holds(event);
+        break;
+      case "call.action_failed": {
+        const { action, status, reason } = event;
+        this.#waiting.fail(action === "unhold" ? "hold" : action, new RequestError("refused", status, reason));
+        this.emit("ACTION_FAILED", { action, status, reason }, this.#call);
+        break;
+      }
+      case "call.dtmf":
+        this.emit("DTMF", { digit: event.digit, duration: event.duration }, this.#call);
+        break;
+      case "call.transfer":
+        this.#transferring(event);
+        break;
+      case "call.transferred":
+        this.peer = event.peer;
+        this.peerName = event.peer_name;
+        this.emit("TRANSFERRED", this.#call.#call);
+        break;
+    }
+  }
+
+  /**
+   * The pod says who holds.
+   * @protected
+   * @param {Held} held
+   */
+  holds({ local, remote }) {
+    if (local === this.#wantsHold) this.#waiting.end("hold");
+    if (local === this.#held.local && remote === this.#held.remote) return;
+    this.#held = { local, remote };
+    this.heldBySomebody(local || remote);
+    if (!local && !remote) this.emit("UNHOLD", this.#call);
+  }
+
+  /**
+   * The state follows from who holds.
+   * @protected
+   * @param {boolean} _isHeld
+   */
+  heldBySomebody(_isHeld) {}
+
+  /**
+   * Nobody will say any more what became of what is under way.
+   * @protected
+   * @param {Progress} why
+   */
+  leave({ status, reason }) {
+    this.#waiting.failAll(new RequestError("lost", status, reason));
+  }
+
+  /** What listeners are given. */
+  get #call() {
+    return /** @type {Call} */ (/** @type {unknown} */ (this));
+  }
+
+  /** @param {boolean} on */
+  async #setHold(on) {
+    this.#mustBeEstablished();
+    await this.#waiting.ask("hold", HOLD_SECONDS * 1000, async () => {
+      this.#wantsHold = on;
+      if (this.#held.local === on) this.#waiting.end("hold");
+      else await this.#request({ type: "hold", call: this.id, on });
+    });
+  }
+
+  /** @param {{ to: string } | { other: string }} where */
+  async #transfer(where) {
+    this.#mustBeEstablished();
+    const ask = () => this.#request({ type: "transfer", call: this.id, ...where });
+    await this.#waiting.ask("transfer", TRANSFER_SECONDS * 1000, ask);
+  }
+
+  /** @param {Progress} progress of the call that the far side makes */
+  #transferring({ status, reason }) {
+    if (status >= 300) this.#waiting.fail("transfer", new RequestError("refused", status, reason));
+    else if (status >= 200) this.#waiting.end("transfer");
+    this.emit("TRANSFER", { status, reason }, this.#call);
+  }
+
+  #mustBeEstablished() {
+    if (!this.isEstablished) throw new Error("this call is not established");
+  }
+}
+
+/**
+ * @param {string} digits
+ * @returns {string} the same, if a telephone has them
+ */
+function checkDigits(digits) {
+  const upper = digits.toUpperCase();
+  if (!DIGITS.test(upper)) throw new Error(`not digits of a telephone: ${digits}`);
+  return upper;
+}
