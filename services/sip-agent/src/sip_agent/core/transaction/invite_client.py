@@ -1,11 +1,15 @@
 """INVITE client transaction (RFC 3261 §17.1.1, with the Accepted state of RFC 6026 §7.2), and its CANCEL (§9.1)."""
 
 from enum import Enum, auto
+from typing import Literal
 
+from shared.errors import LocalError
 from sip_agent.core.events import Flow, ResponseReceived, TimedOut, TransactionId, TransportFailed
 from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.parser import parse
 from sip_agent.core.transaction.hop_by_hop import ack_for_failure, cancel_for
 from sip_agent.core.transaction.machine import Machine, Wire
+from sip_agent.core.transaction.saved import SavedClient
 
 
 class State(Enum):
@@ -33,6 +37,13 @@ class Input(Enum):
     TRANSPORT_ERROR = auto()
 
 
+_SAVED: dict[State, Literal["calling", "proceeding", "accepted"]] = {
+    State.CALLING: "calling",
+    State.PROCEEDING: "proceeding",
+    State.ACCEPTED: "accepted",
+}
+
+
 class InviteClient(Machine[State, Input]):
     """One INVITE that we sent."""
 
@@ -56,6 +67,29 @@ class InviteClient(Machine[State, Input]):
         if not self.flow.reliable:
             self.arm(Input.TIMER_A, now + self._pause)
         self.arm(Input.TIMER_B, now + self.wire.timers.b)
+
+    def saved(self) -> SavedClient | None:
+        """Return what another process needs; None where all that is left is to wait."""
+        state = _SAVED.get(self.state)
+        if state is None:
+            return None
+        return SavedClient(id=self.id, flow=self.flow, state=state, data=self._request.to_bytes())
+
+    @classmethod
+    def restored(cls, saved: SavedClient, wire: Wire, now: float) -> "InviteClient":
+        """Go on with the transaction of another process. An INVITE that nobody answered yet is sent once more."""
+        request = parse(saved.data)
+        if not isinstance(request, Request):
+            raise LocalError("a saved INVITE is a response")
+        made = cls(saved.id, request, saved.flow, wire)
+        if saved.state == "calling":
+            made.start(now)
+        elif saved.state == "proceeding":
+            made.state = State.PROCEEDING
+        else:
+            made.state = State.ACCEPTED
+            made.arm(Input.TIMER_M, now + wire.timers.m)
+        return made
 
     def receive(self, response: Response, now: float) -> None:
         """Take a response that matches this transaction."""

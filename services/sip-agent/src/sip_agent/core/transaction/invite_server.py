@@ -5,6 +5,7 @@ from enum import Enum, auto
 from sip_agent.core.events import AckReceived, AckTimedOut, Flow, TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.transaction.machine import Machine, Wire
+from sip_agent.core.transaction.saved import SavedServer
 
 
 class State(Enum):
@@ -42,9 +43,9 @@ class InviteServer(Machine[State, Input]):
 
     terminated = State.TERMINATED
 
-    def __init__(self, id: TransactionId, request: Request, flow: Flow, wire: Wire) -> None:
+    def __init__(self, id: TransactionId, request: Request | None, flow: Flow, wire: Wire) -> None:
         super().__init__(id, State.PROCEEDING, flow, wire)
-        self._request: Request | None = request
+        self._request = request  # for a 100, until the user's first response
         self._data = b""
         self._pause = wire.timers.g
         self._response: Response | None = None
@@ -55,6 +56,23 @@ class InviteServer(Machine[State, Input]):
     def start(self, now: float) -> None:
         """Wait for the user's first response."""
         self.arm(Input.TIMER_TRYING, now + self.wire.timers.trying)
+
+    def saved(self) -> SavedServer | None:
+        """Return what another process needs; None where all that is left is to wait."""
+        to = self.last_to.encode(errors="surrogateescape")
+        if self.state is State.PROCEEDING:
+            return SavedServer(id=self.id, flow=self.flow, state="proceeding", data=self._data, to=to)
+        return SavedServer(id=self.id, flow=self.flow, state="accepted") if self.state is State.ACCEPTED else None
+
+    @classmethod
+    def restored(cls, saved: SavedServer, wire: Wire, now: float) -> "InviteServer":
+        """Go on with the transaction of another process."""
+        made = cls(saved.id, None, saved.flow, wire)
+        made._data, made.last_to = saved.data, saved.to.decode(errors="surrogateescape")
+        if saved.state == "accepted":
+            made.state = State.ACCEPTED
+            made.arm(Input.TIMER_L, now + wire.timers.l)
+        return made
 
     def receive_ack(self, ack: AckReceived, now: float) -> None:
         """Take an ACK with this transaction's branch."""

@@ -37,6 +37,7 @@ from sip_agent.core.transaction.matching import Origin, client_id, mark_source, 
 from sip_agent.core.transaction.non_invite_client import NonInviteClient
 from sip_agent.core.transaction.non_invite_server import Input as NonInviteServerInput
 from sip_agent.core.transaction.non_invite_server import NonInviteServer
+from sip_agent.core.transaction.saved import SavedInvite, SavedServer
 from sip_agent.core.transaction.timers import Timers
 
 Client: TypeAlias = InviteClient | NonInviteClient
@@ -84,11 +85,15 @@ class TransactionLayer:
 
     # The transaction user's verbs
 
-    def send_request(self, request: Request, flow: Flow, now: float) -> TransactionId:
-        """Send a request by a new client transaction. The caller's request stays as it is, without our Via."""
+    def send_request(self, request: Request, flow: Flow, now: float, branch: str = "") -> TransactionId:
+        """Send a request by a new client transaction. The caller's request stays as it is, without our Via.
+
+        `branch` is unique and without the cookie; where a process knows it before it sends, another one that does not
+        know whether it was sent may send it again.
+        """
         if request.method == "ACK":
             raise LocalError("an ACK is no transaction: see send_ack")
-        branch = MAGIC_COOKIE + self._token()
+        branch = MAGIC_COOKIE + (branch or self._token())
         request = self._with_via(request, flow, branch)
         id = TransactionId(branch, request.method)
         client: Client
@@ -126,6 +131,20 @@ class TransactionLayer:
             client = self._clients[id]
             client.fail(reason, now)
             self._drop_ended_client(client)
+
+    # From one process to another
+
+    def saved(self, invite: TransactionId) -> SavedInvite | None:
+        """Return an INVITE transaction as plain data, if there is anything left to do in it."""
+        found = self._clients.get(invite) or self._servers.get(invite)
+        return found.saved() if isinstance(found, InviteClient | InviteServer) else None
+
+    def restore(self, saved: SavedInvite, now: float) -> None:
+        """Go on with an INVITE transaction of another process."""
+        if isinstance(saved, SavedServer):
+            self._servers[saved.id] = InviteServer.restored(saved, self, now)
+        else:
+            self._keep(InviteClient.restored(saved, self, now))
 
     # Time
 
@@ -318,9 +337,12 @@ class TransactionLayer:
         return request
 
     def _start(self, client: Client, now: float) -> None:
+        self._keep(client)
+        client.start(now)
+
+    def _keep(self, client: Client) -> None:
         self._clients[client.id] = client
         self._by_flow.setdefault(client.flow, set()).add(client.id)
-        client.start(now)
 
     def _drop_ended_client(self, client: Client) -> None:
         if client.ended and self._clients.pop(client.id, None) is not None:

@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import MAGIC_COOKIE, Request, Response, Via
 
 # §8.2.2.2: what is the same in all copies of a request that forked on its way to us.
@@ -20,12 +21,12 @@ def server_id(request: Request, via: Via) -> TransactionId:
     """The server transaction that a request belongs to; `via` is its top Via as received.
 
     A branch without the cookie comes from an element of RFC 2543 and identifies nothing by itself: what does instead
-    is the same in INVITE, its ACK and its CANCEL.
+    is the same in INVITE, its ACK and its CANCEL. Ids go to records, which hold nothing but UTF-8.
     """
     branch = via.branch
     if branch is None or not branch.startswith(MAGIC_COOKIE):
         branch = "\n".join([request.uri, request.from_.tag or "", request.call_id, str(request.cseq[0]), str(via)])
-    return TransactionId(branch, request.method, via.sent_by.lower())
+    return TransactionId(readable(branch), request.method, via.sent_by.lower())
 
 
 def origin_of(request: Request) -> Origin:
