@@ -129,6 +129,31 @@ def test_signalling_another_address_starts_all_over() -> None:
     assert hear(latch, SIGNALLED, 50.0, count=9) == [False] * 9
 
 
+def test_who_was_heard_at_the_address_before_is_not_taken_for_the_new_peer() -> None:
+    latch = armed()
+    hear(latch, SAME_HOST, 0.0)
+    latch.expect(Address(SIGNALLED.host, 4002), 1.0)
+    assert hear(latch, SAME_HOST, 1.0, count=9) == [False] * 9
+    unheard = armed()
+    unheard.expect(Address("192.0.2.7", 4000), 1.0)
+    assert hear(unheard, SIGNALLED, 1.0, count=9) == [False] * 9
+
+
+def test_a_peer_that_signalling_names_again_is_believed_again() -> None:
+    latch = armed()
+    hear(latch, SAME_HOST, 0.0)
+    for other in (None, Address("192.0.2.7", 4000), SIGNALLED):
+        latch.expect(other, 1.0)
+    assert hear(latch, SAME_HOST, 1.0) == [True]
+
+
+def test_only_the_last_former_peers_are_remembered() -> None:
+    latch = armed()
+    for number in range(MAX_CANDIDATES + 1):
+        latch.expect(Address("192.0.2.7", 4000 + number), 1.0)
+    assert hear(latch, SIGNALLED, 1.0, count=3)[-1] is True
+
+
 def test_taking_the_address_away_closes_the_port() -> None:
     latch = armed()
     hear(latch, SIGNALLED, 0.0)
@@ -159,3 +184,12 @@ def test_rtcp_of_a_phone_behind_nat_comes_from_where_its_rtp_comes_from() -> Non
     latch = RtcpLatch()
     latch.expect(Address("10.0.0.5", 4001))
     assert latch.accepts(Address(ELSEWHERE.host, 7001), ELSEWHERE)
+
+
+def test_rtcp_of_the_peer_before_is_not_taken_for_the_new_ones() -> None:
+    latch = RtcpLatch()
+    latch.expect(Address("192.0.2.1", 4001))
+    latch.accepts(SAME_HOST, SIGNALLED)
+    latch.expect(Address("192.0.2.1", 4003))
+    assert not latch.accepts(SAME_HOST, SIGNALLED)
+    assert latch.accepts(SAME_HOST_2, SIGNALLED)

@@ -209,3 +209,27 @@ def test_who_was_heard_is_known_at_the_end(world: World) -> None:
     world.session.receive_sip_rtcp(world.audio, sender_report(1), PHONE_RTCP)
     assert world.audio.peers() == {PHONE, PHONE_RTCP}
     assert world.video.peers() == frozenset()
+
+
+def test_a_whole_picture_is_asked_of_the_video_that_was_seen_last(world: World) -> None:
+    world.session.request_keyframe("browser")
+    for ssrc in (0xB2, 0xB3):
+        world.browser_rtp(rtp_packet(100, 1, ssrc))
+    world.browser_rtp(rtp_packet(111, 1, 0xB1))
+    world.session.request_keyframe("browser")
+    ((protected, destination),) = world.to_browser
+    assert destination == BROWSER
+    assert world.browser.unprotect_rtcp(protected) == receiver_report(1) + picture_loss_indication(1, 0xB3)
+
+    world.session.request_keyframe("sip")
+    world.session.receive_sip_rtp(world.video, rtp_packet(97, 1, 0x52), PHONE_VIDEO, 0.0)
+    world.session.request_keyframe("sip")
+    assert world.video_rtcp == [(receiver_report(1) + picture_loss_indication(1, 0x52), PHONE_VIDEO_RTCP)]
+    assert world.rtcp == []
+
+
+def test_without_keys_no_picture_is_asked_for(world: World) -> None:
+    world.browser_rtp(rtp_packet(100, 1, 0xB2))
+    world.session.set_keys(None)
+    world.session.request_keyframe("browser")
+    assert world.to_browser == []

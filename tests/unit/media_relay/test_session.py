@@ -4,12 +4,16 @@ import pytest
 
 from media_relay.core.description.codecs import Direction
 from media_relay.core.description.negotiation import Local, Outcome
-from media_relay.core.plan import SessionPlan
+from media_relay.core.plan import SessionPlan, StreamPlan
 from media_relay.core.session import MediaSession, Owner, State
 from shared.errors import RemoteError
 from shared.messages.media import Side
 
 PLAN = SessionPlan()
+VIDEO = {
+    "video": SessionPlan(streams=(StreamPlan("video", to_sip={96: 96}),)),
+    "video with feedback": SessionPlan(streams=(StreamPlan("video", to_sip={96: 96}, sip_takes_pli=True),)),
+}
 
 
 class Later:
@@ -39,7 +43,7 @@ class Script:
     def answer(self, sdp: str, provisional: bool) -> Outcome:
         if sdp == "bad":
             raise RemoteError(488, "Not Acceptable Here")
-        return Outcome(f"{'early' if provisional else 'final'} {sdp}", PLAN)
+        return Outcome(f"{'early' if provisional else 'final'} {sdp}", VIDEO.get(sdp, PLAN))
 
 
 def made_by(offerer: Side | None) -> MediaSession:
@@ -199,3 +203,30 @@ def test_the_first_answer_is_timed(session: MediaSession) -> None:
     answer(session, provisional=True, now=103.0)
     answer(session, now=110.0)
     assert (session.allocated_at, session.answered_at) == (100.0, 103.0)
+
+
+def test_a_whole_picture_is_asked_for_once_in_half_a_second_and_side(session: MediaSession) -> None:
+    answer(session, "video with feedback")
+    asked = [session.request_keyframe("browser", 1, now) for now in (0.0, 0.1, 0.49, 0.5, 0.9, 1.0)]
+    assert asked == [True, False, False, True, False, True]
+    assert session.request_keyframe("sip", 1, 1.0)
+
+
+def test_without_video_there_is_no_picture(session: MediaSession) -> None:
+    for _ in range(2):
+        with pytest.raises(RemoteError, match="488"):
+            session.request_keyframe("browser", 1, 0.0)
+        answer(session)
+
+
+def test_a_far_side_that_reads_no_feedback_is_not_asked(session: MediaSession) -> None:
+    answer(session, "video")
+    with pytest.raises(RemoteError, match="501"):
+        session.request_keyframe("sip", 1, 0.0)
+    assert session.request_keyframe("browser", 1, 0.0)
+
+
+def test_an_old_owner_cannot_ask_for_a_picture(session: MediaSession) -> None:
+    answer(session, "video", epoch=2)
+    with pytest.raises(RemoteError, match="409"):
+        session.request_keyframe("browser", 1, 0.0)

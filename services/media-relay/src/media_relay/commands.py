@@ -23,6 +23,7 @@ from shared.messages import (
     Message,
     OfferMedia,
     ReleaseMedia,
+    RequestKeyframe,
     RequestOffer,
 )
 from shared.messages.media import Side
@@ -93,6 +94,8 @@ class Commands:
                 return self._offer(message)
             case RequestOffer():
                 return self._request_offer(message)
+            case RequestKeyframe():
+                return self._request_keyframe(message)
             case ReleaseMedia():
                 return self._release(message)
             case _:
@@ -156,6 +159,11 @@ class Commands:
     def _request_offer(self, command: RequestOffer) -> MediaSdp:
         outcome = self._session(command.media_id).request_offer(command.side, command.direction, command.epoch)
         return self._carry_out(command.media_id, outcome)
+
+    def _request_keyframe(self, command: RequestKeyframe) -> Done:
+        if self._session(command.media_id).request_keyframe(command.side, command.epoch, self._clock()):
+            self._data_path.request_keyframe(command.media_id, command.side)
+        return Done()
 
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
         if outcome.plan is not None:

@@ -17,6 +17,7 @@ import structlog
 from OpenSSL import SSL
 
 from shared.errors import LocalError, RemoteError
+from shared.messages.media import Side
 
 from . import certificate, dtls, sockets
 from .browser_transport import (
@@ -189,6 +190,10 @@ class DataPath:
         if host.version != self._sip_ports.ip_version:
             raise RemoteError(488, f"IPv{host.version} Is Not Available Here")
         return Address(host.compressed, address.port)
+
+    def request_keyframe(self, media_id: str, side: Side) -> None:
+        """Ask that side for whole pictures by RTCP."""
+        self._forwarder.request_keyframe(self._sessions[media_id].number, side)
 
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.messages.media import Side
+
 from .core.counters import Counters
 from .core.packet.demux import DatagramKind
 from .core.plan import Address, StreamPlan
@@ -47,6 +49,9 @@ class Forwarder(Protocol):
 
     def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
         """Protect the browser's media with these; None: drop it."""
+
+    def request_keyframe(self, session: int, side: Side) -> None:
+        """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
 
     def add_source(self, session: int, source: Address) -> None:
         """Datagrams from this address on the browser socket are the session's."""

@@ -8,6 +8,8 @@ import asyncio
 import socket
 from collections.abc import Sequence
 
+from shared.messages.media import Side
+
 from .core.counters import Counters, Drop
 from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind, kind_of
@@ -57,6 +59,10 @@ class PythonForwarder:
     def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
         """Start SRTP anew."""
         self._sessions[session].set_keys(keys)
+
+    def request_keyframe(self, session: int, side: Side) -> None:
+        """Send Picture Loss Indications."""
+        self._sessions[session].request_keyframe(side)
 
     def add_source(self, session: int, source: Address) -> None:
         """Take what comes from there for the session's."""

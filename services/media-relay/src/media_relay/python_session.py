@@ -6,6 +6,8 @@ Nothing is learned from a packet before it is known to be the peer's: SRTP by it
 from collections.abc import Sequence
 from typing import Protocol
 
+from shared.messages.media import Side
+
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
 from .core.packet import rtcp, rtp
@@ -16,6 +18,7 @@ from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
+_OWN_SSRC = 1  # whom our own RTCP is from; browsers that only receive call themselves so
 
 
 class DatagramSender(Protocol):
@@ -137,8 +140,7 @@ class PythonSession:
         if sources is None:
             return self.drop(Drop.MALFORMED)
         for stream in self._streams_concerned(sources):
-            socket, destination = stream.rtcp_route()
-            self._send(socket, clear, destination, "browser_to_sip", "rtcp")
+            self._send_rtcp_to_sip(stream, clear)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
@@ -168,16 +170,25 @@ class PythonSession:
             return self.drop(Drop.NO_STREAM)
         if not stream.accepts_rtcp(source, on_rtp_port):
             return self.drop(Drop.LATCH_REFUSED)
-        if self._srtp is None or self.destination is None:
+        if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
         self._sip_ssrcs.setdefault(sources.sender, None)
-        try:
-            protected = self._srtp.protect_rtcp(packet)
-        except SrtpRefused as refused:
-            return self.drop(refused.drop)
-        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", "rtcp")
+        self._send_rtcp_to_browser(packet)
+
+    def request_keyframe(self, side: Side) -> None:
+        """Ask for a whole picture of each video stream of that side that has been seen."""
+        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
+        for stream in self.streams:
+            seen = [ssrc for ssrc, owner in ssrcs.items() if owner is stream]
+            if not seen or stream.plan is None or stream.plan.kind != "video":
+                continue
+            packet = rtcp.picture_loss_indication(_OWN_SSRC, seen[-1])
+            if side == "browser":
+                self._send_rtcp_to_browser(packet)
+            else:
+                self._send_rtcp_to_sip(stream, packet)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
@@ -210,6 +221,19 @@ class PythonSession:
             return [sender]
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
+
+    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        socket, destination = stream.rtcp_route()
+        self._send(socket, packet, destination, "browser_to_sip", "rtcp")
+
+    def _send_rtcp_to_browser(self, packet: bytes) -> None:
+        if self._srtp is None:
+            return self.drop(Drop.NOT_CONNECTED)
+        try:
+            protected = self._srtp.protect_rtcp(packet)
+        except SrtpRefused as refused:
+            return self.drop(refused.drop)
+        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", "rtcp")
 
     def _send(
         self,

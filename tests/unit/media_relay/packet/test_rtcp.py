@@ -51,3 +51,9 @@ def test_report_blocks_that_are_counted_but_missing_are_not_read() -> None:
 def test_any_bytes_are_parsed_or_refused(packet: bytes) -> None:
     sources = rtcp.parse(packet)
     assert sources is None or len(packet) % 4 == 0
+
+
+def test_a_picture_loss_indication_is_a_compound_packet_about_its_source() -> None:
+    packet = rtcp.picture_loss_indication(1, 0xB2)
+    assert rtcp.parse(packet) == (1, (0xB2,))
+    assert packet == receiver_report(1) + picture_loss_indication(1, 0xB2)

@@ -40,6 +40,25 @@ class _Rank(IntEnum):
     SIGNALLED = 3
 
 
+class _FormerPeers:
+    """Where the peers at addresses that signalling named before were heard, the last few of them."""
+
+    def __init__(self) -> None:
+        self._sources: dict[Address, Address] = {}
+
+    def __contains__(self, source: Address) -> bool:
+        return source in self._sources.values()
+
+    def change(self, before: Address | None, source: Address | None, now: Address | None) -> None:
+        """Signalling names another address; one that it named before is believed again."""
+        if before is not None:
+            self._sources[before] = source or before
+        if now is not None:
+            self._sources.pop(now, None)
+        if len(self._sources) > MAX_CANDIDATES:
+            del self._sources[next(iter(self._sources))]
+
+
 class RtpLatch:
     """The latch of an RTP port; `barred` sources are believed only if they are signalled."""
 
@@ -48,6 +67,7 @@ class RtpLatch:
         self.source: Address | None = None
         self._policy = policy
         self._barred = barred
+        self._former = _FormerPeers()
         self._signalled: Address | None = None
         self._rank = _Rank.OTHER_HOST
         self._armed_at = self._latched_at = 0.0
@@ -62,6 +82,8 @@ class RtpLatch:
         """Take the address that signalling names; a new one, or one not heard yet, starts all over."""
         if signalled == self._signalled and self.source is not None:
             return
+        if signalled != self._signalled:
+            self._former.change(self._signalled, self.source, signalled)
         self._signalled, self.source = signalled, None
         self._candidates.clear()
         self._armed_at = now
@@ -94,7 +116,7 @@ class RtpLatch:
             return None
         if source == self._signalled:
             return _Rank.SIGNALLED
-        if source in self._barred:
+        if source in self._barred or source in self._former:
             return None
         if source[0] == self._signalled.host:
             return _Rank.SAME_HOST
@@ -119,6 +141,7 @@ class RtcpLatch:
 
     def __init__(self) -> None:
         self.source: Address | None = None
+        self._former = _FormerPeers()
         self._signalled: Address | None = None
 
     @property
@@ -129,15 +152,15 @@ class RtcpLatch:
     def expect(self, signalled: Address | None) -> None:
         """Take the address that signalling names."""
         if signalled != self._signalled:
+            self._former.change(self._signalled, self.source, signalled)
             self._signalled, self.source = signalled, None
 
     def accepts(self, source: Address, rtp_destination: Address | None) -> bool:
         """Decide on a valid packet, and learn from it."""
         if source == self.source:
             return True
-        if source == self._signalled or (
-            self.source is None and rtp_destination is not None and source[0] == rtp_destination.host
-        ):
+        is_of_rtp_host = rtp_destination is not None and source[0] == rtp_destination.host
+        if source == self._signalled or (self.source is None and is_of_rtp_host and source not in self._former):
             self.source = source
             return True
         return False

@@ -14,6 +14,7 @@ An early session takes no new offer, for nothing has been accepted that it could
 session is no longer there.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -24,6 +25,9 @@ from shared.messages.media import Side
 
 from .description.codecs import Direction
 from .description.negotiation import Negotiation, Outcome
+from .plan import StreamPlan
+
+KEYFRAME_PERIOD = 0.5  # a whole picture is large: many wishes for one make one
 
 
 class State(Enum):
@@ -107,6 +111,8 @@ class MediaSession:
         self._unclaimed_seconds = unclaimed_seconds
         self._epoch = 0
         self._is_lost = False
+        self._streams: tuple[StreamPlan, ...] = ()
+        self._keyframe_asked_at: dict[Side, float] = {}
 
     def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float) -> Outcome:
         """Take an answer of `side`; the SDP is for the other side."""
@@ -128,6 +134,19 @@ class MediaSession:
         if side == "browser":
             raise RemoteError(501, "A Later Offer To The Browser Is Not Implemented")
         return self._take(Input.REQUEST, direction, epoch)
+
+    def request_keyframe(self, side: Side, epoch: int, now: float) -> bool:
+        """Tell whether to ask `side` for a whole picture by RTCP now; raise `RemoteError` 501 if it takes none."""
+        self._admit(epoch)
+        video = next((stream for stream in self._streams if stream.kind == "video" and stream.to_sip), None)
+        if video is None:
+            raise RemoteError(488, "No Video")
+        if side == "sip" and not video.sip_takes_pli:
+            raise RemoteError(501, "The Far Side Takes No Picture Loss Indication")
+        if now - self._keyframe_asked_at.get(side, -math.inf) < KEYFRAME_PERIOD:
+            return False
+        self._keyframe_asked_at[side] = now
+        return True
 
     def check_release(self, epoch: int) -> None:
         """Raise `RemoteError` if an owner of that epoch may not release the session."""
@@ -151,6 +170,8 @@ class MediaSession:
         action, following = _TRANSITIONS[self.state, what]
         outcome = action(self._negotiation, given)
         self.state = following
+        if outcome.plan is not None:
+            self._streams = outcome.plan.streams
         if not self._is_lost:
             self.expires_at = None
         return outcome

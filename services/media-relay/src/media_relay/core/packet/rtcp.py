@@ -1,4 +1,7 @@
-"""Whom an RTCP compound packet is from, and which sources it speaks of (RFC 3550 §6, RFC 4585 §6.1)."""
+"""Whom an RTCP compound packet is from, and which sources it speaks of (RFC 3550 §6, RFC 4585 §6.1).
+
+One is written here too: the request for a whole picture.
+"""
 
 from struct import Struct
 from typing import NamedTuple
@@ -41,6 +44,12 @@ def parse(packet: bytes) -> RtcpSources | None:
         about.extend(_sources_spoken_of(packet[position:end], packet_type, first & 0x1F))
         position = end
     return RtcpSources(sender, tuple(about)) if packet else None
+
+
+def picture_loss_indication(sender: int, about: int) -> bytes:
+    """Return a PLI (RFC 4585 §6.3.1) behind the report that a compound packet begins with (RFC 3550 §6.1)."""
+    report = _PACKET_HEADER.pack(0x80, RECEIVER_REPORT, 1) + _SSRC.pack(sender)
+    return report + _PACKET_HEADER.pack(0x81, PAYLOAD_FEEDBACK, 2) + _SSRC.pack(sender) + _SSRC.pack(about)
 
 
 def _sources_spoken_of(packet: bytes, packet_type: int, count: int) -> list[int]:
