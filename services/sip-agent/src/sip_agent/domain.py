@@ -91,13 +91,13 @@ class Domain:
     # -- registrar
 
     async def _register(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
-        address = request.to.sip_uri
-        if not self.serves(address) or not address.user:
+        address = request.to.uri
+        if not isinstance(address, SipUri) or not self.serves(address) or not address.name:
             raise RemoteError(404, "Not Found")
-        if not self._authentication.is_proven(transaction, request, flow, address.user, proxy=False):
-            return
         received = f"{flow.transport}:{flow.host}:{flow.port}"
         asked = read_register(request, DEFAULT_EXPIRES, received, self._services.agent)
+        if not self._authentication.is_proven(transaction, request, flow, address.name, proxy=False):
+            return
         if any(self.serves(contact.sip_uri) for contact in request.contacts):
             # RFC 5393 §3: a few such contacts make one request fork without end.
             raise RemoteError(403, "Contact In The Domain Itself")
@@ -139,18 +139,18 @@ class Domain:
             raise RemoteError(483, "Too Many Hops")
         if request.headers.get_all("Proxy-Require"):
             raise RemoteError(420, "Bad Extension")
-        if not uri.user:
+        if not uri.name:
             if request.method != "OPTIONS":
                 raise RemoteError(404, "Not Found")
             self._services.endpoint.respond(transaction, make_response(request, 200, None, token()))
             return
         caller = request.from_.uri
         if isinstance(caller, SipUri) and self.serves(caller):
-            if not self._authentication.is_proven(transaction, request, flow, caller.user or "", proxy=True):
+            if not self._authentication.is_proven(transaction, request, flow, caller.name, proxy=True):
                 return
         elif request.method in NOT_FOR_STRANGERS and not request.to.tag and not self._is_known(flow):
             raise RemoteError(403, "Forbidden")
-        targets = await self._targets(aor_of(uri), uri.user)
+        targets = await self._targets(aor_of(uri), uri.name)
         metrics.PROXIED.labels(metrics.method_label(request.method), "forwarded").inc()
         await forwarding.start(targets)
 

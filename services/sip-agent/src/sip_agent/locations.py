@@ -20,7 +20,7 @@ def received_flow(received: str) -> Flow:
 
 def aor_of(uri: SipUri) -> str:
     """Return the address of record that a URI names (RFC 3261 §10.3 step 5): no parameters, the host in lower case."""
-    return f"{uri.user}@{uri.host.lower()}"
+    return f"{uri.name}@{uri.host.lower()}"
 
 
 async def registered_flows(locations: Bucket[LocationRecord], domain: str, uri: str, now: float) -> list[Flow]:

@@ -71,7 +71,7 @@ class UserAgents:
                 leg.came_from(flow)
                 leg.post(leg.core.receive_request, transaction, request)
                 return
-        account = self._accounts.find(uri.user or "")
+        account = self._accounts.find(uri.name)
         if account is not None and not self._domain.serves(uri):
             self._out_of_dialog(account, transaction, request, flow)
         elif self._domain.serves(uri) or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
@@ -115,8 +115,9 @@ class UserAgents:
             self._respond(transaction, request, 482)
         elif len(account.calls) >= MAX_CALLS:
             self._respond(transaction, request, 486)
-        elif not request.contacts or not isinstance(request.contacts[0].uri, SipUri):
-            self._respond(transaction, request, 400, "Missing Contact")
+        elif not isinstance((request.contacts or [request.from_])[0].uri, SipUri):
+            # §8.1.1.8 asks for a Contact; RFC 2543 did not, and then From tells where our requests go.
+            self._respond(transaction, request, 400, "Bad Contact")
         else:
             account.invited(transaction, request, flow, new_id("c", os.urandom))
 

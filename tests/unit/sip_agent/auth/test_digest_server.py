@@ -169,7 +169,12 @@ def test_the_challenge_after_a_stale_one_says_so() -> None:
     assert not any("stale" in value for value in server().challenge(100))
 
 
-@pytest.mark.parametrize("value", ["", "Basic dXNlcg==", 'Digest username="alice", realm="r"', "Digest x"])
+@pytest.mark.parametrize("value", ["", "Basic dXNlcg==", "NoOneKnowsThisScheme opaque-data=here"])
+def test_credentials_of_another_scheme_prove_nothing(value: str) -> None:
+    assert server().read([value]) is None
+
+
+@pytest.mark.parametrize("value", ['Digest username="alice", realm="r"', "Digest x"])
 def test_what_is_no_digest_answer_is_400(value: str) -> None:
     with pytest.raises(SipError) as raised:
         judge(value)

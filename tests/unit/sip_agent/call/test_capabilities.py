@@ -27,6 +27,25 @@ def test_what_cannot_be_done_is_refused_with_what_can(
     assert (response.status, header in response.headers, response.to.tag) == (status, True, "tag")
 
 
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        (["text/plain"], 406),
+        ([""], 406),
+        (["text/plain", "Application/SDP;level=1"], None),
+        (["text/plain, application/*"], None),
+        (["*/*;q=0.1"], None),
+        ([], None),
+    ],
+)
+def test_whoever_takes_no_sdp_gets_406(accept: list[str], status: int | None) -> None:
+    request = make_request("INVITE")
+    for value in accept:
+        request.headers.add("Accept", value)
+    response = refusal(request, "tag")
+    assert (response.status if response else None) == status
+
+
 @pytest.mark.parametrize("method", ["INVITE", "BYE", "INFO", "OPTIONS", "UPDATE"])
 def test_what_can_be_done_is_not_refused(method: str) -> None:
     request = make_request(method)

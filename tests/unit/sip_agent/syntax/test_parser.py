@@ -87,6 +87,7 @@ def change(old: bytes, new: bytes) -> bytes:
         (change(b" SIP/2.0\r\n", b" SIP/2.0 \r\n"), 400),
         (change(b"To: <sip:bob@example.com>", b'To: "Mr. J. User <sip:j.user@example.com>'), 400),
         (change(b"UDP 192.0.2.1:5060", b"UDP 192.0.2.15;;,;,,"), 400),
+        (make_request().to_bytes()[:-2] + b"X: 1\r\n" * 256 + b"\r\n", 513),
     ],
 )
 def test_a_malformed_request_can_be_answered(data: bytes, status: int) -> None:
@@ -112,7 +113,6 @@ def test_a_malformed_request_can_be_answered(data: bytes, status: int) -> None:
         change(b"Call-ID", b"Subject: a\nb\r\nCall-ID"),
         change(b"Call-ID", b"Subject: a\rb\r\nCall-ID"),
         change(b"INVITE ", b"INV(TE "),
-        change(b"Call-ID", b"X: 1\r\n" * 256 + b"Call-ID"),
         change(b"Call-ID", b"X: " + b"a" * 65536 + b"\r\nCall-ID"),
     ],
 )
@@ -155,7 +155,8 @@ def test_a_bad_message_in_a_stream_does_not_end_it() -> None:
         (change(b"Content-Length: 0", b"Content-Length: 1048577"), 413),
         (change(b"Content-Length: 0", b"Content-Length: 99999999999999999999"), 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"x" * 65537, 400),
+        (make_request().to_bytes()[:-2] + b"X: 1\r\n" * 256 + b"l: 0\r\n\r\n", 513),
+        (b"x" * 65537, 513),
     ],
 )
 def test_a_stream_that_cannot_be_divided_is_broken(data: bytes, status: int) -> None:

@@ -48,6 +48,9 @@ def test_the_parts_of_a_uri() -> None:
         "<sip:a@h>",
         "alice",
         "sip:a@[g]",
+        "sip:a@[::::]",
+        "sip:a@[192.0.2.1]",
+        "sip:a@[2001:db8:::1]",
     ],
 )
 def test_what_is_no_uri_is_refused(text: str) -> None:
@@ -80,6 +83,10 @@ def test_another_scheme_where_only_sip_will_do_is_416() -> None:
             "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
             "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
         ),
+        # RFC 5954 §4.2
+        ("sip:bob@[::ffff:192.0.2.128]", "sip:bob@[::FFFF:c000:280]"),
+        ("sip:bob@[2001:db8::9:1]", "sip:bob@[2001:db8::9:01]"),
+        ("sip:bob@[0:0:0:0:0:FFFF:129.144.52.38]", "sip:bob@[::FFFF:129.144.52.38]"),
     ],
 )
 def test_equivalent_uris_match(one: str, other: str) -> None:

@@ -90,6 +90,17 @@ def test_a_response_reaches_its_transaction_and_a_stray_one_is_told_apart() -> N
     assert layer.counts.responses["in", 200] == 2 and layer.counts.stray == 1
 
 
+def test_a_response_with_a_via_too_many_is_dropped() -> None:
+    layer = make_layer()
+    layer.send_request(plain("OPTIONS"), UDP, 0)
+    [request] = sent(layer.take_output())
+    assert isinstance(request, Request)
+    response = make_answer(request, 200)
+    response.headers.add("Via", "SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKother")
+    layer.receive(response, UDP, 0.1)
+    assert layer.take_output() == [StrayResponse(response, UDP)]
+
+
 def test_timers_drive_a_request_that_nobody_answers_to_its_end() -> None:
     layer, times = make_layer(), []
     id = layer.send_request(plain("OPTIONS"), UDP, 0)

@@ -4,7 +4,7 @@ import pytest
 from tests.support.sip_messages import BRANCH, TCP, UDP, make_answer, make_request
 
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.syntax.message import Request, Via
+from sip_agent.core.syntax.message import MAGIC_COOKIE, Request, Via
 from sip_agent.core.transaction.matching import client_id, mark_source, origin_of, reply_flow, server_id
 
 
@@ -69,3 +69,9 @@ def test_the_top_via_tells_where_the_request_came_from(via: str, marked: str) ->
 )
 def test_responses_go_where_the_request_came_from(via: str, flow: Flow, target: Flow) -> None:
     assert reply_flow(Via.parse(via), flow) == target
+
+
+def test_a_branch_of_the_cookie_alone_identifies_nothing() -> None:
+    one, other = (make_request("OPTIONS", f"SIP/2.0/UDP 192.0.2.1;branch={MAGIC_COOKIE}") for _ in range(2))
+    other.headers.set("Call-ID", "another")
+    assert identify(one) != identify(other)

@@ -47,7 +47,7 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """No such user, a wrong password, or a nonce that we never made."""
+    """No such user, a wrong password, a nonce that we never made, or no Digest at all."""
 
 
 Verdict: TypeAlias = Ok | Stale | Wrong
@@ -87,6 +87,8 @@ class DigestServer:
         One is all that is judged of a request: several would be as many guesses.
         """
         for value in values:
+            if value.replace("\t", " ").partition(" ")[0].lower() != "digest":
+                continue
             fields = parse_credentials(value)
             if fields.get("realm") == self.realm:
                 return _answer(fields)

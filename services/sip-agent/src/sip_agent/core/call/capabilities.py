@@ -31,4 +31,12 @@ def refusal(request: Request, to_tag: str | None = None) -> Response | None:
             return make_response(request, 415, None, to_tag, [("Accept", SDP)])
         if (request.headers.get("Content-Encoding") or "identity").strip().lower() != "identity":
             return make_response(request, 415, None, to_tag, [("Accept-Encoding", "identity")])
+    if request.method in _WITH_SDP and not _accepts_sdp(request):
+        return make_response(request, 406, None, to_tag)
     return None
+
+
+def _accepts_sdp(request: Request) -> bool:
+    """Whether the answer may be SDP (§20.1): no Accept asks for nothing else, an empty one for no body at all."""
+    ranges = [value.partition(";")[0].strip().lower() for value in request.headers.get_all("Accept")]
+    return "Accept" not in request.headers or bool({"*/*", "application/*", SDP}.intersection(ranges))

@@ -44,7 +44,7 @@ def parse(data: bytes) -> Request | Response:
     start = len(data) - len(data.lstrip(b"\r\n"))  # §7.5
     end = data.find(_END, start, start + MAX_HEAD + len(_END))
     if end < 0:
-        raise ParseError(400, "Missing Empty Line" if len(data) <= MAX_HEAD else "Header Too Large")
+        raise ParseError(400, "Missing Empty Line") if len(data) <= MAX_HEAD else ParseError(513, "Message Too Large")
     message, error = _read_head(data[start:end])
     try:
         if error is not None:
@@ -113,13 +113,15 @@ class StreamParser:
         if end < 0:
             self._searched = len(self._buffer)
             if self._searched > MAX_HEAD:
-                raise ParseError(400, "Header Too Large")
+                raise ParseError(513, "Message Too Large")
             return False
         head = bytes(self._buffer[:end])
         del self._buffer[: end + len(_END)]
         self._searched = 0
         message, self._error = _read_head(head)
         try:
+            if self._error is not None and self._error.status == 513:  # a Content-Length may be in what was not read
+                raise self._error
             length = _content_length(message)
             if length is None:
                 raise SipError(400, "Missing Content-Length")
@@ -152,34 +154,34 @@ def _read_head(head: bytes) -> tuple[Request | Response, SipError | None]:
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
     start_line, *lines = text.split("\r\n")
-    if len(lines) > MAX_HEADERS:
-        raise ParseError(400, "Too Many Headers")
+    # A line break of half a kind would pass for a whole one at a laxer peer behind us.
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        raise ParseError(400, "Bare Line Break")
     items: list[tuple[str, str]] = []
     error: SipError | None = None
+    if len(lines) > MAX_HEADERS:
+        error = SipError(513, "Message Too Large")  # what an answer needs comes first, as a rule
+        del lines[MAX_HEADERS:]
     for line in lines:
         name, colon, value = line.partition(":")
         name = name.rstrip(LWS)
         if not colon or not is_field_name(name):
-            error = SipError(400, "Bad Header")
+            error = error or SipError(400, "Bad Header")
             continue
         items.append((name, value.strip(LWS)))
-    # A line break of half a kind would pass for a whole one at a laxer peer behind us.
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
-        raise ParseError(400, "Bare Line Break")
     headers = Headers(items)
-    if start_line[:4].upper() == "SIP/":
-        return _read_status_line(start_line, headers), error
-    request, start_error = _read_request_line(start_line, headers)
-    return request, start_error or error
+    read = _read_status_line if start_line[:4].upper() == "SIP/" else _read_request_line
+    message, start_error = read(start_line, headers)
+    return message, start_error or error
 
 
-def _read_status_line(line: str, headers: Headers) -> Response:
+def _read_status_line(line: str, headers: Headers) -> tuple[Response, SipError | None]:
     version, _, rest = line.partition(" ")
     status, _, reason = rest.partition(" ")
-    if version.upper() != "SIP/2.0" or not _STATUS.fullmatch(status):
-        raise ParseError(400, "Bad Status-Line")
     # A reason phrase is for people, and old peers write it in the encoding of their country.
-    return Response(int(status), readable(reason), headers)
+    response = Response(int(status) if _STATUS.fullmatch(status) else 0, readable(reason), headers)
+    bad = version.upper() != "SIP/2.0" or response.status == 0
+    return response, SipError(400, "Bad Status-Line") if bad else None
 
 
 def _read_request_line(line: str, headers: Headers) -> tuple[Request, SipError | None]:

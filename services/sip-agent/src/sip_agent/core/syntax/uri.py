@@ -5,6 +5,7 @@ Text is kept as written, escapes included, so that what is parsed and printed ag
 
 import re
 from dataclasses import dataclass, replace
+from ipaddress import AddressValueError, IPv6Address
 from typing import TypeAlias
 
 from sip_agent.core.errors import SipError
@@ -38,6 +39,7 @@ _NAME_ADDR = re.compile(
 )
 _UNRESERVED = re.compile(r"[A-Za-z0-9\-_.!~*'()]")
 _HEX_PAIR = re.compile(_ESCAPED)
+_THREE_COLONS = re.compile(r":::(?=[0-9]+\.)")
 # §19.1.4: these decide where or how a request goes, so one URI having it and the other not is a difference.
 _NEVER_IGNORED = ("user", "ttl", "method", "maddr", "transport")
 
@@ -69,7 +71,7 @@ class SipUri:
         return cls(
             scheme.lower(),
             user,
-            host[1:-1] if host[0] == "[" else host,
+            read_host(host, "URI"),
             number,
             _split_pairs(params[1:], ";") if params else (),
             _split_pairs(headers, "&") if headers else (),
@@ -99,6 +101,11 @@ class SipUri:
         return replace(self, params=without_params(self.params, names))
 
     @property
+    def name(self) -> str:
+        """The user, with what is escaped without need unescaped: whoever looks a user up compares by this (§19.1.4)."""
+        return _unescaped(self.user) or ""
+
+    @property
     def transport(self) -> str | None:
         """The transport parameter in lower case."""
         value = self.param("transport")
@@ -109,7 +116,7 @@ class SipUri:
         if not isinstance(other, SipUri):
             return False
         return (
-            (self.scheme, self.host.lower(), self.port) == (other.scheme, other.host.lower(), other.port)
+            (self.scheme, _comparable(self.host), self.port) == (other.scheme, _comparable(other.host), other.port)
             and _unescaped(self.user) == _unescaped(other.user)
             and _unescaped(self.password) == _unescaped(other.password)
             and _params_match(_folded(self.params), _folded(other.params))
@@ -200,6 +207,27 @@ def host_and_port(host: str, port: int | None) -> str:
     if ":" in host:
         host = f"[{host}]"
     return host if port is None else f"{host}:{port}"
+
+
+def read_host(written: str, what: str) -> str:
+    """A host as URIs and Via write it, without the brackets of an IPv6 reference; `what` is named in the error."""
+    if written[0] != "[":
+        return written
+    _ipv6(written[1:-1], what)
+    return written[1:-1]
+
+
+def _ipv6(text: str, what: str) -> IPv6Address:
+    try:
+        # The grammar of RFC 3261 makes three colons before an IPv4 address; RFC 5118 §4.10: to be understood as two.
+        return IPv6Address(_THREE_COLONS.sub("::", text))
+    except AddressValueError:
+        raise SipError(400, f"Bad {what}") from None
+
+
+def _comparable(host: str) -> str:
+    """Equal for equal hosts: IPv6 addresses can be written in several ways (RFC 5954 §4.2)."""
+    return str(_ipv6(host, "URI")) if ":" in host else host.lower()
 
 
 def _split_pairs(text: str, separator: str) -> Params:

@@ -12,7 +12,7 @@ from sip_agent.core.syntax.grammar import (
     print_params,
     without_params,
 )
-from sip_agent.core.syntax.uri import host_and_port
+from sip_agent.core.syntax.uri import host_and_port, read_host
 
 _VIA = re.compile(
     rf"(?i:SIP)[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*(?P<transport>[{TOKEN_CHARACTERS}]+)[ \t]+"
@@ -44,7 +44,7 @@ class Via:
             raise SipError(400, "Bad Via")
         return cls(
             transport.upper(),
-            host[1:-1] if host[0] == "[" else host,
+            read_host(host, "Via"),
             number,
             parse_params(params, "Via") if params else (),
         )
@@ -64,8 +64,9 @@ class Via:
 
     @property
     def received(self) -> str | None:
-        """The address the request really came from, as the next hop wrote it."""
-        return find_param(self.params, "received")
+        """The address the request really came from; some write an IPv6 one in brackets (RFC 5118 §4.5)."""
+        value = find_param(self.params, "received")
+        return value[1:-1] if value and value[0] == "[" and value[-1] == "]" else value
 
     @property
     def rport(self) -> int | None:

@@ -9,6 +9,7 @@ from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.parser import parse
 from sip_agent.core.transaction.hop_by_hop import ack_for_failure, cancel_for
 from sip_agent.core.transaction.machine import Machine, Wire
+from sip_agent.core.transaction.matching import count_vias
 from sip_agent.core.transaction.saved import SavedClient
 
 
@@ -47,13 +48,14 @@ _SAVED: dict[State, Literal["calling", "proceeding", "accepted"]] = {
 class InviteClient(Machine[State, Input]):
     """One INVITE that we sent."""
 
-    __slots__ = ("_request", "_data", "_pause", "_response", "_reason", "_cancel_wanted", "_cancel_sent")
+    __slots__ = ("hops", "_request", "_data", "_pause", "_response", "_reason", "_cancel_wanted", "_cancel_sent")
 
     terminated = State.TERMINATED
 
     def __init__(self, id: TransactionId, request: Request, flow: Flow, wire: Wire) -> None:
         super().__init__(id, State.CALLING, flow, wire)
         self._request = request
+        self.hops = count_vias(request)
         self._data = b""
         self._pause = wire.timers.a
         self._response: Response | None = None

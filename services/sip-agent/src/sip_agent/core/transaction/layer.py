@@ -33,7 +33,15 @@ from sip_agent.core.transaction.invite_client import InviteClient
 from sip_agent.core.transaction.invite_server import Input as InviteServerInput
 from sip_agent.core.transaction.invite_server import InviteServer
 from sip_agent.core.transaction.invite_server import State as InviteServerState
-from sip_agent.core.transaction.matching import Origin, client_id, mark_source, origin_of, reply_flow, server_id
+from sip_agent.core.transaction.matching import (
+    Origin,
+    client_id,
+    count_vias,
+    mark_source,
+    origin_of,
+    reply_flow,
+    server_id,
+)
 from sip_agent.core.transaction.non_invite_client import NonInviteClient
 from sip_agent.core.transaction.non_invite_server import Input as NonInviteServerInput
 from sip_agent.core.transaction.non_invite_server import NonInviteServer
@@ -224,7 +232,7 @@ class TransactionLayer:
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
         self.counts.note("in", response)
         client = self._clients.get(client_id(response))
-        if client is None:
+        if client is None or count_vias(response) > client.hops:  # §8.1.3.3: it was meant for another
             self.counts.stray += 1
             self._outputs.append(StrayResponse(response, flow))
             return

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.grammar import readable
-from sip_agent.core.syntax.message import MAGIC_COOKIE, Request, Response, Via
+from sip_agent.core.syntax.message import MAGIC_COOKIE, Message, Request, Response, Via
 
 # §8.2.2.2: what is the same in all copies of a request that forked on its way to us.
 Origin: TypeAlias = tuple[str | None, str, int, str]
@@ -20,11 +20,12 @@ def client_id(response: Response) -> TransactionId:
 def server_id(request: Request, via: Via) -> TransactionId:
     """The server transaction that a request belongs to; `via` is its top Via as received.
 
-    A branch without the cookie comes from an element of RFC 2543 and identifies nothing by itself: what does instead
-    is the same in INVITE, its ACK and its CANCEL. Ids go to records, which hold nothing but UTF-8.
+    A branch without the cookie, or with nothing behind it, comes from an element of RFC 2543 and identifies nothing by
+    itself: what does instead is the same in INVITE, its ACK and its CANCEL. Ids go to records, which hold nothing but
+    UTF-8.
     """
     branch = via.branch
-    if branch is None or not branch.startswith(MAGIC_COOKIE):
+    if branch is None or not branch.startswith(MAGIC_COOKIE) or branch == MAGIC_COOKIE:
         branch = "\n".join([request.uri, request.from_.tag or "", request.call_id, str(request.cseq[0]), str(via)])
     return TransactionId(readable(branch), request.method, via.sent_by.lower())
 
@@ -33,6 +34,11 @@ def origin_of(request: Request) -> Origin:
     """What a request has in common with its merged copies."""
     number, method = request.cseq
     return request.from_.tag, request.call_id, number, method
+
+
+def count_vias(message: Message) -> int:
+    """How many hops a message has behind it."""
+    return sum(line.count(",") + 1 for line in message.headers.lines("Via"))
 
 
 def mark_source(request: Request, via: Via, flow: Flow) -> None:

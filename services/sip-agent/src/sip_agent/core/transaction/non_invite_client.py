@@ -5,6 +5,7 @@ from enum import Enum, auto
 from sip_agent.core.events import Flow, ResponseReceived, TimedOut, TransactionId, TransportFailed
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.transaction.machine import Machine, Wire
+from sip_agent.core.transaction.matching import count_vias
 
 
 class State(Enum):
@@ -30,13 +31,14 @@ class Input(Enum):
 class NonInviteClient(Machine[State, Input]):
     """One request that we sent. A `silent` one tells its user nothing: the CANCEL that the layer itself sends."""
 
-    __slots__ = ("_request", "_data", "_pause", "_response", "_reason", "_silent")
+    __slots__ = ("hops", "_request", "_data", "_pause", "_response", "_reason", "_silent")
 
     terminated = State.TERMINATED
 
     def __init__(self, id: TransactionId, request: Request, flow: Flow, wire: Wire, silent: bool = False) -> None:
         super().__init__(id, State.TRYING, flow, wire)
         self._request = request
+        self.hops = count_vias(request)
         self._data = b""
         self._pause = wire.timers.e
         self._response: Response | None = None
