@@ -1,5 +1,7 @@
 """The buckets on a NATS server that goes away and comes back."""
 
+import asyncio
+
 import nats.errors
 import pytest
 from tests.support.nats import NatsServer, stoppable_nats_server
@@ -31,6 +33,20 @@ async def test_every_bucket_is_there_after_a_restart_of_the_server() -> None:
         assert await store.locations.update("alice@b", LocationRecord(aor="alice@b"), location) > location
         assert await store.leases.update("agent-1", LEASE, lease) > lease
         assert await store.sessions.names() == [] == await store.accounts.names() == await store.calls.names()
+        await bus.aclose()
+
+
+async def test_a_record_with_an_end_of_its_own_is_gone_after_it_and_can_be_made_again() -> None:
+    async with stoppable_nats_server() as server:
+        bus = await Bus.connect(CommonSettings(nats_url=server.url, pod="test"))
+        store = await open_store(bus)
+        revision = await store.locations.create("alice@b", LocationRecord(aor="alice@b"), ttl=60)
+        await store.locations.update("alice@b", LocationRecord(aor="alice@b"), revision, ttl=0.5)
+        async with asyncio.timeout(10):
+            while await store.locations.names():  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.05)
+        assert await store.locations.get("alice@b") is None
+        await store.locations.create("alice@b", LocationRecord(aor="alice@b"))
         await bus.aclose()
 
 

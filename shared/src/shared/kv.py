@@ -4,6 +4,7 @@ A revision is what `get` and every write return. A write against an older one ra
 decide again. Never decide on a read alone: an old leader may serve stale ones for 10 s.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -17,14 +18,16 @@ from . import metrics
 from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
-from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRecord, Record, SessionRecord
+from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRecord, Record, SessionRecord, UsageRecord
 from .requests import Requests
 
 T = TypeVar("T", bound=Record)
 _LISTING_SECONDS = 1.0
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
+USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
 _MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_TTL = "Nats-TTL"  # in whole seconds
 _WRONG_LAST_SEQUENCE = (10071, 10164)  # the server's codes for a revision that is not the newest
 DEADLINE = 2.0
 
@@ -84,15 +87,15 @@ class Bucket(Generic[T]):
             raise LocalError(f"{self._name}/{name}: version {record.v} is not ours")
         return record
 
-    async def create(self, name: str, record: T) -> int:
-        """Write a record where there is none; raise `Conflict` where there is one."""
+    async def create(self, name: str, record: T, ttl: float = 0.0) -> int:
+        """Write a record where there is none; raise `Conflict` where there is one. With `ttl` it ends after that."""
         try:
-            return await self._put(name, record, 0)
+            return await self._put(name, record, 0, ttl)
         except Conflict:
             marker = await self._marker(name)
             if marker is None:
                 raise
-        return await self._put(name, record, marker)
+        return await self._put(name, record, marker, ttl)
 
     async def _marker(self, name: str) -> int | None:
         """Return the revision of what a deleted, or expired, record leaves for a while; None where one is live."""
@@ -102,12 +105,15 @@ class Bucket(Generic[T]):
             return None if error.entry is None else int(error.entry.revision)
         return entry.revision if not entry.value else None
 
-    async def update(self, name: str, record: T, revision: int) -> int:
+    async def update(self, name: str, record: T, revision: int, ttl: float = 0.0) -> int:
         """Write over the record that has `revision`; raise `Conflict` if it is not the newest."""
-        return await self._put(name, record, revision)
+        return await self._put(name, record, revision, ttl)
 
-    async def _put(self, name: str, record: T, revision: int) -> int:
-        return await self._publish(name, msgspec.json.encode(record), {_EXPECTED: str(revision)})
+    async def _put(self, name: str, record: T, revision: int, ttl: float) -> int:
+        headers = {_EXPECTED: str(revision)}
+        if ttl:
+            headers[_TTL] = str(math.ceil(ttl))
+        return await self._publish(name, msgspec.json.encode(record), headers)
 
     async def _publish(self, name: str, value: bytes, headers: dict[str, str]) -> int:
         """Write a key. Not by nats-py, whose layers for this cost more than all the rest of a write."""
@@ -126,7 +132,7 @@ class Bucket(Generic[T]):
     async def delete(self, name: str, revision: int | None = None) -> None:
         """Remove a record; with `revision`, only if it is still the newest."""
         # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
-        headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", "Nats-TTL": str(int(_MARKER_SECONDS))}
+        headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", _TTL: str(int(_MARKER_SECONDS))}
         if revision is not None:
             headers[_EXPECTED] = str(revision)
         await self._publish(name, b"", headers)
@@ -153,6 +159,7 @@ class Store:
     accounts: Bucket[AccountRecord]
     calls: Bucket[CallRecord]
     locations: Bucket[LocationRecord]
+    usage: Bucket[UsageRecord]
     leases: Bucket[AgentLease]
 
 
@@ -180,5 +187,6 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
         accounts=await bucket("accounts", AccountRecord),
         calls=await bucket("calls", CallRecord),
         locations=await bucket("locations", LocationRecord),
+        usage=await bucket("usage", UsageRecord, USAGE_TTL),
         leases=await bucket("leases", AgentLease, LEASE_TTL),
     )

@@ -5,7 +5,8 @@
 | sessions  | session id             | signaling, by compare-and-swap            | log-out, or the grace time        |
 | accounts  | session id             | the agent that owns it, by CAS and epoch  | its session                       |
 | calls     | call id                | the agent that owns its account           | the call's end                    |
-| locations | address of record      | the agent that served the REGISTER, CAS   | its last binding                  |
+| locations | address of record      | the agent that served the REGISTER, CAS   | its last binding, or its expiry   |
+| usage     | address of record      | the agent that starts or ends a call, CAS | its TTL, a day after the last one |
 | leases    | agent id               | that agent, renewed                       | its TTL                           |
 
 Every record carries `v`; a reader refuses one that it does not know.
@@ -93,6 +94,25 @@ class LocationRecord(Record, frozen=True, kw_only=True):
 
     aor: str
     bindings: tuple[Binding, ...] = ()
+
+
+class CountedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call in progress, and the incarnation of the agent that must end it."""
+
+    call_id: str
+    agent: str
+    incarnation: str
+
+
+class UsageRecord(Record, frozen=True, kw_only=True):
+    """How much an address of record calls; counts are of the window that started at the time beside them."""
+
+    aor: str
+    live: tuple[CountedCall, ...] = ()
+    minute_at: float = 0.0
+    minute: int = 0
+    day_at: float = 0.0
+    day: int = 0
 
 
 class AgentLease(Record, frozen=True, kw_only=True):

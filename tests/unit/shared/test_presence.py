@@ -40,3 +40,9 @@ def test_draining_full_excluded_and_silent_pods_take_no_work() -> None:
     assert presence.choose(0, but=["refused"]) is None
     assert presence.choose(0) == "refused"
     assert presence.choose(2) is None
+
+
+def test_a_pod_without_capacity_is_never_chosen() -> None:
+    table = Presence(random.Random(1))
+    table.hear(beat("none", capacity=0), 0.0)
+    assert table.choose(0.5) is None

@@ -276,6 +276,7 @@ class Account:
         target = self.identity.target(command.callee)
         headers = checked(command.headers)
         await self.next_hop.find()  # told by the reply, not by an event, if it cannot be found
+        await self._services.usage.begin(self.identity.aor, command.call_id)
         facts = CallFacts(
             call_id=command.call_id,
             session_id=self.session_id,
@@ -346,6 +347,8 @@ class Account:
         """Forget a call."""
         self.calls.pop(call.call_id, None)
         self._table.remove(call)
+        if call.core.facts.direction == "outgoing":
+            self._services.usage.end(self.identity.aor, call.call_id)
 
     def _add(self, call: LiveCall) -> None:
         self.calls[call.call_id] = call

@@ -26,6 +26,7 @@ from sip_agent.core.events import Flow
 from sip_agent.core.locating.host import address as literal
 from sip_agent.core.origin import read_networks
 from sip_agent.core.policy.destination import DestinationPolicy
+from sip_agent.core.policy.usage import Caps
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
@@ -36,10 +37,11 @@ from sip_agent.hearing import Hearing, RelayWatch
 from sip_agent.lease import Lease
 from sip_agent.locator import Locator
 from sip_agent.lookup import Lookup
-from sip_agent.services import Services, token
+from sip_agent.services import Services, token, wall_clock
 from sip_agent.settings import Settings
 from sip_agent.sockets import Listening, Sockets, own_address, reachable
 from sip_agent.transport.tls import Tls, TlsFiles
+from sip_agent.usage import Usage
 from sip_agent.user_agent import UserAgents
 from sip_agent.users import Users
 
@@ -90,6 +92,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
     """
     check(settings)
     seal = Seal(settings.secret)
+    caps = Caps(settings.max_concurrent_calls, settings.max_calls_per_minute, settings.max_calls_per_day)
     policy = DestinationPolicy(settings.allowed_destinations, settings.denied_destinations, settings.destination_ports)
     users = Users.load(settings.users, settings.domain, settings.secret)
     tls = Tls(
@@ -109,7 +112,8 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         cluster = Cluster(address)
         lookup = Lookup(settings.dns_servers)
         stack.push_async_callback(lookup.aclose)
-        lease = Lease(store.leases, AgentLease(agent=settings.pod, incarnation=incarnation, address=address))
+        own = AgentLease(agent=settings.pod, incarnation=incarnation, address=address)
+        lease = Lease(store.leases, own)
         layer = TransactionLayer(timers or Timers(), token, listening.sent_by)
         endpoint = Endpoint(layer, lease.held)
         stack.callback(endpoint.close)
@@ -127,6 +131,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             tasks=tasks,
             destinations=Destinations(policy, cluster, Locator(lookup)),
             cluster=cluster,
+            usage=Usage(store.usage, store.leases, caps, own, tasks, wall_clock, random.random),
             listener=Flow("udp", literal(listening.host) or own_address(), sockets.port),
             listening=listening,
             trusted=read_networks(settings.trusted_sources),

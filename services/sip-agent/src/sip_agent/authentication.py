@@ -1,7 +1,5 @@
 """Who asks something of the built-in domain: challenges, judges answers, and slows those who guess."""
 
-from ipaddress import IPv6Address, IPv6Network
-
 import structlog
 
 from shared.errors import RemoteError
@@ -10,7 +8,7 @@ from sip_agent.core.auth.digest import hash_password
 from sip_agent.core.auth.digest_server import Answer, DigestServer, Ok, Stale, Verdict, Wrong
 from sip_agent.core.auth.guessing import FREE, Guessing
 from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.policy.address import literal
+from sip_agent.core.policy.address import source_of
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.users import Users
@@ -68,11 +66,3 @@ class Authentication:
         if not name.isascii():  # no user of a SIP URI is (RFC 3261 §25.1)
             return []
         return [hash_password(name, self._digest.realm, one, algorithm) for one in self._users.passwords(name)]
-
-
-def source_of(host: str) -> str:
-    """Return what one guesser may come from: an IPv4 address, or the /64 of an IPv6 one."""
-    address = literal(host)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(IPv6Network((address, 64), strict=False))
-    return host

@@ -36,6 +36,7 @@ Change = Callable[[tuple[Binding, ...]], tuple[Binding, ...]]
 CAS_TRIES = 10
 CAS_PAUSE = 0.002  # at most, after the first try; then twice as long each time
 DEFAULT_EXPIRES = 3600
+EXPIRED_KEPT = 60.0  # the clocks of pods differ a little
 
 
 class Domain:
@@ -118,17 +119,23 @@ class Domain:
             try:
                 if entry is None:
                     if new:
-                        await locations.create(aor, LocationRecord(aor=aor, bindings=new))
+                        await locations.create(aor, LocationRecord(aor=aor, bindings=new), self._ttl(new))
                 elif not new:
                     await locations.delete(aor, entry.revision)
                 elif new != old:
-                    await locations.update(aor, LocationRecord(aor=aor, bindings=new), entry.revision)
+                    record = LocationRecord(aor=aor, bindings=new)
+                    await locations.update(aor, record, entry.revision, self._ttl(new))
             except Conflict:
                 # At random: those who fought must not all come back at once, or one loses every time.
                 await asyncio.sleep(self._services.chance() * CAS_PAUSE * 2**attempt)
             else:
                 return new
         raise Conflict(aor)
+
+    @staticmethod
+    def _ttl(bindings: tuple[Binding, ...]) -> float:
+        """How long a record is of use: phones that vanish never ask for the removal of theirs."""
+        return max(binding.expires_at for binding in bindings) - wall_clock() + EXPIRED_KEPT
 
     # -- proxy
 

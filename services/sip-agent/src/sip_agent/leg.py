@@ -59,6 +59,11 @@ class Leg:
         if flow not in self._came_from:
             self._came_from.append(flow)
 
+    @property
+    def source(self) -> Flow | None:
+        """Where the first request of this leg came from, None if there was none."""
+        return self._came_from[0] if self._came_from else None
+
     def receive_response(self, transaction: TransactionId, response: Response) -> None:
         """Take a response to a request of this leg; the core answers the challenges that it is shown."""
         if transaction in self._strangers:

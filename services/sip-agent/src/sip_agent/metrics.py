@@ -24,6 +24,9 @@ LEASE_RENEWALS = Counter("cordboard_sip_agent_lease_renewals_total", "Renewals o
 AUTHENTICATIONS = Counter(
     "cordboard_sip_agent_authentications_total", "Digest answers that the built-in domain has judged.", ("result",)
 )
+CALLS_CAPPED = Counter(
+    "cordboard_sip_agent_calls_capped_total", "Calls refused, by the cap that was reached.", ("cap",)
+)
 DESTINATIONS_REFUSED = Counter(
     "cordboard_sip_agent_destinations_refused_total", "Places that nothing was sent to, by the rule.", ("reason",)
 )

@@ -18,6 +18,7 @@ from sip_agent.endpoint import Endpoint
 from sip_agent.lease import Lease
 from sip_agent.settings import Settings
 from sip_agent.sockets import Listening
+from sip_agent.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Services:
     tasks: Tasks
     destinations: Destinations
     cluster: Cluster
+    usage: Usage
     listener: Flow
     listening: Listening
     trusted: tuple[Network, ...] = ()  # networks whose requests are no stranger's

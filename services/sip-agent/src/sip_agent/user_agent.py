@@ -6,6 +6,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.ids import new_id
+from sip_agent import metrics
 from sip_agent.account import Account
 from sip_agent.accounts import Accounts
 from sip_agent.core.call.capabilities import capabilities, refusal
@@ -13,6 +14,8 @@ from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.instant import message as instant
 from sip_agent.core.origin import NOT_FOR_STRANGERS
+from sip_agent.core.policy.address import source_of
+from sip_agent.core.policy.usage import may_ring
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.domain import Domain
@@ -113,13 +116,19 @@ class UserAgents:
             # §8.2.2.2, by account: two contacts of one address may be two of our accounts, which is a fork, and the
             # copy that our own domain is serving meanwhile is another hop, not another copy.
             self._respond(transaction, request, 482)
-        elif len(account.calls) >= MAX_CALLS:
+        elif len(account.calls) >= MAX_CALLS or not self._may_ring(account, flow):
+            metrics.CALLS_CAPPED.labels("incoming").inc()
             self._respond(transaction, request, 486)
         elif not isinstance((request.contacts or [request.from_])[0].uri, SipUri):
             # §8.1.1.8 asks for a Contact; RFC 2543 did not, and then From tells where our requests go.
             self._respond(transaction, request, 400, "Bad Contact")
         else:
             account.invited(transaction, request, flow, new_id("c", os.urandom))
+
+    def _may_ring(self, account: Account, flow: Flow) -> bool:
+        ringing = [call.leg.source for call in account.calls.values() if call.core.told_state == "incoming"]
+        strangers = [source_of(source.host) for source in ringing if source and not account.next_hop.knows(source)]
+        return account.next_hop.knows(flow) or may_ring(source_of(flow.host), strangers)
 
 
 def is_merged(account: Account, request: Request) -> bool:

@@ -15,6 +15,12 @@ class Identity:
     digest: DigestClient
 
     @property
+    def aor(self) -> str:
+        """The address of record as others count it: no scheme, in lower case."""
+        uri = self.address.sip_uri
+        return f"{uri.user}@{uri.host}".lower()
+
+    @property
     def domain(self) -> str:
         """The domain of the address of record."""
         return self.address.sip_uri.host

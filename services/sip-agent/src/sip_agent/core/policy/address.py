@@ -84,3 +84,11 @@ def network(text: str) -> Network | None:
         return ip_network(text, strict=False)
     except ValueError:
         return None
+
+
+def source_of(host: str) -> str:
+    """Return what one stranger may come from: an IPv4 address, or the /64 of an IPv6 one."""
+    address = literal(host)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(IPv6Network((address, 64), strict=False))
+    return host

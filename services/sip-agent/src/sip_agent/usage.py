@@ -1,0 +1,122 @@
+"""The calls of each address of record, counted across the cluster in KV `usage`; `core.policy.usage` has the rules."""
+
+import asyncio
+from collections.abc import Callable
+
+import nats.errors
+import structlog
+
+from shared.errors import RemoteError
+from shared.kv import Bucket, Conflict, Entry
+from shared.records import AgentLease, CountedCall, UsageRecord
+from shared.tasks import Tasks
+from sip_agent import metrics
+from sip_agent.core.policy.usage import CapReached, Caps, begin, without
+
+_log = structlog.get_logger(__name__)
+
+CAS_TRIES = 10
+CAS_PAUSE = 0.002
+RETRY_FIRST, RETRY_MOST = 0.5, 10.0
+
+
+class Usage:
+    """A call that an agent did not live to end is taken out once its lease is gone, when it stands in the way."""
+
+    def __init__(
+        self,
+        bucket: Bucket[UsageRecord],
+        leases: Bucket[AgentLease],
+        caps: Caps,
+        own: AgentLease,
+        tasks: Tasks,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+    ) -> None:
+        self._bucket = bucket
+        self._leases = leases
+        self._caps = caps
+        self._own = own
+        self._tasks = tasks
+        self._clock = clock
+        self._chance = chance
+        # What we wrote last, of addresses with live calls here: mostly nobody else has written since.
+        self._known: dict[str, Entry[UsageRecord]] = {}
+
+    def _call(self, call_id: str) -> CountedCall:
+        return CountedCall(call_id=call_id, agent=self._own.agent, incarnation=self._own.incarnation)
+
+    async def begin(self, aor: str, call_id: str) -> None:
+        """Count a call before it is made; raise `CapReached` if it is one too many."""
+        if self._caps.is_off:
+            return
+        try:
+            await self._begin(aor, call_id)
+        except CapReached as reached:
+            metrics.CALLS_CAPPED.labels(reached.cap).inc()
+            _log.warning("call limit reached", aor=aor, cap=reached.cap, call=call_id)
+            raise
+        except (Conflict, nats.errors.Error) as error:
+            _log.warning("call not counted", aor=aor, call=call_id, error=repr(error))
+            raise RemoteError(503, "Service Unavailable") from error
+
+    async def _begin(self, aor: str, call_id: str) -> None:
+        def add(record: UsageRecord) -> UsageRecord:
+            return begin(record, self._call(call_id), self._caps, self._clock())
+
+        try:
+            await self._change(aor, add)
+        except CapReached as reached:
+            gone = [call for call in reached.live if not await self._is_held(call)]
+            if not gone:
+                raise
+            await self._change(aor, lambda record: add(without(record, gone.__contains__)))
+
+    async def _is_held(self, call: CountedCall) -> bool:
+        if (call.agent, call.incarnation) == (self._own.agent, self._own.incarnation):
+            return True
+        entry = await self._leases.get(call.agent)
+        return entry is not None and entry.record.incarnation == call.incarnation
+
+    def end(self, aor: str, call_id: str) -> None:
+        """Take a call out again, in the background; one that was not counted changes nothing."""
+        if self._caps.concurrent:
+            self._tasks.spawn(self._end(aor, call_id), f"usage {call_id}")
+
+    async def _end(self, aor: str, call_id: str) -> None:
+        pause = RETRY_FIRST
+        while True:
+            try:
+                record = await self._change(aor, lambda record: without(record, self._call(call_id).__eq__))
+            except (Conflict, nats.errors.Error) as error:
+                # Not given up: as long as we live, the call would count.
+                _log.warning("call still counted", aor=aor, call=call_id, error=repr(error))
+                await asyncio.sleep(pause)
+                pause = min(RETRY_MOST, 2 * pause)
+            else:
+                break
+        if not any(call.agent == self._own.agent for call in record.live):
+            self._known.pop(aor, None)
+
+    async def _change(self, aor: str, change: Callable[[UsageRecord], UsageRecord]) -> UsageRecord:
+        for attempt in range(CAS_TRIES):
+            known = self._known.pop(aor, None)
+            entry = known or await self._bucket.get(aor)
+            old = entry.record if entry is not None else UsageRecord(aor=aor)
+            try:
+                new = change(old)
+                if new == old:
+                    return new
+                if entry is None:
+                    revision = await self._bucket.create(aor, new)
+                else:
+                    revision = await self._bucket.update(aor, new, entry.revision)
+            except CapReached:
+                if known is None:
+                    raise
+            except Conflict:
+                await asyncio.sleep(self._chance() * CAS_PAUSE * 2**attempt)
+            else:
+                self._known[aor] = Entry(new, revision)
+                return new
+        raise Conflict(aor)
