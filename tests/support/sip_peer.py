@@ -92,13 +92,16 @@ class SipPeer(asyncio.DatagramProtocol):
         sdp: str = "",
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Answer a request."""
+        """Answer a request, with its own Contact where `headers` has none."""
+        fields = [*headers]
+        if not any(name == "Contact" for name, _ in fields):
+            fields.insert(0, self.contact)
         made = make_response(
             request,
             status,
             None,
             self.tag,
-            [self.contact, *headers],
+            fields,
             sdp.encode(),
             "application/sdp" if sdp else None,
         )
