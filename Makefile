@@ -4,9 +4,10 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 WEB := web/node_modules/.installed
+SIPPY := var/sippy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint types web unit contract integration e2e bench lock clean
+.PHONY: help setup up down test lint types web unit contract integration e2e bench bench-sip lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +46,9 @@ e2e: $(DEV) peers ## The whole system: browsers, phones, SIP servers
 bench: $(DEV) ## Figures, not verdicts
 	$(BIN)/python -m bench
 
+bench-sip: $(DEV) $(SIPPY) peers ## Calls per CPU second of sip-agent, beside Sippy's B2BUA
+	$(BIN)/python -m bench.calls $(SIPPY)/bin/python
+
 lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock
 
@@ -61,6 +65,9 @@ $(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproj
 
 $(DEV): $(RUN) requirements/dev.lock
 	@scripts/setup $(VENV) requirements/dev.lock && touch $@
+
+$(SIPPY): requirements/bench.lock
+	python3 -m venv $@ && $@/bin/pip --quiet --disable-pip-version-check install --require-hashes --requirement $< && touch $@
 
 $(WEB): web/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm

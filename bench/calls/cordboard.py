@@ -1,0 +1,70 @@
+"""Our agent under load: a real NATS server, one sip-agent held to a core, and the seats of the rest."""
+
+import contextlib
+import json
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .process import Measured, free_port, measured, wait_for_udp
+
+SECRET = "a secret that is for benches only"
+AGENT = "agent-bench"
+
+
+@dataclass(frozen=True)
+class Cordboard:
+    """`users` are the session ids, which are the users that its Contacts have; `address` is its SIP host:port."""
+
+    agent: Measured
+    address: str
+    users: tuple[str, ...]
+    ops_port: int
+
+
+@contextlib.contextmanager
+def cordboard(sessions: int, core: int, others: int, registrar: str = "", expires: int = 300) -> Iterator[Cordboard]:
+    """Run an agent with that many sessions, registered at `registrar` if there is one."""
+    with contextlib.ExitStack() as stack:
+        port, ops_port = free_port(), free_port()
+        nats_url = stack.enter_context(_nats(others))
+        env = {
+            "CORDBOARD_NATS_URL": nats_url,
+            "CORDBOARD_SECRET": SECRET,
+            "CORDBOARD_POD": AGENT,
+            "CORDBOARD_LOG_LEVEL": "warning",
+            "CORDBOARD_OPS_PORT": str(ops_port),
+            "CORDBOARD_AGENT_REGISTER_EXPIRES": str(expires),
+            "CORDBOARD_AGENT_ALLOWED_DESTINATIONS": "127.0.0.0/8:1-65535",
+            "CORDBOARD_AGENT_SIP_HOST": "127.0.0.1",
+            "CORDBOARD_AGENT_SIP_PORT": str(port),
+            "CORDBOARD_AGENT_CAPACITY": str(sessions),
+        }
+        agent = stack.enter_context(measured([sys.executable, "-m", "sip_agent"], core, env))
+        wait_for_udp(port)
+        command = [sys.executable, "-m", "bench.calls.seats", nats_url, AGENT, SECRET, str(sessions), registrar]
+        seats = stack.enter_context(measured(command, others))
+        users = json.loads(seats.line_with("ready").partition(" ")[2])
+        yield Cordboard(agent, f"127.0.0.1:{port}", tuple(users), ops_port)
+
+
+@contextlib.contextmanager
+def _nats(core: int) -> Iterator[str]:
+    server = str(Path(sysconfig.get_path("scripts")) / "nats-server")
+    with tempfile.TemporaryDirectory(prefix="cordboard-bench-") as folder:
+        command = [server, "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", folder, "--ports_file_dir", folder]
+        with measured(command, core):
+            yield _nats_url(Path(folder))
+
+
+def _nats_url(folder: Path) -> str:
+    for _ in range(100):
+        for path in folder.glob("*.ports"):
+            with contextlib.suppress(json.JSONDecodeError):  # half written
+                return str(json.loads(path.read_text())["nats"][0])
+        time.sleep(0.1)
+    raise RuntimeError("nats-server does not serve")

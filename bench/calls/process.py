@@ -1,0 +1,80 @@
+"""A process under measurement: held to one core, with its CPU seconds and its memory read from /proc."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+ENDS_WITHIN = 30.0
+
+
+class Measured:
+    """A running process."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far, of all its threads."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def resident_kib(self) -> int:
+        """The memory that it holds."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+    def line_with(self, words: str) -> str:
+        """Return the next line of its output that has these words; `RuntimeError` where it ends first."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if words in line:
+                return line
+        raise RuntimeError(f"{self._process.args!r} ended without {words!r}")
+
+
+def wait_for_udp(port: int, within: float = 20.0) -> None:
+    """Wait until somebody has bound a UDP port of 127.0.0.1."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nobody has bound UDP port {port}")
+
+
+def free_port() -> int:
+    """Return a port that is free for UDP and for TCP now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(("127.0.0.1", 0))
+        tcp.bind(udp.getsockname())
+        return int(udp.getsockname()[1])
+
+
+@contextlib.contextmanager
+def measured(command: Sequence[str], core: int, env: Mapping[str, str] | None = None) -> Iterator[Measured]:
+    """Run a command on one core while the block runs."""
+    process = subprocess.Popen(
+        ["taskset", "-c", str(core), *command],
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield Measured(process)
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
