@@ -23,6 +23,7 @@ from shared.messages.account import RegistrationState
 from shared.records import AccountRecord
 from shared.subjects import session_events
 from sip_agent import metrics
+from sip_agent.alarm import Alarm
 from sip_agent.call_table import CallTable
 from sip_agent.calls import LiveCall
 from sip_agent.core.call.call import CallFacts
@@ -88,8 +89,8 @@ class Account:
             record.register_cseq,
         )
         self._register: TransactionId | None = None
-        self._register_timer: asyncio.TimerHandle | None = None
-        self._grace_timer: asyncio.TimerHandle | None = None
+        self._refresh = Alarm(self._on_refresh_due)
+        self._grace = Alarm(self._on_grace_over)
         self._is_closing = False
         self._is_gone = False
         self._closed = asyncio.Event()
@@ -139,7 +140,7 @@ class Account:
                 for output in outputs:
                     await self._carry_out(output)
         finally:
-            self._set_register_timer()
+            self._refresh.set(None if self._is_gone else self._registration.next_timer())
 
     async def _carry_out(self, output: RegistrationOutput) -> None:
         match output:
@@ -177,17 +178,7 @@ class Account:
         if transaction == self._register:
             self.mailbox.post(lambda: self._do_registration(self._registration.transaction_failed, status, reason))
 
-    def _set_register_timer(self) -> None:
-        if self._register_timer is not None:
-            self._register_timer.cancel()
-            self._register_timer = None
-        due = self._registration.next_timer()
-        if due is not None and not self._is_gone:
-            self._register_timer = asyncio.get_running_loop().call_later(
-                max(0.0, due - time.monotonic()), self._on_register_timer
-            )
-
-    def _on_register_timer(self) -> None:
+    def _on_refresh_due(self) -> None:
         self.mailbox.post(lambda: self._do_registration(self._registration.handle_timer))
 
     async def _registration_changed(self, change: StateChanged) -> None:
@@ -228,7 +219,7 @@ class Account:
         """The socket is at `pod` now; raise `RemoteError` if that comes too late."""
         if self._is_closing:
             raise RemoteError(481, "Session Is Closing")
-        self._stop_grace()
+        self._grace.stop()
         await self._save(pod=pod, detached_at=None)
         told = self._registration.told
         return SessionSnapshot(
@@ -243,16 +234,10 @@ class Account:
         if pod != self.pod or not self.is_attached:
             return
         await self._save(detached_at=wall_clock(), grace_seconds=grace_seconds)
-        self._stop_grace()
-        self._grace_timer = asyncio.get_running_loop().call_later(grace_seconds, self._on_grace_over)
+        self._grace.set(time.monotonic() + grace_seconds)
 
     def _on_grace_over(self) -> None:
         self._services.tasks.spawn(self.close("Session Lost"), f"close {self.session_id}")
-
-    def _stop_grace(self) -> None:
-        if self._grace_timer is not None:
-            self._grace_timer.cancel()
-            self._grace_timer = None
 
     # -- calls
 
@@ -361,7 +346,7 @@ class Account:
         if self._is_closing:
             return
         self._is_closing = True
-        self._stop_grace()
+        self._grace.stop()
         calls = list(self.calls.values())
         for call in calls:
             if why:
@@ -392,10 +377,8 @@ class Account:
         if self._is_gone:
             return
         self._is_closing = self._is_gone = True
-        self._stop_grace()
-        if self._register_timer is not None:
-            self._register_timer.cancel()
-            self._register_timer = None
+        self._grace.stop()
+        self._refresh.stop()
         self._register = None
         metrics.REGISTRATIONS.labels(self._told).dec()
         self._on_gone(self)

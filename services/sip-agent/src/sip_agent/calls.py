@@ -28,6 +28,7 @@ from shared.messages import IncomingCall as IncomingCallCommand
 from shared.records import CallRecord
 from shared.subjects import session_events
 from sip_agent import metrics
+from sip_agent.alarm import Alarm
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
@@ -86,7 +87,7 @@ class LiveCall:
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self._asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
         self._started_at = time.monotonic()
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(lambda: self.post(self.core.handle_timer))
         self._finished = asyncio.Event()
         self._is_lost = False
         metrics.CALLS_ACTIVE.labels(core.facts.direction).inc()
@@ -150,7 +151,7 @@ class LiveCall:
             self._finish()
             raise
         finally:
-            self._set_timer()
+            self._alarm.set(None if self._finished.is_set() else self.core.next_timer())
         return result
 
     async def _carry_out_all(self, outputs: list[CallOutput]) -> None:
@@ -165,15 +166,6 @@ class LiveCall:
                 is_recorded = is_recorded and not isinstance(output, SaveCall)
         if not is_recorded:
             self.core.fail(503, "Service Unavailable", time.monotonic())
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self.core.next_timer()
-        if due is not None and not self._finished.is_set():
-            delay = max(0.0, due - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self.post, self.core.handle_timer)
 
     # -- what goes out
 

@@ -4,7 +4,6 @@ After anything that went into the stack, `_drain` carries out all that it put ou
 done here and nowhere else.
 """
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from sip_agent.alarm import Alarm
 from sip_agent.core.events import (
     AckReceived,
     CancelReceived,
@@ -90,7 +90,7 @@ class Endpoint:
         self._unreachable = Unreachable(MAX_UNREACHABLE)
         self._accepted: deque[tuple[float, TransactionId]] = deque()
         self._cancels: dict[TransactionId, CancelHandler] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._on_timer)
         self._is_draining = False
         self.on_request: Callable[[TransactionId, Request, Flow], None] = lambda *_: None
         self.on_ack: Callable[[Request], None] = lambda _: None
@@ -101,8 +101,7 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
 
     @property
     def timers(self) -> Timers:
@@ -186,7 +185,7 @@ class Endpoint:
                     self._carry_out(output)
         finally:
             self._is_draining = False
-        self._set_timer()
+        self._alarm.set(self._layer.next_timer())
 
     def _carry_out(self, output: Output) -> None:
         try:
@@ -288,16 +287,6 @@ class Endpoint:
         _log.info("next place tried", method=transaction.method, transport=flow.transport, host=flow.host)
         return True
 
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self._layer.next_timer()
-        if due is not None:
-            delay = max(0.0, due - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
-
     def _on_timer(self) -> None:
-        self._timer = None
         self._layer.handle_timer(time.monotonic())
         self._drain()

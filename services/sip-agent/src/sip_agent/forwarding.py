@@ -1,12 +1,12 @@
 """A request of the built-in domain on its way to its targets: carries out what `core.domain.proxy` asks for."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 
 import structlog
 
 from shared.errors import RemoteError
+from sip_agent.alarm import Alarm
 from sip_agent.core.domain.proxy import CancelBranch, Forward, Forwarding, RespondUpstream, Target
 from sip_agent.core.events import TransactionId
 from sip_agent.core.locating.places import Places
@@ -31,7 +31,7 @@ class LiveForwarding:
         self._is_cancelled = False
         self._branches: dict[TransactionId, int] = {}
         self._places: dict[Target, Places] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._on_timer)
         if request.method == "INVITE":
             # From the first moment: the caller may give up while the location table is read.
             services.endpoint.on_cancel(transaction, self._cancelled)
@@ -89,9 +89,4 @@ class LiveForwarding:
                         self._services.endpoint.cancel(transaction)
                 case RespondUpstream(response):
                     self._services.endpoint.respond(self.transaction, response)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self._core.next_timer()
-        if due is not None and not self._core.is_over:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._on_timer)
+        self._alarm.set(None if self._core.is_over else self._core.next_timer())

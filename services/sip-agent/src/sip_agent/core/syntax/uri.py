@@ -3,6 +3,7 @@
 Text is kept as written, escapes included, so that what is parsed and printed again compares equal at the peer.
 """
 
+import functools
 import re
 from dataclasses import dataclass, replace
 from ipaddress import AddressValueError, IPv6Address
@@ -59,6 +60,10 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> "SipUri":
         """Read a URI; 416 when it is of another scheme, 400 when it is none."""
+        return _read_sip_uri(text) if len(text) > _KEPT_LENGTH else _kept_sip_uri(text)
+
+    @classmethod
+    def _read(cls, text: str) -> "SipUri":
         found = _SIP_URI.fullmatch(text)
         if found is None:
             if _OTHER_URI.fullmatch(text) and not text[:5].lower().startswith(("sip:", "sips:")):
@@ -163,6 +168,10 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str, what: str = "Address") -> "NameAddr":
         """Read a name-addr or addr-spec with parameters; `what` names the header field in the error."""
+        return _read_name_addr(text, what) if len(text) > _KEPT_LENGTH else _kept_name_addr(text, what)
+
+    @classmethod
+    def _read(cls, text: str, what: str) -> "NameAddr":
         text = text.strip(LWS)
         found = _NAME_ADDR.fullmatch(text)
         if found is not None:
@@ -200,6 +209,14 @@ class NameAddr:
         """This address with another tag, or without one."""
         params = without_params(self.params, ("tag",))
         return replace(self, params=params if tag is None else (*params, ("tag", tag)))
+
+
+# The same From, To and Contact come with every message of a call, the same Request-URI with every call of a user.
+# What a peer may make us keep is bounded by number and length.
+_KEPT, _KEPT_LENGTH = 4096, 256
+_read_sip_uri, _read_name_addr = SipUri._read, NameAddr._read
+_kept_sip_uri = functools.lru_cache(_KEPT)(_read_sip_uri)
+_kept_name_addr = functools.lru_cache(_KEPT)(_read_name_addr)
 
 
 def host_and_port(host: str, port: int | None) -> str:
