@@ -13,7 +13,9 @@ from shared.errors import RemoteError
 from shared.kv import Conflict
 from shared.messages import (
     HangupCall,
+    HoldCall,
     RegistrationChanged,
+    SendDtmf,
     SendMessage,
     SessionEnded,
     SessionSnapshot,
@@ -32,6 +34,7 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.session_timer import too_small
 from sip_agent.core.call.shown_headers import asserted_identity, shown
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.instant.message import check as check_message
@@ -242,15 +245,7 @@ class Account:
     # -- calls
 
     def _rules(self) -> CallRules:
-        settings = self._services.settings
-        return CallRules(
-            settings.ring_seconds,
-            self._services.endpoint.timers,
-            self._services.chance,
-            settings.reliable_provisional,
-            settings.follow_redirects,
-            bool(self._record.account.outbound_proxy),
-        )
+        return self._services.call_rules(bool(self._record.account.outbound_proxy))
 
     async def start_call(self, command: StartCall) -> None:
         """Send an INVITE; raise `RemoteError` if that is not possible."""
@@ -280,6 +275,10 @@ class Account:
         """Take an INVITE for this account's contact."""
         if self._is_closing:
             raise RemoteError(480, "Temporarily Unavailable")
+        refused = too_small(request, self._rules(), token())
+        if refused is not None:
+            self._services.endpoint.respond(transaction, refused)
+            return
         facts = CallFacts(
             call_id=call_id,
             session_id=self.session_id,
@@ -309,6 +308,10 @@ class Account:
         """The user ends a call."""
         call = self._call(command.call_id)
         await call.do(call.core.hangup, command.status, command.reason)
+
+    async def change_call(self, command: HoldCall | SendDtmf) -> None:
+        """Do something in an established call; raise `RemoteError` if that cannot be begun."""
+        await self._call(command.call_id).change(command)
 
     async def send_message(self, command: SendMessage) -> None:
         """Send an instant message, in a call or outside; raise `RemoteError` if that is not possible."""
@@ -361,7 +364,7 @@ class Account:
         except TimeoutError:
             _log.info("not everything was answered in time", session=self.session_id)
         try:
-            await self.mailbox.ask(self._delete)
+            await self.mailbox.ask(lambda: self._kv.delete(self.epoch))
             if why:
                 event = SessionEnded(session_id=self.session_id, reason="account closed")
                 await self._services.bus.publish(session_events(self.session_id), event)
@@ -369,9 +372,6 @@ class Account:
             _log.warning("account not removed", session=self.session_id, error=repr(error))
         finally:
             self._drop()
-
-    async def _delete(self) -> None:
-        await self._kv.delete(self.epoch)
 
     def _drop(self) -> None:
         if self._is_gone:

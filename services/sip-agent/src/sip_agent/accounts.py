@@ -19,9 +19,11 @@ from shared.messages import (
     DetachSession,
     Done,
     HangupCall,
+    HoldCall,
     MediaFailed,
     Message,
     OpenAccount,
+    SendDtmf,
     SendMessage,
     SipAccount,
     StartCall,
@@ -42,7 +44,17 @@ _log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 0.5
 
-AccountCommand = AttachSession | DetachSession | CloseAccount | StartCall | AnswerCall | HangupCall | SendMessage
+AccountCommand = (
+    AttachSession
+    | DetachSession
+    | CloseAccount
+    | StartCall
+    | AnswerCall
+    | HangupCall
+    | HoldCall
+    | SendDtmf
+    | SendMessage
+)
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -98,6 +110,8 @@ class Accounts:
                 await account.mailbox.ask(lambda: account.answer_call(command.call_id, command.browser_sdp))
             case HangupCall():
                 await account.mailbox.ask(lambda: account.hang_up(command))
+            case HoldCall() | SendDtmf():
+                await account.mailbox.ask(lambda: account.change_call(command))
             case SendMessage():
                 await account.mailbox.ask(lambda: account.send_message(command))
         return Done()

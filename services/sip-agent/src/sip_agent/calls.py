@@ -7,6 +7,7 @@ Questions to the relay and to the session are asked aside, one after the other, 
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -17,41 +18,47 @@ from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.kv import Conflict
 from shared.messages import (
     CallEnded,
-    CallEstablished,
-    CallProgress,
     CallSnapshot,
+    HoldCall,
     IncomingAccepted,
     MediaRef,
     Message,
+    SendDtmf,
 )
 from shared.messages import IncomingCall as IncomingCallCommand
 from shared.records import CallRecord
 from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.alarm import Alarm
+from sip_agent.call_news import event_of
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
+    ActionFailed,
     AskMedia,
     CallOutput,
     CancelRequest,
+    DigitReceived,
     Ended,
     Established,
     Finished,
+    HoldChanged,
     MessageAnswered,
     MessageReceived,
+    News,
     Progressed,
     Respond,
     SaveCall,
     SendAck,
     SendRequest,
+    WantKeyframe,
 )
 from sip_agent.leg import Leg
 from sip_agent.mailbox import Mailbox
 from sip_agent.messenger import Messenger
 from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
-from sip_agent.relay_client import ask_relay, release
+from sip_agent.relay_client import ask_relay, release, request_keyframe
 from sip_agent.services import Services, command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
@@ -115,6 +122,8 @@ class LiveCall:
             media=self.media,
             browser_sdp=self.core.browser_sdp,
             has_video=self.has_video,
+            local_hold=self.core.local_hold,
+            remote_hold=self.core.remote_hold,
         )
 
     async def wait_finished(self) -> None:
@@ -167,6 +176,16 @@ class LiveCall:
         if not is_recorded:
             self.core.fail(503, "Service Unavailable", time.monotonic())
 
+    async def change(self, command: HoldCall | SendDtmf) -> None:
+        """Do something in the established call; raise `RemoteError` if that cannot be begun."""
+        if self.core.told_state != "established":
+            raise RemoteError(491, "Call Is Not Established")
+        match command:
+            case HoldCall(is_held=is_held):
+                await self.do(self.core.hold, is_held)
+            case SendDtmf(digits=digits, duration_ms=duration_ms):
+                await self.do(self.core.send_dtmf, digits, duration_ms)
+
     # -- what goes out
 
     async def _carry_out(self, output: CallOutput) -> None:
@@ -175,10 +194,12 @@ class LiveCall:
                 await self._record.save(self._as_record())
             case SendRequest() | SendAck() | Respond() | CancelRequest():
                 await self.leg.send(output)
-            case AskMedia():
-                self._asides.post(lambda: self._ask_media(output))
+            case AskMedia() | WantKeyframe():
+                self._asides.post(lambda: self._ask_relay(output))
             case Progressed() | Established():
                 await self._tell(output)
+            case HoldChanged() | ActionFailed() | DigitReceived():
+                await self._publish_news(output)
             case MessageReceived(transaction, request, message):
                 self._owner.messenger.receive(transaction, request, message, self.call_id)
             case MessageAnswered(message_id, status, reason):
@@ -213,22 +234,12 @@ class LiveCall:
         await self._services.bus.publish(session_events(self._owner.session_id), event)
 
     async def _tell(self, output: Progressed | Established) -> None:
-        session_id, call_id = self._owner.session_id, self.call_id
         stage = output.state if isinstance(output, Progressed) else "established"
         metrics.SETUP.labels(self.core.facts.direction, stage).observe(time.monotonic() - self._started_at)
-        if isinstance(output, Progressed):
-            await self._publish(
-                CallProgress(
-                    session_id=session_id,
-                    call_id=call_id,
-                    state=output.state,
-                    status=output.status,
-                    reason=output.reason,
-                    browser_sdp=output.browser_sdp,
-                )
-            )
-        else:
-            await self._publish(CallEstablished(session_id=session_id, call_id=call_id, browser_sdp=output.browser_sdp))
+        await self._publish_news(output)
+
+    async def _publish_news(self, news: News) -> None:
+        await self._publish(event_of(news, self._owner.session_id, self.call_id))
 
     async def _end(self, output: Ended) -> None:
         facts = self.core.facts
@@ -270,18 +281,24 @@ class LiveCall:
 
     # -- asides
 
-    async def _ask_media(self, question: AskMedia) -> None:
+    async def _ask_relay(self, wanted: AskMedia | WantKeyframe) -> None:
         if self.media is None:
             return
+        if isinstance(wanted, AskMedia):
+            await self._ask_media(self.media, wanted)
+        else:
+            await request_keyframe(self._services.bus, self.media, self._owner.epoch)
+
+    async def _ask_media(self, media: MediaRef, question: AskMedia) -> None:
         try:
-            sdp = await ask_relay(self._services.bus, self.media, self._owner.epoch, question)
+            answer = await ask_relay(self._services.bus, media, self._owner.epoch, question)
         except RemoteError as error:
             self.post(self.core.media_refused, question.question, error.status, error.reason)
         except Exception:  # the boundary of the aside: the call must hear something
             _log.exception("relay not asked", call=self.call_id)
             self.post(self.core.media_refused, question.question, 500, "Server Internal Error")
         else:
-            self.post(self.core.media_answered, question.question, sdp)
+            self.post(partial(self.core.media_answered, is_held=answer.is_held), question.question, answer.sdp)
 
     async def _release(self) -> None:
         if self.media is not None:

@@ -7,7 +7,17 @@ import structlog
 
 from shared.bus import Bus
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
-from shared.messages import AnswerMedia, Command, Done, MediaRef, MediaSdp, OfferMedia, ReleaseMedia, RequestOffer
+from shared.messages import (
+    AnswerMedia,
+    Command,
+    Done,
+    MediaRef,
+    MediaSdp,
+    OfferMedia,
+    ReleaseMedia,
+    RequestKeyframe,
+    RequestOffer,
+)
 from shared.subjects import relay_commands
 from sip_agent.core.call.outputs import AskMedia
 from sip_agent.services import command_expiry, command_id
@@ -24,19 +34,30 @@ class _Envelope(TypedDict):
     media_id: str
 
 
-async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> str:
+async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> MediaSdp:
     """Bring a description to the relay and return the one that it makes; raise `RemoteError`."""
     envelope = _Envelope(id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id)
     match asked.question:
         case "offer":
             command: Command = OfferMedia(**envelope, side="sip", sdp=asked.sdp)
-        case "late_offer":
+        case "late_offer" | "our_offer":
             command = RequestOffer(**envelope, side="sip", direction=asked.direction)
         case "answer_browser":
             command = AnswerMedia(**envelope, side="browser", sdp=asked.sdp)
-        case "early" | "answer" | "late_answer":
+        case "early" | "answer" | "late_answer" | "their_answer":
             command = AnswerMedia(**envelope, side="sip", sdp=asked.sdp, provisional=asked.question == "early")
-    return (await bus.request(relay_commands(media.relay), command, MediaSdp)).sdp
+    return await bus.request(relay_commands(media.relay), command, MediaSdp)
+
+
+async def request_keyframe(bus: Bus, media: MediaRef, epoch: int) -> None:
+    """Ask for a whole picture of the browser; one that does not come is asked for again by who needs it."""
+    command = RequestKeyframe(
+        id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id, side="browser"
+    )
+    try:
+        await bus.request(relay_commands(media.relay), command, Done)
+    except RemoteError as error:
+        _log.info("no keyframe", relay=media.relay, error=str(error))
 
 
 async def release(bus: Bus, media: MediaRef, epoch: int) -> None:

@@ -11,6 +11,7 @@ from shared.ids import new_id
 from shared.kv import Store
 from shared.sealing import Seal
 from shared.tasks import Tasks
+from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import Flow
 from sip_agent.core.origin import Network
 from sip_agent.destinations import Cluster, Destinations
@@ -48,6 +49,20 @@ class Services:
     def agent(self) -> str:
         """This pod's id."""
         return self.settings.pod
+
+    def call_rules(self, has_outbound_proxy: bool) -> CallRules:
+        """What calls of an account go by."""
+        settings = self.settings
+        return CallRules(
+            ring_seconds=settings.ring_seconds,
+            timers=self.endpoint.timers,
+            chance=self.chance,
+            reliable_provisional=settings.reliable_provisional,
+            follow_redirects=settings.follow_redirects,
+            has_outbound_proxy=has_outbound_proxy,
+            session_expires=settings.session_expires,
+            min_session_expires=settings.min_session_expires,
+        )
 
 
 def token() -> str:

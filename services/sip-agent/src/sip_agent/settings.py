@@ -24,6 +24,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     secret: str = ""
     capacity: int = 2000  # accounts
     ring_seconds: float = 180.0
+    session_expires: int = 1800  # the session interval asked for (RFC 4028); 0: only if the far side asks
+    min_session_expires: int = 90  # the shortest that is accepted
     grace_seconds: float = 30.0  # for sessions whose signaling pod died without a word
     register_expires: int = 300
     follow_redirects: bool = True  # outgoing calls go where a 3xx sends them, as far as destinations allow

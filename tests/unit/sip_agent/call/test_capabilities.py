@@ -10,7 +10,7 @@ from sip_agent.core.call.capabilities import capabilities, refusal
     ("method", "fields", "body", "status", "header"),
     [
         ("REFER", [], b"", 405, "Allow"),
-        ("INVITE", [("Require", "100rel, timer")], b"", 420, "Unsupported"),
+        ("INVITE", [("Require", "100rel, precondition")], b"", 420, "Unsupported"),
         ("INVITE", [("Content-Type", "text/plain")], b"x", 415, "Accept"),
         ("INVITE", [("Content-Type", "application/sdp"), ("Content-Encoding", "gzip")], b"x", 415, "Accept-Encoding"),
     ],
@@ -55,5 +55,5 @@ def test_what_can_be_done_is_not_refused(method: str) -> None:
 
 
 def test_options_tells_what_is_understood() -> None:
-    assert dict(capabilities("OPTIONS"))["Accept"] == "application/sdp"
+    assert dict(capabilities("OPTIONS"))["Accept"].startswith("application/sdp, application/dtmf-relay")
     assert capabilities("INFO") == []

@@ -3,10 +3,10 @@
 from tests.support.sip_calls import CHALLENGE, make_identity, make_reply, request_of, told
 
 from sip_agent.core.call.dialog import CSEQ_GAP, Dialog
+from sip_agent.core.call.dialog_requests import DialogRequests
 from sip_agent.core.call.outputs import CallOutput
-from sip_agent.core.call.own_requests import MOST_WAITING, Fields, InDialogRequest, OwnRequests
+from sip_agent.core.call.own_requests import MOST_WAITING, InDialogRequest, OwnRequests
 from sip_agent.core.syntax.message import Request
-from sip_agent.core.syntax.uri import SipUri
 
 
 class Side:
@@ -14,7 +14,7 @@ class Side:
 
     def __init__(self) -> None:
         self.identity = make_identity()
-        self.dialog = Dialog(
+        self.dialog: Dialog | None = Dialog(
             call_id="call",
             local_tag="ours",
             remote_tag="far",
@@ -25,14 +25,12 @@ class Side:
             remote_target="sip:bob@192.0.2.7:5070",
         )
         self.out: list[CallOutput] = []
-        self.own = OwnRequests(self.out, self.identity.digest, self._make)
-        self.ends: list[tuple[str, int]] = []
-
-    def _make(self, wanted: InDialogRequest, credentials: Fields) -> tuple[Request, SipUri]:
-        request, self.dialog = self.dialog.request(
-            wanted.method, self.identity.contact, [*wanted.headers, *credentials]
+        self.gone: list[int] = []
+        self.requests = DialogRequests(
+            self, self.identity, self.out, lambda outcome, now: self.gone.append(outcome.status)
         )
-        return request, self.dialog.next_hop()
+        self.own = OwnRequests(self.requests)
+        self.ends: list[tuple[str, int]] = []
 
     def send(self, method: str) -> None:
         self.own.send(InDialogRequest(method, lambda status, _: self.ends.append((method, status))))
@@ -49,11 +47,11 @@ def test_a_request_waits_for_the_end_of_the_one_before() -> None:
     side.send("REFER")
     info = request_of(side.out)
     assert side.take() == ["INFO as own 1"]
-    side.own.receive_response("own 1", make_reply(info, 100))
+    side.requests.receive_response("own 1", make_reply(info, 100), 1.0)
     assert (side.take(), side.ends) == ([], [])
-    side.own.receive_response("own 1", make_reply(info, 200))
+    side.requests.receive_response("own 1", make_reply(info, 200), 1.0)
     assert (side.take(), side.ends) == (["REFER as own 2"], [("INFO", 200)])
-    side.own.failed("own 2", 408, "Request Timeout")
+    side.requests.transaction_failed("own 2", 408, "Request Timeout", 1.0)
     assert (side.take(), side.ends) == ([], [("INFO", 200), ("REFER", 408)])
 
 
@@ -65,11 +63,11 @@ def test_a_challenge_is_answered_once_with_the_next_number() -> None:
     first = request_of(side.out)
     side.out.clear()
     stale = CHALLENGE.replace("n1", "n2")
-    side.own.receive_response("own 1", make_reply(first, 407, headers=[("Proxy-Authenticate", stale)]))
+    side.requests.receive_response("own 1", make_reply(first, 407, headers=[("Proxy-Authenticate", stale)]), 1.0)
     again = request_of(side.out)
     assert (first.cseq, again.cseq) == ((2, "INFO"), (3, "INFO"))
     assert 'nonce="n2"' in (again.headers.get("Proxy-Authorization") or "")
-    side.own.receive_response("own 1", make_reply(again, 407, headers=[("Proxy-Authenticate", stale)]))
+    side.requests.receive_response("own 1", make_reply(again, 407, headers=[("Proxy-Authenticate", stale)]), 1.0)
     assert side.ends == [("INFO", 407)]
 
 
@@ -77,7 +75,7 @@ def test_a_realm_that_no_server_of_ours_has_named_gets_no_credentials() -> None:
     side = Side()
     side.send("INFO")
     challenge = [("WWW-Authenticate", CHALLENGE)]
-    side.own.receive_response("own 1", make_reply(request_of(side.out), 401, headers=challenge))
+    side.requests.receive_response("own 1", make_reply(request_of(side.out), 401, headers=challenge), 1.0)
     assert side.ends == [("INFO", 401)]
 
 
@@ -93,7 +91,7 @@ def test_the_record_is_written_before_its_numbers_are_used_up() -> None:
         side.send("INFO")
         saved = [output for output in side.take() if output == "SaveCall"]
         assert (len(saved) == 1) == ((number + 1) % CSEQ_GAP == 0)
-        side.own.failed(f"own {number}", 408, "")
+        side.requests.transaction_failed(f"own {number}", 408, "", 1.0)
 
 
 def test_the_end_of_the_dialog_fails_what_waits() -> None:
@@ -103,7 +101,7 @@ def test_the_end_of_the_dialog_fails_what_waits() -> None:
     side.out.clear()
     side.own.stop()
     assert (side.take(), side.ends) == ([], [("INFO", 487), ("MESSAGE", 487)])
-    side.own.failed("own 1", 408, "")
+    side.requests.transaction_failed("own 1", 408, "", 1.0)
     assert len(side.ends) == 2
 
 

@@ -23,6 +23,7 @@ from shared.messages.call import EndedBy
 from sip_agent.core.auth.credentials import answer
 from sip_agent.core.call.capabilities import refusal
 from sip_agent.core.call.dialog import Dialog
+from sip_agent.core.call.dialog_requests import Outcome
 from sip_agent.core.call.extra_headers import printable
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.in_dialog import InDialog
@@ -38,7 +39,7 @@ from sip_agent.core.call.outputs import (
     SaveCall,
     SendRequest,
 )
-from sip_agent.core.call.own_requests import Fields, InDialogRequest, OwnRequests
+from sip_agent.core.call.own_requests import Fields
 from sip_agent.core.call.reason import end_of, reason_header
 from sip_agent.core.call.remote_modification import Inviting
 from sip_agent.core.call.rules import CallRules
@@ -46,7 +47,6 @@ from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.instant.in_call import InCall
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
-from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.table import Rows as TableRows
 from sip_agent.core.table import TableMachine
 
@@ -73,6 +73,7 @@ class Input(enum.Enum):
 
     PROVISIONAL = "1xx to INVITE"
     CHALLENGE = "401 or 407 to INVITE"
+    TOO_SMALL = "422 to INVITE"
     SUCCESS = "2xx to INVITE"
     REDIRECT = "3xx to INVITE"
     FAILURE = "any other final response to INVITE, or none"
@@ -145,12 +146,13 @@ class Call:
         self._deadlines: dict[Input, float] = {}
         self._rules = rules
         self._offers = OfferAnswer(rules.chance)
-        self._in_dialog = InDialog(self._out, self._offers, identity.contact, rules)
+        self._in_dialog = InDialog(
+            self, self._out, self._offers, identity, rules, facts.direction == "outgoing", self._dialog_gone
+        )
         self._byes: set[str] = set()
         self._bye: Request | None = None
         self._is_end_told = False
-        self._own = OwnRequests(self._out, identity.digest, self._make_request)
-        self._messages = InCall(self._out, self._own)
+        self._messages = InCall(self._out, self._in_dialog.own)
         self._usages: dict[str, Callable[[TransactionId, Request, float], None]] = {"MESSAGE": self._messages.receive}
 
     @property
@@ -162,6 +164,16 @@ class Call:
     def remote_sdp(self) -> str | None:
         """The far side's description: the one that stands, before there is one the last that was seen."""
         return self._offers.remote or self.far_sdp
+
+    @property
+    def local_hold(self) -> bool:
+        """Whether we hold the far side."""
+        return self._in_dialog.hold.local
+
+    @property
+    def remote_hold(self) -> bool:
+        """Whether the far side holds us."""
+        return self._in_dialog.hold.remote
 
     def take_output(self) -> list[CallOutput]:
         """Return what is to be done and forget it."""
@@ -184,6 +196,8 @@ class Call:
             self._step(given, now)
         if self._in_dialog.handle_timer(now):
             self._step(Input.NO_ACK, now)
+        if self._in_dialog.timer.is_expired(now):
+            self.fail(408, "Session Expired", now)
 
     def _step(self, given: Input, *facts: Any) -> bool:
         return self._machine.step(self, given, *facts)
@@ -210,16 +224,23 @@ class Call:
             return End(487, "Request Terminated", "local")
         return End(603, "Decline", "local")
 
+    def hold(self, is_held: bool, now: float) -> None:
+        """Hold the far side, or take it back; `SipError` where too much waits already."""
+        self._in_dialog.change("hold" if is_held else "unhold", now)
+
+    def send_dtmf(self, digits: str, duration_ms: int, now: float) -> None:
+        """Send digits by INFO; `SipError` where they are none or too many."""
+        self._in_dialog.send_dtmf(digits, duration_ms)
+
     def fail(self, status: int, reason: str, now: float) -> None:
         """End the call for a reason that is neither side's: the media failed, the session is gone."""
         self._step(Input.HANGUP, End(status, reason, "system"), now)
 
-    def media_answered(self, question: MediaQuestion, sdp: str, now: float) -> None:
-        """Take the relay's answer."""
+    def media_answered(self, question: MediaQuestion, sdp: str, now: float, is_held: bool = False) -> None:
+        """Take the relay's answer. `is_held`: whether the far side's description holds us."""
         if question in SETUP_QUESTIONS:
             self._step(Input.MEDIA, question, sdp, now)
-        else:
-            self._in_dialog.media_answered(question, sdp, now)
+        self._in_dialog.media_answered(question, sdp, is_held, now)
 
     def media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> None:
         """Take the relay's refusal: of an answer it ends the call, of a later offer only that offer."""
@@ -228,7 +249,7 @@ class Call:
         elif question == "late_answer":  # an answer in ACK can be refused by nothing less
             self.fail(status, reason, now)
         else:
-            self._in_dialog.media_refused(question, status, reason)
+            self._in_dialog.media_refused(question, status, reason, now)
 
     # -- the stack
 
@@ -278,7 +299,7 @@ class Call:
 
     def receive_ack(self, request: Request, now: float) -> None:
         """Take the ACK of a 2xx that we sent."""
-        if self._in_dialog.receive_ack(request):
+        if self._in_dialog.receive_ack(request, now):
             self._step(Input.ACK, request, now)
 
     def receive_response(self, ref: str, response: Response, now: float) -> None:
@@ -286,7 +307,7 @@ class Call:
         if ref in self._byes:
             self._bye_answered(ref, response, now)
         else:
-            self._own.receive_response(ref, response)
+            self._in_dialog.requests.receive_response(ref, response, now)
 
     def transaction_failed(self, ref: str, status: int, reason: str, now: float) -> None:
         """Take the word that a request of this call got no response."""
@@ -294,17 +315,14 @@ class Call:
             self._byes.discard(ref)
             self._bye_over(now)
         else:
-            self._own.failed(ref, status, reason)
+            self._in_dialog.requests.transaction_failed(ref, status, reason, now)
+
+    def _dialog_gone(self, outcome: Outcome, now: float) -> None:
+        # §12.2.1.2: the BYE tells whoever is still on the way.
+        by: EndedBy = "system" if outcome.response is None else "remote"
+        self._step(Input.HANGUP, End(outcome.status, outcome.reason, by), now)
 
     # -- requests of ours inside the dialog
-
-    def _make_request(self, wanted: InDialogRequest, credentials: Fields) -> tuple[Request, SipUri]:
-        if self.dialog is None:
-            raise LocalError(f"{wanted.method} without a dialog")
-        headers = (*wanted.headers, *credentials)
-        made = self.dialog.request(wanted.method, self.identity.contact, headers, wanted.body, wanted.content_type)
-        request, self.dialog = made
-        return request, self.dialog.next_hop()
 
     def send_message(self, message_id: str, body: str, content_type: str, headers: Fields, now: float) -> bool:
         """Send an instant message; return False where there is nobody to read it yet, or any more."""
@@ -325,13 +343,13 @@ class Call:
         self.told_state = "established"
         self._out.append(SaveCall())
         self._out.append(Established(browser_sdp))
+        self._in_dialog.establish()
 
     def _tell_end(self, end: End) -> None:
         if self._is_end_told:
             return
         self._is_end_told = True
         self.told_state = "ended"
-        self._own.stop()
         self._deadlines.pop(Input.NO_ANSWER, None)
         self._out.append(Ended(end.status, end.reason, end.by, self.was_established))
 

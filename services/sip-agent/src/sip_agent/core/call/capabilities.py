@@ -1,10 +1,11 @@
 """What the user agents of this service understand, and the refusal of what they do not (RFC 3261 §8.2)."""
 
+from sip_agent.core.call.info import BODIES as INFO_BODIES
 from sip_agent.core.syntax.message import Request, Response, make_response
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "MESSAGE")
 ALLOW = ", ".join(METHODS)
-EXTENSIONS = ("100rel",)  # option tags (§19.2) that a far side may require of us
+EXTENSIONS = ("100rel", "timer")  # option tags (§19.2) that a far side may require of us
 SUPPORTED = ", ".join(EXTENSIONS)
 PRODUCT = "Cordboard"  # in User-Agent and Server: no version, which would tell what it can be attacked by (§20.41)
 SDP = "application/sdp"
@@ -16,7 +17,7 @@ _WITH_SDP = ("INVITE", "UPDATE")
 
 def capabilities(method: str) -> list[tuple[str, str]]:
     """Return the header fields that a 200 to OPTIONS has (§11.2)."""
-    return [*ACCEPTED, ("Accept", SDP)] if method == "OPTIONS" else []
+    return [*ACCEPTED, ("Accept", ", ".join((SDP, *INFO_BODIES)))] if method == "OPTIONS" else []
 
 
 def refusal(request: Request, to_tag: str | None = None) -> Response | None:

@@ -47,8 +47,9 @@ class OutgoingCall(Call):
         """Send the INVITE with our offer."""
         self._offers.offer(sdp)
         self._targets.start(target)
+        fields = [*self._in_dialog.timer.offered(), *headers]
         invite = make_invite(
-            self.identity, target, self.local_tag, self.sip_call_id, sdp, headers, self.facts.is_private
+            self.identity, target, self.local_tag, self.sip_call_id, sdp, fields, self.facts.is_private
         )
         # What proved the account at a proxy before saves a round trip here.
         self._invite = with_credentials(invite, self.identity.digest.authorize(invite, only_proxies=True))
@@ -81,6 +82,8 @@ class OutgoingCall(Call):
             self._step(Input.REDIRECT, response, now)
         elif response.status in (401, 407):
             self._step(Input.CHALLENGE, response, now)
+        elif response.status == 422:
+            self._step(Input.TOO_SMALL, response, now)
         else:
             self._step(Input.FAILURE, _end_by(response), now)
 
@@ -179,8 +182,25 @@ class OutgoingCall(Call):
         authorized = answer(digest, self._invite, response)
         if authorized is None:
             return self._fail(_end_by(response), now)
-        self._invite, self._dialogs = authorized, DialogSet()
-        self._out.append(SendRequest(INVITE, authorized.copy(), self._hop))
+        self._invite_again(authorized)
+        return None
+
+    def _invite_again(self, invite: Request) -> None:
+        self._invite, self._dialogs = invite, DialogSet()
+        self._out.append(SendRequest(INVITE, invite.copy(), self._hop))
+
+    def _lengthen(self, response: Response, now: float) -> State | None:
+        """Ask for the longer session interval that somebody on the way wants (RFC 4028 §7.3)."""
+        timer = self._in_dialog.timer
+        if not timer.raised(response):
+            return self._fail(_end_by(response), now)
+        invite = self._invite.copy()
+        for name, value in timer.offered():
+            invite.headers.set(name, value)
+        invite.headers.set("CSeq", f"{invite.cseq[0] + 1} INVITE")
+        # The nonces are counted, so that the credentials are made anew for those who have seen some.
+        is_known = "Authorization" in invite.headers
+        self._invite_again(with_credentials(invite, self.identity.digest.authorize(invite, only_proxies=not is_known)))
         return None
 
     def _redirect(self, response: Response, now: float) -> State:
@@ -214,6 +234,7 @@ class OutgoingCall(Call):
             self._hang_up(End(488, "Answer Without SDP", "system"), now)
             return State.ENDING
         self._offers.receive_answer(sdp)
+        self._in_dialog.accepted(response, now)
         self._ask("answer", sdp)
         return None
 
@@ -281,6 +302,7 @@ TABLE: Rows = {
     **COMMON,
     (State.CALLING, Input.PROVISIONAL): (OutgoingCall._progress, State.PROCEEDING),
     (State.CALLING, Input.CHALLENGE): (OutgoingCall._authorize, State.CALLING),
+    (State.CALLING, Input.TOO_SMALL): (OutgoingCall._lengthen, State.CALLING),
     (State.CALLING, Input.SUCCESS): (OutgoingCall._answered, State.CONFIRMED),
     (State.CALLING, Input.REDIRECT): (OutgoingCall._redirect, State.ENDED),
     (State.CALLING, Input.FAILURE): (OutgoingCall._fail, State.ENDED),
@@ -290,6 +312,7 @@ TABLE: Rows = {
     (State.CALLING, Input.MEDIA_REFUSED): (OutgoingCall._early_media_refused, State.CALLING),
     (State.PROCEEDING, Input.PROVISIONAL): (OutgoingCall._progress, State.PROCEEDING),
     (State.PROCEEDING, Input.CHALLENGE): (OutgoingCall._authorize, State.CALLING),
+    (State.PROCEEDING, Input.TOO_SMALL): (OutgoingCall._lengthen, State.CALLING),
     (State.PROCEEDING, Input.SUCCESS): (OutgoingCall._answered, State.CONFIRMED),
     (State.PROCEEDING, Input.REDIRECT): (OutgoingCall._redirect, State.ENDED),
     (State.PROCEEDING, Input.FAILURE): (OutgoingCall._fail, State.ENDED),
@@ -303,6 +326,7 @@ TABLE: Rows = {
     (State.ENDING, Input.SUCCESS): (OutgoingCall._another_answer, State.ENDING),
     (State.ENDING, Input.FAILURE): (OutgoingCall._cancelled, State.ENDED),
     (State.ENDING, Input.REDIRECT): (OutgoingCall._cancelled, State.ENDED),
+    (State.ENDING, Input.TOO_SMALL): (OutgoingCall._cancelled, State.ENDED),
     (State.ENDING, Input.CHALLENGE): (OutgoingCall._cancelled, State.ENDED),
     (State.ENDING, Input.GIVE_UP): (OutgoingCall._gave_up, State.ENDED),
     (State.ENDED, Input.SUCCESS): (OutgoingCall._another_answer, State.ENDED),

@@ -14,9 +14,13 @@ from sip_agent.core.instant.message import InstantMessage
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
 
+Action = Literal["hold", "unhold", "dtmf", "transfer"]
 # "early" to "answer_browser" are of a call's set-up; "offer" is a later one of the far side; "late_offer" and
-# "late_answer" are our offer where they ask for it, and their answer to that.
-MediaQuestion = Literal["early", "answer", "answer_browser", "offer", "late_offer", "late_answer"]
+# "late_answer" are our offer where they ask for it, and their answer to that; "our_offer" and "their_answer" are of
+# our own changes.
+MediaQuestion = Literal[
+    "early", "answer", "answer_browser", "offer", "late_offer", "late_answer", "our_offer", "their_answer"
+]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,36 @@ class Established:
 
 
 @dataclass(frozen=True)
+class HoldChanged:
+    """Tell the session who holds the call."""
+
+    local: bool
+    remote: bool
+
+
+@dataclass(frozen=True)
+class ActionFailed:
+    """Tell the session that what it asked for has failed; the call goes on."""
+
+    action: Action
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class DigitReceived:
+    """Tell the session of a digit by INFO. `duration_ms` is 0 where the far side did not say it."""
+
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class WantKeyframe:
+    """Ask the relay for a whole picture of the browser's: the far side cannot decode (RFC 5168)."""
+
+
+@dataclass(frozen=True)
 class Ended:
     """Remove the record, release the media, tell the session: once, last of all that it hears."""
 
@@ -118,6 +152,8 @@ class Finished:
     """Nothing of the call is on the wire any more: forget it."""
 
 
+# What the session is told while the call lives.
+News = Progressed | Established | HoldChanged | ActionFailed | DigitReceived
 CallOutput = (
     SendRequest
     | SendAck
@@ -125,8 +161,8 @@ CallOutput = (
     | Respond
     | SaveCall
     | AskMedia
-    | Progressed
-    | Established
+    | WantKeyframe
+    | News
     | MessageReceived
     | MessageAnswered
     | Ended

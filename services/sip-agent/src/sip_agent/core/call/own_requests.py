@@ -1,19 +1,14 @@
 """Our requests inside a dialog that make no offer: INFO, MESSAGE, NOTIFY, REFER (RFC 3261 §12.2.1).
 
 One after the other: two on the way at once may overtake each other, and the far side refuses the one that is behind
-(§12.2.2). Each is sent once more if it is challenged (§22.2).
+(§12.2.2).
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sip_agent.core.auth.digest import DigestClient
-from sip_agent.core.call.dialog import CSEQ_GAP
-from sip_agent.core.call.outputs import CallOutput, SaveCall, SendRequest
-from sip_agent.core.errors import SipError
-from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.call.dialog_requests import DialogRequests, Outcome
 
 MOST_WAITING = 100  # a far side that answers nothing must not make us keep all that a page wants to say
 
@@ -33,20 +28,13 @@ class InDialogRequest:
     content_type: str | None = None
 
 
-Make = Callable[[InDialogRequest, Fields], tuple[Request, SipUri]]
-"""Builds a request in the dialog with its next sequence number, and tells where it goes first."""
-
-
 class OwnRequests:
-    """Writes to the call's outputs."""
+    """A queue before the dialog's requests."""
 
-    def __init__(self, out: list[CallOutput], digest: DigestClient, make: Make) -> None:
-        self._out = out
-        self._digest = digest
-        self._make = make
+    def __init__(self, requests: DialogRequests) -> None:
+        self._requests = requests
         self._waiting: deque[InDialogRequest] = deque()
-        self._sent: Request | None = None
-        self._is_repeated = False
+        self._is_sent = False
         self._number = 0
 
     def send(self, wanted: InDialogRequest) -> None:
@@ -58,56 +46,23 @@ class OwnRequests:
         self._send_next()
 
     def _send_next(self) -> None:
-        if self._sent is None and self._waiting:
+        if self._waiting and not self._is_sent:
             self._number += 1
-            self._is_repeated = False
-            self._put(())
+            self._is_sent = True
+            wanted = self._waiting[0]
+            self._requests.send(
+                wanted.method, self._answered, wanted.headers, wanted.body, wanted.content_type, f"own {self._number}"
+            )
 
-    def _put(self, credentials: Fields) -> None:
-        wanted = self._waiting[0]
-        request, hop = self._make(wanted, credentials)
-        if wanted.method == "MESSAGE":
-            request.headers.remove("Contact")  # RFC 3428 §4
-        self._sent = request
-        if request.cseq[0] % CSEQ_GAP == 0:
-            # The record's number runs ahead of the wire by as much: it is written before that is used up.
-            self._out.append(SaveCall())
-        self._out.append(SendRequest(self._ref, request, hop))
-
-    @property
-    def _ref(self) -> str:
-        return f"own {self._number}"
-
-    def receive_response(self, ref: str, response: Response) -> None:
-        """Take a response to the request that is on its way; one to another changes nothing."""
-        if ref != self._ref or self._sent is None or response.status < 200:
+    def _answered(self, outcome: Outcome, now: float) -> None:
+        if not self._is_sent:
             return
-        if response.status in (401, 407) and not self._is_repeated:
-            credentials = self._credentials(self._sent, response)
-            if credentials:
-                self._is_repeated = True
-                self._put(credentials)
-                return
-        self._finish(response.status, response.reason)
-
-    def _credentials(self, refused: Request, response: Response) -> Fields:
-        try:
-            return tuple(self._digest.answer(refused, response, may_learn=False))
-        except SipError:  # a challenge that cannot be read cannot be met
-            return ()
-
-    def failed(self, ref: str, status: int, reason: str) -> None:
-        """Take the word that the request got no response."""
-        if ref == self._ref and self._sent is not None:
-            self._finish(status, reason)
-
-    def _finish(self, status: int, reason: str) -> None:
-        self._sent = None
-        self._waiting.popleft().done(status, reason)
+        self._is_sent = False
+        self._waiting.popleft().done(outcome.status, outcome.reason)
         self._send_next()
 
     def stop(self) -> None:
         """The dialog is over: what was not answered has failed."""
-        self._sent = None
+        self._is_sent = False
         while self._waiting:
             self._waiting.popleft().done(487, "Request Terminated")

@@ -7,9 +7,11 @@ from typing import Literal
 
 from sip_agent.core.call.acceptance import Acceptance
 from sip_agent.core.call.capabilities import ACCEPTED, SDP
+from sip_agent.core.call.hold import Hold
 from sip_agent.core.call.offer_answer import OfferAnswer, overlapping
 from sip_agent.core.call.outputs import AskMedia, CallOutput, Respond, SaveCall
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.session_timer import SessionTimer, too_small
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response
 
@@ -20,12 +22,22 @@ Inviting = Literal["local", "remote", None]
 class RemoteModification:
     """At most one request of theirs waits for the relay, and one 2xx of ours for its ACK."""
 
-    def __init__(self, out: list[CallOutput], offers: OfferAnswer, contact: str, rules: CallRules) -> None:
+    def __init__(
+        self,
+        out: list[CallOutput],
+        offers: OfferAnswer,
+        hold: Hold,
+        timer: SessionTimer,
+        contact: str,
+        rules: CallRules,
+    ) -> None:
         self._out = out
         self._offers = offers
+        self._hold = hold
+        self._timer = timer
         self._contact = contact
         self._rules = rules
-        self._pending: tuple[TransactionId, Request] | None = None
+        self._pending: tuple[TransactionId, Request, Inviting] | None = None
         self._accepted: tuple[TransactionId, Response, Acceptance] | None = None
         self._is_answer_late = False  # a later 200 of ours carried an offer: its ACK brings the answer
 
@@ -38,12 +50,12 @@ class RemoteModification:
 
     def accept(self, transaction: TransactionId, request: Request, local_tag: str | None, sdp: str, now: float) -> None:
         """Send 200 with our SDP, and again until the ACK. `local_tag`: where the request has none yet."""
-        response = self._ok(request, local_tag, sdp)
+        response = self._ok(request, local_tag, sdp, self._timer.answered(request, now))
         self._out.append(Respond(transaction, response))
         self._accepted = (transaction, response, Acceptance.sent(request.cseq[0], self._rules.timers, now))
 
-    def _ok(self, request: Request, local_tag: str | None, sdp: str) -> Response:
-        headers = [("Contact", f"<{self._contact}>"), *ACCEPTED]
+    def _ok(self, request: Request, local_tag: str | None, sdp: str, agreed: list[tuple[str, str]]) -> Response:
+        headers = [("Contact", f"<{self._contact}>"), *ACCEPTED, *agreed]
         return make_response(request, 200, None, local_tag, headers, sdp.encode(), SDP if sdp else None)
 
     def next_timer(self) -> float | None:
@@ -86,7 +98,7 @@ class RemoteModification:
 
     # -- requests
 
-    def receive(self, transaction: TransactionId, request: Request, inviting: Inviting) -> None:
+    def receive(self, transaction: TransactionId, request: Request, inviting: Inviting, now: float) -> None:
         """Answer an INVITE or UPDATE, or start to."""
         refused = self._refusal(request, inviting)
         if refused is not None:
@@ -94,16 +106,19 @@ class RemoteModification:
         elif request.body:
             offer = request.body.decode(errors="replace")
             self._offers.receive_offer(offer)
-            self._pending = (transaction, request)
+            self._pending = (transaction, request, inviting)
             self._out.append(AskMedia("offer", offer))
         elif request.method == "INVITE":
             # §14.2: the offer is left to us.
-            self._pending = (transaction, request)
-            self._out.append(AskMedia("late_offer"))
+            self._pending = (transaction, request, inviting)
+            self._out.append(AskMedia("late_offer", direction="sendonly" if self._hold.local else "sendrecv"))
         else:  # RFC 3311 §5.2: an UPDATE may only refresh the target, or the session
-            self._out.append(Respond(transaction, self._ok(request, None, "")))
+            self._update(transaction, request, "", inviting, now)
 
     def _refusal(self, request: Request, inviting: Inviting) -> Response | None:
+        refused = too_small(request, self._rules)
+        if refused is not None:
+            return refused
         is_invite = request.method == "INVITE"
         if is_invite and inviting == "local":
             return make_response(request, 491, "Request Pending")
@@ -117,19 +132,24 @@ class RemoteModification:
         """The relay has answered their offer."""
         if self._pending is None:
             return
-        (transaction, request), self._pending = self._pending, None
+        (transaction, request, inviting), self._pending = self._pending, None
         self._offers.answer(sdp)
         self._out.append(SaveCall())
         if request.method == "INVITE":
             self.accept(transaction, request, None, sdp, now)
         else:
-            self._out.append(Respond(transaction, self._ok(request, None, sdp)))
+            self._update(transaction, request, sdp, inviting, now)
+
+    def _update(self, transaction: TransactionId, request: Request, sdp: str, inviting: Inviting, now: float) -> None:
+        # RFC 4028 §8: nothing is agreed before the first INVITE has its 2xx.
+        agreed = self._timer.answered(request, now) if inviting is None else []
+        self._out.append(Respond(transaction, self._ok(request, None, sdp, agreed)))
 
     def offer_made(self, sdp: str, now: float) -> None:
         """The relay has made the offer that their INVITE asks for."""
         if self._pending is None:
             return
-        (transaction, request), self._pending = self._pending, None
+        (transaction, request, _), self._pending = self._pending, None
         self._offers.offer_in_response(sdp)
         self._is_answer_late = True
         self.accept(transaction, request, None, sdp, now)
@@ -141,6 +161,6 @@ class RemoteModification:
     def _respond_pending(self, status: int, reason: str) -> None:
         if self._pending is None:
             return
-        (transaction, request), self._pending = self._pending, None
+        (transaction, request, _), self._pending = self._pending, None
         self._offers.drop()
         self._out.append(Respond(transaction, make_response(request, status, reason)))

@@ -17,6 +17,8 @@ class CallRules:
 
     ring_seconds: float = 180.0
     timers: Timers = Timers()
+    session_expires: int = 0  # the session interval that we wish (RFC 4028); 0: none
+    min_session_expires: int = 90
     chance: Callable[[], float] = _evenly
     # Callers that merely support reliable ringing (RFC 3262) get it too: each such call costs a PRACK.
     reliable_provisional: Literal["required", "supported"] = "required"

@@ -1,0 +1,26 @@
+"""What the session is told of a live call: one event for each piece of the core's news."""
+
+from shared.messages import CallActionFailed, CallEstablished, CallHold, CallProgress, DtmfReceived, Event
+from sip_agent.core.call.outputs import ActionFailed, DigitReceived, Established, HoldChanged, News, Progressed
+
+
+def event_of(news: News, session_id: str, call_id: str) -> Event:
+    """The event that tells it."""
+    match news:
+        case Progressed(state, status, reason, browser_sdp):
+            return CallProgress(
+                session_id=session_id,
+                call_id=call_id,
+                state=state,
+                status=status,
+                reason=reason,
+                browser_sdp=browser_sdp,
+            )
+        case Established(browser_sdp):
+            return CallEstablished(session_id=session_id, call_id=call_id, browser_sdp=browser_sdp)
+        case HoldChanged(local, remote):
+            return CallHold(session_id=session_id, call_id=call_id, local=local, remote=remote)
+        case ActionFailed(action, status, reason):
+            return CallActionFailed(session_id=session_id, call_id=call_id, action=action, status=status, reason=reason)
+        case DigitReceived(digit, duration_ms):
+            return DtmfReceived(session_id=session_id, call_id=call_id, digit=digit, duration_ms=duration_ms)
