@@ -9,7 +9,7 @@ from tests.support.page import Account, OpenPhone, establish, hear_each_other
 from tests.support.services import Cordboard
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "phone.png"
-WIDTH, HEIGHT = 1000, 650
+WIDTH, HEIGHT = 1000, 720
 
 
 async def test_the_page_in_a_call_can_be_photographed(cluster: Cordboard, open_page: OpenPhone) -> None:

@@ -1,6 +1,7 @@
 """The phone page in a real browser: what a person does with it, and what stands on it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ class Account:
     auth_name: str = ""
     outbound_proxy: str = ""
     port: int | None = None
+    transport: str = "udp"
     register: bool = True
 
 
@@ -44,6 +46,7 @@ class PhonePage:
             sipDomain=account.domain,
             sipOutboundProxy=account.outbound_proxy,
             sipPort="" if account.port is None else str(account.port),
+            sipTransport=account.transport,
             sipRegisterRequired=account.register,
         )
         await self._press("connectBtn")
@@ -65,6 +68,59 @@ class PhonePage:
     async def toggle_mute(self) -> None:
         """Press Mute."""
         await self._press("muteBtn")
+
+    async def hold(self) -> None:
+        """Press Hold, and wait until the page says that this side holds."""
+        await self._press("holdBtn")
+        await self.wait_for_call("^HOLD (you|both)")
+
+    async def unhold(self) -> None:
+        """Press the same button, which is called Resume by then; the other side may hold on."""
+        await self._press("holdBtn")
+        await self.wait_for_call("^(ESTABLISHED|HOLD the other)")
+
+    async def send_digits(self, digits: str, method: str = "rfc4733") -> None:
+        """Send digits, by `rfc4733` or `info`, and wait until the page says that they are sent."""
+        await self._fill(digits=digits, digitsMethod=method)
+        await self._press("digitsBtn")
+        await self.wait_for_log(f"sent digits {re.escape(digits)}")
+
+    async def transfer(self, target: str) -> None:
+        """Ask the other side to call somebody else; what becomes of it is in the log."""
+        await self._fill(transferTo=target)
+        await self._press("transferBtn")
+
+    async def send_message(self, text: str, to: str = "") -> None:
+        """Send a message to the other side of the call, or to `to` while there is none; wait until it is taken."""
+        if to:
+            await self._fill(callee=to)
+        await self._fill(messageText=text)
+        await self._press("messageBtn")
+        await self.wait_for_log(f"to .*: {re.escape(text)}")
+
+    async def wait_for_log(self, pattern: str, within: float = STATUS_SECONDS) -> str:
+        """Return what the page has logged (messages, digits, transfers) once a whole line matches."""
+        return await self.wait_for_text("log", f"(?:^|\\n)(?:{pattern})(?:\\n|$)", within)
+
+    async def consult(self, address: str) -> None:
+        """Make a second call beside the one that the page shows, and wait until it is answered."""
+        failure = await self.tab.evaluate(
+            """async (to) => {
+              const call = cordboard.session.call(to, { stream: await cordboardMedia() });
+              return new Promise((resolve) => {
+                call.once("ESTABLISHED", () => resolve(null));
+                for (const end of ["BUSY", "FAILED", "FINISH"]) call.once(end, () => resolve(call.end.reason));
+              });
+            }""",
+            address,
+        )
+        assert failure is None, f"{address}: {failure}\n{await self.describe()}"
+
+    async def transfer_to_consulted(self) -> None:
+        """Connect the far side of the shown call with that of the other one; return once they are."""
+        await self.tab.evaluate(
+            "() => cordboard.call.transferTo(cordboard.calls.find((call) => call !== cordboard.call))"
+        )
 
     async def wait_for_session(self, pattern: str, within: float = STATUS_SECONDS) -> str:
         """Return the session's status once it matches."""

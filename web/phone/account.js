@@ -16,6 +16,7 @@ export function credentials() {
     authName: account.authName.value.trim(),
     outboundProxy: account.proxy.value.trim(),
     port: Number(account.port.value) || undefined,
+    transport: /** @type {"udp" | "tcp" | "tls"} */ (account.transport.value),
     register: account.register.checked,
   };
 }
@@ -29,18 +30,19 @@ export function defaultUrl() {
 export function fillDemo(name) {
   for (const field of [account.domain, account.proxy, account.port]) field.value = "";
   for (const field of [account.login, account.authName, account.password]) field.value = name;
+  account.transport.value = "udp";
   account.register.checked = true;
   dial.callee.value = FRIEND[name];
 }
 
 /**
- * Fill in what a link names: `?login=&password=&authname=&domain=&proxy=&port=&register=&url=&callee=&video=1`.
+ * Fill in what a link names: `?login=&password=&authname=&domain=&proxy=&port=&transport=&register=&url=&callee=&video=1`.
  * @param {URLSearchParams} query
  */
 export function fillFrom(query) {
   account.url.value = defaultUrl();
   const named = [account.login, account.password, account.authName, account.domain, account.proxy, account.port];
-  for (const field of [...named, account.url, dial.callee]) field.value = query.get(field.name) ?? field.value;
+  for (const field of [...named, account.transport, account.url, dial.callee]) field.value = query.get(field.name) ?? field.value;
   account.register.checked = isYes(query.get("register") ?? "1");
   dial.video.checked = isYes(query.get("video") ?? "0");
 }

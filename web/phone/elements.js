@@ -26,6 +26,7 @@ export const account = {
   domain: find("sipDomain", HTMLInputElement),
   proxy: find("sipOutboundProxy", HTMLInputElement),
   port: find("sipPort", HTMLInputElement),
+  transport: find("sipTransport", HTMLSelectElement),
   register: find("sipRegisterRequired", HTMLInputElement),
 };
 
@@ -51,4 +52,18 @@ export const stage = {
   answer: find("answerBtn", HTMLButtonElement),
   hangup: find("hangupBtn", HTMLButtonElement),
   mute: find("muteBtn", HTMLButtonElement),
+  hold: find("holdBtn", HTMLButtonElement),
+};
+
+export const tools = {
+  box: find("tools", HTMLDivElement),
+  digitsForm: find("digitsForm", HTMLFormElement),
+  digits: find("digits", HTMLInputElement),
+  digitsMethod: find("digitsMethod", HTMLSelectElement),
+  transferForm: find("transferForm", HTMLFormElement),
+  transferTo: find("transferTo", HTMLInputElement),
+  messageForm: find("messageForm", HTMLFormElement),
+  messageText: find("messageText", HTMLInputElement),
+  message: find("messageBtn", HTMLButtonElement),
+  log: find("log", HTMLOListElement),
 };

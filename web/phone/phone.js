@@ -8,6 +8,7 @@
 import { RequestError, Session } from "../sdk/index.js";
 import { credentials, fillDemo, fillFrom, isYes } from "./account.js";
 import { account, dial, stage } from "./elements.js";
+import { attempt, bindTools, logCall, logSession } from "./tools.js";
 import { draw, drawFacts } from "./view.js";
 
 /** @typedef {import("../sdk/index.js").Call} Call */
@@ -29,6 +30,7 @@ async function connect() {
   session = new Session({ url: account.url.value.trim() });
   session.on("STATUS", redraw);
   session.on("INCOMING_CALL", take);
+  logSession(session);
   session.on("WARN", (error) => console.warn("Cordboard:", error.message));
   try {
     await session.login(credentials());
@@ -47,8 +49,10 @@ function take(call) {
 /** @param {Call} call */
 function follow(call) {
   current = call;
-  for (const event of /** @type {const} */ (["STATUS", "LOCAL_STREAM", "REMOTE_STREAM"])) call.on(event, redraw);
-  call.on("ESTABLISHED", () => (establishedAt = Date.now()));
+  const changes = /** @type {const} */ (["STATUS", "LOCAL_STREAM", "REMOTE_STREAM", "TRANSFERRED"]);
+  for (const event of changes) call.on(event, redraw);
+  call.once("ESTABLISHED", () => (establishedAt = Date.now()));
+  logCall(call);
   redraw();
 }
 
@@ -84,6 +88,15 @@ function toggleMute() {
   redraw();
 }
 
+async function toggleHold() {
+  const call = current;
+  if (!call) return;
+  stage.hold.disabled = true; // until the far side has said something
+  const isHeld = call.held.local;
+  await attempt(isHeld ? "unhold" : "hold", () => (isHeld ? call.unhold() : call.hold()));
+  redraw();
+}
+
 account.form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (account.fields.disabled) void session?.logout();
@@ -103,6 +116,11 @@ stage.hangup.addEventListener("click", () => {
   redraw();
 });
 stage.mute.addEventListener("click", toggleMute);
+stage.hold.addEventListener("click", () => void toggleHold());
+bindTools(
+  () => session,
+  () => current,
+);
 // Nobody comes back to a page that was left, so the other side need not wait for the time of grace.
 window.addEventListener("pagehide", ({ persisted }) => persisted || void session?.logout());
 setInterval(() => void drawFacts(current, establishedAt), 1000);

@@ -1,6 +1,6 @@
 /** Shows a session and a call: everything on the page follows from those two, and is drawn anew at each change. */
 
-import { account, dial, stage } from "./elements.js";
+import { account, dial, stage, tools } from "./elements.js";
 import { Tones } from "./tones.js";
 import { callDetail, clock, partyName, qualityText, sessionDetail } from "./words.js";
 
@@ -20,6 +20,9 @@ export function draw(session, call) {
   drawPictures(call);
   const free = !call || call.isOver;
   dial.call.disabled = !session?.isConnected || !free;
+  tools.message.disabled = !session?.isConnected;
+  dial.form.hidden = call?.isEstablished ?? false;
+  tools.box.hidden = !dial.form.hidden;
   tones.play(toneFor(call));
   document.title = call?.isWaitingForAnswer ? `${partyName(call)} calls` : "Cordboard phone";
 }
@@ -48,12 +51,22 @@ function drawCall(call) {
   stage.incoming.replaceChildren(...(isIncoming ? invitation(call) : []));
   stage.answer.hidden = !isIncoming;
   stage.hangup.disabled = !isLive || call.isEnding;
-  stage.hangup.textContent = isIncoming ? "Reject" : isLive && call.status !== "ESTABLISHED" ? "Cancel" : "Hang up";
+  stage.hangup.textContent = isIncoming ? "Reject" : isLive && !call.isEstablished ? "Cancel" : "Hang up";
   stage.mute.hidden = isIncoming;
   stage.mute.disabled = !isLive || isIncoming || !call.localStream;
   const muted = isLive && call.muted.audio;
   stage.mute.textContent = muted ? "Unmute" : "Mute";
   stage.mute.setAttribute("aria-pressed", String(muted));
+  drawHold(call);
+}
+
+/** @param {Call | null} call */
+function drawHold(call) {
+  const isHeld = call?.isEstablished === true && call.held.local;
+  stage.hold.hidden = call?.isWaitingForAnswer ?? false;
+  stage.hold.disabled = !call?.isEstablished || call.isEnding;
+  stage.hold.textContent = isHeld ? "Resume" : "Hold";
+  stage.hold.setAttribute("aria-pressed", String(isHeld));
 }
 
 /**
@@ -124,7 +137,7 @@ function say(element, status, detail) {
  * @param {number} establishedAt
  */
 export async function drawFacts(call, establishedAt) {
-  const talking = call?.status === "ESTABLISHED" ? call : null;
+  const talking = call?.isEstablished ? call : null;
   stage.duration.textContent = talking ? clock(Date.now() - establishedAt) : "";
   stage.quality.textContent = talking ? qualityText(await talking.quality()) : "";
 }

@@ -46,6 +46,9 @@ export function callDetail(call) {
       return call.isWaitingForAnswer ? "" : "answering";
     case "SESSION_PROGRESS":
       return call.sip.reason || "early media";
+    case "HOLD":
+      if (call.held.local) return call.held.remote ? "both sides hold" : "you hold";
+      return "the other side holds";
     default:
       return "";
   }
@@ -56,8 +59,7 @@ export function callDetail(call) {
  * @returns {string} how a person would call the other side
  */
 export function partyName(call) {
-  const address = call.direction === "incoming" ? call.from : call.to;
-  return (call.direction === "incoming" && call.fromName) || address.replace(/^sips?:/, "");
+  return call.peerName || call.peer.replace(/^sips?:/, "");
 }
 
 /**

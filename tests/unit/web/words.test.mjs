@@ -18,9 +18,14 @@ test("only what was measured is told of the quality", () => {
 });
 
 test("a caller is called by name if there is one", () => {
-  assert.equal(partyName({ direction: "incoming", from: "sip:carol@example.org", fromName: "Carol" }), "Carol");
-  assert.equal(partyName({ direction: "incoming", from: "sip:carol@example.org", fromName: "" }), "carol@example.org");
-  assert.equal(partyName({ direction: "outgoing", to: "bob", fromName: "Alice" }), "bob");
+  assert.equal(partyName({ peer: "sip:carol@example.org", peerName: "Carol" }), "Carol");
+  assert.equal(partyName({ peer: "sip:carol@example.org", peerName: "" }), "carol@example.org");
+});
+
+test("a call on hold says who holds", () => {
+  const held = (local, remote) => callDetail({ status: "HOLD", held: { local, remote } });
+  assert.deepEqual([held(true, false), held(false, true)], ["you hold", "the other side holds"]);
+  assert.equal(held(true, true), "both sides hold");
 });
 
 test("a session that failed says what the server said", () => {
