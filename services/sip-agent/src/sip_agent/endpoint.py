@@ -55,6 +55,12 @@ class Wires(Protocol):
     def open(self, flow: Flow, within: float) -> None:
         """Open a connection if there is none, in less time than usual."""
 
+    def reuse(self, flow: Flow) -> Flow:
+        """The flow to send over for a place, such as that of a connection there is."""
+
+    def has(self, flow: Flow) -> bool:
+        """Whether there is a connection."""
+
     def close_flow(self, flow: Flow) -> None:
         """Close a connection."""
 
@@ -140,9 +146,17 @@ class Endpoint:
         return transaction
 
     def _start(self, delivery: Delivery) -> TransactionId:
+        delivery.flow = self._reused(delivery.flow)
         if delivery.has_quick_way_out and self._wires is not None and self._may_send():
             self._wires.open(delivery.flow, TCP_INSTEAD_WITHIN)
         return self._layer.send_request(delivery.request, delivery.flow, time.monotonic())
+
+    def _reused(self, flow: Flow) -> Flow:
+        return flow if self._wires is None else self._wires.reuse(flow)
+
+    def has_connection(self, flow: Flow) -> bool:
+        """Whether a connection is open."""
+        return self._wires is not None and self._wires.has(flow)
 
     def flow_of(self, transaction: TransactionId) -> Flow | None:
         """Where the request is now, or where its final response came from while the user hears of it."""
@@ -159,7 +173,8 @@ class Endpoint:
 
     def send_ack(self, ack: Request, places: Places) -> None:
         """Send the ACK of a 2xx."""
-        self._layer.send_ack(ack, ordered(ack, places, self._unreachable, time.monotonic())[0])
+        flow = ordered(ack, places, self._unreachable, time.monotonic())[0]
+        self._layer.send_ack(ack, self._reused(flow))
         self._drain()
 
     def respond(self, transaction: TransactionId, response: Response) -> None:

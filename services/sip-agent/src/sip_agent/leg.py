@@ -102,7 +102,11 @@ class Leg:
             self._strangers.add(transaction)
 
     async def _find(self, hop: SipUri) -> Places:
-        return await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
+        places = await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
+        if not places.flows[0].reliable:
+            return places
+        sources = [*self._came_from, *await self._registered()]
+        return places.over(source for source in sources if self._endpoint.has_connection(source))
 
     async def _registered(self) -> list[Flow]:
         """Where the far side registered from: phones of the built-in domain are reached directly, without a proxy."""

@@ -105,6 +105,14 @@ class Sockets:
         """Open a connection if there is none, in less time than usual."""
         self._streams[flow.transport].open(flow, within)
 
+    def reuse(self, flow: Flow) -> Flow:
+        """The flow to send over for a place."""
+        return self._streams[flow.transport].reuse(flow) if flow.reliable else flow
+
+    def has(self, flow: Flow) -> bool:
+        """Whether there is a connection."""
+        return flow.reliable and self._streams[flow.transport].has(flow)
+
     def close_flow(self, flow: Flow) -> None:
         """Close a connection."""
         self._streams[flow.transport].close(flow, "bad stream")

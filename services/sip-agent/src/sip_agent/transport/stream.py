@@ -55,6 +55,7 @@ class StreamTransport:
         self._loop = asyncio.get_running_loop()
         self._connections: OrderedDict[Flow, Connection] = OrderedDict()  # the one unused longest first
         self._of_address: dict[str, set[Connection]] = {}  # those from outside
+        self._proven: OrderedDict[tuple[str, int], str] = OrderedDict()  # the name that was last verified at an address
         self._servers: list[asyncio.Server] = []
         self._tasks = Tasks(self._kind)
         self._all_ended = asyncio.Event()
@@ -77,6 +78,21 @@ class StreamTransport:
         """Host and port of the first listener."""
         host, port, *_ = self._servers[0].sockets[0].getsockname()
         return host, port
+
+    def has(self, flow: Flow) -> bool:
+        """Whether there is a connection, or one that is being opened."""
+        return flow in self._connections
+
+    def reuse(self, flow: Flow) -> Flow:
+        """The flow to send over for a place: the one itself, or what is known at that address.
+
+        A proxy that names itself by its address in Record-Route or Contact has a certificate of its domain all the
+        same: it is believed where it has proven that name (RFC 5923 §8.1 compares addresses, too).
+        """
+        name = self._proven.get((flow.host, flow.port))
+        if name is None or flow.certified != flow.host or flow in self._connections:
+            return flow
+        return flow._replace(certified=name)
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send on the connection of that flow; open it when there is none."""
@@ -157,6 +173,11 @@ class StreamTransport:
             _log.warning("certificate of another", host=flow.host, port=flow.port, wanted=flow.certified)
             connection.reason = f"certificate is not of {flow.certified}"
             return False
+        if self._tls is not None:
+            self._proven.pop((flow.host, flow.port), None)
+            self._proven[flow.host, flow.port] = flow.certified
+            if len(self._proven) > self._limits.most:
+                self._proven.popitem(last=False)
         return True
 
     def _take_in(self, connection: Connection, flow: Flow) -> None:

@@ -19,6 +19,15 @@ class Places:
         """One place, to be reached so and no other way."""
         return cls((flow,))
 
+    def over(self, connections: Iterable[Flow]) -> "Places":
+        """These places, but first the connections with their hosts: a phone behind NAT is reached no other way."""
+        known = [
+            connection
+            for connection in connections
+            if any((connection.transport, connection.host) == (place.transport, place.host) for place in self.flows)
+        ]
+        return Places(tuple(dict.fromkeys([*known, *self.flows])), self.is_transport_free)
+
     def includes(self, flow: Flow) -> bool:
         """Whether the address of a flow is one of these, by whatever transport."""
         return any((place.host, place.port) == (flow.host, flow.port) for place in self.flows)
