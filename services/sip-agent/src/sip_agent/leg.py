@@ -103,7 +103,7 @@ class Leg:
 
     async def _find(self, hop: SipUri) -> Places:
         places = await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
-        if not places.flows[0].reliable:
+        if not places.flows[0].reliable or await self._is_own_server(places):
             return places
         sources = [*self._came_from, *await self._registered()]
         return places.over(source for source in sources if self._endpoint.has_connection(source))
