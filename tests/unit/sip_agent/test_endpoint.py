@@ -20,6 +20,7 @@ class Wires:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.flows: list[Flow] = []
+        self.dropped: list[Flow] = []
         self.opened: list[tuple[Flow, float]] = []
 
     def send(self, data: bytes, flow: Flow) -> None:
@@ -34,6 +35,9 @@ class Wires:
 
     def has(self, flow: Flow) -> bool:
         return False
+
+    def drop_flow(self, flow: Flow, reason: str) -> None:
+        self.dropped.append(flow)
 
     def close_flow(self, flow: Flow) -> None:
         raise AssertionError("no connection here")

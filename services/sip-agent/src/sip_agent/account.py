@@ -51,6 +51,7 @@ from sip_agent.mailbox import Mailbox
 from sip_agent.messenger import Messenger
 from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
+from sip_agent.registrar_flow import RegistrarFlow
 from sip_agent.services import Services, token, wall_clock
 
 _log = structlog.get_logger(__name__)
@@ -83,6 +84,7 @@ class Account:
         self._on_gone = on_gone
         self.next_hop = NextHop(services, record.account)
         self.messenger = Messenger(services, self)
+        self._flow = RegistrarFlow(services.endpoint, lambda: self._post(self._registration.flow_lost))
         self._registration = Registration(
             identity,
             record.register_call_id,
@@ -127,7 +129,7 @@ class Account:
         if not self._record.account.register_required:
             self.mailbox.post(self._find_server)
         else:
-            self.mailbox.post(lambda: self._do_registration(self._registration.open))
+            self._post(self._registration.open)
 
     async def _find_server(self) -> None:
         """Learn who may speak to the account before anything is sent."""
@@ -135,6 +137,10 @@ class Account:
             await self.next_hop.find()
         except RemoteError as error:
             _log.warning("server not found", session=self.session_id, error=str(error))
+
+    def _post(self, verb: Callable[..., None], *facts: Any) -> None:
+        """Give something to the registration in its turn."""
+        self.mailbox.post(lambda: self._do_registration(verb, *facts))
 
     async def _do_registration(self, verb: Callable[..., None], *facts: Any) -> None:
         verb(*facts, time.monotonic())
@@ -174,15 +180,18 @@ class Account:
     def receive_response(self, transaction: TransactionId, response: Response) -> None:
         """Take a response to the last REGISTER; one to an earlier says nothing any more."""
         if transaction == self._register:
-            self.mailbox.post(lambda: self._do_registration(self._registration.receive_response, response))
+            if 200 <= response.status < 300 and not self._is_closing:
+                self._flow.registered(transaction, response)
+                self.next_hop.preferred = self._flow.flow
+            self._post(self._registration.receive_response, response)
 
     def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
         """Take the word that the last REGISTER got no response."""
         if transaction == self._register:
-            self.mailbox.post(lambda: self._do_registration(self._registration.transaction_failed, status, reason))
+            self._post(self._registration.transaction_failed, status, reason)
 
     def _on_refresh_due(self) -> None:
-        self.mailbox.post(lambda: self._do_registration(self._registration.handle_timer))
+        self._post(self._registration.handle_timer)
 
     async def _registration_changed(self, change: StateChanged) -> None:
         metrics.REGISTRATIONS.labels(self._told).dec()
@@ -356,7 +365,7 @@ class Account:
                 call.fail(480, why)
             else:
                 call.hang_up(0, "")
-        self.mailbox.post(lambda: self._do_registration(self._registration.close))
+        self._post(self._registration.close)
         ends = (self._closed.wait(), *(call.wait_finished() for call in calls))
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
@@ -380,5 +389,6 @@ class Account:
         self._grace.stop()
         self._refresh.stop()
         self._register = None
+        self._flow.release()
         metrics.REGISTRATIONS.labels(self._told).dec()
         self._on_gone(self)

@@ -23,6 +23,7 @@ from sip_agent.accounts import Accounts
 from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.events import Flow
+from sip_agent.core.keep_alive import KeepAlive
 from sip_agent.core.locating.host import address as literal
 from sip_agent.core.origin import read_networks
 from sip_agent.core.policy.destination import DestinationPolicy
@@ -115,7 +116,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         own = AgentLease(agent=settings.pod, incarnation=incarnation, address=address)
         lease = Lease(store.leases, own)
         layer = TransactionLayer(timers or Timers(), token, listening.sent_by)
-        endpoint = Endpoint(layer, lease.held)
+        endpoint = Endpoint(layer, lease.held, KeepAlive(settings.udp_keep_alive_seconds, random.random))
         stack.callback(endpoint.close)
         await lease.acquire()
         stack.push_async_callback(lease.release)

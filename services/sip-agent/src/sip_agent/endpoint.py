@@ -4,6 +4,7 @@ After anything that went into the stack, `_drain` carries out all that it put ou
 done here and nowhere else.
 """
 
+import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -27,11 +28,13 @@ from sip_agent.core.events import (
     TransactionId,
     TransportFailed,
 )
+from sip_agent.core.keep_alive import KeepAlive
 from sip_agent.core.locating.delivery import Delivery, ordered
 from sip_agent.core.locating.places import Places, Unreachable
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
+from sip_agent.flow_watch import FlowWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -62,7 +65,10 @@ class Wires(Protocol):
         """Whether there is a connection."""
 
     def close_flow(self, flow: Flow) -> None:
-        """Close a connection."""
+        """Close a connection once what waits in it is sent."""
+
+    def drop_flow(self, flow: Flow, reason: str) -> None:
+        """Give up a connection."""
 
 
 CancelHandler = Callable[[Request], None]
@@ -86,7 +92,9 @@ class _Sent:
 class Endpoint:
     """`may_send` is asked for each message: an agent that has lost its lease is silent."""
 
-    def __init__(self, layer: TransactionLayer, may_send: Callable[[], bool]) -> None:
+    def __init__(
+        self, layer: TransactionLayer, may_send: Callable[[], bool], keep_alive: KeepAlive | None = None
+    ) -> None:
         self._layer = layer
         self._may_send = may_send
         self._wires: Wires | None = None
@@ -94,6 +102,7 @@ class Endpoint:
         # Where a handle's request is by now, if not in the transaction that gave it its name.
         self._present: dict[TransactionId, TransactionId] = {}
         self._unreachable = Unreachable(MAX_UNREACHABLE)
+        self.flows = FlowWatch(keep_alive or KeepAlive(0.0, random.random), self._send, self._drop_flow)
         self._accepted: deque[tuple[float, TransactionId]] = deque()
         self._cancels: dict[TransactionId, CancelHandler] = {}
         self._alarm = Alarm(self._on_timer)
@@ -108,6 +117,7 @@ class Endpoint:
     def close(self) -> None:
         """Stop the timer."""
         self._alarm.stop()
+        self.flows.close()
 
     @property
     def timers(self) -> Timers:
@@ -123,6 +133,7 @@ class Endpoint:
 
     def receive_data(self, data: bytes, flow: Flow) -> None:
         """Take a datagram, or the next bytes of a connection."""
+        self.flows.heard(flow)
         self._layer.receive_data(data, flow, time.monotonic())
         self._drain()
 
@@ -130,6 +141,7 @@ class Endpoint:
         """Take the word that a flow delivers nothing."""
         self._layer.transport_failed(flow, reason, time.monotonic())
         self._drain()
+        self.flows.failed(flow)
 
     # -- for the users
 
@@ -241,6 +253,10 @@ class Endpoint:
     def _send(self, data: bytes, flow: Flow) -> None:
         if self._wires is not None and self._may_send():
             self._wires.send(data, flow)
+
+    def _drop_flow(self, flow: Flow, reason: str) -> None:
+        if self._wires is not None:
+            self._wires.drop_flow(flow, reason)
 
     def _on_cancelled(self, invite: TransactionId, cancel: Request) -> None:
         handler = self._cancels.pop(invite, None)

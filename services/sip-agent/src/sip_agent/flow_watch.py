@@ -1,12 +1,12 @@
 """Who counts on which flow, and what keeps it alive: `core.keep_alive` with a timer (RFC 5626 §4.4)."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
+from sip_agent.alarm import Alarm
 from sip_agent.core.events import Flow, SendMessage
 from sip_agent.core.keep_alive import FlowLost, KeepAlive
 
@@ -23,14 +23,12 @@ class FlowUser(Protocol):
 class FlowWatch:
     """Many may count on one flow. `drop` gives up a connection, which is then heard of as `failed`."""
 
-    def __init__(
-        self, core: KeepAlive, send: Callable[[bytes, Flow], None], drop: Callable[[Flow, str], None]
-    ) -> None:
+    def __init__(self, core: KeepAlive, send: Callable[[bytes, Flow], None], drop: Callable[[Flow, str], None]) -> None:
         self._core = core
         self._send = send
         self._drop = drop
         self._users: dict[Flow, set[FlowUser]] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._on_timer)
 
     def keep(self, flow: Flow, user: FlowUser) -> None:
         """Keep a flow alive for `user`."""
@@ -62,8 +60,7 @@ class FlowWatch:
 
     def close(self) -> None:
         """Stop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
 
     def _drain(self) -> None:
         for output in self._core.take_output():
@@ -73,11 +70,7 @@ class FlowWatch:
                 case FlowLost(flow):
                     _log.info("flow is dead", transport=flow.transport, host=flow.host, port=flow.port)
                     self._drop(flow, "no answer to a keep-alive")
-        self.close()
-        due = self._core.next_timer()
-        if due is not None:
-            delay = max(0.0, due - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        self._alarm.set(self._core.next_timer())
 
     def _on_timer(self) -> None:
         self._core.handle_timer(time.monotonic())

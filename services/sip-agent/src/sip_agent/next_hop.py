@@ -20,6 +20,7 @@ class NextHop:
         self._services = services
         self._account = account
         self._servers: dict[Flow, None] = {}  # the latest last
+        self.preferred: Flow | None = None  # what the registration went by
 
     async def find(self) -> Places:
         """Look it up; raise `RemoteError` where that leads nowhere."""
@@ -29,7 +30,8 @@ class NextHop:
         where = SipUri.parse(f"sip:{account.outbound_proxy or account.domain}")
         if account.port and where.port is None:
             where = replace(where, port=account.port)
-        return self._remember(await self._services.destinations.find(where, account.transport))
+        places = await self._services.destinations.find(where, account.transport)
+        return self._remember(places if self.preferred is None else places.first(self.preferred))
 
     def _remember(self, places: Places) -> Places:
         for server in places.flows:

@@ -16,6 +16,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     sip_tls_key: str = ""  # empty: in the certificate's file
     sip_tls_ca: str = ""  # believed in place of the system's authorities
     sip_tls_client_ca: str = ""  # whoever connects must show a certificate of it
+    # To a registrar behind a NAT, over UDP; 0: none. Connections are kept alive in any case (RFC 5626 §4.4.1).
+    udp_keep_alive_seconds: float = 25.0
     advertised_host: str = ""  # in Contact and Via; empty: the source address of the default route
     users: str = ""  # TOML file with [users] name = "password", for phones of the built-in domain
     dns_servers: tuple[

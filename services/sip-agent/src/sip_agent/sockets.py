@@ -117,6 +117,10 @@ class Sockets:
         """Close a connection."""
         self._streams[flow.transport].close(flow, "bad stream")
 
+    def drop_flow(self, flow: Flow, reason: str) -> None:
+        """Give up a connection."""
+        self._streams[flow.transport].drop(flow, reason)
+
     async def aclose(self) -> None:
         """Close everything."""
         self._endpoint = None

@@ -107,5 +107,3 @@ class KeepAlive:
     def _is_current(self, at: float, order: int, flow: Flow) -> bool:
         kept = self._kept.get(flow)
         return kept is not None and kept.due_at == at
-
-

@@ -113,6 +113,12 @@ class StreamTransport:
         if connection is not None:
             connection.close(reason)
 
+    def drop(self, flow: Flow, reason: str) -> None:
+        """Give up a connection."""
+        connection = self._connections.get(flow)
+        if connection is not None:
+            connection.abort(reason)
+
     async def aclose(self) -> None:
         """Stop listening, close every connection and wait until they are."""
         for server in self._servers:

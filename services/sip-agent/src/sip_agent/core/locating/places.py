@@ -19,6 +19,10 @@ class Places:
         """One place, to be reached so and no other way."""
         return cls((flow,))
 
+    def first(self, flow: Flow) -> "Places":
+        """These places, but first that of `flow`, if it is one of them."""
+        return Places(tuple(sorted(self.flows, key=lambda place: place != flow)), self.is_transport_free)
+
     def over(self, connections: Iterable[Flow]) -> "Places":
         """These places, but first the connections with their hosts: a phone behind NAT is reached no other way."""
         known = [

@@ -28,6 +28,7 @@ from sip_agent.core.table import TableMachine
 RETRY_FIRST = 5.0
 RETRY_MOST = 300.0
 RETRY_AFTER_MOST = 3600
+FLOW_LOST_WITHIN = 5.0
 # A refresh comes at 50 to 80 % of what was granted: many agents must not come at once, and there is time to retry.
 REFRESH_FROM, REFRESH_TO = 0.5, 0.8
 
@@ -150,6 +151,11 @@ class Registration:
     def transaction_failed(self, status: int, reason: str, now: float) -> None:
         """Take the word that there was no response (§8.1.3.1)."""
         self._step(Input.FAILURE, status, reason, 0, now)
+
+    def flow_lost(self, now: float) -> None:
+        """The registrar has no way to us any more: register soon, though not all accounts of a server at once."""
+        if self.state is State.REGISTERED and self._due_at is not None:
+            self._due_at = min(self._due_at, now + FLOW_LOST_WITHIN * self._chance())
 
     # -- actions
 

@@ -79,6 +79,14 @@ class Via:
         """Whether the sender asks for answers to the port it sent from (RFC 3581 §4)."""
         return find_param(self.params, "rport") is not None
 
+    @property
+    def seen_at(self) -> tuple[str, int] | None:
+        """Where the next hop saw us (RFC 3581 §4), None if that is what we said: then no NAT is between us."""
+        if self.received is None and self.rport is None:
+            return None
+        seen = self.received or self.host, self.rport or self.port or 5060
+        return None if seen == (self.host, self.port or 5060) else seen
+
     def with_param(self, name: str, value: str | None) -> "Via":
         """This Via with one parameter set."""
         if find_param(self.params, name) is None:
