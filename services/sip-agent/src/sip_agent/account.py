@@ -28,8 +28,8 @@ from sip_agent import metrics
 from sip_agent.alarm import Alarm
 from sip_agent.call_table import CallTable
 from sip_agent.calls import LiveCall
-from sip_agent.core.call.call import CallFacts
 from sip_agent.core.call.extra_headers import checked
+from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall

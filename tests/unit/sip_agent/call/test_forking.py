@@ -12,8 +12,9 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, CallRules, State
+from sip_agent.core.call.call import CallRules
 from sip_agent.core.call.dialog_set import MAX_BRANCHES
+from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.outputs import CallOutput, Progressed
 from sip_agent.core.syntax.message import Request, Response

@@ -12,7 +12,7 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, Input, State
+from sip_agent.core.call.facts import CallFacts, Input, State
 from sip_agent.core.call.incoming import TABLE, IncomingCall
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError

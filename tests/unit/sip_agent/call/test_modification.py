@@ -12,7 +12,7 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, State
+from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.modification import MAX_TRIES, MAX_WANTED, TABLE, Input
 from sip_agent.core.call.modification import State as ChangeState
 from sip_agent.core.call.outgoing import OutgoingCall

@@ -13,7 +13,7 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, Input, State
+from sip_agent.core.call.facts import CallFacts, Input, State
 from sip_agent.core.call.outgoing import TABLE, OutgoingCall
 from sip_agent.core.call.outputs import CancelRequest, SendAck
 from sip_agent.core.call.rules import CallRules

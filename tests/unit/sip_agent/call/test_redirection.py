@@ -3,7 +3,7 @@
 import pytest
 from tests.support.sip_calls import CHALLENGE, make_identity, make_reply, request_of, told
 
-from sip_agent.core.call.call import CallFacts, State
+from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.outputs import CallOutput, SendRequest
 from sip_agent.core.call.redirection import MAX_TARGETS, Targets

@@ -11,7 +11,7 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, State
+from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import CallOutput, Established, Respond
 from sip_agent.core.call.rules import CallRules

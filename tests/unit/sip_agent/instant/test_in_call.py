@@ -10,7 +10,8 @@ from tests.support.sip_calls import (
     transaction,
 )
 
-from sip_agent.core.call.call import CallFacts, CallRules
+from sip_agent.core.call.call import CallRules
+from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.outputs import MessageAnswered, MessageReceived
 from sip_agent.core.syntax.message import Request

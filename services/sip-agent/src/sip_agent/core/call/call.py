@@ -1,19 +1,12 @@
 """One call of an account, either direction: what both have in common, which is its end and its life once answered.
 
 `outgoing` and `incoming` add how a call is set up. All are machines by table (see `table`): they take SIP
-messages, the user's commands and the relay's answers, and leave `CallOutput`s to be carried out in order.
-
-    INVITED ─ RINGING ─ ANSWERING ─ ANSWERED ─┐          incoming
-                                              ├─ CONFIRMED ─ ENDING ─ ENDED
-              CALLING ─ PROCEEDING ───────────┘          outgoing
-
-ENDING is silent: the session has had its last event, and the wire is being tidied (CANCEL or BYE unanswered).
+messages, the user's commands and the relay's answers, and leave `CallOutput`s to be carried out in order. `facts` has
+the states.
 """
 
-import enum
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -25,6 +18,7 @@ from sip_agent.core.call.capabilities import refusal
 from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.dialog_requests import Outcome
 from sip_agent.core.call.extra_headers import printable
+from sip_agent.core.call.facts import CallFacts, End, Input, State
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.in_dialog import InDialog
 from sip_agent.core.call.offer_answer import OfferAnswer
@@ -52,71 +46,6 @@ from sip_agent.core.table import TableMachine
 
 # What is asked of the relay while the call is set up, by the room of its direction; the rest is `in_dialog`'s.
 SETUP_QUESTIONS = ("early", "answer", "answer_browser")
-
-
-class State(enum.Enum):
-    """Where a call stands."""
-
-    INVITED = "invited"  # an INVITE is here, the session is asked
-    RINGING = "ringing"  # the browser rings
-    ANSWERING = "answering"  # the user answered, the relay makes the SDP
-    ANSWERED = "answered"  # 200 is sent, no ACK yet
-    CALLING = "calling"  # INVITE is sent, nothing is back
-    PROCEEDING = "proceeding"  # a provisional response is back
-    CONFIRMED = "confirmed"
-    ENDING = "ending"
-    ENDED = "ended"
-
-
-class Input(enum.Enum):
-    """What may happen to a call."""
-
-    PROVISIONAL = "1xx to INVITE"
-    CHALLENGE = "401 or 407 to INVITE"
-    TOO_SMALL = "422 to INVITE"
-    SUCCESS = "2xx to INVITE"
-    REDIRECT = "3xx to INVITE"
-    FAILURE = "any other final response to INVITE, or none"
-    ACCEPTED = "the session takes the call"
-    REFUSED = "the session does not"
-    ANSWER = "the user answers"
-    MEDIA = "the relay's SDP"
-    MEDIA_REFUSED = "the relay refuses"
-    CANCEL = "CANCEL for our INVITE transaction"
-    ACK = "ACK for our 2xx"
-    NO_ACK = "no ACK in time"
-    NO_PRACK = "no PRACK in time"
-    REPEAT = "it still rings: say so again"
-    BYE = "BYE"
-    BYE_DONE = "our BYE has its final response, or none comes"
-    HANGUP = "end it: the user, or something that failed"
-    NO_ANSWER = "it rang for too long"
-    GIVE_UP = "no final response to a cancelled INVITE"
-
-
-@dataclass(frozen=True)
-class CallFacts:
-    """What does not change in a call."""
-
-    call_id: str
-    session_id: str
-    direction: Literal["incoming", "outgoing"]
-    caller: str
-    callee: str
-    created_at: float
-    caller_name: str = ""
-    is_private: bool = False  # the far side is not to know who calls (RFC 3323)
-    asserted: str = ""  # who calls, by the word of a trusted server (RFC 3325)
-    headers: Mapping[str, str] = field(default_factory=dict)  # of the INVITE, for the page
-
-
-@dataclass(frozen=True)
-class End:
-    """Why a call ends."""
-
-    status: int
-    reason: str
-    by: EndedBy
 
 
 class Call:

@@ -4,10 +4,11 @@ The session is asked first: while it has not said that it takes the call, the ca
 left the offer to us (§13.2.1) gets it in the 200, and its ACK brings the answer.
 """
 
-from sip_agent.core.call.call import COMMON, Call, CallFacts, End, Input, Rows, State
+from sip_agent.core.call.call import COMMON, Call, Rows
 from sip_agent.core.call.capabilities import ACCEPTED
 from sip_agent.core.call.dialog import of_request
 from sip_agent.core.call.dialog_set import description
+from sip_agent.core.call.facts import CallFacts, End, Input, State
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import MediaQuestion, Respond, SaveCall
 from sip_agent.core.call.reason import end_of, reason_header

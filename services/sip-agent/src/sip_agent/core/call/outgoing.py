@@ -10,9 +10,10 @@ from typing import Literal
 import msgspec
 
 from sip_agent.core.auth.credentials import answer, with_credentials
-from sip_agent.core.call.call import COMMON, Call, CallFacts, End, Input, Rows, State
+from sip_agent.core.call.call import COMMON, Call, Rows
 from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.dialog_set import DialogSet, EarlyDialog, description
+from sip_agent.core.call.facts import CallFacts, End, Input, State
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.invite import make_invite, redirected
 from sip_agent.core.call.outputs import CancelRequest, MediaQuestion, Progressed, SaveCall, SendAck, SendRequest
