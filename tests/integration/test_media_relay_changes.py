@@ -1,17 +1,15 @@
 """What a call may become while the real media-relay carries it, heard by tones: branches, hold, another far side."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import pytest
 from tests.support.descriptions import phone, sdp
+from tests.support.far_side import TONE, FarSide, FarSides, far_side
 from tests.support.g711 import PAYLOAD_TYPES, RATE, Law, decode, tone_packets
 from tests.support.media_relay import Ends, Relay, ends, payload_type, relay, start_relay
 from tests.support.rtp_packets import receiver_report, rtp_packet, sender_report
-from tests.support.sip_phone import RtpSocket
 from tests.support.tone import best_tone
 
 from media_relay.core.description.sdp import parse
@@ -20,48 +18,11 @@ from shared.bus import expiry
 from shared.errors import RemoteError
 from shared.messages import OfferMedia, RequestKeyframe
 
-__all__ = ["ends", "relay", "start_relay"]  # fixtures
+__all__ = ["ends", "far_side", "relay", "start_relay"]  # fixtures
 
 BROWSER_OFFER = "chromium_audio_video_offer"
 BROWSER_SSRC = 0xB1
-FROM_BROWSER, FROM_FAR_SIDE = 440.0, 1000.0
-
-
-@dataclass
-class FarSide:
-    """Somebody with a phone: a codec, an SSRC and two ports of its own."""
-
-    law: Law
-    ssrc: int
-    rtp: RtpSocket
-    rtcp: RtpSocket
-
-    def sdp(self, direction: str = "sendrecv", host: str = "127.0.0.1") -> str:
-        line = f"audio {self.rtp.address.port} RTP/AVP {PAYLOAD_TYPES[self.law]}"
-        return phone(f"{line}|rtcp:{self.rtcp.address.port}|{direction}", "video 0 RTP/AVP 96", host=host)
-
-    def speak(self, port: int, first: int = 1) -> None:
-        for packet in tone_packets(FROM_FAR_SIDE, self.law, self.ssrc, first):
-            self.rtp.send(packet, port)
-
-
-FarSides = Callable[[Law, int], Awaitable[FarSide]]
-
-
-@pytest.fixture
-async def far_side() -> AsyncIterator[FarSides]:
-    """Make far sides; their ports are closed at the end."""
-    with ExitStack() as stack:
-
-        async def socket() -> RtpSocket:
-            opened = await RtpSocket.open()
-            stack.callback(opened.close)
-            return opened
-
-        async def make(law: Law, ssrc: int) -> FarSide:
-            return FarSide(law, ssrc, await socket(), await socket())
-
-        yield make
+FROM_BROWSER = 440.0
 
 
 async def heard(receive: Callable[[], Awaitable[bytes]], frequency: float, law: Law, count: int = 8) -> set[int]:
@@ -84,7 +45,7 @@ async def talk(ends: Ends, side: FarSide, port: int, first: int) -> None:
         ends.browser.send_rtp(packet)
     assert await heard(at_far_side, FROM_BROWSER, side.law) == {BROWSER_SSRC}
     side.speak(port, first)
-    assert await heard(ends.browser.receive_rtp, FROM_FAR_SIDE, side.law) == {side.ssrc}
+    assert await heard(ends.browser.receive_rtp, TONE, side.law) == {side.ssrc}
 
 
 async def silence(relay: Relay, ends: Ends, side: FarSide, port: int, first: int) -> None:
@@ -104,7 +65,7 @@ async def silence(relay: Relay, ends: Ends, side: FarSide, port: int, first: int
 async def call(relay: Relay, ends: Ends, side: FarSide) -> int:
     """Connect the browser with `side`; return the relay's RTP port."""
     allocated = await relay.allocate(browser_sdp=ends.of_browser(sdp(BROWSER_OFFER)))
-    await ends.connect(await relay.answer("sip", side.sdp()))
+    await ends.connect(await relay.answer("sip", side.audio()))
     assert allocated.sip_sdp is not None
     return parse(allocated.sip_sdp).media[0].port
 
@@ -117,7 +78,7 @@ async def offer_of_far_side(relay: Relay, text: str) -> tuple[str, bool]:
 
 async def call_early(relay: Relay, ends: Ends, side: FarSide) -> int:
     allocated = await relay.allocate(browser_sdp=ends.of_browser(sdp(BROWSER_OFFER)))
-    await ends.connect(await relay.answer("sip", side.sdp(), provisional=True))
+    await ends.connect(await relay.answer("sip", side.audio(), provisional=True))
     assert allocated.sip_sdp is not None
     port = parse(allocated.sip_sdp).media[0].port
     await talk(ends, side, port, 1)
@@ -127,13 +88,13 @@ async def call_early(relay: Relay, ends: Ends, side: FarSide) -> int:
 async def test_early_media_of_one_branch_then_another_one_answers(relay: Relay, ends: Ends, far_side: FarSides) -> None:
     early, final = await far_side("PCMU", 0xA), await far_side("PCMA", 0xF)
     port = await call_early(relay, ends, early)
-    answer = parse(await relay.answer("sip", final.sdp()))
+    answer = parse(await relay.answer("sip", final.audio()))
     assert answer.media[0].formats == ("8",)
     await talk(ends, final, port, 101)
 
     early.speak(port, 101)
     await relay.dropped("unknown_pt", 8)
-    for packet in tone_packets(FROM_FAR_SIDE, "PCMA", early.ssrc, 201):
+    for packet in tone_packets(TONE, "PCMA", early.ssrc, 201):
         early.rtp.send(packet, port)
     await relay.dropped("latch_refused", 8)
     assert (early.rtp.received.qsize(), ends.browser.rtp.qsize()) == (0, 0)
@@ -147,10 +108,10 @@ async def test_who_is_held_hears_nothing_and_is_not_heard_until_the_end_of_it(
     port = await call(relay, ends, side)
     assert parse(await relay.request_offer(direction)).media[0].has(direction)
     await talk(ends, side, port, 1)  # an offer changes nothing
-    await relay.answer("sip", side.sdp(answer))
+    await relay.answer("sip", side.audio(answer))
     await silence(relay, ends, side, port, 101)
     await relay.request_offer("sendrecv")
-    await relay.answer("sip", side.sdp())
+    await relay.answer("sip", side.audio())
     await talk(ends, side, port, 201)
 
 
@@ -161,7 +122,7 @@ async def test_another_far_side_takes_the_call_over_and_the_one_before_is_out_of
     port = await call(relay, ends, before)
     await talk(ends, before, port, 1)
     await relay.request_offer("sendrecv")
-    await relay.answer("sip", after.sdp())
+    await relay.answer("sip", after.audio())
     before.speak(port, 101)
     await relay.dropped("latch_refused", 8)
     await talk(ends, after, port, 40001)
@@ -176,7 +137,7 @@ async def test_the_far_side_holds_by_the_unspecified_address_and_comes_back_from
     side, moved = await far_side("PCMU", 0xA), await far_side("PCMU", 0xA)
     port = await call(relay, ends, side)
     await talk(ends, side, port, 1)
-    answer, is_held = await offer_of_far_side(relay, side.sdp(host="0.0.0.0"))
+    answer, is_held = await offer_of_far_side(relay, side.audio(host="0.0.0.0"))
     assert is_held
     assert parse(answer).media[0].has("recvonly")
     for packet in tone_packets(FROM_BROWSER, "PCMU", BROWSER_SSRC, 101):
@@ -186,7 +147,7 @@ async def test_the_far_side_holds_by_the_unspecified_address_and_comes_back_from
     await relay.dropped("not_connected", 1)  # RTCP: there is nowhere to send to
     assert (side.rtp.received.qsize(), side.rtcp.received.qsize()) == (0, 0)
 
-    answer, is_held = await offer_of_far_side(relay, moved.sdp())
+    answer, is_held = await offer_of_far_side(relay, moved.audio())
     assert not is_held
     await talk(ends, moved, port, 201)
 
@@ -200,7 +161,7 @@ async def test_a_call_without_an_offer(relay: Relay, ends: Ends, far_side: FarSi
     offer = parse(await relay.answer("browser", ends.of_browser(answer)))
     await ends.connect(allocated.browser_sdp)
     assert offer.media[0].formats == ("0", "101")
-    assert await relay.answer("sip", side.sdp().split("m=video")[0]) == ""
+    assert await relay.answer("sip", side.audio()) == ""
     await talk(ends, side, offer.media[0].port, 1)
 
 
