@@ -74,6 +74,11 @@ class StreamParser:
         self.broken = False
         """No further message can be found: the connection is of no more use."""
 
+    @property
+    def is_within_message(self) -> bool:
+        """Whether a message has begun and is not complete; a line break alone is none, but the answer to a ping."""
+        return self._waiting is not None or bool(self._buffer.lstrip(b"\r\n"))
+
     def feed(self, data: bytes) -> list[Received]:
         """Take in bytes; give what they complete. A `ParseError` in the list is one bad message, in its place."""
         if self.broken:

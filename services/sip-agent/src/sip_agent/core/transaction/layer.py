@@ -26,7 +26,7 @@ from sip_agent.core.events import (
     TransactionId,
 )
 from sip_agent.core.syntax.message import MAGIC_COOKIE, Message, NameAddr, Request, Response, Via, make_response
-from sip_agent.core.syntax.parser import KeepAlive, StreamParser, is_keep_alive, parse
+from sip_agent.core.syntax.parser import KeepAlive, is_keep_alive, parse
 from sip_agent.core.transaction.counts import Counts
 from sip_agent.core.transaction.invite_client import Input as InviteClientInput
 from sip_agent.core.transaction.invite_client import InviteClient
@@ -37,6 +37,7 @@ from sip_agent.core.transaction.matching import (
     Origin,
     client_id,
     count_vias,
+    flow_without_connection,
     mark_source,
     origin_of,
     reply_flow,
@@ -46,6 +47,7 @@ from sip_agent.core.transaction.non_invite_client import NonInviteClient
 from sip_agent.core.transaction.non_invite_server import Input as NonInviteServerInput
 from sip_agent.core.transaction.non_invite_server import NonInviteServer
 from sip_agent.core.transaction.saved import SavedInvite, SavedServer
+from sip_agent.core.transaction.streams import Streams
 from sip_agent.core.transaction.timers import Timers
 
 Client: TypeAlias = InviteClient | NonInviteClient
@@ -81,7 +83,9 @@ class TransactionLayer:
         self._origins: dict[Origin, TransactionId] = {}
         self._origin_of: dict[TransactionId, Origin] = {}
         self._by_flow: dict[Flow, set[TransactionId]] = {}
-        self._streams: dict[Flow, StreamParser] = {}
+        self._streams = Streams(timers.b)
+        # The server transactions of each connection, and where their responses go should it end before (§18.2.2).
+        self._answered_over: dict[Flow, dict[TransactionId, Flow]] = {}
         self._heap: list[tuple[float, int, TransactionId, Enum]] = []
         self._order = count()
         self._outputs: list[Output] = []
@@ -134,7 +138,9 @@ class TransactionLayer:
 
     def transport_failed(self, flow: Flow, reason: str, now: float) -> None:
         """Take the news that `flow` delivers nothing any more: refused, reset or closed."""
-        self._streams.pop(flow, None)
+        self._streams.forget(flow)
+        for id, elsewhere in self._answered_over.pop(flow, {}).items():
+            self._servers[id].flow = elsewhere
         for id in list(self._by_flow.get(flow, ())):
             client = self._clients[id]
             client.fail(reason, now)
@@ -161,10 +167,15 @@ class TransactionLayer:
         heap = self._heap
         while heap and heap[0][2] not in self._clients and heap[0][2] not in self._servers:
             heapq.heappop(heap)
-        return heap[0][0] if heap else None
+        late_at = self._streams.next_timer()
+        if heap and (late_at is None or heap[0][0] < late_at):
+            return heap[0][0]
+        return late_at
 
     def handle_timer(self, now: float) -> None:
         """Fire every timer that is due."""
+        for flow in self._streams.take_late(now):
+            self._outputs.append(CloseFlow(flow))
         heap = self._heap
         while heap and heap[0][0] <= now:
             _, _, id, timer = heapq.heappop(heap)
@@ -196,18 +207,15 @@ class TransactionLayer:
                 self.receive(message, flow, now)
 
     def _receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
-        stream = self._streams.get(flow)
-        if stream is None:
-            stream = self._streams[flow] = StreamParser()
-        for item in stream.feed(data):
+        received, is_broken = self._streams.feed(data, flow, now)
+        for item in received:
             if item is KeepAlive.PING:
                 self._outputs.append(SendMessage(_PONG, flow))
             elif isinstance(item, ParseError):
                 self._receive_malformed(item, flow)
             elif isinstance(item, Message):
                 self.receive(item, flow, now)
-        if stream.broken:
-            del self._streams[flow]
+        if is_broken:
             self._outputs.append(CloseFlow(flow))
 
     def _receive_malformed(self, error: ParseError, flow: Flow) -> None:
@@ -281,6 +289,8 @@ class TransactionLayer:
             invite.start(now)
         else:
             self._servers[id] = NonInviteServer(id, answer_to, self)
+        if answer_to.reliable:
+            self._answered_over.setdefault(answer_to, {})[id] = flow_without_connection(via, flow)
         if request.method == "CANCEL":
             self._receive_cancel(id, request, now)
             return
@@ -361,6 +371,9 @@ class TransactionLayer:
 
     def _drop_ended_server(self, server: Server) -> None:
         if server.ended and self._servers.pop(server.id, None) is not None:
+            others = self._answered_over.get(server.flow)
+            if others is not None and others.pop(server.id, None) is not None and not others:
+                del self._answered_over[server.flow]
             origin = self._origin_of.pop(server.id, None)
             if origin is not None:
                 del self._origins[origin]

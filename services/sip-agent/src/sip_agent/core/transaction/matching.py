@@ -9,7 +9,7 @@ from sip_agent.core.syntax.message import MAGIC_COOKIE, Message, Request, Respon
 # §8.2.2.2: what is the same in all copies of a request that forked on its way to us.
 Origin: TypeAlias = tuple[str | None, str, int, str]
 
-_DEFAULT_PORT = 5060  # §18.2.2
+_DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # §18.2.2
 
 
 def client_id(response: Response) -> TransactionId:
@@ -56,4 +56,13 @@ def reply_flow(via: Via, flow: Flow) -> Flow:
     """Where the responses go. Never to `maddr`, nor to a host that Via merely names: neither has asked for them."""
     if flow.reliable or via.wants_rport:
         return flow
-    return Flow(flow.transport, flow.host, via.port or _DEFAULT_PORT)
+    return Flow(flow.transport, flow.host, via.port or _DEFAULT_PORTS[flow.transport])
+
+
+def flow_without_connection(via: Via, flow: Flow) -> Flow:
+    """Where the responses go when the connection of the request is gone: its source at the port that Via names.
+
+    Over TLS that peer has to prove the name in Via (RFC 5922 §4).
+    """
+    certified = via.host.lower() if flow.transport == "tls" else ""
+    return Flow(flow.transport, flow.host, via.port or _DEFAULT_PORTS[flow.transport], certified)
