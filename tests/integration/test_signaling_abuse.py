@@ -125,6 +125,20 @@ async def test_an_oversize_frame_and_a_binary_one_close_the_socket(here: Stage) 
     await still_serves(here, pod)
 
 
+async def test_text_that_is_no_utf_8_closes_the_socket_and_is_no_error_of_the_pod(
+    here: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    pod = await here.pod()
+    page = await here.page(pod)
+    await page.socket.send(b'{"type": "ping", "id": "\xff"}', text=True)
+    assert await page.close_code() == 1007
+    page = await here.page(pod)
+    await page.socket.send([b'{"type": "\xc3', b'\xa4", "id": "1"}'], text=True)  # a character in two fragments
+    assert (await page.reply())["status"] == 400
+    await still_serves(here, pod)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_a_second_login_is_refused_and_changes_nothing(here: Stage) -> None:
     page = await here.page(await here.pod())
     await page.log_in()
