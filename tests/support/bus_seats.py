@@ -32,6 +32,7 @@ from shared.messages import (
     SendMessage,
     SipAccount,
     StartCall,
+    TransferCall,
 )
 from shared.presence import beat
 from shared.sealing import Seal
@@ -204,6 +205,18 @@ class SessionSeat:
             call_id=call_id,
             status=status,
             reason=reason,
+        )
+        await self.ask(command, Done)
+
+    async def transfer(self, call_id: str, target: str = "", other_call_id: str = "") -> None:
+        """Let the far side of a call make another one."""
+        command = TransferCall(
+            id=command_id(),
+            expires_at=expiry(),
+            session_id=self.session_id,
+            call_id=call_id,
+            target=target,
+            other_call_id=other_call_id,
         )
         await self.ask(command, Done)
 

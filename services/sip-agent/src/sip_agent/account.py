@@ -12,14 +12,9 @@ import structlog
 from shared.errors import RemoteError
 from shared.kv import Conflict
 from shared.messages import (
-    HangupCall,
-    HoldCall,
     RegistrationChanged,
-    SendDtmf,
-    SendMessage,
     SessionEnded,
     SessionSnapshot,
-    StartCall,
 )
 from shared.messages.account import RegistrationState
 from shared.records import AccountRecord
@@ -27,17 +22,8 @@ from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.alarm import Alarm
 from sip_agent.call_table import CallTable
-from sip_agent.calls import LiveCall
-from sip_agent.core.call.extra_headers import checked
-from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.identity import Identity
-from sip_agent.core.call.incoming import IncomingCall
-from sip_agent.core.call.outgoing import OutgoingCall
-from sip_agent.core.call.rules import CallRules
-from sip_agent.core.call.session_timer import too_small
-from sip_agent.core.call.shown_headers import asserted_identity, shown
-from sip_agent.core.events import Flow, TransactionId
-from sip_agent.core.instant.message import check as check_message
+from sip_agent.core.events import TransactionId
 from sip_agent.core.registration.registration import (
     Closed,
     Registration,
@@ -45,7 +31,6 @@ from sip_agent.core.registration.registration import (
     SendRegister,
     StateChanged,
 )
-from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.mailbox import Mailbox
 from sip_agent.messenger import Messenger
@@ -53,6 +38,7 @@ from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
 from sip_agent.registrar_flow import RegistrarFlow
 from sip_agent.services import Services, token, wall_clock
+from sip_agent.switchboard import Switchboard
 
 _log = structlog.get_logger(__name__)
 
@@ -75,16 +61,15 @@ class Account:
     ) -> None:
         self.session_id = record.session_id
         self.mailbox = Mailbox(services.tasks, f"account {record.session_id}")
-        self.calls: dict[str, LiveCall] = {}
         self.identity = identity
         self._services = services
         self._record = record
         self._kv = kv
-        self._table = table
         self._on_gone = on_gone
         self.next_hop = NextHop(services, record.account)
         self.messenger = Messenger(services, self)
         self._flow = RegistrarFlow(services.endpoint, lambda: self._post(self._registration.flow_lost))
+        self.switchboard = Switchboard(services, self, table, bool(record.account.outbound_proxy))
         self._registration = Registration(
             identity,
             record.register_call_id,
@@ -111,6 +96,11 @@ class Account:
     def pod(self) -> str:
         """The signaling pod that holds the socket, or held it last."""
         return self._record.pod
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes nothing new."""
+        return self._is_closing
 
     @property
     def is_attached(self) -> bool:
@@ -238,7 +228,7 @@ class Account:
             registration=told.state,
             status=told.status,
             reason=told.reason,
-            calls=tuple(call.snapshot() for call in self.calls.values() if call.core.told_state != "ended"),
+            calls=tuple(call.snapshot() for call in self.switchboard.calls.values() if call.core.told_state != "ended"),
         )
 
     async def detach(self, pod: str, grace_seconds: float) -> None:
@@ -251,106 +241,6 @@ class Account:
     def _on_grace_over(self) -> None:
         self._services.tasks.spawn(self.close("Session Lost"), f"close {self.session_id}")
 
-    # -- calls
-
-    def _rules(self) -> CallRules:
-        return self._services.call_rules(bool(self._record.account.outbound_proxy))
-
-    async def start_call(self, command: StartCall) -> None:
-        """Send an INVITE; raise `RemoteError` if that is not possible."""
-        if self._is_closing:
-            raise RemoteError(480, "Account Closing")
-        if self._table.find(command.call_id) is not None:
-            raise RemoteError(409, "Call Exists")
-        target = self.identity.target(command.callee)
-        headers = checked(command.headers)
-        await self.next_hop.find()  # told by the reply, not by an event, if it cannot be found
-        await self._services.usage.begin(self.identity.aor, command.call_id)
-        facts = CallFacts(
-            call_id=command.call_id,
-            session_id=self.session_id,
-            direction="outgoing",
-            caller=str(self.identity.address.uri),
-            callee=target,
-            created_at=wall_clock(),
-            is_private=command.is_private,
-        )
-        core = OutgoingCall(facts, self.identity, self._rules(), token(), token())
-        call = LiveCall(self._services, self, core, command.media, command.has_video)
-        self._add(call)
-        await call.do(core.start, target, command.sip_sdp, headers)
-
-    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str) -> None:
-        """Take an INVITE for this account's contact."""
-        if self._is_closing:
-            raise RemoteError(480, "Temporarily Unavailable")
-        refused = too_small(request, self._rules(), token())
-        if refused is not None:
-            self._services.endpoint.respond(transaction, refused)
-            return
-        facts = CallFacts(
-            call_id=call_id,
-            session_id=self.session_id,
-            direction="incoming",
-            caller=readable(str(request.from_.uri)),
-            callee=readable(str(request.to.uri)),
-            caller_name=readable(request.from_.display_name),
-            created_at=wall_clock(),
-            asserted=asserted_identity(request, flow, self._services.identity_sources),
-            headers=shown(request),
-        )
-        core = IncomingCall(facts, self.identity, self._rules(), token(), transaction, request)
-        call = LiveCall(self._services, self, core, None, False)
-        call.leg.came_from(flow)
-        self._add(call)
-        self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
-        call.post(core.start)
-        call.offer_to_session()
-
-    async def answer_call(self, call_id: str, browser_sdp: str) -> None:
-        """The user answers."""
-        call = self._call(call_id)
-        if not isinstance(call.core, IncomingCall) or not await call.do(call.core.answer, browser_sdp):
-            raise RemoteError(481, "Nothing To Answer")
-
-    async def hang_up(self, command: HangupCall) -> None:
-        """The user ends a call."""
-        call = self._call(command.call_id)
-        await call.do(call.core.hangup, command.status, command.reason)
-
-    async def change_call(self, command: HoldCall | SendDtmf) -> None:
-        """Do something in an established call; raise `RemoteError` if that cannot be begun."""
-        await self._call(command.call_id).change(command)
-
-    async def send_message(self, command: SendMessage) -> None:
-        """Send an instant message, in a call or outside; raise `RemoteError` if that is not possible."""
-        if self._is_closing:
-            raise RemoteError(480, "Account Closing")
-        if not command.call_id:
-            await self.messenger.send(command)
-            return
-        check_message(command.body, command.content_type)
-        call, headers = self._call(command.call_id), tuple(checked(command.headers))
-        if not await call.do(call.core.send_message, command.message_id, command.body, command.content_type, headers):
-            raise RemoteError(481, "Call Is Not Established")
-
-    def _call(self, call_id: str) -> LiveCall:
-        call = self.calls.get(call_id)
-        if call is None or call.core.told_state == "ended":
-            raise RemoteError(481, "Call Does Not Exist")
-        return call
-
-    def call_finished(self, call: LiveCall) -> None:
-        """Forget a call."""
-        self.calls.pop(call.call_id, None)
-        self._table.remove(call)
-        if call.core.facts.direction == "outgoing":
-            self._services.usage.end(self.identity.aor, call.call_id)
-
-    def _add(self, call: LiveCall) -> None:
-        self.calls[call.call_id] = call
-        self._table.add(call)
-
     # -- the end
 
     async def close(self, why: str = "") -> None:
@@ -359,7 +249,7 @@ class Account:
             return
         self._is_closing = True
         self._grace.stop()
-        calls = list(self.calls.values())
+        calls = list(self.switchboard.calls.values())
         for call in calls:
             if why:
                 call.fail(480, why)

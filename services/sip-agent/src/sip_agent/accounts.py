@@ -13,20 +13,14 @@ from shared.ids import new_id
 from shared.kv import Conflict
 from shared.messages import (
     AccountOpened,
-    AnswerCall,
     AttachSession,
     CloseAccount,
     DetachSession,
     Done,
-    HangupCall,
-    HoldCall,
     MediaFailed,
     Message,
     OpenAccount,
-    SendDtmf,
-    SendMessage,
     SipAccount,
-    StartCall,
 )
 from shared.presence import GONE_AFTER, Presence
 from shared.records import AccountRecord
@@ -39,22 +33,13 @@ from sip_agent.core.syntax.uri import NameAddr, SipUri
 from sip_agent.hearing import UNHEARD_FOR, Hearing, RelayWatch
 from sip_agent.owned import OwnedRecord
 from sip_agent.services import Services, token
+from sip_agent.switchboard import CallCommand
 
 _log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 0.5
 
-AccountCommand = (
-    AttachSession
-    | DetachSession
-    | CloseAccount
-    | StartCall
-    | AnswerCall
-    | HangupCall
-    | HoldCall
-    | SendDtmf
-    | SendMessage
-)
+AccountCommand = AttachSession | DetachSession | CloseAccount | CallCommand
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -104,16 +89,8 @@ class Accounts:
                 await account.mailbox.ask(lambda: account.detach(pod, grace))
             case CloseAccount():
                 self._services.tasks.spawn(account.close(), f"close {account.session_id}")
-            case StartCall():
-                await account.mailbox.ask(lambda: account.start_call(command))
-            case AnswerCall():
-                await account.mailbox.ask(lambda: account.answer_call(command.call_id, command.browser_sdp))
-            case HangupCall():
-                await account.mailbox.ask(lambda: account.hang_up(command))
-            case HoldCall() | SendDtmf():
-                await account.mailbox.ask(lambda: account.change_call(command))
-            case SendMessage():
-                await account.mailbox.ask(lambda: account.send_message(command))
+            case _:
+                await account.mailbox.ask(lambda: account.switchboard.carry_out(command))
         return Done()
 
     def _media_failed(self, call_id: str, reason: str) -> None:

@@ -1,7 +1,23 @@
 """What the session is told of a live call: one event for each piece of the core's news."""
 
-from shared.messages import CallActionFailed, CallEstablished, CallHold, CallProgress, DtmfReceived, Event
-from sip_agent.core.call.outputs import ActionFailed, DigitReceived, Established, HoldChanged, News, Progressed
+from shared.messages import (
+    CallActionFailed,
+    CallEstablished,
+    CallHold,
+    CallProgress,
+    DtmfReceived,
+    Event,
+    TransferProgress,
+)
+from sip_agent.core.call.outputs import (
+    ActionFailed,
+    DigitReceived,
+    Established,
+    HoldChanged,
+    News,
+    Progressed,
+    TransferProgressed,
+)
 
 
 def event_of(news: News, session_id: str, call_id: str) -> Event:
@@ -24,3 +40,5 @@ def event_of(news: News, session_id: str, call_id: str) -> Event:
             return CallActionFailed(session_id=session_id, call_id=call_id, action=action, status=status, reason=reason)
         case DigitReceived(digit, duration_ms):
             return DtmfReceived(session_id=session_id, call_id=call_id, digit=digit, duration_ms=duration_ms)
+        case TransferProgressed(status, reason):
+            return TransferProgress(session_id=session_id, call_id=call_id, status=status, reason=reason)

@@ -32,6 +32,7 @@ from sip_agent import metrics
 from sip_agent.alarm import Alarm
 from sip_agent.call_news import event_of
 from sip_agent.core.call.call import Call
+from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
     ActionFailed,
@@ -51,6 +52,7 @@ from sip_agent.core.call.outputs import (
     SaveCall,
     SendAck,
     SendRequest,
+    TransferProgressed,
     WantKeyframe,
 )
 from sip_agent.leg import Leg
@@ -68,6 +70,7 @@ class CallOwner(Protocol):
     """The account of a call."""
 
     session_id: str
+    identity: Identity
     mailbox: Mailbox
     messenger: Messenger
     next_hop: NextHop
@@ -76,18 +79,26 @@ class CallOwner(Protocol):
     def epoch(self) -> int:
         """Of the ownership."""
 
-    def call_finished(self, call: "LiveCall") -> None:
-        """Forget a call."""
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes nothing new."""
 
 
 class LiveCall:
     """`leg` is the one that the browser talks on; `media` is set once the media session is ours to release."""
 
     def __init__(
-        self, services: Services, owner: CallOwner, core: Call, media: MediaRef | None, has_video: bool
+        self,
+        services: Services,
+        owner: CallOwner,
+        on_finished: Callable[["LiveCall"], None],
+        core: Call,
+        media: MediaRef | None,
+        has_video: bool,
     ) -> None:
         self._services = services
         self._owner = owner
+        self._on_finished = on_finished
         self.leg = Leg(core, services, owner.next_hop.find, self.post)
         self.media = media
         self.has_video = has_video
@@ -198,7 +209,7 @@ class LiveCall:
                 self._asides.post(lambda: self._ask_relay(output))
             case Progressed() | Established():
                 await self._tell(output)
-            case HoldChanged() | ActionFailed() | DigitReceived():
+            case HoldChanged() | ActionFailed() | DigitReceived() | TransferProgressed():
                 await self._publish_news(output)
             case MessageReceived(transaction, request, message):
                 self._owner.messenger.receive(transaction, request, message, self.call_id)
@@ -277,7 +288,7 @@ class LiveCall:
             return
         self._finished.set()
         metrics.CALLS_ACTIVE.labels(self.core.facts.direction).dec()
-        self._owner.call_finished(self)
+        self._on_finished(self)
 
     # -- asides
 

@@ -116,17 +116,17 @@ class UserAgents:
             # §8.2.2.2, by account: two contacts of one address may be two of our accounts, which is a fork, and the
             # copy that our own domain is serving meanwhile is another hop, not another copy.
             self._respond(transaction, request, 482)
-        elif len(account.calls) >= MAX_CALLS or not self._may_ring(account, flow):
+        elif len(account.switchboard.calls) >= MAX_CALLS or not self._may_ring(account, flow):
             metrics.CALLS_CAPPED.labels("incoming").inc()
             self._respond(transaction, request, 486)
         elif not isinstance((request.contacts or [request.from_])[0].uri, SipUri):
             # §8.1.1.8 asks for a Contact; RFC 2543 did not, and then From tells where our requests go.
             self._respond(transaction, request, 400, "Bad Contact")
         else:
-            account.invited(transaction, request, flow, new_id("c", os.urandom))
+            account.switchboard.invited(transaction, request, flow, new_id("c", os.urandom))
 
     def _may_ring(self, account: Account, flow: Flow) -> bool:
-        ringing = [call.leg.source for call in account.calls.values() if call.core.told_state == "incoming"]
+        ringing = [call.leg.source for call in account.switchboard.calls.values() if call.core.told_state == "incoming"]
         strangers = [source_of(source.host) for source in ringing if source and not account.next_hop.knows(source)]
         return account.next_hop.knows(flow) or may_ring(source_of(flow.host), strangers)
 
@@ -139,5 +139,5 @@ def is_merged(account: Account, request: Request) -> bool:
         and call.core.dialog is not None
         and call.core.dialog.remote_tag == (request.from_.tag or "")
         and call.core.dialog.remote_cseq == request.cseq[0]
-        for call in account.calls.values()
+        for call in account.switchboard.calls.values()
     )

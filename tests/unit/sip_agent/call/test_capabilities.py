@@ -9,7 +9,7 @@ from sip_agent.core.call.capabilities import capabilities, refusal
 @pytest.mark.parametrize(
     ("method", "fields", "body", "status", "header"),
     [
-        ("REFER", [], b"", 405, "Allow"),
+        ("PUBLISH", [], b"", 405, "Allow"),
         ("INVITE", [("Require", "100rel, precondition")], b"", 420, "Unsupported"),
         ("INVITE", [("Content-Type", "text/plain")], b"x", 415, "Accept"),
         ("INVITE", [("Content-Type", "application/sdp"), ("Content-Encoding", "gzip")], b"x", 415, "Accept-Encoding"),

@@ -33,7 +33,7 @@ class Side:
         self.ends: list[tuple[str, int]] = []
 
     def send(self, method: str) -> None:
-        self.own.send(InDialogRequest(method, lambda status, _: self.ends.append((method, status))))
+        self.own.send(InDialogRequest(method, lambda outcome: self.ends.append((method, outcome.status))))
 
     def take(self) -> list[str]:
         taken = told(self.out)

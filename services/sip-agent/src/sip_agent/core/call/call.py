@@ -43,6 +43,8 @@ from sip_agent.core.instant.in_call import InCall
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
 from sip_agent.core.table import Rows as TableRows
 from sip_agent.core.table import TableMachine
+from sip_agent.core.transfer.referral import Referral
+from sip_agent.core.transfer.usage import TransferUsage
 
 # What is asked of the relay while the call is set up, by the room of its direction; the rest is `in_dialog`'s.
 SETUP_QUESTIONS = ("early", "answer", "answer_browser")
@@ -82,7 +84,12 @@ class Call:
         self._bye: Request | None = None
         self._is_end_told = False
         self._messages = InCall(self._out, self._in_dialog.own)
-        self._usages: dict[str, Callable[[TransactionId, Request, float], None]] = {"MESSAGE": self._messages.receive}
+        self.transfer = TransferUsage(self._out, self._in_dialog.own, identity, rules, self._transferred)
+        self._usages: dict[str, Callable[[TransactionId, Request, float], None]] = {
+            "MESSAGE": self._messages.receive,
+            "NOTIFY": self.transfer.referrer.receive_notify,
+            "REFER": self._receive_refer,
+        }
 
     @property
     def state(self) -> State:
@@ -113,9 +120,7 @@ class Call:
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
         times = list(self._deadlines.values())
-        repeat = self._in_dialog.next_timer()
-        if repeat is not None:
-            times.append(repeat)
+        times += [at for at in (self._in_dialog.next_timer(), self.transfer.next_timer()) if at is not None]
         return min(times, default=None)
 
     def handle_timer(self, now: float) -> None:
@@ -127,6 +132,7 @@ class Call:
             self._step(Input.NO_ACK, now)
         if self._in_dialog.timer.is_expired(now):
             self.fail(408, "Session Expired", now)
+        self.transfer.handle_timer(now)
 
     def _step(self, given: Input, *facts: Any) -> bool:
         return self._machine.step(self, given, *facts)
@@ -259,6 +265,18 @@ class Call:
             self._messages.send(message_id, body, content_type, headers)
         return self.is_answered
 
+    def _receive_refer(self, transaction: TransactionId, request: Request, now: float) -> None:
+        self.transfer.referee.receive_refer(transaction, request, self.state is State.CONFIRMED, now)
+
+    def refer(self, referral: Referral, now: float) -> None:
+        """Let the far side call somebody else; `SipError` where that is not possible."""
+        if self.state is not State.CONFIRMED:
+            raise SipError(481, "Call Is Not Established")
+        self.transfer.referrer.transfer(referral, now)
+
+    def _transferred(self, now: float) -> None:
+        self._step(Input.HANGUP, End(200, "Transferred", "local"), now)
+
     @property
     def _inviting(self) -> Inviting:
         if self.state in (State.CALLING, State.PROCEEDING):
@@ -279,6 +297,7 @@ class Call:
             return
         self._is_end_told = True
         self.told_state = "ended"
+        self.transfer.stop()
         self._deadlines.pop(Input.NO_ANSWER, None)
         self._out.append(Ended(end.status, end.reason, end.by, self.was_established))
 
@@ -292,7 +311,8 @@ class Call:
 
     def _on_bye(self, request: Request, now: float) -> State:
         self._in_dialog.stop()
-        status, reason = end_of(request, 200, "Normal Call Clearing")
+        usual = "Transferred" if self.transfer.referrer.far_side_left(now) else "Normal Call Clearing"
+        status, reason = end_of(request, 200, usual)
         self._tell_end(End(status, reason, "remote"))
         # Our own BYE may have crossed it; its response still comes.
         return State.ENDING if self._byes else self._finish()

@@ -3,9 +3,9 @@
 from sip_agent.core.call.info import BODIES as INFO_BODIES
 from sip_agent.core.syntax.message import Request, Response, make_response
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "MESSAGE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "MESSAGE", "REFER", "NOTIFY")
 ALLOW = ", ".join(METHODS)
-EXTENSIONS = ("100rel", "timer")  # option tags (§19.2) that a far side may require of us
+EXTENSIONS = ("100rel", "timer", "replaces", "norefersub")  # option tags (§19.2) that a far side may require of us
 SUPPORTED = ", ".join(EXTENSIONS)
 PRODUCT = "Cordboard"  # in User-Agent and Server: no version, which would tell what it can be attacked by (§20.41)
 SDP = "application/sdp"

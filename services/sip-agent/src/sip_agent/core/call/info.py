@@ -6,6 +6,7 @@
 import re
 from collections import deque
 
+from sip_agent.core.call.dialog_requests import Outcome
 from sip_agent.core.call.outputs import ActionFailed, CallOutput, DigitReceived, WantKeyframe
 from sip_agent.core.call.own_requests import InDialogRequest, OwnRequests
 from sip_agent.core.errors import SipError
@@ -63,11 +64,11 @@ class DtmfSender:
             body = f"Signal={digit}\r\nDuration={duration_ms}\r\n".encode()
             self._own.send(InDialogRequest("INFO", self._answered, body=body, content_type=DTMF_RELAY))
 
-    def _answered(self, status: int, reason: str) -> None:
-        if status >= 300 and self._is_sending:
+    def _answered(self, outcome: Outcome) -> None:
+        if outcome.status >= 300 and self._is_sending:
             # What the far side makes of the rest of a number is not what the user typed.
             self._waiting.clear()
-            self._out.append(ActionFailed("dtmf", status, reason))
+            self._out.append(ActionFailed("dtmf", outcome.status, outcome.reason))
         self._send_next()
 
 

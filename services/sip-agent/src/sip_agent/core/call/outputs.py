@@ -13,6 +13,7 @@ from sip_agent.core.events import TransactionId
 from sip_agent.core.instant.message import InstantMessage
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.transfer.referral import Referral
 
 Action = Literal["hold", "unhold", "dtmf", "transfer"]
 # "early" to "answer_browser" are of a call's set-up; "offer" is a later one of the far side; "late_offer" and
@@ -130,6 +131,21 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class TransferProgressed:
+    """Tell the session how far the far side is with the call that we asked it to make."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Referred:
+    """Call somebody else for the same browser; how that goes is told to the call's `transfer.referee`."""
+
+    referral: Referral
+
+
+@dataclass(frozen=True)
 class MessageReceived:
     """Ask the session whether it takes an instant message, and answer its sender."""
 
@@ -153,7 +169,8 @@ class Finished:
 
 
 # What the session is told while the call lives.
-News = Progressed | Established | HoldChanged | ActionFailed | DigitReceived
+News = Progressed | Established | HoldChanged | ActionFailed | DigitReceived | TransferProgressed
+
 CallOutput = (
     SendRequest
     | SendAck
@@ -163,6 +180,7 @@ CallOutput = (
     | AskMedia
     | WantKeyframe
     | News
+    | Referred
     | MessageReceived
     | MessageAnswered
     | Ended

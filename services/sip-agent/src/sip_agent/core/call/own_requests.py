@@ -13,8 +13,9 @@ from sip_agent.core.call.dialog_requests import DialogRequests, Outcome
 MOST_WAITING = 100  # a far side that answers nothing must not make us keep all that a page wants to say
 
 Fields = tuple[tuple[str, str], ...]
-Done = Callable[[int, str], None]
-"""What to do with the final status and reason."""
+
+
+Done = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class OwnRequests:
     def send(self, wanted: InDialogRequest) -> None:
         """Send a request, after those that wait."""
         if len(self._waiting) >= MOST_WAITING:
-            wanted.done(503, "Too Many Requests Wait")
+            wanted.done(Outcome(503, "Too Many Requests Wait"))
             return
         self._waiting.append(wanted)
         self._send_next()
@@ -58,11 +59,11 @@ class OwnRequests:
         if not self._is_sent:
             return
         self._is_sent = False
-        self._waiting.popleft().done(outcome.status, outcome.reason)
+        self._waiting.popleft().done(outcome)
         self._send_next()
 
     def stop(self) -> None:
         """The dialog is over: what was not answered has failed."""
         self._is_sent = False
         while self._waiting:
-            self._waiting.popleft().done(487, "Request Terminated")
+            self._waiting.popleft().done(Outcome(487, "Request Terminated"))

@@ -22,5 +22,6 @@ class CallRules:
     chance: Callable[[], float] = _evenly
     # Callers that merely support reliable ringing (RFC 3262) get it too: each such call costs a PRACK.
     reliable_provisional: Literal["required", "supported"] = "required"
+    accept_transfers: bool = True  # call whom the far side names in REFER
     follow_redirects: bool = True
     has_outbound_proxy: bool = False  # then a redirected INVITE goes there too (RFC 3261 §8.1.2)

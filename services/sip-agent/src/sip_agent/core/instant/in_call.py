@@ -1,5 +1,6 @@
 """Instant messages inside a call's dialog (RFC 3428 §4): they go the way of the call, and end with it."""
 
+from sip_agent.core.call.dialog_requests import Outcome
 from sip_agent.core.call.outputs import CallOutput, MessageAnswered, MessageReceived, Respond
 from sip_agent.core.call.own_requests import Fields, InDialogRequest, OwnRequests
 from sip_agent.core.events import TransactionId
@@ -17,8 +18,8 @@ class InCall:
     def send(self, message_id: str, body: str, content_type: str, headers: Fields) -> None:
         """Send a message after those that wait."""
 
-        def done(status: int, reason: str) -> None:
-            self._out.append(MessageAnswered(message_id, status, reason))
+        def done(outcome: Outcome) -> None:
+            self._out.append(MessageAnswered(message_id, outcome.status, outcome.reason))
 
         self._own.send(InDialogRequest("MESSAGE", done, headers, body.encode(), content_type))
 

@@ -1,0 +1,40 @@
+"""What REFER and NOTIFY are in the dialog of a call: both sides of a transfer, with one clock."""
+
+from collections.abc import Callable
+
+from sip_agent.core.call.identity import Identity
+from sip_agent.core.call.outputs import CallOutput
+from sip_agent.core.call.own_requests import OwnRequests
+from sip_agent.core.call.rules import CallRules
+from sip_agent.core.transfer.referee import Referee
+from sip_agent.core.transfer.referrer import Referrer
+
+
+class TransferUsage:
+    """`hang_up` ends the call once it has been transferred, either way."""
+
+    def __init__(
+        self,
+        out: list[CallOutput],
+        own: OwnRequests,
+        identity: Identity,
+        rules: CallRules,
+        hang_up: Callable[[float], None],
+    ) -> None:
+        self.referrer = Referrer(out, own, identity, rules, hang_up)
+        self.referee = Referee(out, own, identity, rules, hang_up)
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        times = (self.referrer.next_timer(), self.referee.next_timer())
+        return min((at for at in times if at is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Act on what is due."""
+        self.referrer.handle_timer(now)
+        self.referee.handle_timer(now)
+
+    def stop(self) -> None:
+        """The call is over."""
+        self.referrer.stop()
+        self.referee.stop()
