@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,12 @@ def sippy(python: str) -> Iterator[Target]:
     """Run Sippy's B2BUA between the load and a phone."""
     phone, port = free_port(), free_port()
     script = str(Path(__file__).parent / "sippy_b2bua.py")
-    command = [python, script, "-f", "-l", "127.0.0.1", "-p", str(port), "-n", f"127.0.0.1:{phone}"]
-    with sipp.phone(phone, LOAD_CORE), measured(command, SUT_CORE, {"SIPLOG_LVL": "ERR"}) as process:
+    with tempfile.TemporaryDirectory(prefix="cordboard-bench-") as folder, contextlib.ExitStack() as stack:
+        # Neither RADIUS (-u, -A 0) nor an RTP proxy: every call goes to the phone.
+        options = ("-f", "-u", "-A", "0", "-l", "127.0.0.1", "-p", str(port), "-s", f"127.0.0.1:{phone}")
+        files = (f"--b2bua_socket={folder}/socket", f"--pidfile={folder}/pid", f"--logfile={folder}/log")
+        stack.enter_context(sipp.phone(phone, LOAD_CORE))
+        process = stack.enter_context(measured([python, script, *options, *files], SUT_CORE, {"SIPLOG_LVL": "ERR"}))
         wait_for_udp(phone)
         wait_for_udp(port)
         yield Target("sippy", process, f"127.0.0.1:{port}", ("user",))

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .process import free_port
+
 _HERE = Path(__file__).parent
 HOLD_MS = 500  # how long a call lasts
 GIVE_UP_SECONDS = 60.0
@@ -38,7 +40,17 @@ def call(target: str, users: Sequence[str], rate: float, seconds: float, core: i
         (folder / "users.csv").write_text("SEQUENTIAL\n" + "".join(f"{user}\n" for user in users))
         calls = round(rate * seconds)
         options = (
-            *("-sf", str(_HERE / "uac.xml"), "-inf", "users.csv", "-i", "127.0.0.1", "-nostdin"),
+            *(
+                "-sf",
+                str(_HERE / "uac.xml"),
+                "-inf",
+                "users.csv",
+                "-i",
+                "127.0.0.1",
+                "-p",
+                str(free_port()),
+                "-nostdin",
+            ),
             *("-r", str(rate), "-m", str(calls), "-l", str(calls), "-d", str(HOLD_MS)),
             *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1"),
             *("-timeout", str(int(seconds + GIVE_UP_SECONDS)), "-timeout_error"),

@@ -1,9 +1,9 @@
-"""Starts Sippy's simple B2BUA by the Python that has it; with one UDP worker, for its default of three reorders.
+"""Starts Sippy's B2BUA by the Python that has it; with one UDP worker, for its default of three reorders messages.
 
-Not imported by anything: `python sippy_b2bua.py -f -l ADDRESS -p PORT -n NEXT_HOP`.
+Not imported by anything: `python sippy_b2bua.py ARGUMENTS OF sippy.b2bua`.
 """
 
-from sippy.b2bua_simple import main_func  # type: ignore[import-not-found]
+from sippy.b2bua import main_func  # type: ignore[import-not-found]
 from sippy.Udp_server import Udp_server_opts  # type: ignore[import-not-found]
 
 if __name__ == "__main__":
