@@ -32,9 +32,9 @@ class FarSide:
 
     @contextmanager
     def speaking(self, port: int, frequency: float = TONE, first: int = 1) -> Iterator[None]:
-        """Say a tone all the while, in real time."""
+        """Say a tone all the while, in real time; after two minutes there is nothing left to say."""
         loop = asyncio.get_running_loop()
-        packets = tone_packets(frequency, self.law, self.ssrc, first, count=1500)
+        packets = tone_packets(frequency, self.law, self.ssrc, first, count=6000)
         start = loop.time()
         handle: asyncio.TimerHandle
 
