@@ -17,6 +17,7 @@ from shared.messages import (
     Done,
     HangupCall,
     Heartbeat,
+    HoldCall,
     IncomingAccepted,
     IncomingCall,
     IncomingMessage,
@@ -28,7 +29,9 @@ from shared.messages import (
     OpenAccount,
     RegistrationChanged,
     ReleaseMedia,
+    RequestKeyframe,
     RequestOffer,
+    SendDtmf,
     SendMessage,
     SipAccount,
     StartCall,
@@ -65,11 +68,17 @@ class RelaySeat:
         self.refuse: RemoteError | None = None
         self.is_held = False  # what it finds in descriptions of the SIP side
         self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
+        self._keyframes: asyncio.Queue[RequestKeyframe] = asyncio.Queue()
 
     async def offered(self) -> OfferMedia:
         """Return the next later offer, waiting for it."""
         async with asyncio.timeout(10):
             return await self._offers.get()
+
+    async def keyframe_requested(self) -> RequestKeyframe:
+        """Return the next request for a whole picture, waiting for it."""
+        async with asyncio.timeout(10):
+            return await self._keyframes.get()
 
     async def sit(self, bus: Bus) -> None:
         """Serve the relay's subject."""
@@ -91,6 +100,9 @@ class RelaySeat:
             return MediaSdp(sdp=sdp(20002), is_held=self.is_held)
         if isinstance(message, RequestOffer):
             return MediaSdp(sdp=sdp(20004) + f"a={message.direction}\r\n")
+        if isinstance(message, RequestKeyframe):
+            self._keyframes.put_nowait(message)
+            return Done()
         return None
 
 
@@ -217,6 +229,25 @@ class SessionSeat:
             call_id=call_id,
             target=target,
             other_call_id=other_call_id,
+        )
+        await self.ask(command, Done)
+
+    async def hold(self, call_id: str, is_held: bool = True) -> None:
+        """Hold a call, or take it back."""
+        command = HoldCall(
+            id=command_id(), expires_at=expiry(), session_id=self.session_id, call_id=call_id, is_held=is_held
+        )
+        await self.ask(command, Done)
+
+    async def send_dtmf(self, call_id: str, digits: str, duration_ms: int = 100) -> None:
+        """Send digits."""
+        command = SendDtmf(
+            id=command_id(),
+            expires_at=expiry(),
+            session_id=self.session_id,
+            call_id=call_id,
+            digits=digits,
+            duration_ms=duration_ms,
         )
         await self.ask(command, Done)
 
