@@ -67,7 +67,7 @@ async def test_a_branch_gives_early_media_another_answers_and_a_third_one_takes_
     port = parse(allocated.sip_sdp).media[0].port
 
     await tab.evaluate(TAKE_EARLY, await relay.answer("sip", early.audio(), provisional=True))
-    with early.speaking(port, 700.0, first=60000):
+    with early.speaking(port, 700.0, first=50000):
         await wait_for_tone(tab, 700.0)
         await early.hear(MICROPHONE)
 
