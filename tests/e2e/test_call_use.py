@@ -1,4 +1,4 @@
-"""Two browser pages hold their call and send digits in it."""
+"""Two browser pages hold their call, send digits in it, and messages."""
 
 import asyncio
 
@@ -40,5 +40,18 @@ async def test_digits_by_info_arrive_and_those_in_the_media_are_sent(cluster: Co
     await alice.send_digits("1#", "info")
     await bob.wait_for_log("alice@cordboard.test sent digit 1\nalice@cordboard.test sent digit #")
     await bob.send_digits("25")
+    await bob.hang_up()
+    await alice.wait_for_call("^FINISH")
+
+
+async def test_messages_arrive_inside_a_call_and_outside(cluster: Cordboard, open_page: OpenPhone) -> None:
+    alice, bob = await asyncio.gather(open_page(440), open_page(620))
+    for page, user in ((alice, "alice"), (bob, "bob")):
+        await page.connect(Account(user, cluster.users[user]))
+    await alice.send_message("Grüße", to="bob")
+    await bob.wait_for_log("alice@cordboard.test: Grüße")
+    await establish(alice, bob, "bob")
+    await bob.send_message("hear you")
+    await alice.wait_for_log("bob@cordboard.test: hear you")
     await bob.hang_up()
     await alice.wait_for_call("^FINISH")

@@ -23,7 +23,7 @@ class Account:
     auth_name: str = ""
     outbound_proxy: str = ""
     port: int | None = None
-    transport: str = "udp"
+    transport: str = ""
     register: bool = True
 
 

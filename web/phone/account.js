@@ -16,7 +16,7 @@ export function credentials() {
     authName: account.authName.value.trim(),
     outboundProxy: account.proxy.value.trim(),
     port: Number(account.port.value) || undefined,
-    transport: /** @type {"udp" | "tcp" | "tls"} */ (account.transport.value),
+    transport: /** @type {"udp" | "tcp" | "tls"} */ (account.transport.value) || undefined,
     register: account.register.checked,
   };
 }
@@ -28,9 +28,8 @@ export function defaultUrl() {
 
 /** @param {"alice" | "bob"} name an account that every new installation has in its built-in domain */
 export function fillDemo(name) {
-  for (const field of [account.domain, account.proxy, account.port]) field.value = "";
+  for (const field of [account.domain, account.proxy, account.port, account.transport]) field.value = "";
   for (const field of [account.login, account.authName, account.password]) field.value = name;
-  account.transport.value = "udp";
   account.register.checked = true;
   dial.callee.value = FRIEND[name];
 }
