@@ -93,15 +93,12 @@ class SipPeer(asyncio.DatagramProtocol):
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Answer a request, with its own Contact where `headers` has none."""
-        fields = [*headers]
-        if not any(name == "Contact" for name, _ in fields):
-            fields.insert(0, self.contact)
         made = make_response(
             request,
             status,
             None,
             self.tag,
-            fields,
+            self._with_contact(headers),
             sdp.encode(),
             "application/sdp" if sdp else None,
         )
@@ -115,12 +112,16 @@ class SipPeer(asyncio.DatagramProtocol):
         body: bytes = b"",
         at: str = "",
     ) -> Request:
-        """Send a request to `at`, else to the host of `uri`; Via, Max-Forwards and Contact are added."""
+        """Send a request to `at`, else to the host of `uri`; Via, Max-Forwards and any missing Contact are added."""
         via = ("Via", f"SIP/2.0/UDP {self.address};branch=z9hG4bK{self.tag}{next(_numbers)};rport")
-        made = Request(method, uri, [via, ("Max-Forwards", "70"), *fields, self.contact], body)
+        made = Request(method, uri, [via, ("Max-Forwards", "70"), *self._with_contact(fields)], body)
         host, _, port = (at or f"{made.parsed_uri.host}:{made.parsed_uri.port}").rpartition(":")
         self._send(made, host, int(port))
         return made
+
+    def _with_contact(self, fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        fields = list(fields)
+        return fields if any(name == "Contact" for name, _ in fields) else [self.contact, *fields]
 
     def _send(self, message: Message, host: str, port: int) -> None:
         self._transport.sendto(message.to_bytes(), (host, port))
