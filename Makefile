@@ -3,11 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+FUZZ := $(VENV)/.fuzz
+FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
 SIPPY := var/sippy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint types web unit contract integration e2e bench bench-sip lock clean
+.PHONY: help setup up down test lint types web unit contract integration e2e bench bench-sip fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +51,9 @@ bench: $(DEV) ## Figures, not verdicts
 bench-sip: $(DEV) $(SIPPY) peers ## Calls per CPU second of sip-agent, beside Sippy's B2BUA
 	$(BIN)/python -m bench.calls $(SIPPY)/bin/python
 
+fuzz: $(FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS a target, finds go to var/fuzz
+	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
+
 lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock
 
@@ -68,6 +73,9 @@ $(DEV): $(RUN) requirements/dev.lock
 
 $(SIPPY): requirements/bench.lock
 	python3 -m venv $@ && $@/bin/pip --quiet --disable-pip-version-check install --require-hashes --requirement $< && touch $@
+
+$(FUZZ): $(DEV) requirements/fuzz.lock
+	@scripts/setup $(VENV) requirements/fuzz.lock && touch $@
 
 $(WEB): web/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm

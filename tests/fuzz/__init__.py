@@ -1,0 +1,1 @@
+"""Fuzzing: `make fuzz`. The targets are plain functions, so that the unit tests run them too."""

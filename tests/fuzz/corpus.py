@@ -1,0 +1,37 @@
+"""Where fuzzing starts: the torture messages, and the pieces of them for the targets that take less than a message."""
+
+from tests.fuzz.transactions import script
+from tests.support import descriptions, torture
+
+_CHALLENGES = (
+    'Digest realm="atlanta.com", domain="sip:boxesbybob.com", nonce="f84f1cec41e6cbe5aea9c8e88d359", opaque="",'
+    ' stale=FALSE, algorithm=SHA-256, qop="auth,auth-int"',
+    'Digest username="Bob \\"B\\"", realm="r", nonce="n", uri="sip:h", qop=auth, nc=00000001, cnonce="c", response="e"',
+    'Basic realm="r", Digest realm="r,s", nonce="n"',
+    "NoOneKnowsThisScheme opaque-data=here",
+)
+_PACKETS = (
+    "8000000100000001000000010011",
+    "90e0000100000001000000010bede00011022330",
+    "81c8000600000001000000000000000000000000000000000000000000",
+    "000100002112a442000102030405060708090a0b",
+)
+
+
+def seeds(target: str) -> list[bytes]:
+    """The seeds of one target."""
+    messages = [torture.message(name) for rfc in ("rfc4475", "rfc5118") for name in torture.names(rfc)]
+    if target == "datagram":
+        return messages
+    if target == "stream":
+        return [bytes([size]) + data for size, data in zip((0, 3, 200) * len(messages), messages, strict=False)]
+    if target == "transactions":
+        return [script(messages[at : at + 3]) for at in range(0, len(messages), 3)]
+    if target == "addresses":
+        lines = [line for data in messages for line in data.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]]
+        return sorted({line.partition(b":")[2].strip() for line in lines})
+    if target == "challenges":
+        return [text.encode() for text in _CHALLENGES]
+    if target == "descriptions":
+        return [descriptions.sdp(name).encode() for name in descriptions.all_names()]
+    return [bytes.fromhex(text) for text in _PACKETS]
