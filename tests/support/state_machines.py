@@ -1,4 +1,4 @@
-"""Every state machine of the SIP core as a graph, from its table alone: for docs/sip.md and for the tests of all tables.
+"""Every state machine of the SIP core as a graph, from its table alone: for docs/sip.md and the tests of all tables.
 
 A new machine is one more line in `MACHINES`; `scripts/draw-states` then puts it into the page.
 """
@@ -86,6 +86,8 @@ MACHINES = (
     StateMachine("Outgoing call", "call.outgoing", "CALLING", ("ENDED",)),
     StateMachine("Incoming call", "call.incoming", "INVITED", ("ENDED",)),
     StateMachine("Offer and answer", "call.offer_answer", "STABLE", ("STABLE",)),
+    StateMachine("Change of a session by us", "call.modification", "IDLE", ("IDLE",)),
+    StateMachine("Session timer", "call.session_timer", "OFF", ("OFF",)),
     StateMachine("Reliable provisional responses, the callee", "call.reliable", "IDLE", ("CLOSED", "FAILED")),
     StateMachine("Registration", "registration.registration", "NONE", ("CLOSED",)),
     StateMachine("Message of ours", "instant.sending", "SENDING", ("DONE",)),
@@ -153,7 +155,8 @@ def _matrix(machine: StateMachine) -> list[str]:
     lines = ["| | " + " | ".join(states) + " |", "|---|" + "---|" * len(states)]
     for given in machine.inputs:
         cells = [
-            " or ".join([to for (here, to), inputs in machine.edges.items() if here == state and given in inputs]) or "·"
+            " or ".join([to for (here, to), inputs in machine.edges.items() if here == state and given in inputs])
+            or "·"
             for state in states
         ]
         meaning = f"{_short(given)}: {given.value}" if isinstance(given.value, str) else _short(given)
