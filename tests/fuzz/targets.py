@@ -9,7 +9,7 @@ from media_relay.core.description.webrtc import read_description
 from media_relay.core.packet import rtcp, rtp, stun
 from shared.errors import RemoteError
 from sip_agent.core.auth.digest import Challenge, parse_credentials
-from sip_agent.core.call import capabilities, dialog
+from sip_agent.core.call import capabilities, dialog, session_timer
 from sip_agent.core.errors import ParseError, SipError
 from sip_agent.core.instant import message as instant
 from sip_agent.core.registration.register_request import read_register
@@ -17,6 +17,9 @@ from sip_agent.core.syntax.message import Message, Request, make_response
 from sip_agent.core.syntax.parser import StreamParser, parse
 from sip_agent.core.syntax.uri import NameAddr, parse_uri
 from sip_agent.core.syntax.via import Via
+from sip_agent.core.transfer import sipfrag
+from sip_agent.core.transfer.referral import read_referral
+from sip_agent.core.transfer.replaces import replaces_of
 from tests.fuzz.transactions import run_transactions
 
 Target = Callable[[bytes], None]
@@ -32,6 +35,10 @@ _VIEWS: tuple[Callable[[Message], object], ...] = (
     lambda message: message.has_option("Require", "100rel"),
 )
 _USES: tuple[Callable[[Request], object], ...] = (
+    replaces_of,
+    read_referral,
+    sipfrag.read,
+    session_timer.Expiry.of,
     lambda request: request.parsed_uri,
     capabilities.refusal,
     instant.read,

@@ -89,6 +89,8 @@ MACHINES = (
     StateMachine("Change of a session by us", "call.modification", "IDLE", ("IDLE",)),
     StateMachine("Session timer", "call.session_timer", "OFF", ("OFF",)),
     StateMachine("Reliable provisional responses, the callee", "call.reliable", "IDLE", ("CLOSED", "FAILED")),
+    StateMachine("Transfer by us", "transfer.referrer", "IDLE", ("IDLE", "DONE")),
+    StateMachine("Transfer by the far side", "transfer.referee", "IDLE", ("IDLE", "LEAVING")),
     StateMachine("Registration", "registration.registration", "NONE", ("CLOSED",)),
     StateMachine("Message of ours", "instant.sending", "SENDING", ("DONE",)),
 )
