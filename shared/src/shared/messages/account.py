@@ -11,7 +11,7 @@ import msgspec
 from .envelope import Command, Event, Reply
 from .media import MediaRef
 
-Transport = Literal["udp", "tcp", "tls"]
+Transport = Literal["", "udp", "tcp", "tls"]
 RegistrationState = Literal["none", "registering", "registered", "failed", "unregistered"]
 CallState = Literal["incoming", "trying", "ringing", "early", "established", "ended"]
 
@@ -25,7 +25,7 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True):
     sealed_password: str = ""  # by `shared.sealing`; never in clear on the bus or in KV
     outbound_proxy: str = ""  # host or host:port; empty: the domain
     port: int = 0  # of the outbound proxy or domain; 0: found by the domain's rules
-    transport: Transport = "udp"
+    transport: Transport = ""  # empty: found by the domain's rules
     register_required: bool = True
     display_name: str = ""
 

@@ -47,7 +47,7 @@ class AccountFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     auth_name: Line = ""
     outbound_proxy: Proxy = ""
     port: Port = 0
-    transport: Transport = "udp"
+    transport: Transport = ""
     register: bool = True
     display_name: Line = ""
 
