@@ -21,7 +21,7 @@ from sip_agent.core.events import (
     TransportFailed,
 )
 from sip_agent.core.syntax.message import Request, Response, make_response
-from sip_agent.transport import connection
+from sip_agent.transport import connection, stream
 from sip_agent.transport.stream import Limits, StreamTransport
 from sip_agent.transport.udp import UdpTransport
 
@@ -279,5 +279,48 @@ def test_no_more_connections_are_taken_than_allowed(loop_factory: LoopFactory) -
         await server.aclose()
         for writer in (first, second):
             writer.close()
+
+    run(loop_factory, work())
+
+
+async def test_the_connection_unused_longest_makes_room_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "RECENT", 0.0)
+    ours = Inbox()
+    server = StreamTransport(ours.on_data, ours.on_end, Limits(most_of_address=2))
+    await server.listen("127.0.0.1", 0)
+    writers, flows = [], []
+    for name in (b"one", b"two", b"one again", b"three"):
+        if name != b"one again":
+            _, writer = await asyncio.open_connection(*server.local_address)
+            writers.append(writer)
+        (writers[0] if name == b"one again" else writers[-1]).write(name)
+        data, flow = await asyncio.wait_for(ours.data.get(), 5)
+        assert data == name
+        flows.append(flow)
+    assert await asyncio.wait_for(ours.ends.get(), 5) == (flows[1], "made room")
+    assert [server.has(flow) for flow in flows] == [True, False, True, True]
+    await server.aclose()
+    for writer in writers:
+        writer.close()
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_ipv6_and_ipv4_share_a_port_number_and_no_address_is_written_in_two_ways(loop_factory: LoopFactory) -> None:
+    async def work() -> None:
+        inbox = Inbox()
+        six = await UdpTransport.bind("::", 0, inbox.on_data, inbox.on_end)
+        four = await UdpTransport.bind("0.0.0.0", six.local_address[1], inbox.on_data, inbox.on_end)
+        tcp = StreamTransport(inbox.on_data, inbox.on_end)
+        for host in ("::", "0.0.0.0"):
+            await tcp.listen(host, six.local_address[1])
+        port = six.local_address[1]
+        for sender, host in ((six, "::1"), (four, "127.0.0.1")):
+            sender.send(b"hello", Flow("udp", host, port))
+            assert await asyncio.wait_for(inbox.data.get(), 5) == (b"hello", Flow("udp", host, port))
+            tcp.send(b"hello", Flow("tcp", host, port))
+            _, flow = await asyncio.wait_for(inbox.data.get(), 5)
+            assert (flow.transport, flow.host) == ("tcp", host)
+        for transport in (six, four, tcp):
+            await transport.aclose()
 
     run(loop_factory, work())

@@ -130,15 +130,16 @@ class Accounts:
             raise RemoteError(400, "Bad Login Or Domain") from error
         return Identity(
             NameAddr(account.display_name, aor),
-            f"sip:{command.session_id}@{self._contact_address(account)}",
+            f"sip:{command.session_id}@{self._address(account, account.transport)}",
             DigestClient(Credentials(account.auth_name or account.login, password), token),
+            f"sips:{command.session_id}@{self._address(account, 'tls').partition(';')[0]}",
         )
 
-    def _contact_address(self, account: SipAccount) -> str:
-        """Where the account's server reaches us, by the address family and the transport that it is reached by."""
+    def _address(self, account: SipAccount, transport: str) -> str:
+        """Where the account's server reaches us by a transport, in the address family that we reach it by."""
         is_ipv6 = (account.outbound_proxy or account.domain).startswith("[")
-        address = self._services.listening.address(account.transport, is_ipv6)
-        return f"{address};transport={account.transport}" if account.transport in ("tcp", "tls") else address
+        address = self._services.listening.address(transport, is_ipv6)
+        return f"{address};transport={transport}" if transport in ("tcp", "tls") else address
 
     async def _own(self, command: OpenAccount, identity: Identity) -> Account:
         services = self._services

@@ -102,7 +102,7 @@ class Endpoint:
         # Where a handle's request is by now, if not in the transaction that gave it its name.
         self._present: dict[TransactionId, TransactionId] = {}
         self._unreachable = Unreachable(MAX_UNREACHABLE)
-        self.flows = FlowWatch(keep_alive or KeepAlive(0.0, random.random), self._send, self._drop_flow)
+        self.flows = FlowWatch(keep_alive or KeepAlive(0.0, random.random), self._send, self.drop_flow)
         self._accepted: deque[tuple[float, TransactionId]] = deque()
         self._cancels: dict[TransactionId, CancelHandler] = {}
         self._alarm = Alarm(self._on_timer)
@@ -254,7 +254,8 @@ class Endpoint:
         if self._wires is not None and self._may_send():
             self._wires.send(data, flow)
 
-    def _drop_flow(self, flow: Flow, reason: str) -> None:
+    def drop_flow(self, flow: Flow, reason: str) -> None:
+        """Give up a connection; whoever counts on it hears of that."""
         if self._wires is not None:
             self._wires.drop_flow(flow, reason)
 

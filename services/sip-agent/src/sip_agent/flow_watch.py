@@ -30,6 +30,11 @@ class FlowWatch:
         self._users: dict[Flow, set[FlowUser]] = {}
         self._alarm = Alarm(self._on_timer)
 
+    @property
+    def flows(self) -> list[Flow]:
+        """The flows that somebody counts on."""
+        return list(self._users)
+
     def keep(self, flow: Flow, user: FlowUser) -> None:
         """Keep a flow alive for `user`."""
         self._users.setdefault(flow, set()).add(user)

@@ -6,6 +6,7 @@ A call has one leg at a time, and a second one for a while when it is transferre
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import nats.errors
@@ -18,7 +19,7 @@ from sip_agent.core.call.outputs import CancelRequest, Respond, SendAck, SendReq
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.syntax.uri import SipUri, is_secure
 from sip_agent.locations import registered_flows
 from sip_agent.services import Services, wall_clock
 
@@ -36,7 +37,7 @@ class Leg:
         self,
         core: Call,
         services: Services,
-        next_hop: Callable[[], Awaitable[Places]],
+        next_hop: Callable[[bool], Awaitable[Places]],
         post: Callable[..., None],
     ) -> None:
         self.core = core
@@ -91,19 +92,23 @@ class Leg:
 
     async def _send_request(self, ref: str, request: Request, hop: SipUri | None) -> None:
         try:
-            places = await self._next_hop() if hop is None else await self._find(hop)
+            places = await self._find(hop, is_secure(request.uri))
         except RemoteError as error:
             self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
             return
-        is_stranger = hop is not None and not await self._is_own_server(places)
+        is_stranger = hop is not None and not await self._is_own_server(places, is_secure(request.uri))
         transaction = self._endpoint.send_request(request, places, self)
         self._refs[transaction] = ref
         if is_stranger:
             self._strangers.add(transaction)
 
-    async def _find(self, hop: SipUri) -> Places:
+    async def _find(self, hop: SipUri | None, must_be_secure: bool) -> Places:
+        if hop is None:
+            return await self._next_hop(must_be_secure)
+        if must_be_secure:
+            hop = replace(hop, scheme="sips")
         places = await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
-        if not places.flows[0].reliable or await self._is_own_server(places):
+        if not places.flows[0].reliable or await self._is_own_server(places, must_be_secure):
             return places
         sources = [*self._came_from, *await self._registered()]
         return places.over(source for source in sources if self._endpoint.has_connection(source))
@@ -118,16 +123,16 @@ class Leg:
             _log.warning("registrations not read", call=facts.call_id, error=repr(error))
             return []
 
-    async def _is_own_server(self, places: Places) -> bool:
+    async def _is_own_server(self, places: Places, must_be_secure: bool) -> bool:
         try:
-            servers = await self._next_hop()
+            servers = await self._next_hop(must_be_secure)
         except RemoteError:
             return False
         return all(servers.includes(flow) for flow in places.flows)
 
     async def _send_ack(self, request: Request, hop: SipUri) -> None:
         try:
-            places = await self._find(hop)
+            places = await self._find(hop, is_secure(request.uri))
         except RemoteError as error:
             _log.warning("ack not sent", call=self.core.facts.call_id, error=str(error))
             dialog = self.core.dialog

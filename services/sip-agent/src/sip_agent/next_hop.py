@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from shared.errors import RemoteError
 from shared.messages import SipAccount
 from sip_agent.core.events import Flow
 from sip_agent.core.locating.locating import MAX_FLOWS
@@ -22,12 +23,14 @@ class NextHop:
         self._servers: dict[Flow, None] = {}  # the latest last
         self.preferred: Flow | None = None  # what the registration went by
 
-    async def find(self) -> Places:
-        """Look it up; raise `RemoteError` where that leads nowhere."""
+    async def find(self, is_secure: bool = False) -> Places:
+        """Look it up, for a sips: URI by TLS alone; raise `RemoteError` where that leads nowhere."""
         account = self._account
         if not account.outbound_proxy and account.domain.lower() == self._services.settings.domain.lower():
+            if is_secure:
+                raise RemoteError(416, "SIPS Is Not Served Here")
             return self._remember(Places.only(self._services.listener))
-        where = SipUri.parse(f"sip:{account.outbound_proxy or account.domain}")
+        where = SipUri.parse(f"{'sips' if is_secure else 'sip'}:{account.outbound_proxy or account.domain}")
         if account.port and where.port is None:
             where = replace(where, port=account.port)
         places = await self._services.destinations.find(where, account.transport)

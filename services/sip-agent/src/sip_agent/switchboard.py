@@ -15,7 +15,7 @@ from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.instant.message import check as check_message
 from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Request
-from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.syntax.uri import SipUri, is_secure
 from sip_agent.core.transfer.referral import Referral, to_replace
 from sip_agent.services import Services, token, wall_clock
 
@@ -60,7 +60,7 @@ class Switchboard:
             raise RemoteError(409, "Call Exists")
         target = self._owner.identity.target(command.callee)
         headers = checked(command.headers)
-        await self._owner.next_hop.find()  # told by the reply, not by an event, if it cannot be found
+        await self._owner.next_hop.find(is_secure(target))  # told by the reply, not by an event, if it cannot be found
         await self._services.usage.begin(self._owner.identity.aor, command.call_id)
         facts = CallFacts(
             call_id=command.call_id,
@@ -71,7 +71,7 @@ class Switchboard:
             created_at=wall_clock(),
             is_private=command.is_private,
         )
-        core = OutgoingCall(facts, self._owner.identity, self._rules(), token(), token())
+        core = OutgoingCall(facts, self._owner.identity.within(target), self._rules(), token(), token())
         call = LiveCall(self._services, self._owner, self._finished, core, command.media, command.has_video)
         self._add(call)
         await call.do(core.start, target, command.sip_sdp, headers)
@@ -95,7 +95,9 @@ class Switchboard:
             asserted=asserted_identity(request, flow, self._services.identity_sources),
             headers=shown(request),
         )
-        core = IncomingCall(facts, self._owner.identity, self._rules(), token(), transaction, request)
+        core = IncomingCall(
+            facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
+        )
         call = LiveCall(self._services, self._owner, self._finished, core, None, False)
         call.leg.came_from(flow)
         self._add(call)

@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT = 5.0
 HANDSHAKE_TIMEOUT = 10.0
-_RECENT = 10.0  # a connection used since then is not closed to make room
+RECENT = 10.0  # a connection used since then is not closed to make room
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class StreamTransport:
         return True
 
     def _give_way(self, oldest: Connection) -> bool:
-        if oldest.used_at > self.now() - _RECENT:
+        if oldest.used_at > self.now() - RECENT:
             return False
         oldest.abort("made room")
         return True

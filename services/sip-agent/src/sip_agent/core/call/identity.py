@@ -1,18 +1,23 @@
 """Who an account is in SIP: its address of record, its Contact, and what it can prove."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sip_agent.core.auth.digest import DigestClient
-from sip_agent.core.syntax.uri import NameAddr, SipUri
+from sip_agent.core.syntax.uri import NameAddr, SipUri, is_secure
 
 
 @dataclass(frozen=True)
 class Identity:
-    """`contact` is the URI at which this session alone is reached (RFC 5627 has the same aim)."""
+    """`contact` is the URI that reaches this session alone (RFC 5627 has the same aim), `secure_contact` is by TLS."""
 
     address: NameAddr
     contact: str
     digest: DigestClient
+    secure_contact: str = ""
+
+    def within(self, request_uri: str) -> "Identity":
+        """The same in a call to that URI: a sips: one wants a sips: Contact (RFC 3261 §8.1.1.8, RFC 5630 §5.1.1)."""
+        return replace(self, contact=self.secure_contact) if is_secure(request_uri) else self
 
     @property
     def aor(self) -> str:

@@ -157,6 +157,11 @@ def parse_uri(text: str) -> Uri:
     return OtherUri(found[1].lower(), found[2])
 
 
+def is_secure(uri: str) -> bool:
+    """Whether this is a sips: URI, which asks for TLS on every hop (§26.2.2, RFC 5630 §3.1)."""
+    return uri[:5].lower() == "sips:"
+
+
 @dataclass(frozen=True, slots=True)
 class NameAddr:
     """An address with its display name and header parameters. `display_name` is plain text, without quotes."""
