@@ -12,7 +12,7 @@ from tests.support.sip_calls import (
 
 from sip_agent.core.call.call import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
-from sip_agent.core.call.outputs import Established, HoldChanged
+from sip_agent.core.call.outputs import Established, HoldChanged, SaveCall
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.syntax.message import Request
 
@@ -88,4 +88,4 @@ def test_both_sides_hold() -> None:
     call.receive_response("INVITE 1", make_reply(invite, 200, sdp="inactive"), 6.2)
     call.take_output()
     call.media_answered("their_answer", "", 6.3, True)
-    assert call.take_output() == [HoldChanged(True, True)]
+    assert call.take_output() == [SaveCall(), HoldChanged(True, True)]

@@ -247,7 +247,9 @@ def test_a_reinvite_without_sdp_gets_an_offer_and_its_answer_goes_to_the_relay()
     call.receive_request(transaction("up"), in_dialog("UPDATE", 9, "crossing"), 5.15)
     assert response_of(call.take_output()).status == 491
     call.receive_ack(in_dialog("ACK", 8, "their late answer"), 5.2)
-    assert told(call.take_output()) == ["SaveCall", "ask late_answer: their late answer"]
+    assert told(call.take_output()) == ["ask late_answer: their late answer"]
+    call.media_answered("late_answer", "", 5.3)
+    assert told(call.take_output()) == ["SaveCall"]
     assert call.remote_sdp == "their late answer"
 
 

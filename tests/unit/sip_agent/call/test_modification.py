@@ -16,7 +16,7 @@ from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.modification import MAX_TRIES, MAX_WANTED, TABLE, Input
 from sip_agent.core.call.modification import State as ChangeState
 from sip_agent.core.call.outgoing import OutgoingCall
-from sip_agent.core.call.outputs import ActionFailed, CallOutput, HoldChanged, SendAck
+from sip_agent.core.call.outputs import ActionFailed, CallOutput, HoldChanged, SaveCall, SendAck
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request
@@ -80,9 +80,9 @@ def test_hold_and_its_end(is_held: bool, direction: str, change: HoldChanged) ->
     )
     assert "timer" in (invite.headers.get("Supported") or "")
     call.receive_response(f"INVITE {invite.cseq[0]}", make_reply(invite, 200, sdp="answer to hold"), 6.1)
-    assert told(call.take_output()) == ["ACK", "SaveCall", "ask their_answer: answer to hold"]
+    assert told(call.take_output()) == ["ACK", "ask their_answer: answer to hold"]
     call.media_answered("their_answer", "", 6.2)
-    assert call.take_output() == [change]
+    assert call.take_output() == [SaveCall(), change]
     assert (call.local_hold, call.remote_sdp) == (is_held, "answer to hold")
 
 
@@ -100,7 +100,7 @@ def test_changes_are_made_one_after_the_other() -> None:
     call.receive_response(ref, make_reply(invite, 200, sdp="held"), 5.1)
     call.take_output()
     call.media_answered("their_answer", "", 5.2)
-    assert [type(output).__name__ for output in call.take_output()] == ["HoldChanged", "AskMedia"]
+    assert [type(output).__name__ for output in call.take_output()] == ["SaveCall", "HoldChanged", "AskMedia"]
 
 
 def test_more_changes_than_a_page_can_mean_are_refused() -> None:

@@ -203,7 +203,7 @@ def test_a_refresh_by_update_keeps_the_roles_and_begins_the_interval_anew() -> N
     assert (update.body, update.headers.get("Session-Expires")) == (b"", "600;refresher=uac")
     reply = make_reply(update, 200, headers=[("Session-Expires", "600;refresher=uac"), ("Require", "timer")])
     call.receive_response("UPDATE 2", reply, 302.0)
-    assert call.take_output() == []
+    assert told(call.take_output()) == ["SaveCall"]
     assert call.next_timer() == 602.0
 
 
@@ -219,9 +219,9 @@ def test_a_refresh_by_invite_offers_what_stands() -> None:
         "600;refresher=uac",
     )
     call.receive_response("INVITE 2", make_reply(invite, 200, sdp="the same answer"), 302.0)
-    assert told(call.take_output()) == ["ACK", "SaveCall", "ask their_answer: the same answer"]
+    assert told(call.take_output()) == ["ACK", "ask their_answer: the same answer"]
     call.media_answered("their_answer", "", 302.1)
-    assert call.take_output() == []
+    assert told(call.take_output()) == ["SaveCall"]
     assert call.next_timer() == 602.0
 
 

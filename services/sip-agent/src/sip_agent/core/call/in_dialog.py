@@ -11,7 +11,7 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.info import DtmfSender, InfoReceiver
 from sip_agent.core.call.modification import Change, Modification
 from sip_agent.core.call.offer_answer import OfferAnswer
-from sip_agent.core.call.outputs import CallOutput, MediaQuestion, Respond
+from sip_agent.core.call.outputs import CallOutput, MediaQuestion, Respond, SaveCall
 from sip_agent.core.call.own_requests import OwnRequests
 from sip_agent.core.call.remote_modification import Inviting, RemoteModification
 from sip_agent.core.call.rules import CallRules
@@ -140,6 +140,8 @@ class InDialog:
                 self._remote.offer_made(sdp, now)
             case "our_offer":
                 self._ours.offer_made(sdp, now)
+            case "late_answer":
+                self._out.append(SaveCall())
         if question in ("answer", "answer_browser", "offer", "late_answer", "their_answer"):
             self.hold.remote = is_held
         if question == "their_answer":

@@ -201,12 +201,13 @@ class Modification:
 
     def _take(self, response: Response, now: float) -> State | None:
         if self._offers.state is not OfferState.LOCAL_OFFER:
+            self._out.append(SaveCall())  # for the session timer
             return self._done()
         sdp = description(response)
         if not sdp:  # §13.2.1: it must have the answer
             return self._fail(Outcome(488, "Answer Without SDP"), now)
         self._offers.receive_answer(sdp)
-        self._out += [SaveCall(), AskMedia("their_answer", sdp)]
+        self._out.append(AskMedia("their_answer", sdp))
         return None
 
     def _wait(self, wait: float, now: float) -> None:
@@ -217,6 +218,7 @@ class Modification:
         self._waits_until = None
 
     def _finish(self, now: float) -> State:
+        self._out.append(SaveCall())
         change = self._wanted[0]
         if change != "refresh":
             self._hold.local = change == "hold"

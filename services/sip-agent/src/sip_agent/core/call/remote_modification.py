@@ -89,7 +89,7 @@ class RemoteModification:
             # §13.2.1 has no ACK without the answer; what stood before goes on.
             self._offers.drop()
         elif self._offers.receive_answer(sdp):
-            self._out += [SaveCall(), AskMedia("late_answer", sdp)]
+            self._out.append(AskMedia("late_answer", sdp))
 
     def stop(self) -> None:
         """The dialog is over: repeat nothing, and end what waits (§15.1.2)."""
@@ -134,8 +134,8 @@ class RemoteModification:
             return
         (transaction, request, inviting), self._pending = self._pending, None
         self._offers.answer(sdp)
-        self._out.append(SaveCall())
         if request.method == "INVITE":
+            self._out.append(SaveCall())
             self.accept(transaction, request, None, sdp, now)
         else:
             self._update(transaction, request, sdp, inviting, now)
@@ -143,6 +143,8 @@ class RemoteModification:
     def _update(self, transaction: TransactionId, request: Request, sdp: str, inviting: Inviting, now: float) -> None:
         # RFC 4028 §8: nothing is agreed before the first INVITE has its 2xx.
         agreed = self._timer.answered(request, now) if inviting is None else []
+        if agreed or sdp:
+            self._out.append(SaveCall())
         self._out.append(Respond(transaction, self._ok(request, None, sdp, agreed)))
 
     def offer_made(self, sdp: str, now: float) -> None:
