@@ -11,7 +11,10 @@ from tests.support.sip_peer import PeerDialog, SipPeer
 from shared.bus import Bus
 from shared.messages import AnswerMedia, CallEstablished, CallProgress, IncomingCall
 from sip_agent.app import Agent
+from sip_agent.core.call.facts import State
+from sip_agent.core.call.saved import SavedLeg, SavedOutgoing
 from sip_agent.core.syntax.message import Request
+from sip_agent.core.transaction.saved import SavedClient
 
 __all__ = ["agent", "bus", "relay", "settings", "signaling_tasks"]  # fixtures
 
@@ -168,3 +171,17 @@ async def test_a_call_that_may_go_nowhere_ends_with_the_last_failure(alice: Sess
     server.respond(invite, 302, headers=[("Contact", "<sip:bob@10.0.0.1>")])
     end = await alice.ended()
     assert (end.status, end.reason) == (403, "Destination Not Allowed")
+
+
+async def test_the_record_of_a_call_that_rings_holds_its_transaction(
+    agent: Agent, alice: SessionSeat, server: SipPeer
+) -> None:
+    invite = await called(server, alice)
+    server.respond(invite, 183, sdp(30000))
+    await alice.expect(CallProgress)
+    entry = await agent.services.store.calls.get("c-1")
+    assert entry is not None
+    leg = msgspec.json.decode(entry.record.leg, type=SavedLeg)
+    assert isinstance(leg.call.set_up, SavedOutgoing) and isinstance(leg.invite, SavedClient)
+    assert (leg.call.state, list(leg.call.set_up.dialogs.branches)) == (State.PROCEEDING, [server.tag])
+    assert (leg.invite.state, leg.invite.id.branch) == ("proceeding", invite.top_via.branch)

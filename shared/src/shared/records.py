@@ -73,7 +73,7 @@ class CallRecord(Record, frozen=True, kw_only=True):
     browser_sdp: str | None = None
     far_sdp: str | None = None  # the SIP side's last description: enough to build the media anew
     has_video: bool = False
-    dialog: msgspec.Raw = msgspec.Raw(b"null")  # sip_agent.core's own JSON
+    leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):

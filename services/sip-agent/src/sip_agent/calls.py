@@ -222,7 +222,6 @@ class LiveCall:
 
     def _as_record(self) -> CallRecord:
         core, facts = self.core, self.core.facts
-        dialog = core.dialog.for_record() if core.dialog is not None else None
         return CallRecord(
             call_id=facts.call_id,
             session_id=facts.session_id,
@@ -238,7 +237,7 @@ class LiveCall:
             browser_sdp=core.browser_sdp,
             far_sdp=core.remote_sdp,
             has_video=self.has_video,
-            dialog=msgspec.Raw(msgspec.json.encode(dialog)),
+            leg=msgspec.Raw(msgspec.json.encode(self.leg.saved())),
         )
 
     async def _publish(self, event: Message) -> None:

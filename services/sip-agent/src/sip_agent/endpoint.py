@@ -33,6 +33,7 @@ from sip_agent.core.locating.delivery import Delivery, ordered
 from sip_agent.core.locating.places import Places, Unreachable
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.transaction.layer import TransactionLayer
+from sip_agent.core.transaction.saved import SavedInvite
 from sip_agent.core.transaction.timers import Timers
 from sip_agent.flow_watch import FlowWatch
 
@@ -145,23 +146,28 @@ class Endpoint:
 
     # -- for the users
 
-    def send_request(self, request: Request, places: Places, user: TransactionUser) -> TransactionId:
+    def send_request(self, request: Request, places: Places, user: TransactionUser, branch: str = "") -> TransactionId:
         """Send a request to the first of the places that serves it; `user` hears of the end.
 
-        The id stays the same for the user, whichever transaction the request is in (RFC 3263 §4.3).
+        The id stays the same for the user, whichever transaction the request is in (RFC 3263 §4.3). `branch` is that
+        of the first of them.
         """
         flows = ordered(request, places, self._unreachable, time.monotonic())
         delivery = Delivery(request, flows)
-        transaction = self._start(delivery)
+        transaction = self._start(delivery, branch)
         self._sent[transaction] = _Sent(transaction, user, delivery)
         self._drain()
         return transaction
 
-    def _start(self, delivery: Delivery) -> TransactionId:
+    def saved(self, invite: TransactionId) -> SavedInvite | None:
+        """Return an INVITE transaction as plain data, if there is anything left to do in it."""
+        return self._layer.saved(self._present.get(invite, invite))
+
+    def _start(self, delivery: Delivery, branch: str = "") -> TransactionId:
         delivery.flow = self._reused(delivery.flow)
         if delivery.has_quick_way_out and self._wires is not None and self._may_send():
             self._wires.open(delivery.flow, TCP_INSTEAD_WITHIN)
-        return self._layer.send_request(delivery.request, delivery.flow, time.monotonic())
+        return self._layer.send_request(delivery.request, delivery.flow, time.monotonic(), branch)
 
     def _reused(self, flow: Flow) -> Flow:
         return flow if self._wires is None else self._wires.reuse(flow)

@@ -15,7 +15,9 @@ import structlog
 from shared.errors import RemoteError
 from sip_agent.core.auth.trust import without_challenges
 from sip_agent.core.call.call import Call
+from sip_agent.core.call.outgoing import INVITE
 from sip_agent.core.call.outputs import CancelRequest, Respond, SendAck, SendRequest
+from sip_agent.core.call.saved import SavedIncoming, SavedLeg
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.message import Request, Response
@@ -80,8 +82,8 @@ class Leg:
     async def send(self, output: WireOutput) -> None:
         """Carry out what is of the wire."""
         match output:
-            case SendRequest(ref, request, hop):
-                await self._send_request(ref, request, hop)
+            case SendRequest():
+                await self._send_request(output)
             case SendAck(request, hop):
                 await self._send_ack(request, hop)
             case Respond(transaction, response):
@@ -90,14 +92,24 @@ class Leg:
                 for transaction in [t for t, name in self._refs.items() if name == ref]:
                     self._endpoint.cancel(transaction)
 
-    async def _send_request(self, ref: str, request: Request, hop: SipUri | None) -> None:
+    def saved(self) -> SavedLeg:
+        """Return what the call's record holds of it."""
+        call = self.core.saved(time.monotonic())
+        set_up = call.set_up
+        invites = [transaction for transaction, ref in self._refs.items() if ref == INVITE]
+        if isinstance(set_up, SavedIncoming):
+            invites = [set_up.transaction]
+        return SavedLeg(call=call, invite=self._endpoint.saved(invites[-1]) if invites else None)
+
+    async def _send_request(self, output: SendRequest) -> None:
+        ref, request, hop = output.ref, output.request, output.hop
         try:
             places = await self._find(hop, is_secure(request.uri))
         except RemoteError as error:
             self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
             return
         is_stranger = hop is not None and not await self._is_own_server(places, is_secure(request.uri))
-        transaction = self._endpoint.send_request(request, places, self)
+        transaction = self._endpoint.send_request(request, places, self, output.branch)
         self._refs[transaction] = ref
         if is_stranger:
             self._strangers.add(transaction)

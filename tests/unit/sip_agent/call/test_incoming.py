@@ -43,7 +43,7 @@ def ringing() -> IncomingCall:
 def answered() -> IncomingCall:
     call = ringing()
     call.answer("browser's answer", 2.0)
-    assert told(call.take_output()) == ["ask answer_browser: browser's answer"]
+    assert told(call.take_output()) == ["SaveCall", "ask answer_browser: browser's answer"]
     call.media_answered("answer_browser", "our answer", 2.1)
     return call
 
@@ -97,7 +97,7 @@ def test_an_answer_may_overtake_the_word_that_it_rings() -> None:
     call = offered()
     assert call.answer("browser's answer", 0.1)
     call.accepted("for the browser", 0.2)
-    assert told(call.take_output()) == ["SaveCall", "respond 180", "ask answer_browser: browser's answer"]
+    assert told(call.take_output()) == ["SaveCall", "respond 180", "SaveCall", "ask answer_browser: browser's answer"]
 
 
 def test_nobody_there_is_told_to_the_caller_alone() -> None:

@@ -88,7 +88,8 @@ def test_every_state_and_input_is_in_the_table_or_means_nothing() -> None:
     for state in State:
         for given in Input:
             out: list[CallOutput] = []
-            reliable = ReliableResponses(out, transaction("invite"), 7, Timers(), 1, state)
+            reliable = ReliableResponses(out, transaction("invite"), 7, Timers())
+            reliable.restore(1, state)
             facts = (ring(), 0.0) if given is Input.SEND else (0.0,)
             assert reliable._machine.step(reliable, given, *facts) is ((state, given) in TABLE)
             if (state, given) not in TABLE:

@@ -88,7 +88,7 @@ def test_a_caller_that_insists_on_reliable_ringing_gets_it() -> None:
     call, outputs = ringing(REQUIRED)
     assert response_of(outputs).headers.get("RSeq") == "1"
     call.receive_request(transaction("p"), in_dialog("PRACK", 8, headers=[("RAck", "1 7 INVITE")]), 0.3)
-    assert told(call.take_output()) == ["respond 200"]
+    assert told(call.take_output()) == ["SaveCall", "respond 200"]
     assert rings(call, 150.4) == [150.0]
 
 
@@ -118,7 +118,7 @@ def test_the_answer_does_not_wait_for_the_prack_which_is_welcome_after_it() -> N
     call.media_answered("answer_browser", "our answer", 0.2)
     assert told(call.take_output())[-1] == "respond 200"
     call.receive_request(transaction("p"), in_dialog("PRACK", 8, headers=[("RAck", "1 7 INVITE")]), 0.3)
-    assert told(call.take_output()) == ["respond 200"]
+    assert told(call.take_output()) == ["SaveCall", "respond 200"]
     assert rings(call, 5.0) == []
 
 

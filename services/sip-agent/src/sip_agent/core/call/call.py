@@ -37,6 +37,7 @@ from sip_agent.core.call.own_requests import Fields
 from sip_agent.core.call.reason import end_of, reason_header
 from sip_agent.core.call.remote_modification import Inviting
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.saved import SavedCall, SavedIncoming, SavedOutgoing, SavedRequest
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.instant.in_call import InCall
@@ -73,6 +74,7 @@ class Call:
         self.browser_sdp: str | None = None
         self.far_sdp: str | None = None
         self._machine = TableMachine(rows, state)
+        self._invite = Request("INVITE", "")
         self._out: list[CallOutput] = []
         self._deadlines: dict[Input, float] = {}
         self._rules = rules
@@ -136,6 +138,44 @@ class Call:
 
     def _step(self, given: Input, *facts: Any) -> bool:
         return self._machine.step(self, given, *facts)
+
+    # -- the record
+
+    def saved(self, now: float) -> SavedCall:
+        """Return what the record holds."""
+        return SavedCall(
+            facts=self.facts,
+            state=self.state,
+            local_tag=self.local_tag,
+            invite=SavedRequest.of(self._invite, with_body=self.state is not State.CONFIRMED),
+            dialog=None if self.dialog is None else self.dialog.for_record(),
+            told_state=self.told_state,
+            was_established=self.was_established,
+            browser_sdp=self.browser_sdp,
+            local_sdp=self._offers.local,
+            remote_sdp=self.remote_sdp or "",
+            left={given.name: at - now for given, at in self._deadlines.items()},
+            session=self._in_dialog.saved(now),
+            set_up=self._saved_set_up(),
+        )
+
+    def _saved_set_up(self) -> SavedOutgoing | SavedIncoming:
+        raise NotImplementedError
+
+    def _restore(self, saved: SavedCall, now: float) -> None:
+        """Be where a record says; what is to be done about it is the direction's."""
+        if saved.told_state == "ended":
+            raise LocalError("a call that has ended has no record")
+        self._machine.state, self.told_state = saved.state, saved.told_state
+        self.dialog, self.was_established = saved.dialog, saved.was_established
+        self.browser_sdp, self.far_sdp = saved.browser_sdp, saved.remote_sdp
+        self._deadlines = {Input[name]: now + left for name, left in saved.left.items()}
+        if saved.state is State.CONFIRMED:
+            self._offers.offer(saved.local_sdp)
+            self._offers.receive_answer(saved.remote_sdp)
+            self._in_dialog.restore(saved.session, saved.was_established, now)
+            if not saved.was_established:
+                self._ask("answer", saved.remote_sdp)
 
     # -- the user and the relay
 
@@ -206,7 +246,7 @@ class Call:
             return
         renewed = dialog.received(request)
         self._keep_dialog(renewed)
-        if renewed.remote_target != dialog.remote_target:
+        if renewed.remote_target != dialog.remote_target and not self._is_end_told:
             self._out.append(SaveCall())
         if request.method == "BYE":
             self._out.append(Respond(transaction, make_response(request, 200)))

@@ -7,6 +7,7 @@ import msgspec
 
 from sip_agent.core.call.capabilities import SDP
 from sip_agent.core.call.dialog import Dialog, of_response
+from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Message, Request, Response
 
 # More phones than this are not told apart: who sends provisional responses with ever new tags gets no memory for them.
@@ -34,6 +35,13 @@ class DialogSet(msgspec.Struct):
     def put(self, early: EarlyDialog) -> None:
         """Take a branch in, or what it has become."""
         self.branches[early.dialog.remote_tag] = early
+
+    def for_record(self) -> "DialogSet":
+        """What the call's record holds, see `Dialog.for_record`."""
+        kept = DialogSet(refused=[readable(tag) for tag in self.refused])
+        for early in self.branches.values():
+            kept.put(msgspec.structs.replace(early, dialog=early.dialog.for_record()))
+        return kept
 
     def seen(self, invite: Request, response: Response) -> EarlyDialog | None:
         """Return the branch of a provisional response as it makes it; None where there are too many."""

@@ -15,6 +15,7 @@ from sip_agent.core.call.outputs import CallOutput, MediaQuestion, Respond, Save
 from sip_agent.core.call.own_requests import OwnRequests
 from sip_agent.core.call.remote_modification import Inviting, RemoteModification
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.saved import SavedSession
 from sip_agent.core.call.session_timer import SessionTimer
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
@@ -51,6 +52,24 @@ class InDialog:
         """The call is through: the session may be changed, and hears who holds."""
         self._is_established = True
         self.hold.tell()
+
+    def saved(self, now: float) -> SavedSession:
+        """Return what the record holds."""
+        return SavedSession(
+            local_hold=self.hold.local,
+            remote_hold=self.hold.remote,
+            allows_update=self._ours.allows_update,
+            interval=self.timer.for_record(now),
+        )
+
+    def restore(self, saved: SavedSession, is_established: bool, now: float) -> None:
+        """Go on with what a record holds."""
+        self.hold.local, self.hold.remote = saved.local_hold, saved.remote_hold
+        self._ours.allows_update = saved.allows_update
+        if saved.interval is not None:
+            self.timer.restore(saved.interval, now)
+        if is_established:
+            self.establish()
 
     def stop(self) -> None:
         """The dialog is over."""

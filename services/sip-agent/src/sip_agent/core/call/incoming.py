@@ -4,6 +4,7 @@ The session is asked first: while it has not said that it takes the call, the ca
 left the offer to us (§13.2.1) gets it in the 200, and its ACK brings the answer.
 """
 
+from shared.errors import LocalError
 from sip_agent.core.call.call import COMMON, Call, Rows
 from sip_agent.core.call.capabilities import ACCEPTED
 from sip_agent.core.call.dialog import of_request
@@ -13,7 +14,9 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import MediaQuestion, Respond, SaveCall
 from sip_agent.core.call.reason import end_of, reason_header
 from sip_agent.core.call.reliable import OPTION, ReliableResponses
+from sip_agent.core.call.reliable import State as RingingState
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.saved import SavedCall, SavedIncoming
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
@@ -42,7 +45,8 @@ class IncomingCall(Call):
             self._offers.receive_offer(self.far_sdp)
         self._transaction = transaction
         self._invite = invite
-        self._early_answer: str | None = None
+        self._browser_answer: str | None = None
+        self._sent_sdp = ""
         self._reliable = ReliableResponses(self._out, transaction, invite.cseq[0], rules.timers)
         self._expires = _expires(invite)
         self._withdrawn: End | None = None
@@ -53,6 +57,39 @@ class IncomingCall(Call):
         seconds = self._rules.ring_seconds
         self._deadlines[Input.NO_ANSWER] = now + (seconds if self._expires is None else min(seconds, self._expires))
         self._out.append(Respond(self._transaction, make_response(self._invite, 100)))
+
+    @classmethod
+    def restored(cls, saved: SavedCall, identity: Identity, rules: CallRules, now: float) -> "IncomingCall":
+        """Go on with a call of another agent, whose INVITE transaction was restored. INVITED: ask the session again."""
+        set_up = saved.set_up
+        if not isinstance(set_up, SavedIncoming):
+            raise LocalError("no record of an incoming call")
+        call = cls(saved.facts, identity, rules, saved.local_tag, set_up.transaction, saved.invite.read())
+        call._browser_answer, call._sent_sdp = set_up.browser_answer, set_up.sent_sdp
+        call._restore(saved, now)
+        call._restore_ringing(set_up, now)
+        if saved.state is State.ANSWERING and set_up.browser_answer is not None:
+            call._ask("answer_browser", set_up.browser_answer)
+        elif saved.state is State.ANSWERED:
+            call._send_answer(set_up.sent_sdp, now)
+        return call
+
+    def _restore_ringing(self, set_up: SavedIncoming, now: float) -> None:
+        if set_up.ringing is RingingState.UNACKNOWLEDGED:
+            # With the same number: whoever has heard it acknowledges it no more than once.
+            self._reliable.rseq = set_up.rseq - 1
+            self._say_it_rings(now)
+        else:
+            self._reliable.restore(set_up.rseq, set_up.ringing)
+
+    def _saved_set_up(self) -> SavedIncoming:
+        return SavedIncoming(
+            transaction=self._transaction,
+            browser_answer=self._browser_answer,
+            sent_sdp=self._sent_sdp,
+            rseq=self._reliable.rseq,
+            ringing=self._reliable.state,
+        )
 
     # -- the session and the user
 
@@ -87,21 +124,24 @@ class IncomingCall(Call):
             self._step(Input.NO_PRACK, now)
 
     def _is_awaited_prack(self, prack: Request, now: float) -> bool:
-        return self._reliable.receive_prack(prack, now)
+        if not self._reliable.receive_prack(prack, now):
+            return False
+        self._out.append(SaveCall())  # or another agent would wait for it, and refuse the call
+        return True
 
     # -- actions
 
     def _answer_early(self, browser_sdp: str, now: float) -> None:
         # The user may be faster than the reply that says that it rings: they come by different ways.
-        self._early_answer = browser_sdp
+        self._browser_answer = browser_sdp
 
     def _ring(self, browser_sdp: str, now: float) -> State | None:
         self.browser_sdp = browser_sdp
         self._out.append(SaveCall())
         self._say_it_rings(now)
-        if self._early_answer is None:
+        if self._browser_answer is None:
             return None
-        self._answer(self._early_answer, now)
+        self._answer(self._browser_answer, now)
         return State.ANSWERING
 
     def _say_it_rings(self, now: float) -> None:
@@ -118,6 +158,10 @@ class IncomingCall(Call):
             self._deadlines[Input.REPEAT] = now + RING_EVERY
         # Else there is nothing to say: the first reliable response would have to hold our offer (RFC 3261 §13.2.1),
         # which is made from the browser's answer.
+
+    def _ring_on(self, now: float) -> None:
+        self._out.append(SaveCall())
+        self._say_it_rings(now)
 
     def _send_final(self, response: Response, now: float) -> None:
         self._reliable.final(now)
@@ -183,6 +227,9 @@ class IncomingCall(Call):
         return self._finish()
 
     def _answer(self, browser_sdp: str, now: float) -> None:
+        # The user is told that it is done; so that it is, whatever becomes of this agent.
+        self._browser_answer = browser_sdp
+        self._out.append(SaveCall())
         self._ask("answer_browser", browser_sdp)
 
     def _accept(self, question: MediaQuestion, sdp: str, now: float) -> None:
@@ -191,11 +238,15 @@ class IncomingCall(Call):
         self._deadlines.clear()
         self._reliable.final(now)
         self.dialog = self.dialog.confirmed()
+        self._sent_sdp = sdp
+        self._out.append(SaveCall())
+        self._send_answer(sdp, now)
+
+    def _send_answer(self, sdp: str, now: float) -> None:
         if self.far_sdp:
             self._offers.answer(sdp)
         else:
             self._offers.offer_in_response(sdp)
-        self._out.append(SaveCall())
         self._in_dialog.accept(self._transaction, self._invite, self.local_tag, sdp, now)
 
     def _media_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State:
@@ -267,7 +318,7 @@ TABLE: Rows = {
     (State.RINGING, Input.CANCEL): (IncomingCall._cancelled, State.ENDED),
     (State.RINGING, Input.NO_ANSWER): (IncomingCall._no_answer, State.ENDED),
     (State.RINGING, Input.BYE): (IncomingCall._early_bye, State.ENDED),
-    (State.RINGING, Input.REPEAT): (IncomingCall._say_it_rings, State.RINGING),
+    (State.RINGING, Input.REPEAT): (IncomingCall._ring_on, State.RINGING),
     (State.RINGING, Input.NO_PRACK): (IncomingCall._no_prack, State.ENDED),
     (State.ANSWERING, Input.MEDIA): (IncomingCall._accept, State.ANSWERED),
     (State.ANSWERING, Input.MEDIA_REFUSED): (IncomingCall._media_refused, State.ENDED),
@@ -275,7 +326,7 @@ TABLE: Rows = {
     (State.ANSWERING, Input.CANCEL): (IncomingCall._cancelled, State.ENDED),
     (State.ANSWERING, Input.NO_ANSWER): (IncomingCall._no_answer, State.ENDED),
     (State.ANSWERING, Input.BYE): (IncomingCall._early_bye, State.ENDED),
-    (State.ANSWERING, Input.REPEAT): (IncomingCall._say_it_rings, State.ANSWERING),
+    (State.ANSWERING, Input.REPEAT): (IncomingCall._ring_on, State.ANSWERING),
     (State.ANSWERING, Input.NO_PRACK): (IncomingCall._no_prack, State.ENDED),
     (State.ANSWERED, Input.ACK): (IncomingCall._acknowledged, State.CONFIRMED),
     (State.ANSWERED, Input.NO_ACK): (IncomingCall._never_acknowledged, State.ENDING),

@@ -5,10 +5,10 @@ An INVITE may be answered by several phones (§12.1.2, forking): each To tag is 
 """
 
 from collections.abc import Iterable
-from typing import Literal
 
 import msgspec
 
+from shared.errors import LocalError
 from sip_agent.core.auth.credentials import answer, with_credentials
 from sip_agent.core.call.call import COMMON, Call, Rows
 from sip_agent.core.call.dialog import Dialog
@@ -16,17 +16,25 @@ from sip_agent.core.call.dialog_set import DialogSet, EarlyDialog, description
 from sip_agent.core.call.facts import CallFacts, End, Input, State
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.invite import make_invite, redirected
-from sip_agent.core.call.outputs import CancelRequest, MediaQuestion, Progressed, SaveCall, SendAck, SendRequest
+from sip_agent.core.call.outputs import (
+    CancelRequest,
+    MediaQuestion,
+    Progressed,
+    ProgressState,
+    SaveCall,
+    SendAck,
+    SendRequest,
+)
 from sip_agent.core.call.reason import end_of
 from sip_agent.core.call.redirection import FOLLOWED, Targets
 from sip_agent.core.call.reliable import acknowledge, is_reliable
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.saved import SavedCall, SavedOutgoing
 from sip_agent.core.errors import SipError
-from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.syntax.message import Request, Response, reason_of
 from sip_agent.core.syntax.uri import SipUri
 
 INVITE = "invite"
-ProgressState = Literal["trying", "ringing", "early"]
 
 
 class OutgoingCall(Call):
@@ -36,7 +44,6 @@ class OutgoingCall(Call):
         self, facts: CallFacts, identity: Identity, rules: CallRules, local_tag: str, sip_call_id: str
     ) -> None:
         super().__init__(facts, identity, TABLE, State.CALLING, rules, local_tag, sip_call_id)
-        self._invite = Request("INVITE", "")
         self._hop: SipUri | None = None
         self._targets = Targets()
         self._dialogs = DialogSet()
@@ -55,7 +62,43 @@ class OutgoingCall(Call):
         # What proved the account at a proxy before saves a round trip here.
         self._invite = with_credentials(invite, self.identity.digest.authorize(invite, only_proxies=True))
         self._deadlines[Input.NO_ANSWER] = now + self._rules.ring_seconds
-        self._out += [SaveCall(), SendRequest(INVITE, self._invite.copy(), None)]
+        self._send_invite()
+
+    @classmethod
+    def restored(
+        cls, saved: SavedCall, identity: Identity, rules: CallRules, is_sent: bool, now: float
+    ) -> "OutgoingCall":
+        """Go on with a call of another agent. `is_sent`: its INVITE transaction was restored."""
+        set_up, invite = saved.set_up, saved.invite.read()
+        if not isinstance(set_up, SavedOutgoing):
+            raise LocalError("no record of an outgoing call")
+        call = cls(saved.facts, identity, rules, saved.local_tag, invite.call_id)
+        call._invite, call._dialogs, call._targets = invite, set_up.dialogs, set_up.targets
+        call._hop = SipUri.parse(set_up.hop) if set_up.hop else None
+        call._last_told = set_up.told
+        call._restore(saved, now)
+        if saved.state in (State.CALLING, State.PROCEEDING):
+            call._offers.offer(invite.body.decode(errors="replace"))
+            if set_up.told is not None and set_up.is_media_asked:
+                state, status = set_up.told
+                call._pending_progress.append((state, status, reason_of(status)))
+                call._ask("early", saved.remote_sdp)
+            if not is_sent:
+                call._send_invite()
+        return call
+
+    def _saved_set_up(self) -> SavedOutgoing:
+        return SavedOutgoing(
+            hop=str(self._hop or ""),
+            dialogs=self._dialogs.for_record(),
+            targets=self._targets,
+            told=self._last_told,
+            is_media_asked=bool(self._pending_progress),
+        )
+
+    def _send_invite(self) -> None:
+        branch = f"{self.local_tag}.{self._invite.cseq[0]}"
+        self._out += [SaveCall(), SendRequest(INVITE, self._invite.copy(), self._hop, branch)]
 
     # -- the stack
 
@@ -188,7 +231,7 @@ class OutgoingCall(Call):
 
     def _invite_again(self, invite: Request) -> None:
         self._invite, self._dialogs = invite, DialogSet()
-        self._out.append(SendRequest(INVITE, invite.copy(), self._hop))
+        self._send_invite()
 
     def _lengthen(self, response: Response, now: float) -> State | None:
         """Ask for the longer session interval that somebody on the way wants (RFC 4028 §7.3)."""
@@ -219,7 +262,7 @@ class OutgoingCall(Call):
         uri = SipUri.parse(target)
         is_own = self._rules.has_outbound_proxy or uri.host.lower() == self.identity.domain.lower()
         self._hop = None if is_own else uri
-        self._out += [SaveCall(), SendRequest(INVITE, self._invite.copy(), self._hop)]
+        self._send_invite()
         return State.CALLING
 
     def _answered(self, response: Response, now: float) -> State | None:

@@ -24,13 +24,20 @@ MediaQuestion = Literal[
 ]
 
 
+ProgressState = Literal["trying", "ringing", "early"]
+
+
 @dataclass(frozen=True)
 class SendRequest:
-    """Start a client transaction. `hop`: the dialog's next hop; None: the account's."""
+    """Start a client transaction. `hop`: the dialog's next hop; None: the account's.
+
+    `branch` of the Via: where it is not empty, another agent that sends the request again sends the same one.
+    """
 
     ref: str
     request: Request
     hop: SipUri | None
+    branch: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class AskMedia:
 class Progressed:
     """Tell the session of a provisional response."""
 
-    state: Literal["trying", "ringing", "early"]
+    state: ProgressState
     status: int
     reason: str
     browser_sdp: str | None = None

@@ -83,15 +83,13 @@ class ReliableResponses:
         transaction: TransactionId,
         invite_cseq: int,
         timers: Timers,
-        rseq: int = 0,
-        state: State = State.IDLE,
     ) -> None:
-        self.rseq = rseq
+        self.rseq = 0
         self._out = out
         self._transaction = transaction
         self._invite_cseq = invite_cseq
         self._timers = timers
-        self._machine = TableMachine(TABLE, state)
+        self._machine = TableMachine(TABLE, State.IDLE)
         self._response: Response | None = None
         self._interval = timers.t1
         self._due_at: float | None = None
@@ -101,6 +99,10 @@ class ReliableResponses:
     def state(self) -> State:
         """Where they stand."""
         return self._machine.state
+
+    def restore(self, rseq: int, state: State) -> None:
+        """Go on with those of another agent, none of which waits for its PRACK."""
+        self.rseq, self._machine.state = rseq, state
 
     def send(self, response: Response, now: float) -> None:
         """Send a provisional response until its PRACK comes."""
