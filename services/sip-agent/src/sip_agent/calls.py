@@ -108,7 +108,7 @@ class LiveCall:
         self._alarm = Alarm(lambda: self.post(self.core.handle_timer))
         self._finished = asyncio.Event()
         self._is_lost = False
-        metrics.CALLS_ACTIVE.labels(core.facts.direction).inc()
+        metrics.calls_active(core.facts.direction).inc()
 
     @property
     def core(self) -> Call:
@@ -245,7 +245,7 @@ class LiveCall:
 
     async def _tell(self, output: Progressed | Established) -> None:
         stage = output.state if isinstance(output, Progressed) else "established"
-        metrics.SETUP.labels(self.core.facts.direction, stage).observe(time.monotonic() - self._started_at)
+        metrics.setup(self.core.facts.direction, stage).observe(time.monotonic() - self._started_at)
         await self._publish_news(output)
 
     async def _publish_news(self, news: News) -> None:
@@ -254,7 +254,7 @@ class LiveCall:
     async def _end(self, output: Ended) -> None:
         facts = self.core.facts
         result = metrics.call_result(output.status, output.was_established, output.by)
-        metrics.CALLS.labels(facts.direction, result, metrics.code_class(output.status)).inc()
+        metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
         _log.info(
             "call ended",
             call=facts.call_id,
@@ -264,12 +264,7 @@ class LiveCall:
             by=output.by,
             established=output.was_established,
         )
-        try:
-            await self._record.delete(self._owner.epoch)
-        except nats.errors.Error as error:
-            _log.warning("record not removed", call=facts.call_id, error=repr(error))
-        if self.media is not None:
-            self._asides.post(self._release)
+        self._asides.post(self._clear)
         await self._publish(
             CallEnded(
                 session_id=self._owner.session_id,
@@ -286,7 +281,7 @@ class LiveCall:
         if self._finished.is_set():
             return
         self._finished.set()
-        metrics.CALLS_ACTIVE.labels(self.core.facts.direction).dec()
+        metrics.calls_active(self.core.facts.direction).dec()
         self._on_finished(self)
 
     # -- asides
@@ -310,9 +305,13 @@ class LiveCall:
         else:
             self.post(partial(self.core.media_answered, is_held=answer.is_held), question.question, answer.sdp)
 
-    async def _release(self) -> None:
-        if self.media is not None:
-            await release(self._services.bus, self.media, self._owner.epoch)
+    async def _clear(self) -> None:
+        """Remove what is left of the call, at NATS and at the relay at once: each answer wakes the loop once more."""
+        epoch = self._owner.epoch
+        freeing = [release(self._services.bus, self.media, epoch)] if self.media is not None else []
+        for error in await asyncio.gather(self._record.delete(epoch), *freeing, return_exceptions=True):
+            if error is not None:
+                _log.warning("not removed", call=self.call_id, error=repr(error))
 
     def offer_to_session(self) -> None:
         """Ask the session whether it takes this incoming call."""

@@ -1,6 +1,7 @@
 """The metrics of sip-agent. Labels have few values: a method, a class of codes, a state."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
@@ -20,6 +21,11 @@ SETUP = Histogram(
     ("direction", "stage"),
     buckets=SETUP_BUCKETS,
 )
+# What every call counts: a child is looked up under a lock, by labels made anew; kept, it costs a tenth.
+calls_active = functools.cache(CALLS_ACTIVE.labels)
+calls = functools.cache(CALLS.labels)
+setup = functools.cache(SETUP.labels)
+
 LEASE_RENEWALS = Counter("cordboard_sip_agent_lease_renewals_total", "Renewals of the agent's lease.", ("result",))
 AUTHENTICATIONS = Counter(
     "cordboard_sip_agent_authentications_total", "Digest answers that the built-in domain has judged.", ("result",)
