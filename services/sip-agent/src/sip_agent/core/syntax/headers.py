@@ -1,6 +1,6 @@
 """Header fields in the order and spelling in which they were written (RFC 3261 §7.3)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from sip_agent.core.syntax.grammar import is_token, split_list
@@ -41,17 +41,26 @@ LISTS = frozenset(
 )
 # As most senders spell them; others are found the longer way.
 _FULL = {*COMPACT.values(), *LISTS}
-_KEYS = (
+_SPELLED = (
+    "Authorization CSeq Call-ID Date Event Expires Max-Forwards Min-Expires Min-SE Privacy Proxy-Authenticate"
+    " Proxy-Authorization RAck RSeq Replaces Retry-After Server Subscription-State Timestamp User-Agent"
+    " WWW-Authenticate".split()
+)
+
+
+class _Keys(dict[str, str]):
+    """Names as written to names to compare by. Peers may write any: what is not known is not kept."""
+
+    def __missing__(self, name: str) -> str:
+        name = name.lower()
+        return COMPACT.get(name, name)
+
+
+_KEYS = _Keys(
     {name.title(): name for name in _FULL}
     | {name: name for name in _FULL}
-    | {
-        "Call-ID": "call-id",
-        "cseq": "cseq",
-        "CSeq": "cseq",
-        "Max-Forwards": "max-forwards",
-        "User-Agent": "user-agent",
-        "Expires": "expires",
-    }
+    | {name: name.lower() for name in _SPELLED}
+    | {name.lower(): name.lower() for name in _SPELLED}
 )
 
 
@@ -60,13 +69,8 @@ def is_field_name(name: str) -> bool:
     return name in _KEYS or is_token(name)
 
 
-def key_of(name: str) -> str:
-    """The name to compare by: lower case, compact forms in full."""
-    known = _KEYS.get(name)
-    if known is not None:
-        return known
-    name = name.lower()
-    return COMPACT.get(name, name)
+key_of: Callable[[str], str] = _KEYS.__getitem__
+"""The name to compare by: lower case, compact forms in full. Asked for each field of each message."""
 
 
 class Headers:
@@ -89,7 +93,7 @@ class Headers:
         return len(self._items)
 
     def __contains__(self, name: str) -> bool:
-        return key_of(name) in self._by_key()
+        return _KEYS[name] in self.index
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._items == other._items
@@ -105,24 +109,24 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value as written, of a comma list the whole line."""
-        values = self._by_key().get(key_of(name))
+        values = self.index.get(_KEYS[name])
         return None if values is None else values[0]
 
     def get_all(self, name: str) -> list[str]:
         """Every value; lines of a field that is a comma list are divided. 400 when such a line is malformed."""
         key = key_of(name)
-        values = self._by_key().get(key, ())
+        values = self.index.get(key, ())
         if key not in LISTS:
             return list(values)
         return [element for value in values for element in split_list(value, name)]
 
     def lines(self, name: str) -> list[str]:
         """Every value as written, none divided."""
-        return list(self._by_key().get(key_of(name), ()))
+        return list(self.index.get(key_of(name), ()))
 
     def count(self, name: str) -> int:
         """How many lines there are of that name."""
-        return len(self._by_key().get(key_of(name), ()))
+        return len(self.index.get(key_of(name), ()))
 
     def add(self, name: str, value: str) -> None:
         """Append a field."""
@@ -185,15 +189,25 @@ class Headers:
             self._views[key] = read(self)
         return cast(T, self._views[key])
 
-    def _by_key(self) -> dict[str, list[str]]:
-        if self._index is None:
-            self._index = {}
+    @property
+    def index(self) -> Mapping[str, list[str]]:
+        """The lines by `key_of` their names, each list with one or more; to be read only."""
+        index = self._index
+        if index is None:
+            index = self._index = {}
             for name, value in self._items:
-                self._index.setdefault(_KEYS.get(name) or key_of(name), []).append(value)
-        return self._index
+                key = _KEYS[name]
+                if key in index:
+                    index[key].append(value)
+                else:
+                    index[key] = [value]
+        return index
 
     def _place(self, key: str) -> int | None:
-        return next((i for i, item in enumerate(self._items) if key_of(item[0]) == key), None)
+        for place, item in enumerate(self._items):
+            if _KEYS[item[0]] == key:
+                return place
+        return None
 
     @staticmethod
     def _divide(key: str, name: str, line: str) -> tuple[str, str]:

@@ -20,8 +20,9 @@ MAX_BODY = 1024 * 1024
 _FOLD = re.compile(r"\r\n[ \t]+")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 _STATUS = re.compile(r"[1-6][0-9]{2}")
-_REQUIRED = ("Via", "From", "To", "Call-ID", "CSeq")
-_SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type")
+_REQUIRED = {"via": "Via", "from": "From", "to": "To", "call-id": "Call-ID", "cseq": "CSeq"}
+_SINGLE = {**_REQUIRED, "max-forwards": "Max-Forwards", "content-type": "Content-Type"}
+del _SINGLE["via"]
 _END = b"\r\n\r\n"
 
 
@@ -215,11 +216,12 @@ def _content_length(message: Request | Response) -> int | None:
 def _check(message: Request | Response) -> None:
     """What every element must understand (§16.3, §8.1.1): more is checked by whoever uses it."""
     headers = message.headers
-    for name in _REQUIRED:
-        if not headers.get(name):
+    index = headers.index
+    for key, name in _REQUIRED.items():
+        if key not in index or not index[key][0]:
             raise SipError(400, f"Missing {name}")
-    for name in _SINGLE:
-        if headers.count(name) > 1:
+    for key, name in _SINGLE.items():
+        if key in index and len(index[key]) > 1:
             raise SipError(400, f"Several {name}")
     method = message.cseq[1]
     if isinstance(message, Request) and method != message.method:
