@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.test_sip_agent import SECRET, agent, bus, relay, settings, signaling_tasks
+from tests.integration.test_sip_agent import SECRET, agent, bus, relay, signaling_tasks
+from tests.integration.test_sip_agent import settings as plain_settings
 from tests.support.bus_seats import RelaySeat, SessionSeat
 from tests.support.certificates import Authority
 from tests.support.dnsmasq import dnsmasq
@@ -22,11 +23,9 @@ from sip_agent.core.events import Flow
 from sip_agent.flow_watch import FlowUser
 from sip_agent.settings import Settings
 
-__all__ = ["agent", "bus", "relay", "signaling_tasks"]  # fixtures
+__all__ = ["agent", "bus", "plain_settings", "relay", "signaling_tasks"]  # fixtures
 
 pytestmark = pytest.mark.peers
-
-plain_settings = settings
 
 
 @pytest.fixture

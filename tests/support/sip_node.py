@@ -13,7 +13,7 @@ from sip_agent.transport.udp import UdpTransport
 
 
 class SipNode:
-    """A UDP and a TCP port of 127.0.0.1 with a transaction layer. `user` hears every event; `act` changes the layer."""
+    """A UDP and a TCP port of loopback with a transaction layer. `user` hears every event; `act` changes the layer."""
 
     def __init__(self, user: "Callable[[SipNode, Output], None]", timers: Timers) -> None:
         self._user = user
@@ -76,12 +76,14 @@ class SipNode:
 
 
 @contextlib.asynccontextmanager
-async def sip_node(user: Callable[[SipNode, Output], None], timers: Timers | None = None) -> AsyncIterator[SipNode]:
+async def sip_node(
+    user: Callable[[SipNode, Output], None], timers: Timers | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[SipNode]:
     """A node on ports that the system chooses."""
     node = SipNode(user, timers or Timers())
-    node.udp = await UdpTransport.bind("127.0.0.1", 0, node.receive, node.failed)
+    node.udp = await UdpTransport.bind(host, 0, node.receive, node.failed)
     node.tcp = StreamTransport(node.receive, node.failed)
-    await node.tcp.listen("127.0.0.1", 0)
+    await node.tcp.listen(host, 0)
     try:
         yield node
     finally:

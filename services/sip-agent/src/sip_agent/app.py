@@ -40,7 +40,7 @@ from sip_agent.locator import Locator
 from sip_agent.lookup import Lookup
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.settings import Settings
-from sip_agent.sockets import Listening, Sockets, own_address, reachable
+from sip_agent.sockets import Listening, Sockets, families, own_address, reachable
 from sip_agent.transport.tls import Tls, TlsFiles
 from sip_agent.usage import Usage
 from sip_agent.user_agent import UserAgents
@@ -111,7 +111,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         address = listening.address()
         incarnation = token()
         cluster = Cluster(address)
-        lookup = Lookup(settings.dns_servers)
+        lookup = Lookup(settings.dns_servers, families(settings.sip_host))
         stack.push_async_callback(lookup.aclose)
         own = AgentLease(agent=settings.pod, incarnation=incarnation, address=address)
         lease = Lease(store.leases, own)

@@ -50,6 +50,7 @@ class Leg:
         self._refs: dict[TransactionId, str] = {}
         self._strangers: set[TransactionId] = set()
         self._came_from: deque[Flow] = deque(maxlen=MAX_PEERS)
+        self._latest: Places | None = None
 
     # -- what comes in
 
@@ -120,6 +121,7 @@ class Leg:
         if must_be_secure:
             hop = replace(hop, scheme="sips")
         places = await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
+        self._latest = places = places.as_before(self._latest)
         if not places.flows[0].reliable or await self._is_own_server(places, must_be_secure):
             return places
         sources = [*self._came_from, *await self._registered()]

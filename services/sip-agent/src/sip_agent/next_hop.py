@@ -21,6 +21,7 @@ class NextHop:
         self._services = services
         self._account = account
         self._servers: dict[Flow, None] = {}  # the latest last
+        self._latest: Places | None = None
         self.preferred: Flow | None = None  # what the registration went by
 
     async def find(self, is_secure: bool = False) -> Places:
@@ -34,7 +35,8 @@ class NextHop:
         if account.port and where.port is None:
             where = replace(where, port=account.port)
         places = await self._services.destinations.find(where, account.transport)
-        return self._remember(places if self.preferred is None else places.first(self.preferred))
+        self._latest = places.as_before(self._latest)
+        return self._remember(self._latest if self.preferred is None else self._latest.first(self.preferred))
 
     def _remember(self, places: Places) -> Places:
         for server in places.flows:

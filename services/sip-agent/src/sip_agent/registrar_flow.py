@@ -20,12 +20,11 @@ class RegistrarFlow:
         """Take the 2xx of a REGISTER: its flow is kept alive from now on, if a connection or a NAT needs that."""
         flow = self._endpoint.flow_of(transaction)
         self.public = response.top_via.seen_at
-        if flow == self.flow:
-            return
-        self.release()
+        if flow != self.flow:
+            self.release()
+            self.flow = flow
         if flow is not None and (flow.reliable or self.public is not None):
             self._endpoint.flows.keep(flow, self)
-        self.flow = flow
 
     def release(self) -> None:
         """Nothing counts on the flow any more."""

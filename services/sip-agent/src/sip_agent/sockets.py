@@ -164,6 +164,13 @@ def reachable(bound: str, advertised: str) -> tuple[str, str]:
     return advertised or (host if host != "127.0.0.1" or has_ipv4_alone else host6), host6
 
 
+def families(bound: str) -> tuple[socket.AddressFamily, ...]:
+    """Return what a host that is bound can send to."""
+    if bound == "::":
+        return socket.AF_INET6, socket.AF_INET
+    return (socket.AF_INET6,) if ":" in bound else (socket.AF_INET,)
+
+
 def own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
     """Return the source address of the default route, or loopback where there is none."""
     is_ipv4 = family is socket.AF_INET

@@ -34,6 +34,27 @@ def test_the_table_is_bounded() -> None:
     assert [unreachable.holds(flow, 0.0) for flow in (ONE, TWO, THREE)] == [False, True, True]
 
 
+def test_a_search_that_finds_the_same_leaves_the_order() -> None:
+    before = Places((ONE, TWO))
+    assert Places((TWO, ONE)).as_before(before) == before
+    for found in (Places((TWO, THREE)), Places((TWO,))):
+        assert found.as_before(before) == found
+    assert before.as_before(None) == before
+
+
+def test_a_place_may_be_put_first_if_it_is_one_of_them() -> None:
+    assert Places((ONE, TWO, THREE)).first(TWO).flows == (TWO, ONE, THREE)
+    assert Places((ONE, TWO)).first(THREE).flows == (ONE, TWO)
+
+
+def test_a_connection_of_the_same_host_comes_before_a_new_one() -> None:
+    place, connection = (Flow("tls", "192.0.2.1", port, name) for port, name in ((5061, "192.0.2.1"), (40000, "")))
+    places = Places((place,))
+    assert places.over([connection]).flows == (connection, place)
+    assert places.over([connection._replace(transport="tcp")]).flows == (place,)
+    assert places.over([connection._replace(host="192.0.2.9")]).flows == (place,)
+
+
 def test_an_address_is_included_by_whatever_transport() -> None:
     places = Places((ONE, TWO))
     assert places.includes(ONE._replace(transport="tcp"))

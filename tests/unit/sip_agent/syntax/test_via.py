@@ -17,6 +17,23 @@ def test_it_is_printed_as_it_was_written() -> None:
         assert str(Via.parse(text)) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("SIP/2.0/UDP 10.0.0.1:5070;rport=5070;received=10.0.0.1", None),
+        ("SIP/2.0/UDP 10.0.0.1;rport=5060", None),
+        ("SIP/2.0/UDP 10.0.0.1:5070", None),
+        ("SIP/2.0/UDP 10.0.0.1:5070;rport=40000;received=192.0.2.1", ("192.0.2.1", 40000)),
+        ("SIP/2.0/UDP 10.0.0.1:5070;rport=40000", ("10.0.0.1", 40000)),
+        ("SIP/2.0/UDP 10.0.0.1:5070;received=192.0.2.1", ("192.0.2.1", 5070)),
+        ("SIP/2.0/TLS 10.0.0.1:5061;rport=40000;received=10.0.0.1", None),
+        ("SIP/2.0/TCP 10.0.0.1:5070;rport=40000;received=192.0.2.1", ("192.0.2.1", 40000)),
+    ],
+)
+def test_where_we_were_seen_tells_of_a_nat(text: str, seen: tuple[str, int] | None) -> None:
+    assert Via.parse(text).seen_at == seen
+
+
 def test_a_param_is_set_in_its_place_or_at_the_end() -> None:
     via = Via.parse("SIP/2.0/UDP h;rport;branch=x")
     assert str(via.with_param("rport", "5").with_param("received", "1.2.3.4")) == (

@@ -19,6 +19,11 @@ class Places:
         """One place, to be reached so and no other way."""
         return cls((flow,))
 
+    def as_before(self, before: "Places | None") -> "Places":
+        """The order of an earlier search, if that found the same: servers of equal weight are drawn by lot each time,
+        but a nonce, a dialog and a connection are of one of them."""
+        return before if before is not None and set(before.flows) == set(self.flows) else self
+
     def first(self, flow: Flow) -> "Places":
         """These places, but first that of `flow`, if it is one of them."""
         return Places(tuple(sorted(self.flows, key=lambda place: place != flow)), self.is_transport_free)

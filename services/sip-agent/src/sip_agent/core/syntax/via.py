@@ -81,11 +81,14 @@ class Via:
 
     @property
     def seen_at(self) -> tuple[str, int] | None:
-        """Where the next hop saw us (RFC 3581 §4), None if that is what we said: then no NAT is between us."""
-        if self.received is None and self.rport is None:
-            return None
-        seen = self.received or self.host, self.rport or self.port or 5060
-        return None if seen == (self.host, self.port or 5060) else seen
+        """Where the next hop saw us (RFC 3581 §4), None if that is what we said: then no NAT is between us.
+
+        The port of a connection is never that of sent-by (RFC 3261 §18.1.1), so it alone shows no NAT.
+        """
+        port = self.port or 5060
+        seen = self.received or self.host, self.rport or port
+        is_same = seen[0] == self.host and (seen[1] == port or self.transport != "UDP")
+        return None if is_same else seen
 
     def with_param(self, name: str, value: str | None) -> "Via":
         """This Via with one parameter set."""
