@@ -4,8 +4,11 @@ import pytest
 from tests.support.sip_messages import make_request
 
 from shared.errors import LocalError
+from sip_agent.core.call.dialog import of_request
 from sip_agent.core.errors import SipError
-from sip_agent.core.syntax.message import Request, Response, make_response
+from sip_agent.core.syntax.message import NameAddr, Request, Response, make_response
+from sip_agent.core.syntax.parser import parse
+from sip_agent.core.syntax.uri import parse_uri
 
 
 def test_content_length_is_written_to_fit_the_body() -> None:
@@ -123,3 +126,23 @@ def test_a_copy_changes_apart() -> None:
     copy = request.copy()
     copy.headers.set("Call-ID", "other")
     assert request.call_id == "call-1" and copy != request and request.copy() == request
+
+
+def test_telephone_numbers_may_stand_where_addresses_do() -> None:
+    request = make_request()
+    request.headers.set("From", '"Ann" <tel:+1-201-555-0123;phone-context=example.com>;tag=a')
+    request.headers.set("To", "tel:7042;phone-context=example.com")
+    assert str(request.from_.uri) == "tel:+1-201-555-0123;phone-context=example.com"
+    # RFC 3261 §20.10: without angle brackets the parameter is the header field's.
+    assert (str(request.to.uri), request.to.param("phone-context")) == ("tel:7042", "example.com")
+    request.headers.add("Contact", "<sip:gateway@192.0.2.1>")
+    assert of_request(request, "b").remote == '"Ann" <tel:+1-201-555-0123;phone-context=example.com>'
+
+
+def test_names_and_reasons_are_utf_8_both_ways() -> None:
+    request = make_request()
+    request.headers.set("From", str(NameAddr('Zoë "Z" 電', parse_uri("sip:z@example.com"), (("tag", "1"),))))
+    read = parse(request.to_bytes())
+    assert read.from_.display_name == 'Zoë "Z" 電'
+    response = parse(make_response(request, 480, "Nicht verfügbar").to_bytes())
+    assert isinstance(response, Response) and response.reason == "Nicht verfügbar"
