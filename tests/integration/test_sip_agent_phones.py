@@ -15,7 +15,7 @@ from tests.integration.test_sip_agent import (
 from tests.support.baresip import baresip
 from tests.support.bus_seats import RelaySeat, eventually_empty
 
-from shared.messages import CallEstablished, CallProgress, IncomingCall
+from shared.messages import AnswerMedia, CallEstablished, CallHold, CallProgress, IncomingCall
 from sip_agent.app import Agent
 
 __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]  # fixtures
@@ -86,6 +86,21 @@ async def test_a_phone_puts_the_call_on_hold_and_resumes(agent: Agent, relay: Re
         assert "a=sendonly" in held.sdp or "a=inactive" in held.sdp
         await phone.command("resume")
         assert "a=sendrecv" in (await relay.offered()).sdp
+        await alice.hang_up("c-1")
+        await phone.wait_for("CALL_CLOSED")
+
+
+async def test_a_phone_is_put_on_hold_and_taken_back(agent: Agent, relay: RelaySeat, login: Login) -> None:
+    (alice,) = await registered(login, "alice")
+    async with baresip("bob", "bob-password", DOMAIN, port_of(agent), auto_answer=True) as phone:
+        await alice.call("bob", "c-1", port=40000)
+        await alice.expect(CallEstablished)
+        await phone.wait_for("CALL_ESTABLISHED")
+        for is_held, answer in ((True, "a=recvonly"), (False, "a=sendrecv")):
+            await alice.hold("c-1", is_held)
+            assert (await alice.expect(CallHold)).local == is_held
+            last = [command for command in relay.commands if isinstance(command, AnswerMedia)][-1]
+            assert answer in last.sdp
         await alice.hang_up("c-1")
         await phone.wait_for("CALL_CLOSED")
 

@@ -72,11 +72,20 @@ class Leg:
         """Take a response to a request of this leg; the core answers the challenges that it is shown."""
         if transaction in self._strangers:
             response = without_challenges(response)
-        self.post(self.core.receive_response, self._refs.get(transaction, ""), response)
+        ref = self._refs.get(transaction, "")
+        if response.status >= (300 if transaction.method == "INVITE" else 200):  # only a 2xx to INVITE may come again
+            self._forget(transaction)
+        self.post(self.core.receive_response, ref, response)
 
     def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
         """Take the word that a request got no response."""
-        self.post(self.core.transaction_failed, self._refs.get(transaction, ""), status, reason)
+        ref = self._refs.get(transaction, "")
+        self._forget(transaction)
+        self.post(self.core.transaction_failed, ref, status, reason)
+
+    def _forget(self, transaction: TransactionId) -> None:
+        self._refs.pop(transaction, None)
+        self._strangers.discard(transaction)
 
     # -- what goes out
 
