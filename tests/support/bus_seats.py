@@ -183,7 +183,7 @@ class SessionSeat:
         """Wait for a state of the registration."""
         return await self.expect(RegistrationChanged, lambda event: event.state == state)
 
-    async def call(self, callee: str, call_id: str, port: int = 10000) -> None:
+    async def call(self, callee: str, call_id: str, port: int = 10000, **headers: str) -> None:
         """Start a call."""
         media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
         command = StartCall(
@@ -194,6 +194,7 @@ class SessionSeat:
             callee=callee,
             media=media,
             sip_sdp=sdp(port),
+            headers=headers,
         )
         await self.ask(command, Done)
 

@@ -68,6 +68,12 @@ class SipPeer(asyncio.DatagramProtocol):
             Response, lambda found: found.cseq[1] == method and found.status >= least, f"response to {method}"
         )
 
+    def unread(self, method: str) -> list[Request]:
+        """Return the requests with that method that are here and that nobody has waited for."""
+        while not self._messages.empty():
+            self._put_back.append(self._messages.get_nowait())
+        return [one for one in self._put_back if isinstance(one, Request) and one.method == method]
+
     async def _take(self, kind: type[M], fits: Callable[[M], bool], what: str) -> M:
         for index, message in enumerate(self._put_back):
             if isinstance(message, kind) and fits(message):

@@ -6,7 +6,7 @@ from shared.errors import RemoteError
 from sip_agent import metrics
 from sip_agent.core.auth.digest import hash_password
 from sip_agent.core.auth.digest_server import Answer, DigestServer, Ok, Stale, Verdict, Wrong
-from sip_agent.core.auth.guessing import FREE, Guessing
+from sip_agent.core.auth.guessing import FREE, Guessing, Proven
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.policy.address import source_of
 from sip_agent.core.syntax.message import Request, make_response
@@ -28,6 +28,7 @@ class Authentication:
         self._digest = digest
         self._users_failed = Guessing()
         self._sources_failed = Guessing(FREE_OF_SOURCE)
+        self._proven = Proven()
 
     def is_proven(self, transaction: TransactionId, request: Request, flow: Flow, name: str, proxy: bool) -> bool:
         """Whether the request carries credentials of `name`; if not, it has been challenged."""
@@ -47,8 +48,11 @@ class Authentication:
         now = wall_clock()
         who = source, answer.username
         is_slowed = self._users_failed.must_wait(who, now) or self._sources_failed.must_wait(source, now)
-        # A nonce that has proven its user is no guess: who is logged in stays so while another one guesses.
-        if is_slowed and not self._digest.is_known(answer):
+        # Who is logged in stays so while another one guesses: known by the nonce or, as all sessions of an agent come
+        # from one address, by the Contact.
+        contact = request.headers.get("Contact")
+        client = *who, contact
+        if is_slowed and client not in self._proven and not self._digest.is_known(answer):
             metrics.AUTHENTICATIONS.labels("slowed").inc()
             raise RemoteError(403, "Too Many Failures")
         verdict = self._digest.check(answer, request.method, request.parsed_uri, self._hashes, now)
@@ -60,6 +64,8 @@ class Authentication:
                 self._sources_failed.failed(source, now)
         else:
             self._users_failed.succeeded(who)
+            if contact is not None:
+                self._proven.add(client)
         return verdict
 
     def _hashes(self, name: str, algorithm: str) -> list[str]:

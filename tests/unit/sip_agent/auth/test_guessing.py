@@ -1,6 +1,6 @@
 """Who guesses waits, longer each time."""
 
-from sip_agent.core.auth.guessing import FORGET_AFTER, Guessing
+from sip_agent.core.auth.guessing import FORGET_AFTER, Guessing, Proven
 
 
 def waits(guessing: Guessing, failures: int) -> list[float]:
@@ -47,3 +47,11 @@ def test_the_table_is_bounded_and_who_still_fails_stays_in_it() -> None:
         guessing.failed("x", float(number))
         guessing.failed(f"other {number}", float(number))
     assert len(guessing) == 10 and guessing.must_wait("x", 999.5)
+
+
+def test_who_has_proven_himself_is_remembered_until_there_are_too_many_others() -> None:
+    proven = Proven(most=2)
+    for who in ("a", "b", "a", "c"):
+        proven.add(who)
+    assert "a" in proven and "c" in proven and "b" not in proven
+    assert len(proven) == 2

@@ -50,3 +50,24 @@ class Guessing:
     def succeeded(self, who: Hashable) -> None:
         """Forget the failures."""
         self._table.pop(who, None)
+
+
+class Proven:
+    """Who has shown a right password and need not wait for the failures of others, as many as there is room for."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._table: dict[Hashable, None] = {}
+
+    def __contains__(self, who: Hashable) -> bool:
+        return who in self._table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def add(self, who: Hashable) -> None:
+        """Take somebody in; who has shown nothing for longest goes."""
+        self._table.pop(who, None)
+        self._table[who] = None
+        if len(self._table) > self._most:
+            del self._table[next(iter(self._table))]
