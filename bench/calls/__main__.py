@@ -32,6 +32,7 @@ class Target:
     process: Measured
     address: str
     users: tuple[str, ...]
+    caller_port: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Run:
 def run(target: Target, rate: float, seconds: float = ROUND_SECONDS) -> Run:
     """Call a target, and print what came of it."""
     before = target.process.cpu_seconds()
-    load = sipp.call(target.address, target.users, rate, seconds, LOAD_CORE)
+    load = sipp.call(target.address, target.users, rate, seconds, LOAD_CORE, target.caller_port)
     result = Run(target.name, rate, load, target.process.cpu_seconds() - before)
     print(result.row(), flush=True)
     return result
@@ -78,14 +79,14 @@ def sippy(python: str) -> Iterator[Target]:
         process = stack.enter_context(measured([python, script, *options, *files], SUT_CORE, {"SIPLOG_LVL": "ERR"}))
         wait_for_udp(phone)
         wait_for_udp(port)
-        yield Target("sippy", process, f"127.0.0.1:{port}", ("user",))
+        yield Target("sippy", process, f"127.0.0.1:{port}", ("user",), free_port())
 
 
 @contextlib.contextmanager
 def ours() -> Iterator[Target]:
     """Run our agent with its sessions."""
     with cordboard(SESSIONS, SUT_CORE, LOAD_CORE) as system:
-        yield Target("cordboard", system.agent, system.address, system.users)
+        yield Target("cordboard", system.agent, system.address, system.users, system.caller_port)
 
 
 def highest_rate(target: Target) -> float:

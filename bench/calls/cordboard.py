@@ -23,6 +23,7 @@ class Cordboard:
     agent: Measured
     address: str
     users: tuple[str, ...]
+    caller_port: int  # calls must come from there
     ops_port: int
 
 
@@ -46,10 +47,13 @@ def cordboard(sessions: int, core: int, others: int, registrar: str = "", expire
         }
         agent = stack.enter_context(measured([sys.executable, "-m", "sip_agent"], core, env))
         wait_for_udp(port)
-        command = [sys.executable, "-m", "bench.calls.seats", nats_url, AGENT, SECRET, str(sessions), registrar]
+        # The caller is the accounts' proxy, which may have any number of calls ring; a stranger may not.
+        caller = free_port()
+        of_accounts = (registrar or f"127.0.0.1:{caller}", "register" if registrar else "")
+        command = [sys.executable, "-m", "bench.calls.seats", nats_url, AGENT, SECRET, str(sessions), *of_accounts]
         seats = stack.enter_context(measured(command, others))
         users = json.loads(seats.line_with("ready").partition(" ")[2])
-        yield Cordboard(agent, f"127.0.0.1:{port}", tuple(users), ops_port)
+        yield Cordboard(agent, f"127.0.0.1:{port}", tuple(users), caller, ops_port)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The rest of Cordboard as the agent under load sees it: the pod of many sessions, and a relay. A process of its own.
 
-Every call is accepted and answered at once. `python -m bench.calls.seats NATS_URL AGENT SECRET SESSIONS [REGISTRAR]`
-prints `ready` with the sessions' ids and ends with its input.
+Every call is accepted and answered at once. `python -m bench.calls.seats NATS_URL AGENT SECRET SESSIONS PROXY REGISTER`
+(REGISTER empty: no) prints `ready` with the sessions' ids and ends with its input.
 """
 
 import asyncio
@@ -66,16 +66,16 @@ class Seats:
             state = Heartbeat(kind=kind, pod=pod, load=0, capacity=100)  # type: ignore[arg-type]
             self._tasks.spawn(beat(self._bus, functools.partial(_same, state)), f"heartbeat of {pod}")
 
-    async def open(self, number: int, registrar: str) -> str:
-        """Open a session's account, registered at host:port `registrar` if there is one; return the session's id."""
+    async def open(self, number: int, proxy: str, is_registered: bool) -> str:
+        """Open a session's account, whose requests go to host:port `proxy`; return the session's id."""
         session_id = f"s-bench{number:010d}"
         await self._bus.serve(session_events(session_id), self._session)
         account = SipAccount(
             login=f"user{number}",
             domain="sip.test",
-            outbound_proxy=registrar or "127.0.0.1",
+            outbound_proxy=proxy,
             sealed_password=self._seal.seal(f"user{number}pw", session_id),
-            register_required=bool(registrar),
+            register_required=is_registered,
         )
         command = OpenAccount(id=_command_id(), expires_at=expiry(), session_id=session_id, pod=POD, account=account)
         await self._bus.request(agent_commands(self._agent), command, AccountOpened, deadline=30.0)
@@ -111,7 +111,7 @@ def _same(state: Heartbeat) -> Heartbeat:
     return state
 
 
-async def main(nats_url: str, agent: str, secret: str, sessions: str, registrar: str = "") -> None:
+async def main(nats_url: str, agent: str, secret: str, sessions: str, proxy: str, register: str) -> None:
     """Sit until the input ends."""
     bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod=POD))
     seats = Seats(bus, agent, secret)
@@ -120,8 +120,8 @@ async def main(nats_url: str, agent: str, secret: str, sessions: str, registrar:
     ids: list[str] = []
     for first in range(0, int(sessions), OPENING_AT_ONCE):
         some = range(first, min(first + OPENING_AT_ONCE, int(sessions)))
-        ids += await asyncio.gather(*(seats.open(number, registrar) for number in some))
-    if registrar:
+        ids += await asyncio.gather(*(seats.open(number, proxy, bool(register)) for number in some))
+    if register:
         await seats.all_registered.wait()
     print("ready", json.dumps(ids), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .process import free_port
-
 _HERE = Path(__file__).parent
 HOLD_MS = 500  # how long a call lasts
 GIVE_UP_SECONDS = 60.0
@@ -33,8 +31,8 @@ class Load:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
-def call(target: str, users: Sequence[str], rate: float, seconds: float, core: int) -> Load:
-    """Call `users` at host:port `target` in turn, `rate` times a second."""
+def call(target: str, users: Sequence[str], rate: float, seconds: float, core: int, port: int) -> Load:
+    """Call `users` at host:port `target` in turn, `rate` times a second, from a port."""
     with tempfile.TemporaryDirectory(prefix="cordboard-bench-") as name:
         folder = Path(name)
         (folder / "users.csv").write_text("SEQUENTIAL\n" + "".join(f"{user}\n" for user in users))
@@ -48,7 +46,7 @@ def call(target: str, users: Sequence[str], rate: float, seconds: float, core: i
                 "-i",
                 "127.0.0.1",
                 "-p",
-                str(free_port()),
+                str(port),
                 "-nostdin",
             ),
             *("-r", str(rate), "-m", str(calls), "-l", str(calls), "-d", str(HOLD_MS)),

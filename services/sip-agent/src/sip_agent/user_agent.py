@@ -126,9 +126,11 @@ class UserAgents:
             account.switchboard.invited(transaction, request, flow, new_id("c", os.urandom))
 
     def _may_ring(self, account: Account, flow: Flow) -> bool:
+        if account.next_hop.knows(flow):
+            return True
         ringing = [call.leg.source for call in account.switchboard.calls.values() if call.core.told_state == "incoming"]
         strangers = [source_of(source.host) for source in ringing if source and not account.next_hop.knows(source)]
-        return account.next_hop.knows(flow) or may_ring(source_of(flow.host), strangers)
+        return may_ring(source_of(flow.host), strangers)
 
 
 def is_merged(account: Account, request: Request) -> bool:

@@ -4,6 +4,7 @@ A session's Contact is no secret to those who have had a call with it, and nothi
 straight to the Contact, past the server that asks for credentials, comes from anybody.
 """
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 
@@ -40,6 +41,7 @@ def read_networks(entries: Iterable[str]) -> tuple[Network, ...]:
         raise LocalError(f"trusted sources: {error}") from error
 
 
+@functools.lru_cache(1024)
 def _address(host: str) -> Address | None:
     try:
         address = ipaddress.ip_address(host)
