@@ -5,6 +5,7 @@ Questions to the relay and to the session are asked aside, one after the other, 
 """
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,18 +15,19 @@ import msgspec
 import nats.errors
 import structlog
 
-from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.errors import RemoteError
 from shared.kv import Conflict
 from shared.messages import (
     CallEnded,
     CallSnapshot,
+    CallTransferred,
     HoldCall,
     IncomingAccepted,
     MediaRef,
     Message,
     SendDtmf,
 )
-from shared.messages import IncomingCall as IncomingCallCommand
+from shared.messages.account import CallState
 from shared.records import CallRecord
 from shared.subjects import session_events
 from sip_agent import metrics
@@ -35,33 +37,36 @@ from sip_agent.core.call.call import Call
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
-    ActionFailed,
     AskMedia,
     CallOutput,
     CancelRequest,
-    DigitReceived,
     Ended,
     Established,
     Finished,
     HoldChanged,
+    MediaQuestion,
     MessageAnswered,
     MessageReceived,
     News,
     Progressed,
+    Referred,
     Respond,
     SaveCall,
     SendAck,
     SendRequest,
-    TransferProgressed,
     WantKeyframe,
 )
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.syntax.message import Request
 from sip_agent.leg import Leg
 from sip_agent.mailbox import Mailbox
 from sip_agent.messenger import Messenger
 from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
 from sip_agent.relay_client import ask_relay, release, request_keyframe
-from sip_agent.services import Services, command_expiry, command_id
+from sip_agent.services import Services
+from sip_agent.session_client import offer_call
+from sip_agent.succession import LegTable, Succession
 
 _log = structlog.get_logger(__name__)
 
@@ -92,6 +97,7 @@ class LiveCall:
         services: Services,
         owner: CallOwner,
         on_finished: Callable[["LiveCall"], None],
+        legs: LegTable,
         core: Call,
         media: MediaRef | None,
         has_video: bool,
@@ -102,10 +108,14 @@ class LiveCall:
         self.leg = Leg(core, services, owner.next_hop.find, self.post)
         self.media = media
         self.has_video = has_video
+        self.facts = core.facts  # as the session has them: it does not matter to it who called at last
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
-        self._asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
+        self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
+        self._succession = Succession(services, owner, self, legs)
+        self._held = HoldChanged(False, False)  # as the session knows it
+        self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
-        self._alarm = Alarm(lambda: self.post(self.core.handle_timer))
+        self._alarm = Alarm(lambda: self.post(self._handle_timers))
         self._finished = asyncio.Event()
         self._is_lost = False
         metrics.calls_active(core.facts.direction).inc()
@@ -118,29 +128,34 @@ class LiveCall:
     @property
     def call_id(self) -> str:
         """The call's id on the bus."""
-        return self.core.facts.call_id
+        return self.facts.call_id
 
     def snapshot(self) -> CallSnapshot:
         """Return what a browser that comes back must see."""
-        facts = self.core.facts
+        facts = self.facts
         return CallSnapshot(
             call_id=facts.call_id,
             direction=facts.direction,
-            state=self.core.told_state,
+            state=self._told_state,
             caller=facts.caller,
             callee=facts.callee,
             caller_name=facts.caller_name,
             media=self.media,
-            browser_sdp=self.core.browser_sdp,
+            browser_sdp=self._browser_sdp or self.core.browser_sdp,
             has_video=self.has_video,
             local_hold=self.core.local_hold,
             remote_hold=self.core.remote_hold,
         )
 
+    @property
+    def _told_state(self) -> CallState:
+        """Where the call stands for its session, which does not see that a leg is tried."""
+        return "established" if self._succession.is_trying else self.core.told_state
+
     async def wait_finished(self) -> None:
         """Wait until nothing of the call is on the wire or at the relay."""
         await self._finished.wait()
-        await self._asides.ask(_nothing)
+        await self.asides.ask(partial(asyncio.sleep, 0))  # after all that is in it
 
     # -- what comes in
 
@@ -162,8 +177,8 @@ class LiveCall:
             return None
         result = verb(*facts, time.monotonic())
         try:
-            while outputs := self.core.take_output():
-                await self._carry_out_all(outputs)
+            while await self._drain():
+                pass
         except Conflict:
             # Another agent owns the call: only the owner sends in a dialog.
             _log.error("call lost to another agent", call=self.call_id)
@@ -171,21 +186,36 @@ class LiveCall:
             self._finish()
             raise
         finally:
-            self._alarm.set(None if self._finished.is_set() else self.core.next_timer())
+            times = [leg.core.next_timer() for leg in self._succession.live]
+            self._alarm.set(min((at for at in times if at is not None), default=None))
         return result
 
-    async def _carry_out_all(self, outputs: list[CallOutput]) -> None:
+    def _handle_timers(self, now: float) -> None:
+        for leg in list(self._succession.live):
+            leg.core.handle_timer(now)
+
+    async def _drain(self) -> bool:
+        """Carry out what any of the legs has put out; return whether there was something."""
+        work = [(leg, outputs) for leg in self._succession.live if (outputs := leg.core.take_output())]
+        for leg, outputs in work:
+            await self._carry_out_all(leg, outputs)
+        end = self._succession.take_end()
+        if end is not None:
+            await self._carry_out_all(self.leg, [end])
+        return bool(work)
+
+    async def _carry_out_all(self, leg: Leg, outputs: list[CallOutput]) -> None:
         is_recorded = True
         for output in outputs:
             try:
-                await self._carry_out(output)
+                await self._carry_out(leg, output)
             except (nats.errors.Error, RemoteError) as error:
                 # NATS is away for so long that the lease is lost, so nothing is sent by SIP either. What is left of
                 # the outputs is done all the same: one that ends the call must not be lost with the others.
                 _log.warning("not carried out", call=self.call_id, output=type(output).__name__, error=repr(error))
                 is_recorded = is_recorded and not isinstance(output, SaveCall)
         if not is_recorded:
-            self.core.fail(503, "Service Unavailable", time.monotonic())
+            leg.core.fail(503, "Service Unavailable", time.monotonic())
 
     async def change(self, command: HoldCall | SendDtmf) -> None:
         """Do something in the established call; raise `RemoteError` if that cannot be begun."""
@@ -199,60 +229,101 @@ class LiveCall:
 
     # -- what goes out
 
-    async def _carry_out(self, output: CallOutput) -> None:
+    async def _carry_out(self, leg: Leg, output: CallOutput) -> None:
         match output:
-            case SaveCall():
-                await self._record.save(self._as_record())
             case SendRequest() | SendAck() | Respond() | CancelRequest():
-                await self.leg.send(output)
-            case AskMedia() | WantKeyframe():
-                self._asides.post(lambda: self._ask_relay(output))
-            case Progressed() | Established():
-                await self._tell(output)
-            case HoldChanged() | ActionFailed() | DigitReceived() | TransferProgressed():
-                await self._publish_news(output)
+                await leg.send(output)
+            case Finished():
+                if self._succession.finished(leg):
+                    self._finish()
+            case _ if self._succession.is_aside(leg):
+                await self._succession.carry_out(leg, output, time.monotonic())
+            case SaveCall():
+                await self.save(self.leg)
+            case AskMedia():
+                self.ask_relay(leg, output)
+            case Ended() if self._succession.survives(output):
+                _log.info("leg ended", call=self.call_id)
+            case Ended():
+                await self._end(output)
+            case _:
+                await self._serve(output)
+
+    async def _serve(self, output: News | WantKeyframe | Referred | MessageReceived | MessageAnswered) -> None:
+        match output:
+            case WantKeyframe():
+                if self.media is not None:
+                    self.asides.post(partial(request_keyframe, self._services.bus, self.media, self._owner.epoch))
+            case Referred(referral):
+                self._browser_sdp = self.core.browser_sdp
+                self._succession.refer(referral)
             case MessageReceived(transaction, request, message):
                 self._owner.messenger.receive(transaction, request, message, self.call_id)
             case MessageAnswered(message_id, status, reason):
                 await self._owner.messenger.tell(message_id, status, reason)
-            case Ended():
-                await self._end(output)
-            case Finished():
-                self._finish()
+            case _:
+                await self._tell(output)
 
-    def _as_record(self) -> CallRecord:
-        core, facts = self.core, self.core.facts
+    async def save(self, leg: Leg) -> None:
+        """Write the record with the state of a leg."""
+        await self._record.save(self._as_record(leg))
+
+    def _as_record(self, leg: Leg) -> CallRecord:
+        core, facts = leg.core, self.facts
         return CallRecord(
             call_id=facts.call_id,
             session_id=facts.session_id,
             owner=self._services.agent,
             epoch=self._owner.epoch,
             direction=facts.direction,
-            state=core.told_state,
+            state=self._told_state,
             caller=facts.caller,
             callee=facts.callee,
             caller_name=facts.caller_name,
             created_at=facts.created_at,
             media=self.media,
-            browser_sdp=core.browser_sdp,
+            browser_sdp=self._browser_sdp or core.browser_sdp,
             far_sdp=core.remote_sdp,
             has_video=self.has_video,
-            leg=msgspec.Raw(msgspec.json.encode(self.leg.saved())),
+            leg=msgspec.Raw(msgspec.json.encode(leg.saved())),
         )
+
+    # -- another far side
+
+    def replace(self, transaction: TransactionId, request: Request, source: Flow) -> None:
+        """Let an INVITE take the place of this call's leg."""
+        self._browser_sdp = self.core.browser_sdp
+        self.post(self._succession.accept, transaction, request, source)
+
+    async def taken_over(self) -> None:
+        """Tell the session that `leg` has the call now."""
+        new = self.core.facts
+        peer, name = (new.callee, "") if new.direction == "outgoing" else (new.caller, new.caller_name)
+        if self.facts.direction == "outgoing":
+            self.facts = dataclasses.replace(self.facts, callee=peer)
+        else:
+            self.facts = dataclasses.replace(self.facts, caller=peer, caller_name=name)
+        await self.save(self.leg)
+        session_id = self._owner.session_id
+        _log.info("call taken over", call=self.call_id, session=session_id)
+        await self._publish(CallTransferred(session_id=session_id, call_id=self.call_id, peer=peer, peer_name=name))
+        held = HoldChanged(self.core.local_hold, self.core.remote_hold)
+        if held != self._held:
+            await self._tell(held)
 
     async def _publish(self, event: Message) -> None:
         await self._services.bus.publish(session_events(self._owner.session_id), event)
 
-    async def _tell(self, output: Progressed | Established) -> None:
-        stage = output.state if isinstance(output, Progressed) else "established"
-        metrics.setup(self.core.facts.direction, stage).observe(time.monotonic() - self._started_at)
-        await self._publish_news(output)
-
-    async def _publish_news(self, news: News) -> None:
+    async def _tell(self, news: News) -> None:
+        if isinstance(news, Progressed | Established):
+            stage = news.state if isinstance(news, Progressed) else "established"
+            metrics.setup(self.facts.direction, stage).observe(time.monotonic() - self._started_at)
+        if isinstance(news, HoldChanged):
+            self._held = news
         await self._publish(event_of(news, self._owner.session_id, self.call_id))
 
     async def _end(self, output: Ended) -> None:
-        facts = self.core.facts
+        facts = self.facts
         result = metrics.call_result(output.status, output.was_established, output.by)
         metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
         _log.info(
@@ -264,46 +335,48 @@ class LiveCall:
             by=output.by,
             established=output.was_established,
         )
-        self._asides.post(self._clear)
-        await self._publish(
-            CallEnded(
-                session_id=self._owner.session_id,
-                call_id=facts.call_id,
-                status=output.status,
-                reason=output.reason,
-                by=output.by,
-                was_established=output.was_established,
-                media=self.media,
-            )
+        self.asides.post(self._clear)
+        self._succession.stop(time.monotonic())
+        event = CallEnded(
+            session_id=self._owner.session_id,
+            call_id=facts.call_id,
+            status=output.status,
+            reason=output.reason,
+            by=output.by,
+            was_established=output.was_established,
+            media=self.media,
         )
+        try:
+            await self._publish(event)
+        finally:
+            if not self._succession.live:
+                self._finish()
 
     def _finish(self) -> None:
         if self._finished.is_set():
             return
         self._finished.set()
-        metrics.calls_active(self.core.facts.direction).dec()
+        metrics.calls_active(self.facts.direction).dec()
         self._on_finished(self)
 
     # -- asides
 
-    async def _ask_relay(self, wanted: AskMedia | WantKeyframe) -> None:
+    def ask_relay(self, leg: Leg, asked: AskMedia, instead: AskMedia | None = None) -> None:
+        """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
+        self.asides.post(lambda: self._ask_relay(leg.core, asked.question, instead or asked))
+
+    async def _ask_relay(self, core: Call, question: MediaQuestion, asked: AskMedia) -> None:
         if self.media is None:
             return
-        if isinstance(wanted, AskMedia):
-            await self._ask_media(self.media, wanted)
-        else:
-            await request_keyframe(self._services.bus, self.media, self._owner.epoch)
-
-    async def _ask_media(self, media: MediaRef, question: AskMedia) -> None:
         try:
-            answer = await ask_relay(self._services.bus, media, self._owner.epoch, question)
+            answer = await ask_relay(self._services.bus, self.media, self._owner.epoch, asked)
         except RemoteError as error:
-            self.post(self.core.media_refused, question.question, error.status, error.reason)
+            self.post(core.media_refused, question, error.status, error.reason)
         except Exception:  # the boundary of the aside: the call must hear something
             _log.exception("relay not asked", call=self.call_id)
-            self.post(self.core.media_refused, question.question, 500, "Server Internal Error")
+            self.post(core.media_refused, question, 500, "Server Internal Error")
         else:
-            self.post(partial(self.core.media_answered, is_held=answer.is_held), question.question, answer.sdp)
+            self.post(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
 
     async def _clear(self) -> None:
         """Remove what is left of the call, at NATS and at the relay at once: each answer wakes the loop once more."""
@@ -315,41 +388,13 @@ class LiveCall:
 
     def offer_to_session(self) -> None:
         """Ask the session whether it takes this incoming call."""
-        self._asides.post(self._offer_to_session)
+        self.asides.post(self._offer_to_session)
 
     async def _offer_to_session(self) -> None:
-        assert isinstance(self.core, IncomingCall)
-        facts = self.core.facts
-        command = IncomingCallCommand(
-            id=command_id(),
-            expires_at=command_expiry(),
-            epoch=self._owner.epoch,
-            session_id=facts.session_id,
-            call_id=facts.call_id,
-            agent=self._services.agent,
-            caller=facts.caller,
-            callee=facts.callee,
-            caller_name=facts.caller_name,
-            sip_sdp=self.core.far_sdp or "",
-            asserted=facts.asserted,
-            headers=dict(facts.headers),
-        )
-        try:
-            reply = await self._services.bus.request(session_events(facts.session_id), command, IncomingAccepted)
-        except NoOwner:
-            self.post(self.core.refused, 480, "Temporarily Unavailable", False)
-        except DeadlineExceeded:
-            # It may have reached the browser: that must hear of the end.
-            self.post(self.core.refused, 480, "Temporarily Unavailable", True)
-        except RemoteError as error:
-            self.post(self.core.refused, error.status, error.reason, False)
-        except Exception:  # the boundary of the aside: the call must hear something
-            _log.exception("session not asked", call=self.call_id)
-            self.post(self.core.refused, 500, "Server Internal Error", True)
+        assert isinstance(core := self.core, IncomingCall)
+        answer = await offer_call(self._services, self._owner.epoch, core)
+        if isinstance(answer, IncomingAccepted):
+            self.media, self.has_video = answer.media, answer.has_video
+            self.post(core.accepted, answer.browser_sdp)
         else:
-            self.media, self.has_video = reply.media, reply.has_video
-            self.post(self.core.accepted, reply.browser_sdp)
-
-
-async def _nothing() -> None:
-    """Be done once all before it is."""
+            self.post(core.refused, answer.status, answer.reason, answer.is_known)

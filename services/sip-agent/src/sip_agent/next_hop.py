@@ -24,6 +24,11 @@ class NextHop:
         self._latest: Places | None = None
         self.preferred: Flow | None = None  # what the registration went by
 
+    @property
+    def is_proxy(self) -> bool:
+        """Whether it is an outbound proxy."""
+        return bool(self._account.outbound_proxy)
+
     async def find(self, is_secure: bool = False) -> Places:
         """Look it up, for a sips: URI by TLS alone; raise `RemoteError` where that leads nowhere."""
         account = self._account

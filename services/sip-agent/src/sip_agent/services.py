@@ -62,7 +62,7 @@ class Services:
             has_outbound_proxy=has_outbound_proxy,
             session_expires=settings.session_expires,
             min_session_expires=settings.min_session_expires,
-            accept_transfers=False,
+            accept_transfers=settings.accept_transfers,
         )
 
 

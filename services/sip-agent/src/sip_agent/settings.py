@@ -42,6 +42,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     # Who may speak to a session outside its dialogs; see core/origin.py.
     trusted_sources: tuple[str, ...] = ()
     strangers_may_call: bool = True
+    accept_transfers: bool = True
     # Of an address of record, in the whole cluster; 0: no cap.
     max_concurrent_calls: int = 16
     max_calls_per_minute: int = 60

@@ -1,9 +1,10 @@
 """The calls of one account: what its page does with them, and the INVITEs that come for it."""
 
 from shared.errors import RemoteError
-from shared.messages import AnswerCall, HangupCall, HoldCall, SendDtmf, SendMessage, StartCall, TransferCall
+from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
 from sip_agent.call_table import CallTable
 from sip_agent.calls import CallOwner, LiveCall
+from sip_agent.core.call.call import Call
 from sip_agent.core.call.extra_headers import checked
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
@@ -72,8 +73,7 @@ class Switchboard:
             is_private=command.is_private,
         )
         core = OutgoingCall(facts, self._owner.identity.within(target), self._rules(), token(), token())
-        call = LiveCall(self._services, self._owner, self._finished, core, command.media, command.has_video)
-        self._add(call)
+        call = self._add(core, command.media, command.has_video)
         await call.do(core.start, target, command.sip_sdp, headers)
 
     def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str) -> None:
@@ -98,9 +98,8 @@ class Switchboard:
         core = IncomingCall(
             facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
         )
-        call = LiveCall(self._services, self._owner, self._finished, core, None, False)
+        call = self._add(core)
         call.leg.came_from(flow)
-        self._add(call)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
         call.post(core.start)
         call.offer_to_session()
@@ -151,9 +150,11 @@ class Switchboard:
     def _finished(self, call: LiveCall) -> None:
         self.calls.pop(call.call_id, None)
         self._table.remove(call)
-        if call.core.facts.direction == "outgoing":
+        if call.facts.direction == "outgoing":
             self._services.usage.end(self._owner.identity.aor, call.call_id)
 
-    def _add(self, call: LiveCall) -> None:
+    def _add(self, core: Call, media: MediaRef | None = None, has_video: bool = False) -> LiveCall:
+        call = LiveCall(self._services, self._owner, self._finished, self._table, core, media, has_video)
         self.calls[call.call_id] = call
         self._table.add(call)
+        return call

@@ -18,6 +18,8 @@ from sip_agent.core.policy.address import source_of
 from sip_agent.core.policy.usage import may_ring
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.transfer.replacement import NO_SUCH_DIALOG, refusal_of
+from sip_agent.core.transfer.replaces import replaces_of
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
 from sip_agent.services import token
@@ -116,6 +118,8 @@ class UserAgents:
             # §8.2.2.2, by account: two contacts of one address may be two of our accounts, which is a fork, and the
             # copy that our own domain is serving meanwhile is another hop, not another copy.
             self._respond(transaction, request, 482)
+        elif replaces_of(request) is not None:
+            self._replace(account, transaction, request, flow)
         elif len(account.switchboard.calls) >= MAX_CALLS or not self._may_ring(account, flow):
             metrics.CALLS_CAPPED.labels("incoming").inc()
             self._respond(transaction, request, 486)
@@ -124,6 +128,21 @@ class UserAgents:
             self._respond(transaction, request, 400, "Bad Contact")
         else:
             account.switchboard.invited(transaction, request, flow, new_id("c", os.urandom))
+
+    def _replace(self, account: Account, transaction: TransactionId, request: Request, flow: Flow) -> None:
+        """Give a call of the session another far side, if it is a known server that says so (RFC 3891 §3)."""
+        named = replaces_of(request)
+        assert named is not None
+        leg = self._accounts.calls.find_dialog(named.call_id, named.to_tag)
+        is_own = leg is not None and leg.core.facts.session_id == account.session_id
+        status = refusal_of(named, leg.core if leg is not None and is_own else None)
+        call = None if leg is None else self._accounts.calls.find(leg.core.facts.call_id)
+        if not account.next_hop.knows(flow):
+            self._respond(transaction, request, 403)
+        elif status or call is None or call.leg is not leg:
+            self._respond(transaction, request, status or NO_SUCH_DIALOG)
+        else:
+            call.replace(transaction, request, flow)
 
     def _may_ring(self, account: Account, flow: Flow) -> bool:
         if account.next_hop.knows(flow):

@@ -188,6 +188,11 @@ class Call:
         self._step(Input.HANGUP, end, now)
 
     @property
+    def was_answered(self) -> bool:
+        """Whether its dialog was ever confirmed."""
+        return self.dialog is not None and self.dialog.is_confirmed
+
+    @property
     def is_answered(self) -> bool:
         """Whether a 2xx was sent or received: what ends now is a call, no attempt."""
         return self.state in (State.ANSWERED, State.CONFIRMED)

@@ -40,6 +40,7 @@ class Input(enum.Enum):
     FAILURE = "any other final response to INVITE, or none"
     ACCEPTED = "the session takes the call"
     REFUSED = "the session does not"
+    TAKE_OVER = "it replaces a call that the session has"
     ANSWER = "the user answers"
     MEDIA = "the relay's SDP"
     MEDIA_REFUSED = "the relay refuses"

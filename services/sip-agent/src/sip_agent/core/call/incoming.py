@@ -105,6 +105,10 @@ class IncomingCall(Call):
         """The user answers; return False where there is nothing to answer."""
         return self._step(Input.ANSWER, browser_sdp, now)
 
+    def take_over(self, now: float) -> None:
+        """Answer at once, for the session has the call that this one replaces (RFC 3891 §3)."""
+        self._step(Input.TAKE_OVER, now)
+
     def receive_cancel(self, cancel: Request, now: float) -> None:
         """The caller gives up (§9.2)."""
         status, reason = end_of(cancel, 487, "Request Terminated")
@@ -226,6 +230,9 @@ class IncomingCall(Call):
             self._tell_end(self._withdrawn)
         return self._finish()
 
+    def _answer_unasked(self, now: float) -> None:
+        self._ask("answer_browser", "")
+
     def _answer(self, browser_sdp: str, now: float) -> None:
         # The user is told that it is done; so that it is, whatever becomes of this agent.
         self._browser_answer = browser_sdp
@@ -309,6 +316,7 @@ TABLE: Rows = {
     **COMMON,
     (State.INVITED, Input.ACCEPTED): (IncomingCall._ring, State.RINGING),
     (State.INVITED, Input.ANSWER): (IncomingCall._answer_early, State.INVITED),
+    (State.INVITED, Input.TAKE_OVER): (IncomingCall._answer_unasked, State.ANSWERING),
     (State.INVITED, Input.REFUSED): (IncomingCall._refuse, State.ENDED),
     (State.INVITED, Input.CANCEL): (IncomingCall._withdraw, State.ENDING),
     (State.INVITED, Input.HANGUP): (IncomingCall._withdraw, State.ENDING),

@@ -72,6 +72,11 @@ class Referee:
         """Where their REFER stands."""
         return self._machine.state
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether whoever referred us waits for the outcome."""
+        return self.state is State.CALLING
+
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
         notify_at = None if self._pending is None else self._notified[1] + NOTIFY_EVERY

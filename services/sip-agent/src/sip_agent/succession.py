@@ -1,0 +1,262 @@
+"""One call, another far side: the legs of a live call beside the one that the browser talks on (RFC 5589, RFC 3891).
+
+A leg that is to take the call over is tried while the old one stands. Its media is the same session of the relay, so
+the page has nothing to do. Once it is answered it is the call's leg, and the one that had the call leaves by BYE.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import structlog
+
+from shared.errors import RemoteError
+from shared.messages import MediaRef
+from shared.messages.call import EndedBy
+from sip_agent.core.call.call import Call
+from sip_agent.core.call.identity import Identity
+from sip_agent.core.call.incoming import IncomingCall
+from sip_agent.core.call.outgoing import OutgoingCall
+from sip_agent.core.call.outputs import AskMedia, CallOutput, Ended, Established, MessageReceived, Progressed, SaveCall
+from sip_agent.core.call.rules import CallRules
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.syntax.grammar import readable
+from sip_agent.core.syntax.message import Request, make_response
+from sip_agent.core.transfer.referral import Referral
+from sip_agent.leg import Leg
+from sip_agent.mailbox import Mailbox
+from sip_agent.next_hop import NextHop
+from sip_agent.relay_client import ask_relay
+from sip_agent.services import Services, token
+
+_log = structlog.get_logger(__name__)
+
+
+class SuccessionOwner(Protocol):
+    """The account of the call."""
+
+    identity: Identity
+    next_hop: NextHop
+
+    @property
+    def epoch(self) -> int:
+        """Of the ownership."""
+
+
+class LegTable(Protocol):
+    """Where legs are found by their dialogs."""
+
+    def add_leg(self, leg: Leg) -> None:
+        """Take in a leg."""
+
+    def remove_leg(self, leg: Leg) -> None:
+        """Forget a leg."""
+
+
+class TransferredCall(Protocol):
+    """As much of a live call as changes hands."""
+
+    leg: Leg
+    media: MediaRef | None
+    asides: Mailbox
+
+    def post(self, verb: Callable[..., Any], *facts: Any) -> None:
+        """Do something in its turn."""
+
+    def ask_relay(self, leg: Leg, asked: AskMedia, instead: AskMedia | None = None) -> None:
+        """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
+
+    async def save(self, leg: Leg) -> None:
+        """Write the record with the state of a leg."""
+
+    async def taken_over(self) -> None:
+        """Tell the session that `leg` has the call now."""
+
+
+class Succession:
+    """`is_trying` is set from the moment of the REFER, before there is a `successor`."""
+
+    def __init__(self, services: Services, owner: SuccessionOwner, call: TransferredCall, legs: LegTable) -> None:
+        self._services = services
+        self._owner = owner
+        self._call = call
+        self._legs = legs
+        self.live: list[Leg] = [call.leg]
+        self.is_trying = False
+        self._successor: Leg | None = None
+        self._is_alone = False  # whoever referred us has left: the successor is all that there is
+        self._end: Ended | None = None
+        self._usage_id = f"{call.leg.core.facts.call_id}-transfer"
+        self._is_counted = False
+
+    def is_aside(self, leg: Leg) -> bool:
+        """Whether what a leg puts out is not yet, or no more, the call's."""
+        return leg is self._successor or leg is not self._call.leg
+
+    def take_end(self) -> Ended | None:
+        """Return the end of the call if nothing came of the successor, once."""
+        end, self._end = self._end, None
+        return end
+
+    def finished(self, leg: Leg) -> bool:
+        """Forget a leg; return whether it was the last."""
+        self._legs.remove_leg(leg)
+        if leg in self.live:
+            self.live.remove(leg)
+        is_last = not (self.live or self.is_trying)
+        if is_last:
+            self._uncount()
+        return is_last
+
+    def survives(self, end: Ended) -> bool:
+        """Whether the call goes on though its leg has ended: whoever refers may hang up at once (RFC 5589 §6.1)."""
+        if not self.is_trying or end.by != "remote":
+            return False
+        self._is_alone = True
+        if self._successor is not None:
+            self._call.leg = self._successor
+        return True
+
+    def stop(self, now: float) -> None:
+        """The call is over for its session: so is every leg."""
+        self.is_trying, self._successor = False, None
+        for leg in self.live:
+            leg.core.hangup(0, "", now)
+
+    # -- a leg is tried
+
+    def _try(self, core: Call) -> Leg:
+        leg = Leg(core, self._services, self._owner.next_hop.find, self._call.post)
+        self.live.append(leg)
+        self._legs.add_leg(leg)
+        self._successor, self.is_trying = leg, True
+        if self._is_alone:
+            self._call.leg = leg
+        return leg
+
+    def refer(self, referral: Referral) -> None:
+        """Call whom the far side has named, for the same browser."""
+        self.is_trying = True
+        self._call.asides.post(lambda: self._offer(referral))
+
+    async def _offer(self, referral: Referral) -> None:
+        media = self._call.media
+        call_id = self._call.leg.core.facts.call_id
+        try:
+            if media is None:
+                raise RemoteError(480, "No Media")
+            await self._count()
+            sdp = (await ask_relay(self._services.bus, media, self._owner.epoch, AskMedia("our_offer"))).sdp
+        except RemoteError as error:
+            self._call.post(self._failed, error.status, error.reason)
+        except Exception:  # the boundary of the aside: whoever waits for the call must hear something
+            _log.exception("no offer", call=call_id)
+            self._call.post(self._failed, 500, "Server Internal Error")
+        else:
+            self._call.post(self._start, referral, sdp)
+
+    def _start(self, referral: Referral, sdp: str, now: float) -> None:
+        if not self.is_trying:  # the call has ended meanwhile
+            return
+        identity, target = self._owner.identity, str(referral.target)
+        facts = replace(
+            self._call.leg.core.facts,
+            direction="outgoing",
+            caller=str(identity.address.uri),
+            callee=target,
+            caller_name="",
+            is_private=False,
+        )
+        core = OutgoingCall(facts, identity.within(target), self._rules(), token(), token())
+        self._try(core)
+        core.start(target, sdp, referral.headers, now)
+
+    def accept(self, transaction: TransactionId, request: Request, source: Flow, now: float) -> None:
+        """Answer an INVITE that replaces the call."""
+        if self.is_trying:
+            self._services.endpoint.respond(transaction, make_response(request, 491, None, token()))
+            return
+        facts = replace(
+            self._call.leg.core.facts,
+            direction="incoming",
+            caller=readable(str(request.from_.uri)),
+            callee=readable(str(request.to.uri)),
+            caller_name=readable(request.from_.display_name),
+        )
+        core = IncomingCall(
+            facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
+        )
+        self._try(core).came_from(source)
+        self._services.endpoint.on_cancel(transaction, lambda cancel: self._call.post(core.receive_cancel, cancel))
+        core.start(now)
+        core.take_over(now)
+
+    def _rules(self) -> CallRules:
+        return self._services.call_rules(self._owner.next_hop.is_proxy)
+
+    # -- what comes of it
+
+    async def carry_out(self, leg: Leg, output: CallOutput, now: float) -> None:
+        """Carry out what a leg aside puts out."""
+        if leg is not self._successor:
+            self._refuse(leg, output, now)
+            return
+        match output:
+            case SaveCall() if leg.core.is_answered:
+                # From its 200 on the new dialog is the one to go on with, should this agent die.
+                await self._call.save(leg)
+            case AskMedia("early"):
+                leg.core.media_answered("early", "", now)  # the old call is heard until the new one is answered
+            case AskMedia("answer_browser"):
+                sdp = leg.core.far_sdp
+                self._call.ask_relay(leg, output, AskMedia("offer", sdp) if sdp else AskMedia("our_offer"))
+            case AskMedia():
+                self._call.ask_relay(leg, output)
+            case Progressed(_, status, reason):
+                self._call.leg.core.transfer.referee.progressed(status, reason, now)
+            case Established():
+                await self._take_over(leg, now)
+            case Ended():
+                await self._lost(leg, output, now)
+
+    def _refuse(self, leg: Leg, output: CallOutput, now: float) -> None:
+        """A leg that has had the call may ask for nothing; what else it says is of interest to nobody."""
+        match output:
+            case AskMedia(question):
+                leg.core.media_refused(question, 488, "Transferred", now)
+            case MessageReceived(transaction, request):
+                self._services.endpoint.respond(transaction, make_response(request, 480))
+
+    async def _take_over(self, leg: Leg, now: float) -> None:
+        old, self._call.leg = self._call.leg, leg
+        self._successor, self.is_trying = None, False
+        await self._call.taken_over()
+        if old.core.transfer.referee.is_calling:
+            old.core.transfer.referee.succeeded(now)
+        elif old is not leg:
+            old.core.hangup(0, "", now)
+
+    async def _lost(self, leg: Leg, end: Ended, now: float) -> None:
+        if self._is_alone and end.by == "local":
+            end = Ended(200, "Normal Call Clearing", "local", True)  # the user, for whom the call was established
+        self._failed(end.status, end.reason, now, end.by)
+        if leg.core.was_answered and not self._is_alone:
+            await self._call.save(self._call.leg)
+
+    def _failed(self, status: int, reason: str, now: float, by: EndedBy = "system") -> None:
+        self.is_trying, self._successor = False, None
+        self._uncount()
+        if self._is_alone:
+            self._end = Ended(status, reason, by, True)
+        else:
+            self._call.leg.core.transfer.referee.failed(status, reason, now)
+
+    async def _count(self) -> None:
+        """The call that a transfer makes is one more that the account makes."""
+        await self._services.usage.begin(self._owner.identity.aor, self._usage_id)
+        self._is_counted = True
+
+    def _uncount(self) -> None:
+        if self._is_counted:
+            self._is_counted = False
+            self._services.usage.end(self._owner.identity.aor, self._usage_id)
