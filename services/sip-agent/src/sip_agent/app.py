@@ -41,6 +41,7 @@ from sip_agent.lookup import Lookup
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.settings import Settings
 from sip_agent.sockets import Listening, Sockets, families, own_address, reachable
+from sip_agent.transport.stream import Limits
 from sip_agent.transport.tls import Tls, TlsFiles
 from sip_agent.usage import Usage
 from sip_agent.user_agent import UserAgents
@@ -104,7 +105,8 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         stack.push_async_callback(bus.aclose)
         store = await open_store(bus)
         tasks = Tasks("agent")
-        sockets = await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls)
+        limits = Limits(most=settings.max_connections, most_of_address=settings.max_connections_of_address)
+        sockets = await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls, limits)
         stack.push_async_callback(sockets.aclose)
         hosts = reachable(settings.sip_host, settings.advertised_host)
         listening = Listening(*hosts, sockets.port, sockets.tls_port)

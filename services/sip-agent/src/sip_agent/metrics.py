@@ -39,6 +39,7 @@ DESTINATIONS_REFUSED = Counter(
 MESSAGES = Counter(
     "cordboard_sip_agent_messages_total", "Instant messages by the answer to them.", ("direction", "code_class")
 )
+CONNECTIONS = Gauge("cordboard_sip_agent_connections", "Open or opening, both ways.", ("transport",))
 LEASE_HELD = Gauge("cordboard_sip_agent_lease_held", "1 while the agent may act for its accounts.")
 PROXIED = Counter("cordboard_sip_agent_proxied_total", "Requests served for the built-in domain.", ("method", "result"))
 

@@ -16,13 +16,14 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     sip_tls_key: str = ""  # empty: in the certificate's file
     sip_tls_ca: str = ""  # believed in place of the system's authorities
     sip_tls_client_ca: str = ""  # whoever connects must show a certificate of it
+    # Of TCP, and as many of TLS: beyond these the one unused longest is closed for a new one.
+    max_connections: int = 4096
+    max_connections_of_address: int = 512  # an office behind one address, but not a whole agent
     # To a registrar behind a NAT, over UDP; 0: none. Connections are kept alive in any case (RFC 5626 §4.4.1).
     udp_keep_alive_seconds: float = 25.0
     advertised_host: str = ""  # in Contact and Via; empty: the source address of the default route
     users: str = ""  # TOML file with [users] name = "password", for phones of the built-in domain
-    dns_servers: tuple[
-        str, ...
-    ] = ()  # address:port, asked for everything; empty: those of the system, and its hosts file
+    dns_servers: tuple[str, ...] = ()  # address:port, asked for every name; empty: the system is
     secret: str = ""
     capacity: int = 2000  # accounts
     ring_seconds: float = 180.0

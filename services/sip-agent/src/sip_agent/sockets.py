@@ -56,14 +56,14 @@ class Sockets:
         self.tls_port = 0
 
     @classmethod
-    async def bind(cls, host: str, port: int, tls_port: int, tls: Tls, limits: Limits | None = None) -> "Sockets":
+    async def bind(cls, host: str, port: int, tls_port: int, tls: Tls, limits: Limits) -> "Sockets":
         """Open all; with port 0 the system's choice for the first UDP socket is tried for the others.
 
         `::` is every address of IPv6 and of IPv4. TLS is taken only where there is a certificate.
         """
         hosts = ["::", "0.0.0.0"] if host == "::" else [host]
         for attempt in range(BIND_TRIES):
-            sockets = cls(tls, limits or Limits())
+            sockets = cls(tls, limits)
             try:
                 await sockets._bind(hosts, port, tls_port)
             except OSError:

@@ -4,7 +4,7 @@ import pytest
 from tests.support.sip_messages import make_request
 
 from sip_agent.core.events import Flow
-from sip_agent.core.locating.delivery import MAX_DATAGRAM, Delivery, ordered
+from sip_agent.core.locating.delivery import _ADDED, MAX_DATAGRAM, Delivery, is_long, ordered
 from sip_agent.core.locating.places import Places, Unreachable
 from sip_agent.core.syntax.message import Request
 
@@ -52,6 +52,16 @@ def test_a_long_request_goes_by_tcp_first_and_by_udp_where_there_is_none() -> No
     assert delivery.has_quick_way_out
     assert delivery.go_on(is_connection_lost=True) and delivery.flow == ONE
     assert not delivery.has_quick_way_out
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_the_length_that_counts_is_that_on_the_wire(more: int) -> None:
+    request = make_request("INVITE")
+    request.headers.remove("Via")
+    request.headers.add("Content-Length", "1000")
+    request.body = b"x" * 1000
+    request.body = b"x" * (1000 + MAX_DATAGRAM - _ADDED - len(request.to_bytes()) + len("\r\n\r\n") + more)
+    assert is_long(request) is (more > 0)
 
 
 def test_a_place_that_took_no_tcp_lately_gets_long_requests_by_udp() -> None:

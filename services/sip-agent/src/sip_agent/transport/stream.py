@@ -15,6 +15,7 @@ import structlog
 from shared.tasks import Tasks
 from sip_agent.core.certificate import is_for
 from sip_agent.core.events import Flow
+from sip_agent.metrics import CONNECTIONS
 from sip_agent.transport.connection import Connection
 from sip_agent.transport.tls import Tls
 
@@ -34,7 +35,7 @@ class Limits:
 
     idle: float = 300.0
     most: int = 4096
-    most_of_address: int = 512  # an office behind one address, but not a whole agent
+    most_of_address: int = 512
 
 
 class StreamTransport:
@@ -163,6 +164,7 @@ class StreamTransport:
         if flow is None or self._connections.get(flow) is not connection:  # never taken in, or given up before
             return
         del self._connections[flow]
+        CONNECTIONS.labels(self._kind).dec()
         neighbours = self._of_address.get(flow.host)
         if neighbours is not None:
             neighbours.discard(connection)
@@ -189,6 +191,7 @@ class StreamTransport:
     def _take_in(self, connection: Connection, flow: Flow) -> None:
         self._connections[flow] = connection
         self._all_ended.clear()
+        CONNECTIONS.labels(self._kind).inc()
 
     def _has_room(self, host: str) -> bool:
         """Whether one more may come from `host`; the one unused longest is closed for it."""

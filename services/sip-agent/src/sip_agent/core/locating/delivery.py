@@ -30,8 +30,9 @@ def ordered(request: Request, places: Places, unreachable: Unreachable, now: flo
 
 
 def is_long(request: Request) -> bool:
-    """Whether a request is too long for a datagram."""
-    return len(request.to_bytes()) + _ADDED > MAX_DATAGRAM
+    """Whether a request is too long for a datagram, counted in characters: what is not ASCII takes a little more."""
+    head = sum(len(name) + len(value) + 4 for name, value in request.headers)
+    return len(request.start_line) + head + len(request.body) + _ADDED > MAX_DATAGRAM
 
 
 class Delivery:
