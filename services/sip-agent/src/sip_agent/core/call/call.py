@@ -8,12 +8,10 @@ the states.
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from shared.errors import LocalError
 from shared.messages.account import CallState
 from shared.messages.call import EndedBy
-from sip_agent.core.auth.credentials import answer
+from sip_agent.core.call.byes import Byes
 from sip_agent.core.call.capabilities import refusal
 from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.dialog_requests import Outcome
@@ -31,10 +29,9 @@ from sip_agent.core.call.outputs import (
     MediaQuestion,
     Respond,
     SaveCall,
-    SendRequest,
 )
 from sip_agent.core.call.own_requests import Fields
-from sip_agent.core.call.reason import end_of, reason_header
+from sip_agent.core.call.reason import end_of
 from sip_agent.core.call.remote_modification import Inviting
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall, SavedIncoming, SavedOutgoing, SavedRequest
@@ -82,8 +79,7 @@ class Call:
         self._in_dialog = InDialog(
             self, self._out, self._offers, identity, rules, facts.direction == "outgoing", self._dialog_gone
         )
-        self._byes: set[str] = set()
-        self._bye: Request | None = None
+        self._byes = Byes(self._out, identity)
         self._is_end_told = False
         self._messages = InCall(self._out, self._in_dialog.own)
         self.transfer = TransferUsage(self._out, self._in_dialog.own, identity, rules, self._transferred)
@@ -285,14 +281,15 @@ class Call:
     def receive_response(self, ref: str, response: Response, now: float) -> None:
         """Take a response to a request of this call."""
         if ref in self._byes:
-            self._bye_answered(ref, response, now)
+            self._byes.receive_response(ref, response)
+            self._bye_over(now)
         else:
             self._in_dialog.requests.receive_response(ref, response, now)
 
     def transaction_failed(self, ref: str, status: int, reason: str, now: float) -> None:
         """Take the word that a request of this call got no response."""
         if ref in self._byes:
-            self._byes.discard(ref)
+            self._byes.failed(ref)
             self._bye_over(now)
         else:
             self._in_dialog.requests.transaction_failed(ref, status, reason, now)
@@ -360,7 +357,7 @@ class Call:
         status, reason = end_of(request, 200, usual)
         self._tell_end(End(status, reason, "remote"))
         # Our own BYE may have crossed it; its response still comes.
-        return State.ENDING if self._byes else self._finish()
+        return self._finish() if self._byes.are_answered else State.ENDING
 
     def _hang_up(self, end: End, now: float) -> None:
         self._tell_end(end)
@@ -374,32 +371,10 @@ class Call:
     def _end_dialog(self, end: End | None) -> None:
         if self.dialog is None:
             raise LocalError("BYE without a dialog")
-        self.dialog = self._send_bye(self.dialog, "bye", end)
-
-    def _send_bye(self, dialog: Dialog, ref: str, end: End | None = None) -> Dialog:
-        # RFC 3326: the far side may show why. Only what is not normal needs saying.
-        headers = [reason_header(end.status, end.reason)] if end is not None and end.status >= 300 else []
-        request, dialog = dialog.request("BYE", self.identity.contact, headers)
-        self._bye = request
-        self._byes.add(ref)
-        self._out.append(SendRequest(ref, request, dialog.next_hop()))
-        return dialog
-
-    def _bye_answered(self, ref: str, response: Response, now: float) -> None:
-        if response.status < 200:
-            return
-        self._byes.discard(ref)
-        if response.status in (401, 407) and ref == "bye" and self.dialog is not None and self._bye is not None:
-            again = answer(self.identity.digest, self._bye, response)
-            if again is not None:
-                self.dialog = msgspec.structs.replace(self.dialog, local_cseq=again.cseq[0])
-                self._byes.add("bye again")
-                self._out.append(SendRequest("bye again", again, self.dialog.next_hop()))
-                return
-        self._bye_over(now)
+        self.dialog = self._byes.send("bye", self.dialog, end)
 
     def _bye_over(self, now: float) -> None:
-        if not self._byes:
+        if self._byes.are_answered:
             self._step(Input.BYE_DONE, now)
 
     def _ask(self, question: MediaQuestion, sdp: str) -> None:

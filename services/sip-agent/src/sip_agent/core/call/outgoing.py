@@ -313,7 +313,7 @@ class OutgoingCall(Call):
         if fork.remote_tag not in self._dialogs.refused:
             self._dialogs.refused.append(fork.remote_tag)
             self._deadlines.pop(Input.GIVE_UP, None)
-            self._send_bye(fork, f"bye {fork.remote_tag}")
+            self._byes.send(f"bye {fork.remote_tag}", fork)
 
     def _no_answer(self, now: float) -> None:
         self._cancel(End(408, "No Answer", "system"), now)
@@ -325,10 +325,10 @@ class OutgoingCall(Call):
         self._deadlines[Input.GIVE_UP] = now + 64 * self._rules.timers.t1
 
     def _cancelled(self, fact: object, now: float) -> State:
-        return State.ENDING if self._byes else self._finish()
+        return self._finish() if self._byes.are_answered else State.ENDING
 
     def _gave_up(self, now: float) -> State:
-        return State.ENDING if self._byes else self._finish()
+        return self._finish() if self._byes.are_answered else State.ENDING
 
 
 def _progress_state(response: Response) -> ProgressState:
