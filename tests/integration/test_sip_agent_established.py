@@ -331,3 +331,46 @@ async def test_what_no_established_call_can_do(alice: SessionSeat, server: SipPe
         await alice.send_dtmf("c-1", "call me")
     await alice.hang_up("c-1")
     server.respond(await server.expect("BYE"), 200)
+
+
+async def test_a_target_that_is_not_our_server_gets_no_credentials(
+    alice: SessionSeat, server: SipPeer, other: SipPeer
+) -> None:
+    challenge = [("Proxy-Authenticate", 'Digest realm="example.com", nonce="n1", algorithm=MD5, qop="auth"')]
+    await alice.call("bob", "c-1")
+    server.respond(await server.expect("INVITE"), 407, headers=challenge)
+    invite = await server.expect("INVITE")
+    assert "Proxy-Authorization" in invite.headers
+    server.respond(invite, 200, sdp(30000), [("Contact", f"<sip:bob@{other.address}>")])
+    ack = await other.expect("ACK")
+    await alice.expect(CallEstablished)
+    await alice.hold("c-1")
+    refused = await other.expect("INVITE")
+    other.respond(refused, 407, headers=challenge)
+    assert (await alice.expect(CallActionFailed)).status == 407
+    await alice.send_dtmf("c-1", "1")
+    info = await other.expect("INFO")
+    other.respond(info, 401, headers=[("WWW-Authenticate", challenge[0][1])])
+    assert (await alice.expect(CallActionFailed)).status == 401
+    await alice.hang_up("c-1")
+    bye = await other.expect("BYE")
+    other.respond(bye, 407, headers=challenge)
+    for request in (ack, refused, info, bye):
+        assert "Proxy-Authorization" not in request.headers and "Authorization" not in request.headers
+
+
+async def test_our_own_server_is_answered_in_a_dialog(alice: SessionSeat, server: SipPeer) -> None:
+    challenge = 'Digest realm="example.com", nonce="n{}", algorithm=MD5, qop="auth"'
+    await alice.call("bob", "c-1")
+    server.respond(await server.expect("INVITE"), 407, headers=[("Proxy-Authenticate", challenge.format(1))])
+    invite = await server.expect("INVITE")
+    server.respond(invite, 200, sdp(30000), [("Record-Route", f"<sip:{server.address};lr>")])
+    await server.expect("ACK")
+    await alice.expect(CallEstablished)
+    await alice.hold("c-1")
+    server.respond(await server.expect("INVITE"), 407, headers=[("Proxy-Authenticate", challenge.format(2))])
+    again = await server.expect("INVITE")
+    assert 'nonce="n2"' in (again.headers.get("Proxy-Authorization") or "")
+    server.respond(again, 200, sdp(30000))
+    assert (await alice.expect(CallHold)).local
+    await far_hangs_up(server, alice, PeerDialog(server, received=invite))
