@@ -1,9 +1,8 @@
 """The buckets on a NATS server that goes away and comes back."""
 
-import asyncio
-
 import nats.errors
 import pytest
+from tests.support.bus_seats import eventually_empty
 from tests.support.nats import NatsServer, stoppable_nats_server
 from tests.support.signaling import eventually
 
@@ -42,9 +41,7 @@ async def test_a_record_with_an_end_of_its_own_is_gone_after_it_and_can_be_made_
         store = await open_store(bus)
         revision = await store.locations.create("alice@b", LocationRecord(aor="alice@b"), ttl=60)
         await store.locations.update("alice@b", LocationRecord(aor="alice@b"), revision, ttl=0.5)
-        async with asyncio.timeout(10):
-            while await store.locations.names():  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.05)
+        await eventually_empty(store.locations.names)
         assert await store.locations.get("alice@b") is None
         await store.locations.create("alice@b", LocationRecord(aor="alice@b"))
         await bus.aclose()

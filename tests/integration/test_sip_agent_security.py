@@ -1,6 +1,5 @@
 """What pages and strangers try: header fields, passwords, more calls than are theirs, words for our metrics."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -18,7 +17,7 @@ from tests.integration.test_sip_agent import (
     signaling_tasks,
 )
 from tests.integration.test_sip_agent import settings as open_settings
-from tests.support.bus_seats import RelaySeat, SessionSeat, account, eventually, sdp
+from tests.support.bus_seats import RelaySeat, SessionSeat, account, eventually, eventually_allowed, sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.bus import Bus
@@ -243,15 +242,7 @@ async def test_calls_at_once_are_capped_for_all_sessions_of_an_address(
 
 async def until_allowed(seat: SessionSeat, call_id: str) -> None:
     """Call once the end of the last call is written, which happens in the background."""
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                await seat.call("bob", call_id)
-            except RemoteError as error:
-                assert error.status == 403
-                await asyncio.sleep(0.01)
-            else:
-                return
+    await eventually_allowed(lambda: seat.call("bob", call_id))
 
 
 async def test_calls_in_a_minute_are_capped(bus: Bus, agent: Agent, relay: RelaySeat, server: SipPeer) -> None:

@@ -301,3 +301,17 @@ async def eventually_empty(names: Callable[[], Awaitable[list[str]]], within: fl
     async with asyncio.timeout(within):
         while await names():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+async def eventually_allowed(attempt: Callable[[], Awaitable[None]], within: float = 10.0) -> None:
+    """Try until it is not refused with 403 any more."""
+    async with asyncio.timeout(within):
+        while True:
+            try:
+                await attempt()
+            except RemoteError as error:
+                if error.status != 403:
+                    raise
+                await asyncio.sleep(0.02)
+            else:
+                return
