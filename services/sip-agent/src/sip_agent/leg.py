@@ -87,6 +87,11 @@ class Leg:
         self._refs.pop(transaction, None)
         self._strangers.discard(transaction)
 
+    def _forget_changes(self) -> None:
+        # A re-INVITE is sent when the one before it is through; a call is refreshed by them without end.
+        for transaction in [one for one, ref in self._refs.items() if one.method == "INVITE" and ref != INVITE]:
+            self._forget(transaction)
+
     # -- what goes out
 
     async def send(self, output: WireOutput) -> None:
@@ -119,6 +124,8 @@ class Leg:
             self.core.transaction_failed(ref, error.status, error.reason, time.monotonic())
             return
         is_stranger = hop is not None and not await self._is_own_server(places, is_secure(request.uri))
+        if request.method == "INVITE" and ref != INVITE:
+            self._forget_changes()
         transaction = self._endpoint.send_request(request, places, self, output.branch)
         self._refs[transaction] = ref
         if is_stranger:

@@ -16,7 +16,16 @@ from sip_agent.core.call.call import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.rules import CallRules
-from sip_agent.core.call.session_timer import MAX_RAISES, TABLE, Expiry, Input, SessionTimer, State, too_small
+from sip_agent.core.call.session_timer import (
+    MAX_RAISES,
+    TABLE,
+    Expiry,
+    Input,
+    SessionInterval,
+    SessionTimer,
+    State,
+    too_small,
+)
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request
 
@@ -354,3 +363,11 @@ def test_a_record_has_what_another_agent_needs(state: State) -> None:
     taken.restore(kept, 1010.0)
     assert taken.is_refresh_due(1010.0) == (state is not State.THEIRS)
     assert taken.next_timer() == 1010.0 + 290.0 - 32.0
+
+
+@pytest.mark.parametrize("left", [20.0, 0.0, -100.0])
+def test_an_interval_that_ran_out_while_nobody_had_the_call_leaves_time_for_one_refresh(left: float) -> None:
+    timer = SessionTimer(RULES)
+    timer.restore(SessionInterval(interval=600, is_ours=True, left=left, minimum=90), 1000.0)
+    assert timer.is_refresh_due(1000.0)
+    assert timer.next_timer() == 1032.0

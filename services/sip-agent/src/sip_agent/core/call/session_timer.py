@@ -124,6 +124,9 @@ class SessionTimer:
         self._minimum = kept.minimum
         self._machine.step(self, Input.AGREED_OURS if kept.is_ours else Input.AGREED_THEIRS, kept.interval, now)
         self._shorten(kept.left, now)
+        if self._ends_at is not None:
+            # It may have run out while nobody had the call: then one request shows whether the far side is there.
+            self._ends_at = max(self._ends_at, now + self._rules.timers.f)
 
     # -- our requests
 
