@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from tests.integration.test_sip_agent import SECRET, agent, bus, nothing_left, relay, signaling_tasks
+from tests.integration.test_sip_agent import agent, bus, nothing_left, relay, signaling_tasks
 from tests.integration.test_sip_agent import settings as plain_settings
-from tests.support.bus_seats import RelaySeat, SessionSeat, account, command_id, sdp
+from tests.integration.test_sip_agent_set_up import alice, server
+from tests.support.bus_seats import RelaySeat, SessionSeat, command_id, sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
-from shared.bus import Bus, expiry
+from shared.bus import expiry
 from shared.errors import RemoteError
 from shared.messages import (
     AnswerMedia,
@@ -25,7 +26,7 @@ from shared.messages import (
 from sip_agent.app import Agent
 from sip_agent.settings import Settings
 
-__all__ = ["agent", "bus", "plain_settings", "relay", "signaling_tasks"]  # fixtures
+__all__ = ["agent", "alice", "bus", "plain_settings", "relay", "server", "signaling_tasks"]  # fixtures
 
 SDP = [("Content-Type", "application/sdp")]
 RELAY_DTMF = [("Content-Type", "application/dtmf-relay")]
@@ -38,32 +39,12 @@ def settings(plain_settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[SipPeer]:
-    peer = await SipPeer.open()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture
 async def other(server: SipPeer) -> AsyncIterator[SipPeer]:
     """Another place of the same far side."""
     peer = await SipPeer.open("127.0.0.2")
     peer.tag = server.tag
     yield peer
     peer.close()
-
-
-@pytest.fixture
-async def alice(bus: Bus, agent: Agent, relay: RelaySeat, server: SipPeer) -> SessionSeat:
-    """A session whose account is at `server`, which asks for no registration."""
-    host, _, port = server.address.partition(":")
-    at_server = msgspec.structs.replace(
-        account(SECRET, "s-alice", "alice", "secret", host), port=int(port), register_required=False
-    )
-    seat = SessionSeat(bus, "agent-1", "s-alice", at_server)
-    await seat.sit()
-    await seat.open()
-    return seat
 
 
 async def talking(

@@ -5,6 +5,7 @@ messages, the user's commands and the relay's answers, and leave `CallOutput`s t
 the states.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +49,7 @@ from sip_agent.core.transfer.usage import TransferUsage
 SETUP_QUESTIONS = ("early", "answer", "answer_browser")
 
 
-class Call:
+class Call(ABC):
     """The common part. `dialog` is what the record keeps; `state_for_record` is what people are told."""
 
     def __init__(
@@ -155,8 +156,9 @@ class Call:
             set_up=self._saved_set_up(),
         )
 
+    @abstractmethod
     def _saved_set_up(self) -> SavedOutgoing | SavedIncoming:
-        raise NotImplementedError
+        """What only one of the directions has."""
 
     def _restore(self, saved: SavedCall, now: float) -> None:
         """Be where a record says; what is to be done about it is the direction's."""
