@@ -25,7 +25,8 @@ _ESCAPED = "%[0-9A-Fa-f]{2}"
 _USER = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]++|{_ESCAPED})++"
 _PASSWORD = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,]++|{_ESCAPED})*+"
 _HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-_.]+"
-_URI_PARAMS = rf"(?:;(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$=@]++|{_ESCAPED})++)*+"
+# No "@" (§25.1 neither): before it, all would be the user of a URI that has none.
+_URI_PARAMS = rf"(?:;(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$=]++|{_ESCAPED})++)*+"
 _SIP_URI = re.compile(
     rf"(?P<scheme>sips?):(?:(?P<user>{_USER})(?::(?P<password>{_PASSWORD}))?@)?"
     rf"(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?(?P<params>{_URI_PARAMS})"
