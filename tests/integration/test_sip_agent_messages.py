@@ -42,6 +42,17 @@ async def test_messages_to_one_address_arrive_in_order(agent: Agent, login: Logi
     assert [event.body for event in bob.events if isinstance(event, IncomingMessage)] == [str(n) for n in range(10)]
 
 
+async def test_a_message_too_long_for_a_datagram_arrives_all_the_same(agent: Agent, login: Login) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    body = "all work and no play " * 2000
+    await alice.send_message("bob", "m-1", body)
+    assert await alice.sent("m-1") == 200
+    assert (await bob.expect(IncomingMessage)).body == body
+    with pytest.raises(RemoteError) as refused:
+        await alice.send_message("bob", "m-2", "a" * 65537)
+    assert refused.value.status == 413
+
+
 async def test_a_message_that_cannot_be_delivered_is_the_senders_to_know(agent: Agent, login: Login) -> None:
     alice, bob = await registered(login, "alice", "bob")
     await alice.send_message("nobody", "m-1")

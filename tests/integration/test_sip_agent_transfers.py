@@ -75,9 +75,9 @@ def sipfrag(status: str, state: str = "active;expires=60") -> dict[str, object]:
 async def test_a_blind_transfer(agent: Agent, relay: RelaySeat, login: Login, phones: dict[str, SipPeer]) -> None:
     (alice,) = await registered(login, "alice")
     carol = await called(alice, phones["carol"], "carol", "c-1")
-    await alice.transfer("c-1", "bob")
+    await alice.transfer("c-1", f"sip:bob@{DOMAIN}?Route=x&Replaces=y")
     refer = await carol.peer.expect("REFER")
-    assert refer.headers.get("Refer-To") == f"<sip:bob@{DOMAIN}>"
+    assert refer.headers.get("Refer-To") == f"<sip:bob@{DOMAIN}>"  # no header field that a page writes
     carol.peer.respond(refer, 202)
     carol.send("NOTIFY", **sipfrag("180 Ringing"))  # type: ignore[arg-type]
     assert (await carol.peer.response("NOTIFY")).status == 200
@@ -325,6 +325,35 @@ async def test_an_invite_takes_the_place_of_a_call(
     taker.send("BYE")
     assert (await dave.response("BYE")).status == 200
     assert (await alice.ended("c-1")).by == "remote"
+    await nothing_left_of(agent, alice)
+
+
+async def test_a_call_that_came_in_is_taken_over_by_a_caller_without_an_offer(
+    agent: Agent, relay: RelaySeat, login: Login, phones: dict[str, SipPeer]
+) -> None:
+    (alice,) = await registered(login, "alice")
+    carol, dave = phones["carol"], phones["dave"]
+    fields = replacing("alice", None, "first-call")
+    fields = [field for field in fields if field[0] not in ("Replaces", "Require")]
+    carol.request("INVITE", f"sip:alice@{DOMAIN}", fields, sdp(30000).encode(), at=agent.address)
+    incoming = await alice.expect(IncomingCall)
+    await alice.answer(incoming.call_id)
+    talker = PeerDialog(carol, answered=await carol.response("INVITE"))
+    talker.send("ACK", cseq=1)
+    await alice.expect(CallEstablished)
+    fields = [field for field in replacing("alice", talker) if field[0] != "Content-Type"]
+    dave.request("INVITE", f"sip:alice@{DOMAIN}", fields, at=agent.address)
+    accepted = await dave.response("INVITE")
+    assert (accepted.status, accepted.content_type) == (200, "application/sdp")
+    PeerDialog(dave, answered=accepted).send("ACK", [("Content-Type", "application/sdp")], sdp(40000).encode(), cseq=1)
+    await alice.expect(CallTransferred)
+    carol.respond(await carol.expect("BYE"), 200)
+    entry = await agent.services.store.calls.get(incoming.call_id)
+    assert entry is not None
+    assert (entry.record.direction, entry.record.caller) == ("incoming", "sip:dave@elsewhere.example")
+    assert entry.record.browser_sdp == "offer for the browser"
+    await alice.hang_up(incoming.call_id)
+    dave.respond(await dave.expect("BYE"), 200)
     await nothing_left_of(agent, alice)
 
 

@@ -1,5 +1,7 @@
 """The calls of one account: what its page does with them, and the INVITEs that come for it."""
 
+import dataclasses
+
 from shared.errors import RemoteError
 from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
 from sip_agent.call_table import CallTable
@@ -121,7 +123,8 @@ class Switchboard:
         if bool(command.target) == bool(command.other_call_id) or command.other_call_id == command.call_id:
             raise RemoteError(400, "One Target Or Another Call")
         if command.target:
-            referral = Referral(SipUri.parse(self._owner.identity.target(command.target)))
+            target = SipUri.parse(self._owner.identity.target(command.target))
+            referral = Referral(dataclasses.replace(target, headers=()))
         else:
             other = self._call(command.other_call_id).core
             if other.dialog is None or not other.was_established:

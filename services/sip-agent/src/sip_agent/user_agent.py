@@ -103,6 +103,8 @@ class UserAgents:
             self._endpoint.respond(transaction, make_response(request, 200, None, token(), headers))
         elif request.method == "MESSAGE":
             self._message(account, transaction, request)
+        elif request.method == "REFER":
+            self._respond(transaction, request, 403)  # a call that nobody is in is not made for others
         else:
             self._respond(transaction, request, 481)
 
