@@ -132,6 +132,18 @@ async def test_a_transfer_that_names_nobody_is_refused(
     await nothing_left(agent, alice, bob)
 
 
+async def test_a_call_that_rings_is_not_transferred_and_has_no_messages(
+    agent: Agent, relay: RelaySeat, login: Login, phones: dict[str, SipPeer]
+) -> None:
+    (alice,) = await registered(login, "alice")
+    await alice.call("carol", "c-1")
+    phones["carol"].respond(await phones["carol"].expect("INVITE"), 180)
+    for attempt in (alice.transfer("c-1", "bob"), alice.send_message("", "m-1", call_id="c-1")):
+        with pytest.raises(RemoteError) as refused:
+            await attempt
+        assert refused.value.status == 481
+
+
 # -- the far side transfers us
 
 

@@ -213,7 +213,7 @@ class Succession:
             case AskMedia():
                 self._call.ask_relay(leg, output)
             case Progressed(_, status, reason):
-                self._call.leg.core.transfer.referee.progressed(status, reason, now)
+                self._call.leg.core.usages.referee.progressed(status, reason, now)
             case Established():
                 await self._take_over(leg, now)
             case Ended():
@@ -231,8 +231,8 @@ class Succession:
         old, self._call.leg = self._call.leg, leg
         self._successor, self.is_trying = None, False
         await self._call.taken_over()
-        if old.core.transfer.referee.is_calling:
-            old.core.transfer.referee.succeeded(now)
+        if old.core.usages.referee.is_calling:
+            old.core.usages.referee.succeeded(now)
         elif old is not leg:
             old.core.hangup(0, "", now)
 
@@ -249,7 +249,7 @@ class Succession:
         if self._is_alone:
             self._end = Ended(status, reason, by, True)
         else:
-            self._call.leg.core.transfer.referee.failed(status, reason, now)
+            self._call.leg.core.usages.referee.failed(status, reason, now)
 
     async def _count(self) -> None:
         """The call that a transfer makes is one more that the account makes."""

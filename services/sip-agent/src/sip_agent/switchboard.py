@@ -130,7 +130,9 @@ class Switchboard:
             if other.dialog is None or not other.was_established:
                 raise RemoteError(481, "The Other Call Is Not Established")
             referral = to_replace(other.dialog)
-        await call.do(call.core.refer, referral)
+        if call.core.told_state != "established":
+            raise RemoteError(481, "Call Is Not Established")
+        await call.do(call.core.usages.referrer.transfer, referral)
 
     async def send_message(self, command: SendMessage) -> None:
         """Send an instant message, in a call or outside; raise `RemoteError` if that is not possible."""
@@ -141,8 +143,10 @@ class Switchboard:
             return
         check_message(command.body, command.content_type)
         call, headers = self._call(command.call_id), tuple(checked(command.headers))
-        if not await call.do(call.core.send_message, command.message_id, command.body, command.content_type, headers):
+        if not call.core.is_answered:
             raise RemoteError(481, "Call Is Not Established")
+        send = call.core.usages.messages.send
+        await call.do(send, command.message_id, command.body, command.content_type, headers)
 
     def _call(self, call_id: str) -> LiveCall:
         call = self.calls.get(call_id)

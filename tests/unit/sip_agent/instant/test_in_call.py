@@ -34,7 +34,7 @@ def established() -> OutgoingCall:
 
 def test_a_message_goes_in_the_dialog_and_its_answer_is_told() -> None:
     call = established()
-    assert call.send_message("m-1", "Hello", "text/plain", (), 2.0)
+    call.usages.messages.send("m-1", "Hello", "text/plain", (), 2.0)
     request = request_of(call.take_output())
     assert (request.method, request.to.tag, request.body) == ("MESSAGE", "far", b"Hello")
     call.receive_response("own 1", make_reply(request, 202, reason="Accepted"), 2.1)
@@ -57,15 +57,9 @@ def test_what_cannot_be_read_is_refused() -> None:
     assert response_of(call.take_output()).status == 415
 
 
-def test_nobody_reads_a_message_in_a_call_that_rings() -> None:
-    call, _ = calling()
-    assert not call.send_message("m-1", "Hello", "text/plain", (), 2.0)
-    assert call.take_output() == []
-
-
 def test_a_message_that_waits_fails_with_the_call() -> None:
     call = established()
-    call.send_message("m-1", "Hello", "text/plain", (), 2.0)
+    call.usages.messages.send("m-1", "Hello", "text/plain", (), 2.0)
     call.take_output()
     call.hangup(0, "", 3.0)
     outputs = call.take_output()

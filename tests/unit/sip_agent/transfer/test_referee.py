@@ -40,7 +40,7 @@ class Transferee:
 
     @property
     def referee(self) -> Referee:
-        return self.call.transfer.referee
+        return self.call.usages.referee
 
     def establish(self) -> "Transferee":
         self.call.receive_response("invite", make_reply(self.invite, 200, sdp="answer"), 1.0)

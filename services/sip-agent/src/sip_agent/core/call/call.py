@@ -13,7 +13,6 @@ from shared.errors import LocalError
 from shared.messages.account import CallState
 from shared.messages.call import EndedBy
 from sip_agent.core.call.byes import Byes
-from sip_agent.core.call.capabilities import refusal
 from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.dialog_requests import Outcome
 from sip_agent.core.call.extra_headers import printable
@@ -31,19 +30,16 @@ from sip_agent.core.call.outputs import (
     Respond,
     SaveCall,
 )
-from sip_agent.core.call.own_requests import Fields
 from sip_agent.core.call.reason import end_of
 from sip_agent.core.call.remote_modification import Inviting
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall, SavedIncoming, SavedOutgoing, SavedRequest
+from sip_agent.core.call.usages import Usages
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
-from sip_agent.core.instant.in_call import InCall
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
 from sip_agent.core.table import Rows as TableRows
 from sip_agent.core.table import TableMachine
-from sip_agent.core.transfer.referral import Referral
-from sip_agent.core.transfer.usage import TransferUsage
 
 # What is asked of the relay while the call is set up, by the room of its direction; the rest is `in_dialog`'s.
 SETUP_QUESTIONS = ("early", "answer", "answer_browser")
@@ -82,13 +78,7 @@ class Call(ABC):
         )
         self._byes = Byes(self._out, identity)
         self._is_end_told = False
-        self._messages = InCall(self._out, self._in_dialog.own)
-        self.transfer = TransferUsage(self._out, self._in_dialog.own, identity, rules, self._transferred)
-        self._usages: dict[str, Callable[[TransactionId, Request, float], None]] = {
-            "MESSAGE": self._messages.receive,
-            "NOTIFY": self.transfer.referrer.receive_notify,
-            "REFER": self._receive_refer,
-        }
+        self.usages = Usages(self._out, self._in_dialog.own, identity, rules, self._transferred)
 
     @property
     def state(self) -> State:
@@ -119,7 +109,7 @@ class Call(ABC):
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
         times = list(self._deadlines.values())
-        times += [at for at in (self._in_dialog.next_timer(), self.transfer.next_timer()) if at is not None]
+        times += [at for at in (self._in_dialog.next_timer(), self.usages.next_timer()) if at is not None]
         return min(times, default=None)
 
     def handle_timer(self, now: float) -> None:
@@ -131,7 +121,7 @@ class Call(ABC):
             self._step(Input.NO_ACK, now)
         if self._in_dialog.timer.is_expired(now):
             self.fail(408, "Session Expired", now)
-        self.transfer.handle_timer(now)
+        self.usages.handle_timer(now)
 
     def _step(self, given: Input, *facts: Any) -> bool:
         return self._machine.step(self, given, *facts)
@@ -259,11 +249,9 @@ class Call(ABC):
             status = 200 if self._is_awaited_prack(request, now) else 481
             self._out.append(Respond(transaction, make_response(request, status)))
             return
-        usage = self._usages.get(request.method)
-        if usage is not None and not self._is_end_told and refusal(request) is None:
-            usage(transaction, request, now)
-            return
-        self._in_dialog.receive(transaction, request, self._inviting, self._is_end_told, now)
+        is_established = self.state is State.CONFIRMED
+        if self._is_end_told or not self.usages.receive(transaction, request, is_established, now):
+            self._in_dialog.receive(transaction, request, self._inviting, self._is_end_told, now)
 
     def _find_dialog(self, remote_tag: str) -> Dialog | None:
         # §12.2.2: all of Call-ID and both tags; another phone of a fork shares the first two and is not this dialog.
@@ -303,21 +291,6 @@ class Call(ABC):
 
     # -- requests of ours inside the dialog
 
-    def send_message(self, message_id: str, body: str, content_type: str, headers: Fields, now: float) -> bool:
-        """Send an instant message; return False where there is nobody to read it yet, or any more."""
-        if self.is_answered:
-            self._messages.send(message_id, body, content_type, headers)
-        return self.is_answered
-
-    def _receive_refer(self, transaction: TransactionId, request: Request, now: float) -> None:
-        self.transfer.referee.receive_refer(transaction, request, self.state is State.CONFIRMED, now)
-
-    def refer(self, referral: Referral, now: float) -> None:
-        """Let the far side call somebody else; `SipError` where that is not possible."""
-        if self.state is not State.CONFIRMED:
-            raise SipError(481, "Call Is Not Established")
-        self.transfer.referrer.transfer(referral, now)
-
     def _transferred(self, now: float) -> None:
         self._step(Input.HANGUP, End(200, "Transferred", "local"), now)
 
@@ -341,7 +314,7 @@ class Call(ABC):
             return
         self._is_end_told = True
         self.told_state = "ended"
-        self.transfer.stop()
+        self.usages.stop()
         self._deadlines.pop(Input.NO_ANSWER, None)
         self._out.append(Ended(end.status, end.reason, end.by, self.was_established))
 
@@ -355,7 +328,7 @@ class Call(ABC):
 
     def _on_bye(self, request: Request, now: float) -> State:
         self._in_dialog.stop()
-        usual = "Transferred" if self.transfer.referrer.far_side_left(now) else "Normal Call Clearing"
+        usual = "Transferred" if self.usages.referrer.far_side_left(now) else "Normal Call Clearing"
         status, reason = end_of(request, 200, usual)
         self._tell_end(End(status, reason, "remote"))
         # Our own BYE may have crossed it; its response still comes.

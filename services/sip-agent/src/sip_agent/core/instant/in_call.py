@@ -15,7 +15,7 @@ class InCall:
         self._out = out
         self._own = own
 
-    def send(self, message_id: str, body: str, content_type: str, headers: Fields) -> None:
+    def send(self, message_id: str, body: str, content_type: str, headers: Fields, now: float) -> None:
         """Send a message after those that wait."""
 
         def done(outcome: Outcome) -> None:
@@ -23,7 +23,7 @@ class InCall:
 
         self._own.send(InDialogRequest("MESSAGE", done, headers, body.encode(), content_type))
 
-    def receive(self, transaction: TransactionId, request: Request, now: float) -> None:
+    def receive(self, transaction: TransactionId, request: Request) -> None:
         """Take a message of the far side."""
         said = read(request)
         if isinstance(said, Response):

@@ -1,16 +1,20 @@
-"""What REFER and NOTIFY are in the dialog of a call: both sides of a transfer, with one clock."""
+"""What shares the dialog of a call with its session (RFC 5057): instant messages, and REFER with its subscription."""
 
 from collections.abc import Callable
 
+from sip_agent.core.call.capabilities import refusal
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CallOutput
 from sip_agent.core.call.own_requests import OwnRequests
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.events import TransactionId
+from sip_agent.core.instant.in_call import InCall
+from sip_agent.core.syntax.message import Request
 from sip_agent.core.transfer.referee import Referee
 from sip_agent.core.transfer.referrer import Referrer
 
 
-class TransferUsage:
+class Usages:
     """`hang_up` ends the call once it has been transferred, either way."""
 
     def __init__(
@@ -21,6 +25,7 @@ class TransferUsage:
         rules: CallRules,
         hang_up: Callable[[float], None],
     ) -> None:
+        self.messages = InCall(out, own)
         self.referrer = Referrer(out, own, identity, rules, hang_up)
         self.referee = Referee(out, own, identity, rules, hang_up)
 
@@ -38,3 +43,18 @@ class TransferUsage:
         """The call is over."""
         self.referrer.stop()
         self.referee.stop()
+
+    def receive(self, transaction: TransactionId, request: Request, is_established: bool, now: float) -> bool:
+        """Serve a request of the far side; return False for one that is not for these usages."""
+        if refusal(request) is not None:
+            return False
+        match request.method:
+            case "MESSAGE":
+                self.messages.receive(transaction, request)
+            case "NOTIFY":
+                self.referrer.receive_notify(transaction, request, now)
+            case "REFER":
+                self.referee.receive_refer(transaction, request, is_established, now)
+            case _:
+                return False
+        return True
