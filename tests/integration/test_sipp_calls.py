@@ -3,11 +3,24 @@
 import msgspec
 import pytest
 from tests.support.bus_seats import RelaySeat, SessionSeat
-from tests.support.sipp_stage import FarSide, agent, alice, all_media, bus, far, relay, start_call, timers
+from tests.support.sipp_stage import (
+    FarSide,
+    agent,
+    alice,
+    all_media,
+    bus,
+    far,
+    relay,
+    ringing,
+    start_call,
+    summary,
+    taken,
+    timers,
+)
 from tests.support.sipp_stage import settings as plain_settings
 
 from shared.errors import RemoteError
-from shared.messages import AnswerMedia, CallEnded, CallEstablished, CallProgress, IncomingCall
+from shared.messages import AnswerMedia, CallEstablished, CallProgress, IncomingCall
 from sip_agent.settings import Settings
 
 __all__ = ["agent", "alice", "all_media", "bus", "far", "plain_settings", "relay", "timers"]  # fixtures
@@ -17,23 +30,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest.fixture(scope="module")
 def settings(plain_settings: Settings) -> Settings:
     return msgspec.structs.replace(plain_settings, ring_seconds=3.0)
-
-
-def summary(end: CallEnded) -> tuple[int, str, bool]:
-    return end.status, end.by, end.was_established
-
-
-async def ringing(alice: SessionSeat) -> str:
-    """Wait for ringing that we hear; return nothing more than that it came."""
-    return (await alice.expect(CallProgress, lambda event: event.status == 180)).call_id
-
-
-async def taken(alice: SessionSeat) -> str:
-    """Take the next incoming call; return its id."""
-    call_id = (await alice.expect(IncomingCall)).call_id
-    await alice.answer(call_id)
-    await alice.expect(CallEstablished)
-    return call_id
 
 
 async def test_we_call_and_hang_up(alice: SessionSeat, far: FarSide) -> None:

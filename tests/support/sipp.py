@@ -4,6 +4,7 @@ A scenario is sipp's own XML. `@name@` in it stands for `sipp/parts/name`, which
 or for a value that the test gives.
 """
 
+import asyncio
 import contextlib
 import csv
 import re
@@ -16,6 +17,7 @@ from .processes import Process, free_ports, program, running
 
 _SCENARIOS = Path(__file__).parent / "sipp"
 _GIVE_UP_SECONDS = 60
+_WAIT_SECONDS = 10
 # What most tests leave as it is: milliseconds until a first retransmission, further header fields of INVITE and of 200.
 _DEFAULTS = {"t1": "100", "call_fields": "", "answer_fields": ""}
 
@@ -60,8 +62,25 @@ class Sipp:
     @property
     def log(self) -> list[str]:
         """What the scenario's `<log>` actions have written."""
-        path = self._folder / "said.log"
-        return path.read_text().splitlines() if path.exists() else []
+        return self._read("said.log").splitlines()
+
+    def _read(self, name: str) -> str:
+        path = self._folder / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def count(self, text: str) -> int:
+        """How often something stands in the messages that were sent and received."""
+        return self._read("messages.log").count(text)
+
+    async def seen(self, text: str, times: int = 1) -> None:
+        """Wait until something stands so often in the messages that were sent and received."""
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                while self.count(text) < times:
+                    self.process.check_alive()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(self.report(f"no {text!r}")) from None
 
     async def counts(self) -> Counts:
         """Wait until all calls are over; return what became of them."""
@@ -81,11 +100,8 @@ class Sipp:
 
     def report(self, outcome: str) -> str:
         """What to read when it went wrong."""
-        parts = [f"sipp {self.scenario}: {outcome}"]
-        for name in ("errors.log", "messages.log"):
-            path = self._folder / name
-            parts.append(f"--- {name}\n{path.read_text(errors='replace')[-6000:] if path.exists() else ''}")
-        return "\n".join(parts)
+        logs = "".join(f"\n--- {name}\n{self._read(name)[-6000:]}" for name in ("errors.log", "messages.log"))
+        return f"sipp {self.scenario}: {outcome}{logs}"
 
 
 @contextlib.asynccontextmanager

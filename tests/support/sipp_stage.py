@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from shared.bus import Bus
+from shared.messages import CallEnded, CallEstablished, CallProgress, IncomingCall
 from shared.settings import CommonSettings
 from shared.tasks import Tasks
 from sip_agent.app import Agent, running
@@ -55,6 +56,30 @@ async def start_call(alice: SessionSeat, callee: str = "bob") -> str:
     call_id = f"call-{next(_numbers)}"
     await alice.call(callee, call_id)
     return call_id
+
+
+async def ringing(alice: SessionSeat) -> None:
+    """Wait until a session hears that the far side rings."""
+    await alice.expect(CallProgress, lambda event: event.status == 180)
+
+
+async def taken(alice: SessionSeat) -> str:
+    """Let a session take the next incoming call; return the call's id."""
+    call_id = (await alice.expect(IncomingCall)).call_id
+    await alice.answer(call_id)
+    await alice.expect(CallEstablished)
+    return call_id
+
+
+async def hung_up(alice: SessionSeat, call_id: str) -> None:
+    """Let a session end an established call."""
+    await alice.hang_up(call_id)
+    assert summary(await alice.ended(call_id)) == (200, "local", True)
+
+
+def summary(end: CallEnded) -> tuple[int, str, bool]:
+    """What an end is told from another one by: status, whose it is, whether they had talked."""
+    return end.status, end.by, end.was_established
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +162,17 @@ async def alice(agent: Agent, bus: Bus, relay: RelaySeat, far: FarSide) -> Async
     await seat.log_out()
     await seat.leave()
     assert left == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def member(agent: Agent, bus: Bus, relay: RelaySeat) -> AsyncIterator[SessionSeat]:
+    """A session of an address of the built-in domain."""
+    session_id = f"s-{next(_numbers)}"
+    at_home = account(SECRET, session_id, "alice", "alice-password", DOMAIN)
+    seat = SessionSeat(bus, "agent-1", session_id, at_home)
+    await seat.sit()
+    await seat.open()
+    await seat.registration("registered")
+    yield seat
+    await seat.log_out()
+    await seat.leave()
