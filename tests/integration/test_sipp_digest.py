@@ -82,7 +82,7 @@ async def test_no_password_for_a_realm_that_first_comes_up_in_a_call(alice: Sess
         await alice.expect(CallEstablished)
         await hung_up(alice, call_id)
         await asker.counts()
-        assert asker.count("uthorization:") == 0
+        assert asker.messages.count("uthorization:") == 0
 
 
 async def test_a_phone_of_the_domain_shows_its_password_and_calls(agent: Agent, member: SessionSeat) -> None:

@@ -47,7 +47,7 @@ async def test_our_ringing_is_repeated_until_its_prack(alice: SessionSeat, far: 
         await alice.answer(incoming.call_id)
         await alice.expect(CallEstablished)
         await hung_up(alice, incoming.call_id)
-        assert caller.count("180 Ringing") == 3
+        assert caller.messages.count("180 Ringing") == 3
 
 
 async def test_a_caller_that_acknowledges_no_ringing_is_refused(alice: SessionSeat, far: FarSide) -> None:

@@ -68,15 +68,16 @@ class Sipp:
         path = self._folder / name
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def count(self, text: str) -> int:
-        """How often something stands in the messages that were sent and received."""
-        return self._read("messages.log").count(text)
+    @property
+    def messages(self) -> str:
+        """All messages that were sent and received, while the block runs."""
+        return self._read("messages.log")
 
     async def seen(self, text: str, times: int = 1) -> None:
         """Wait until something stands so often in the messages that were sent and received."""
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
-                while self.count(text) < times:
+                while self.messages.count(text) < times:
                     self.process.check_alive()
                     await asyncio.sleep(0.02)
         except TimeoutError:
