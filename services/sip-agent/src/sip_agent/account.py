@@ -1,6 +1,7 @@
 """One account that this agent owns: its record, its registration and its calls, all in the order of one mailbox."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +12,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import (
-    RegistrationChanged,
-    SessionEnded,
-    SessionSnapshot,
-)
+from shared.messages import AccountMoved, RegistrationChanged, SessionEnded, SessionSnapshot
 from shared.messages.account import RegistrationState
 from shared.records import AccountRecord
 from shared.subjects import session_events
@@ -23,21 +20,13 @@ from sip_agent import metrics
 from sip_agent.alarm import Alarm
 from sip_agent.call_table import CallTable
 from sip_agent.core.call.identity import Identity
-from sip_agent.core.events import TransactionId
-from sip_agent.core.registration.registration import (
-    Closed,
-    Registration,
-    RegistrationOutput,
-    SendRegister,
-    StateChanged,
-)
-from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.registration.registration import State, StateChanged
+from sip_agent.live_registration import LiveRegistration
 from sip_agent.mailbox import Mailbox
 from sip_agent.messenger import Messenger
 from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
-from sip_agent.registrar_flow import RegistrarFlow
-from sip_agent.services import Services, token, wall_clock
+from sip_agent.services import Services, wall_clock
 from sip_agent.switchboard import Switchboard
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +34,7 @@ _log = structlog.get_logger(__name__)
 # How many CSeq numbers are reserved by one write of the record.
 CSEQ_BLOCK = 100
 CLOSE_WITHIN = 5.0
+REGISTERED_WITHIN = 4.0  # of an account that has just been adopted; less than the agent that gives it away waits
 
 
 class Account:
@@ -68,22 +58,12 @@ class Account:
         self._on_gone = on_gone
         self.next_hop = NextHop(services, record.account)
         self.messenger = Messenger(services, self)
-        self._flow = RegistrarFlow(services.endpoint, lambda: self._post(self._registration.flow_lost))
         self.switchboard = Switchboard(services, self, table, bool(record.account.outbound_proxy))
-        self._registration = Registration(
-            identity,
-            record.register_call_id,
-            token(),
-            services.settings.register_expires,
-            services.chance,
-            record.register_cseq,
-        )
-        self._register: TransactionId | None = None
-        self._refresh = Alarm(self._on_refresh_due)
+        self._registration = LiveRegistration(services, self, record.register_call_id, record.register_cseq)
         self._grace = Alarm(self._on_grace_over)
         self._is_closing = False
         self._is_gone = False
-        self._closed = asyncio.Event()
+        self._has_moved = False
         self._told: RegistrationState = "none"
         metrics.REGISTRATIONS.labels(self._told).inc()
 
@@ -116,10 +96,29 @@ class Account:
 
     def open(self) -> None:
         """Register, if the account asks for that."""
-        if not self._record.account.register_required:
-            self.mailbox.post(self._find_server)
+        if self._record.account.register_required:
+            self._registration.open()
         else:
-            self._post(self._registration.open)
+            self.mailbox.post(self._find_server)
+
+    async def go_on(self) -> bool:
+        """Continue what another agent began; return whether calls can come, as far as that is ours to see to."""
+        record = self._record
+        if record.detached_at is not None:
+            left = record.detached_at + record.grace_seconds - wall_clock()
+            self._grace.set(time.monotonic() + max(0.0, left))
+        is_reached = True
+        if record.account.register_required:
+            self._registration.adopt()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REGISTERED_WITHIN):
+                    await self._registration.wait_until(State.REGISTERED, State.FAILED)
+            is_reached = self._told == "registered"
+        else:
+            await self.mailbox.ask(self._find_server)
+        moved = AccountMoved(session_id=self.session_id, agent=self._services.agent, epoch=self.epoch)
+        await self._services.bus.publish(session_events(self.session_id), moved)
+        return is_reached
 
     async def _find_server(self) -> None:
         """Learn who may speak to the account before anything is sent."""
@@ -128,62 +127,15 @@ class Account:
         except RemoteError as error:
             _log.warning("server not found", session=self.session_id, error=str(error))
 
-    def _post(self, verb: Callable[..., None], *facts: Any) -> None:
-        """Give something to the registration in its turn."""
-        self.mailbox.post(lambda: self._do_registration(verb, *facts))
+    async def reserve_cseq(self, cseq: int) -> None:
+        """Write a CSeq ahead of what is about to be sent. Nothing is left to write where another agent goes on."""
+        if cseq > self._record.register_cseq and not self._has_moved:
+            await self._save(register_cseq=cseq + CSEQ_BLOCK)
 
-    async def _do_registration(self, verb: Callable[..., None], *facts: Any) -> None:
-        verb(*facts, time.monotonic())
-        try:
-            while outputs := self._registration.take_output():
-                for output in outputs:
-                    await self._carry_out(output)
-        finally:
-            self._refresh.set(None if self._is_gone else self._registration.next_timer())
-
-    async def _carry_out(self, output: RegistrationOutput) -> None:
-        match output:
-            case SendRegister(request):
-                await self._send_register(request)
-            case StateChanged():
-                try:
-                    await self._registration_changed(output)
-                except (nats.errors.Error, RemoteError) as error:
-                    # NATS is away; the session is told by the snapshot when it is back.
-                    _log.warning("registration not told", session=self.session_id, error=repr(error))
-            case Closed():
-                self._closed.set()
-
-    async def _send_register(self, request: Request) -> None:
-        try:
-            if request.cseq[0] > self._record.register_cseq:
-                await self._save(register_cseq=request.cseq[0] + CSEQ_BLOCK)
-            places = await self.next_hop.find()
-        except nats.errors.Error:
-            self._registration.transaction_failed(503, "Service Unavailable", time.monotonic())
+    async def registration_changed(self, change: StateChanged) -> None:
+        """Tell the session; what becomes of the Contact that is left behind does not concern it."""
+        if self._has_moved:
             return
-        except RemoteError as error:
-            self._registration.transaction_failed(error.status, error.reason, time.monotonic())
-            return
-        self._register = self._services.endpoint.send_request(request, places, self)
-
-    def receive_response(self, transaction: TransactionId, response: Response) -> None:
-        """Take a response to the last REGISTER; one to an earlier says nothing any more."""
-        if transaction == self._register:
-            if 200 <= response.status < 300 and not self._is_closing:
-                self._flow.registered(transaction, response)
-                self.next_hop.preferred = self._flow.flow
-            self._post(self._registration.receive_response, response)
-
-    def transaction_failed(self, transaction: TransactionId, status: int, reason: str) -> None:
-        """Take the word that the last REGISTER got no response."""
-        if transaction == self._register:
-            self._post(self._registration.transaction_failed, status, reason)
-
-    def _on_refresh_due(self) -> None:
-        self._post(self._registration.handle_timer)
-
-    async def _registration_changed(self, change: StateChanged) -> None:
         metrics.REGISTRATIONS.labels(self._told).dec()
         self._told = change.state
         metrics.REGISTRATIONS.labels(self._told).inc()
@@ -211,8 +163,10 @@ class Account:
         self._record = record
 
     def _lost(self) -> None:
-        """Another agent owns the account: be silent and forget it."""
+        """Another agent owns the account: be silent, and forget it and its calls."""
         _log.error("account lost to another agent", session=self.session_id)
+        for call in list(self.switchboard.calls.values()):
+            call.abandon()
         self._drop()
 
     # -- the session's socket
@@ -241,22 +195,89 @@ class Account:
     def _on_grace_over(self) -> None:
         self._services.tasks.spawn(self.close("Session Lost"), f"close {self.session_id}")
 
+    # -- moving to another agent
+
+    @property
+    def can_move(self) -> bool:
+        """Whether nothing is under way that only this agent can go on with."""
+        is_busy = self.switchboard.calls or self.messenger.is_busy or not self._registration.is_at_rest
+        return not is_busy and not self._is_closing
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether another agent has it by now."""
+        return self._has_moved
+
+    def check_here(self) -> None:
+        """Raise `RemoteError` if another agent has the account by now."""
+        if self._has_moved:
+            raise RemoteError(481, "Account Has Moved")
+
+    async def take_back(self) -> bool:
+        """Keep an account that another agent may be taking; return False if that was first."""
+        # Under a higher epoch: an adopter that has not written yet is too late from here on.
+        record = msgspec.structs.replace(self._record, epoch=self.epoch + 1)
+        try:
+            await self._kv.save(record)
+        except Conflict:
+            return False
+        self._record = record
+        event = AccountMoved(session_id=self.session_id, agent=self._services.agent, epoch=self.epoch)
+        await self._services.bus.publish(session_events(self.session_id), event)
+        return True
+
+    def moved(self) -> None:
+        """Another agent is the owner: say nothing more for the session."""
+        self._has_moved = self._is_closing = True
+        self._grace.stop()
+        self._registration.moved()
+
+    async def leave(self, is_bound: bool) -> None:
+        """Remove our own Contact, if that is still `is_bound`, and be gone."""
+        if is_bound and self._record.account.register_required:
+            self._registration.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_WITHIN):
+                    await self._registration.wait_until(State.CLOSED)
+        self._drop()
+
     # -- the end
+
+    async def begin_close(self) -> None:
+        """Take nothing new; in the mailbox, so that the account does not move meanwhile."""
+        self.check_here()
+        self._is_closing = True
+        self._grace.stop()
 
     async def close(self, why: str = "") -> None:
         """End the calls, remove the registration, delete the record. `why` is empty when the user asked for it."""
         if self._is_closing:
             return
-        self._is_closing = True
-        self._grace.stop()
+        try:
+            await self.mailbox.ask(self.begin_close)
+        except RemoteError:  # the agent that has it now sees to that
+            return
+        await self.finish_close(why)
+
+    async def end_calls(self, why: str) -> None:
+        """End every call for a reason that is neither side's, and wait until nothing is left of them."""
+        calls = list(self.switchboard.calls.values())
+        for call in calls:
+            call.fail(480, why)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await asyncio.gather(*(call.wait_finished() for call in calls))
+
+    async def finish_close(self, why: str = "") -> None:
+        """Do what `close` does, of which `begin_close` is done."""
         calls = list(self.switchboard.calls.values())
         for call in calls:
             if why:
                 call.fail(480, why)
             else:
                 call.hang_up(0, "")
-        self._post(self._registration.close)
-        ends = (self._closed.wait(), *(call.wait_finished() for call in calls))
+        self._registration.close()
+        ends = (self._registration.wait_until(State.CLOSED), *(call.wait_finished() for call in calls))
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await asyncio.gather(*ends)
@@ -277,8 +298,6 @@ class Account:
             return
         self._is_closing = self._is_gone = True
         self._grace.stop()
-        self._refresh.stop()
-        self._register = None
-        self._flow.release()
+        self._registration.stop()
         metrics.REGISTRATIONS.labels(self._told).dec()
         self._on_gone(self)

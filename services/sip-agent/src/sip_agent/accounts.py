@@ -1,8 +1,11 @@
 """All accounts of this agent: who may own one, the commands that concern them, and sessions whose pod died."""
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 import nats.errors
@@ -13,6 +16,7 @@ from shared.ids import new_id
 from shared.kv import Conflict
 from shared.messages import (
     AccountOpened,
+    AdoptAccount,
     AttachSession,
     CloseAccount,
     DetachSession,
@@ -31,6 +35,7 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.uri import NameAddr, SipUri
 from sip_agent.hearing import UNHEARD_FOR, Hearing, RelayWatch
+from sip_agent.moves import Moves
 from sip_agent.owned import OwnedRecord
 from sip_agent.services import Services, token
 from sip_agent.switchboard import CallCommand
@@ -38,6 +43,8 @@ from sip_agent.switchboard import CallCommand
 _log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 0.5
+
+T = TypeVar("T")
 
 AccountCommand = AttachSession | DetachSession | CloseAccount | CallCommand
 """What is for one account, and carried out in its mailbox."""
@@ -50,6 +57,7 @@ class Accounts:
         self._services = services
         self._signaling = signaling
         self.calls = CallTable()
+        self.moves = Moves(services)
         self._accounts: dict[str, Account] = {}
         self._attached_at: dict[str, float] = {}
         self._opening: set[str] = set()
@@ -58,6 +66,9 @@ class Accounts:
 
     def __len__(self) -> int:
         return len(self._accounts)
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(list(self._accounts.values()))
 
     def find(self, session_id: str) -> Account | None:
         """Return the account of a session."""
@@ -72,6 +83,8 @@ class Accounts:
         match message:
             case OpenAccount():
                 return await self._open(message)
+            case AdoptAccount():
+                return await self._adopt(message)
             case MediaFailed(call_id=call_id, reason=reason):
                 self._media_failed(call_id, reason)
         return None
@@ -84,13 +97,15 @@ class Accounts:
         match command:
             case AttachSession(pod=pod):
                 self._attached_at[account.session_id] = time.monotonic()
-                return await account.mailbox.ask(lambda: account.attach(pod))
+                return await _in_turn(account, lambda: account.attach(pod))
             case DetachSession(pod=pod, grace_seconds=grace):
-                await account.mailbox.ask(lambda: account.detach(pod, grace))
+                await _in_turn(account, lambda: account.detach(pod, grace))
             case CloseAccount():
-                self._services.tasks.spawn(account.close(), f"close {account.session_id}")
+                if not account.is_closing:
+                    await _in_turn(account, account.begin_close)
+                    self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
             case _:
-                await account.mailbox.ask(lambda: account.switchboard.carry_out(command))
+                await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
 
     def _media_failed(self, call_id: str, reason: str) -> None:
@@ -101,38 +116,82 @@ class Accounts:
     # -- owning
 
     async def _open(self, command: OpenAccount) -> AccountOpened:
-        if self.is_draining or len(self._accounts) >= self._services.settings.capacity:
-            raise RemoteError(503, "Draining" if self.is_draining else "Full")
-        known = self._accounts.get(command.session_id)
-        if known is not None:
-            return AccountOpened(agent=self._services.agent, epoch=known.epoch)
-        if command.session_id in self._opening:
-            raise RemoteError(409, "Being Opened")
-        identity = self._identity(command)
-        self._opening.add(command.session_id)
-        try:
-            account = await self._own(command, identity)
-        finally:
-            self._opening.discard(command.session_id)
-        self._accounts[command.session_id] = account
-        self._attached_at[command.session_id] = time.monotonic()
-        account.open()
+        self._check_room()
+        session_id = command.session_id
+        account = self._accounts.get(session_id)
+        if account is None:
+            identity = self._identity(session_id, command.account)
+            with self._taking(session_id):
+                account = self._add(await self._own(command, identity))
+            account.open()
         return AccountOpened(agent=self._services.agent, epoch=account.epoch)
 
-    def _identity(self, command: OpenAccount) -> Identity:
-        account = command.account
+    async def _adopt(self, command: AdoptAccount) -> Done:
+        self._check_room()
+        account = self._accounts.get(command.session_id)
+        if account is None or account.epoch != command.epoch:
+            account = await self.take_over(command.session_id, command.epoch)
+            if not await account.go_on():
+                raise RemoteError(504, "Not Registered Yet")
+        return Done()
+
+    async def take_over(self, session_id: str, epoch: int) -> Account:
+        """Become the owner of another's account, under this epoch; raise `RemoteError` if it is not to be had."""
+        with self._taking(session_id):
+            accounts = self._services.store.accounts
+            entry = await accounts.get(session_id)
+            if entry is None:
+                raise RemoteError(481, "Session Does Not Exist")
+            if entry.record.epoch + 1 != epoch:
+                raise RemoteError(409, "Old Epoch")
+            is_registering = entry.record.account.register_required
+            record = msgspec.structs.replace(
+                entry.record,
+                owner=self._services.agent,
+                epoch=epoch,
+                registration="registering" if is_registering else "none",
+            )
+            account = await self._take(record, self._identity(session_id, record.account), entry.revision)
+            self.moves.forget(session_id)
+            former = self._accounts.get(session_id)
+            if former is not None:
+                former.moved()
+            return self._add(account)
+
+    def _check_room(self) -> None:
+        if self.is_draining:
+            raise RemoteError(503, "Draining")
+        if len(self._accounts) >= self._services.settings.capacity:
+            raise RemoteError(503, "Full")
+
+    @contextlib.contextmanager
+    def _taking(self, session_id: str) -> Iterator[None]:
+        if session_id in self._opening:
+            raise RemoteError(409, "Being Opened")
+        self._opening.add(session_id)
+        try:
+            yield
+        finally:
+            self._opening.discard(session_id)
+
+    def _add(self, account: Account) -> Account:
+        self._accounts[account.session_id] = account
+        self._attached_at[account.session_id] = time.monotonic()
+        return account
+
+    def _identity(self, session_id: str, account: SipAccount) -> Identity:
         password = ""
         if account.sealed_password:
-            password = self._services.seal.open(account.sealed_password, command.session_id)
+            password = self._services.seal.open(account.sealed_password, session_id)
         try:
             aor = SipUri.parse(f"sip:{account.login}@{account.domain}")
         except SipError as error:
             raise RemoteError(400, "Bad Login Or Domain") from error
         return Identity(
             NameAddr(account.display_name, aor),
-            f"sip:{command.session_id}@{self._address(account, account.transport)}",
+            f"sip:{session_id}@{self._address(account, account.transport)}",
             DigestClient(Credentials(account.auth_name or account.login, password), token),
-            f"sips:{command.session_id}@{self._address(account, 'tls').partition(';')[0]}",
+            f"sips:{session_id}@{self._address(account, 'tls').partition(';')[0]}",
         )
 
     def _address(self, account: SipAccount, transport: str) -> str:
@@ -164,7 +223,11 @@ class Accounts:
                 register_cseq=existing.record.register_cseq,
             )
             revision = existing.revision
-        kv = OwnedRecord(services.store.accounts, command.session_id, services.agent, services.lease.held, revision)
+        return await self._take(record, identity, revision)
+
+    async def _take(self, record: AccountRecord, identity: Identity, revision: int) -> Account:
+        services = self._services
+        kv = OwnedRecord(services.store.accounts, record.session_id, services.agent, services.lease.held, revision)
         try:
             await kv.save(record)
         except Conflict as error:
@@ -172,7 +235,9 @@ class Accounts:
         return Account(services, record, identity, kv, self.calls, self._gone)
 
     def _gone(self, account: Account) -> None:
-        self._accounts.pop(account.session_id, None)
+        if self._accounts.get(account.session_id) is not account:  # taken over again meanwhile
+            return
+        del self._accounts[account.session_id]
         self._attached_at.pop(account.session_id, None)
         self._silenced.pop(account.session_id, None)
 
@@ -218,4 +283,14 @@ class Accounts:
 
     async def close(self) -> None:
         """End every account, for this agent is leaving."""
-        await asyncio.gather(*(account.close("Agent Draining") for account in list(self._accounts.values())))
+        await asyncio.gather(*(account.close("Agent Draining") for account in self))
+
+
+async def _in_turn(account: Account, work: Callable[[], Awaitable[T]]) -> T:
+    """Carry out a command in the account's mailbox, if the account has not moved before its turn."""
+
+    async def checked() -> T:
+        account.check_here()
+        return await work()
+
+    return await account.mailbox.ask(checked)

@@ -31,6 +31,7 @@ from sip_agent.core.policy.usage import Caps
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
+from sip_agent.departure import Departure
 from sip_agent.destinations import Cluster, Destinations
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
@@ -55,8 +56,9 @@ DRAIN_NOTICE = 0.3  # one heartbeat and a bit: others stop sending work here
 class Agent:
     """A running sip-agent."""
 
-    def __init__(self, services: Services, accounts: Accounts, incarnation: str) -> None:
+    def __init__(self, services: Services, accounts: Accounts, departure: Departure, incarnation: str) -> None:
         self.services = services
+        self.departure = departure
         self.accounts = accounts
         self.incarnation = incarnation
 
@@ -154,9 +156,9 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
 
 async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     settings, bus, tasks = services.settings, services.bus, services.tasks
-    signaling = Presence(random.Random())
+    signaling, agents = Presence(random.Random()), Presence(random.Random())
     accounts = Accounts(services, signaling)
-    agent = Agent(services, accounts, incarnation)
+    agent = Agent(services, accounts, Departure(services, accounts, agents), incarnation)
     nonces = Seal.derive(settings.secret, b"cordboard digest nonces")
     digest = DigestServer(settings.domain, nonces, token, settings.digest_algorithms)
     own = SipUri.parse(f"sip:{services.listening.address()}")
@@ -166,6 +168,7 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     tasks.spawn(watch_loop_lag(), "loop lag")
     hearing, relays = Hearing(), Presence(random.Random())
     await hearing.listen(bus, settings.pod)
+    await listen(bus, "agent", agents)
     await listen(bus, "relay", relays)
     await listen(bus, "signaling", signaling)
     await bus.serve(agent_commands(settings.pod), accounts.handle)
@@ -181,6 +184,7 @@ async def _drain(agent: Agent) -> None:
     _log.info("draining", accounts=len(agent.accounts))
     if len(agent.accounts):
         await asyncio.sleep(DRAIN_NOTICE)
+        await agent.departure.run()
     await agent.accounts.close()
     DRAINING.set(0)
 

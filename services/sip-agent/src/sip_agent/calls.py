@@ -180,15 +180,19 @@ class LiveCall:
             while await self._drain():
                 pass
         except Conflict:
-            # Another agent owns the call: only the owner sends in a dialog.
-            _log.error("call lost to another agent", call=self.call_id)
-            self._is_lost = True
-            self._finish()
+            self.abandon()
             raise
         finally:
-            times = [leg.core.next_timer() for leg in self._succession.live]
+            times = [] if self._is_lost else [leg.core.next_timer() for leg in self._succession.live]
             self._alarm.set(min((at for at in times if at is not None), default=None))
         return result
+
+    def abandon(self) -> None:
+        """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
+        _log.error("call lost to another agent", call=self.call_id)
+        self._is_lost = True
+        self._alarm.stop()
+        self._finish()
 
     def _handle_timers(self, now: float) -> None:
         for leg in list(self._succession.live):

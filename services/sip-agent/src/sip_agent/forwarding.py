@@ -1,5 +1,6 @@
 """A request of the built-in domain on its way to its targets: carries out what `core.domain.proxy` asks for."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ class LiveForwarding:
         self._branches: dict[TransactionId, int] = {}
         self._places: dict[Target, Places] = {}
         self._alarm = Alarm(self._on_timer)
+        self._over: asyncio.Future[None] | None = None
         if request.method == "INVITE":
             # From the first moment: the caller may give up while the location table is read.
             services.endpoint.on_cancel(transaction, self._cancelled)
@@ -52,6 +54,12 @@ class LiveForwarding:
             raise RemoteError(487, "Request Terminated")
         self._core.start(reached, time.monotonic())
         self._drain()
+
+    async def wait_over(self) -> None:
+        """Wait until every target has answered."""
+        if not self._core.is_over:
+            self._over = asyncio.get_running_loop().create_future()
+            await self._over
 
     async def _find(self, target: Target) -> Places:
         if target.received:
@@ -90,3 +98,5 @@ class LiveForwarding:
                 case RespondUpstream(response):
                     self._services.endpoint.respond(self.transaction, response)
         self._alarm.set(None if self._core.is_over else self._core.next_timer())
+        if self._over is not None and self._core.is_over and not self._over.done():
+            self._over.set_result(None)

@@ -53,6 +53,11 @@ class Messenger:
         self._inbox = Mailbox(services.tasks, f"inbox {owner.session_id}")
         self._unread = 0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a message is under way."""
+        return bool(self._waiting or self._unread)
+
     # -- out
 
     async def send(self, command: SendMessage) -> None:

@@ -30,6 +30,9 @@ LEASE_RENEWALS = Counter("cordboard_sip_agent_lease_renewals_total", "Renewals o
 AUTHENTICATIONS = Counter(
     "cordboard_sip_agent_authentications_total", "Digest answers that the built-in domain has judged.", ("result",)
 )
+ACCOUNTS_MOVED = Counter(
+    "cordboard_sip_agent_accounts_moved_total", "Accounts that this agent, draining, gave to another.", ("result",)
+)
 CALLS_CAPPED = Counter(
     "cordboard_sip_agent_calls_capped_total", "Calls refused, by the cap that was reached.", ("cap",)
 )

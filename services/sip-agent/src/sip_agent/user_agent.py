@@ -41,6 +41,7 @@ class UserAgents:
         self._accounts = accounts
         self._domain = domain
         self._is_open = is_open
+        accounts.moves.serve = self.receive
         endpoint.on_request = self.receive
         endpoint.on_ack = self.receive_ack
 
@@ -77,6 +78,8 @@ class UserAgents:
                 leg.post(leg.core.receive_request, transaction, request)
                 return
         account = self._accounts.find(uri.name)
+        if not self._domain.serves(uri) and self._accounts.moves.take(transaction, request, flow):
+            return
         if account is not None and not self._domain.serves(uri):
             self._out_of_dialog(account, transaction, request, flow)
         elif self._domain.serves(uri) or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):

@@ -1,6 +1,6 @@
 """One account's registration, kept alive (RFC 3261 §10.2).
 
-    NONE ─open─▶ REGISTERING ─2xx─▶ REGISTERED ─refresh─▶ REGISTERING
+    NONE ─open, adopt─▶ REGISTERING ─2xx─▶ REGISTERED ─refresh─▶ REGISTERING
                       │ else                                  │ else
                       ▼                                       ▼
                     FAILED ─retry, after a growing pause─▶ REGISTERING
@@ -49,6 +49,7 @@ class Input(enum.Enum):
     """What may happen to it."""
 
     OPEN = "open"
+    ADOPT = "go on with what another agent registered"
     SUCCESS = "2xx"
     CHALLENGE = "401 or 407"
     TOO_BRIEF = "423"
@@ -130,6 +131,10 @@ class Registration:
         """Register, and keep it so."""
         self._step(Input.OPEN, now)
 
+    def adopt(self, now: float) -> None:
+        """Register where another agent has done so; the session is told when that fails, not that it is tried."""
+        self._step(Input.ADOPT, now)
+
     def close(self, now: float) -> None:
         """Remove the binding."""
         self._step(Input.CLOSE, now)
@@ -161,6 +166,10 @@ class Registration:
 
     def _register(self, now: float) -> None:
         self._tell(StateChanged("registering"))
+        self._send(self._expires)
+
+    def _adopt(self, now: float) -> None:
+        self.told = StateChanged("registered", 200, "OK")
         self._send(self._expires)
 
     def _refresh(self, now: float) -> None:
@@ -280,6 +289,7 @@ def _is_number(text: str) -> bool:
 
 TABLE: dict[tuple[State, Input], tuple[Callable[..., State | None], State]] = {
     (State.NONE, Input.OPEN): (Registration._register, State.REGISTERING),
+    (State.NONE, Input.ADOPT): (Registration._adopt, State.REGISTERING),
     (State.NONE, Input.CLOSE): (Registration._close_quietly, State.CLOSED),
     (State.REGISTERING, Input.SUCCESS): (Registration._succeed, State.REGISTERED),
     (State.REGISTERING, Input.CHALLENGE): (Registration._authorize, State.REGISTERING),
