@@ -280,7 +280,7 @@ class LiveCall:
             owner=self._services.agent,
             epoch=self._owner.epoch,
             direction=facts.direction,
-            state=self._told_state,
+            state="established" if core.is_answered else self._told_state,  # the ACK of our 2xx is not written
             caller=facts.caller,
             callee=facts.callee,
             caller_name=facts.caller_name,

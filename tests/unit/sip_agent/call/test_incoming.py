@@ -52,7 +52,7 @@ def established() -> IncomingCall:
     call = answered()
     call.take_output()
     call.receive_ack(in_dialog("ACK", 7), 2.2)
-    assert told(call.take_output()) == ["SaveCall", "Established"]
+    assert told(call.take_output()) == ["Established"]
     return call
 
 
@@ -68,7 +68,7 @@ def test_the_answer_goes_out_after_the_record_and_is_acknowledged() -> None:
     assert (response.body, response.to.tag) == (b"our answer", "ours")
     assert str(response.contacts[0].uri) == "sip:s-1@192.0.2.1:5060"
     call.receive_ack(in_dialog("ACK", 7), 2.2)
-    assert told(call.take_output()) == ["SaveCall", "Established"]
+    assert told(call.take_output()) == ["Established"]
     assert call.next_timer() is None
 
 

@@ -250,6 +250,17 @@ def test_answered_repeats_its_200_until_the_ack(sdp: str) -> None:
     assert told(other.take_output())[-1] == ("Established" if sdp else "ask answer: their answer")
 
 
+def test_answered_for_longer_than_a_200_is_repeated_was_acknowledged() -> None:
+    saved = record(answered(), 2.5)
+    assert saved.session.ack_within == 31.5
+    late = msgspec.structs.replace(saved, session=msgspec.structs.replace(saved.session, ack_within=-0.1))
+    other = IncomingCall.restored(late, make_identity(), RULES, LATER)
+    assert (other.state, other.told_state, other.take_output()) == (State.CONFIRMED, "established", [])
+    assert (other.remote_sdp, other.next_timer()) == ("far offer", None)
+    other.hangup(0, "", LATER)
+    assert told(other.take_output()) == ["ended 200 Normal Call Clearing by local", "BYE as bye"]
+
+
 def test_answered_and_never_acknowledged_is_ended() -> None:
     other = moved_in(answered(), 2.5)
     other.take_output()

@@ -305,7 +305,6 @@ class Call(ABC):
     def _establish(self, browser_sdp: str | None) -> None:
         self.was_established = True
         self.told_state = "established"
-        self._out.append(SaveCall())
         self._out.append(Established(browser_sdp))
         self._in_dialog.establish()
 

@@ -60,6 +60,7 @@ class InDialog:
             remote_hold=self.hold.remote,
             allows_update=self._ours.allows_update,
             interval=self.timer.for_record(now),
+            ack_within=self._remote.ack_within(now),
         )
 
     def restore(self, saved: SavedSession, is_established: bool, now: float) -> None:

@@ -291,6 +291,7 @@ class OutgoingCall(Call):
     def _answer_media(self, question: MediaQuestion, sdp: str, now: float) -> None:
         if question == "answer":  # those of early media may still come
             self.browser_sdp = sdp
+            self._out.append(SaveCall())
             self._establish(sdp)
 
     def _answer_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State | None:

@@ -74,6 +74,10 @@ class RemoteModification:
             self._out.append(Respond(transaction, response))
         return False
 
+    def ack_within(self, now: float) -> float:
+        """How long a 2xx is still repeated, 0 where none is."""
+        return 0.0 if self._accepted is None else self._accepted[2].gives_up_at - now
+
     def receive_ack(self, request: Request) -> bool:
         """Return whether this is the first ACK of the 2xx that waits for one."""
         if self._accepted is None or self._accepted[2].cseq != request.cseq[0]:

@@ -69,12 +69,13 @@ class SavedIncoming(msgspec.Struct, frozen=True, kw_only=True, tag="incoming"):
 
 
 class SavedSession(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rooms of the dialog have agreed on."""
+    """What the rooms of the dialog have agreed on. `ack_within`: for a 2xx of ours that is repeated till then."""
 
     local_hold: bool = False
     remote_hold: bool = False
     allows_update: bool = False
     interval: SessionInterval | None = None
+    ack_within: float = 0.0
 
 
 class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
