@@ -58,6 +58,7 @@ class Usage:
             raise
         except (Conflict, nats.errors.Error) as error:
             _log.warning("call not counted", aor=aor, call=call_id, error=repr(error))
+            self.end(aor, call_id)  # it may have been written all the same, and only the acknowledgement lost
             raise RemoteError(503, "Service Unavailable") from error
 
     async def _begin(self, aor: str, call_id: str) -> None:
@@ -87,18 +88,16 @@ class Usage:
         pause = RETRY_FIRST
         while True:
             try:
-                record = await self._change(aor, lambda record: without(record, self._call(call_id).__eq__))
+                await self._change(aor, lambda record: without(record, self._call(call_id).__eq__))
             except (Conflict, nats.errors.Error) as error:
                 # Not given up: as long as we live, the call would count.
                 _log.warning("call still counted", aor=aor, call=call_id, error=repr(error))
                 await asyncio.sleep(pause)
                 pause = min(RETRY_MOST, 2 * pause)
             else:
-                break
-        if not any(call.agent == self._own.agent for call in record.live):
-            self._known.pop(aor, None)
+                return
 
-    async def _change(self, aor: str, change: Callable[[UsageRecord], UsageRecord]) -> UsageRecord:
+    async def _change(self, aor: str, change: Callable[[UsageRecord], UsageRecord]) -> None:
         for attempt in range(CAS_TRIES):
             known = self._known.pop(aor, None)
             entry = known or await self._bucket.get(aor)
@@ -106,7 +105,7 @@ class Usage:
             try:
                 new = change(old)
                 if new == old:
-                    return new
+                    return
                 if entry is None:
                     revision = await self._bucket.create(aor, new)
                 else:
@@ -117,6 +116,7 @@ class Usage:
             except Conflict:
                 await asyncio.sleep(self._chance() * CAS_PAUSE * 2**attempt)
             else:
-                self._known[aor] = Entry(new, revision)
-                return new
+                if any(call.agent == self._own.agent for call in new.live):
+                    self._known[aor] = Entry(new, revision)
+                return
         raise Conflict(aor)
