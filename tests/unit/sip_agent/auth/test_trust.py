@@ -3,7 +3,7 @@
 import pytest
 from tests.support.sip_calls import CHALLENGE, make_identity, make_reply
 
-from sip_agent.core.auth.credentials import answer
+from sip_agent.core.auth.credentials import MAX_CHALLENGES, answer
 from sip_agent.core.auth.trust import may_learn, without_challenges
 from sip_agent.core.syntax.message import Request
 
@@ -54,3 +54,14 @@ def test_a_stranger_s_challenge_is_not_shown_and_its_other_responses_are() -> No
         assert shown.status == status and field not in shown.headers
     ok = make_reply(refused, 200)
     assert without_challenges(ok) is ok
+
+
+def test_servers_that_challenge_in_turns_without_end_are_given_up() -> None:
+    digest, sent = make_identity().digest, [request("MESSAGE")]
+    for number in range(100):
+        challenge = f'Digest realm="{number % 2}", nonce="n{number}", algorithm=MD5, qop="auth"'
+        again = answer(digest, sent[-1], make_reply(sent[-1], 407, headers=[("Proxy-Authenticate", challenge)]))
+        if again is None:
+            break
+        sent.append(again)
+    assert len(sent) == 1 + MAX_CHALLENGES

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
-from sip_agent.core.auth.digest import DigestClient
+from sip_agent.core.auth.digest import MAX_REALMS, DigestClient
 from sip_agent.core.auth.trust import may_learn
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
+
+# Of one request: each realm, and once more where its nonce has grown old. Servers that take turns in asking end here.
+MAX_CHALLENGES = 2 * MAX_REALMS
 
 
 def with_credentials(request: Request, fields: Iterable[tuple[str, str]]) -> Request:
@@ -23,6 +26,8 @@ def answer(digest: DigestClient, refused: Request, response: Response) -> Reques
 
     Only for a request that went to the account's own server: `trust` has the rule.
     """
+    if refused.challenges == MAX_CHALLENGES:
+        return None
     try:
         fields = digest.answer(refused, response, may_learn(refused, response, digest.knows_realm))
     except SipError:  # a challenge that cannot be read cannot be met
@@ -30,6 +35,7 @@ def answer(digest: DigestClient, refused: Request, response: Response) -> Reques
     if not fields:
         return None
     made = with_credentials(refused, fields)
+    made.challenges = refused.challenges + 1
     number, method = refused.cseq
     made.headers.set("CSeq", f"{number + 1} {method}")
     return made

@@ -1,5 +1,7 @@
 """Which nonces have proven somebody, and how often each was used (RFC 7616 §3.3, `nc`)."""
 
+from itertools import islice
+
 MOST = 20_000  # of a pod's users at a time; beyond it the oldest nonces may be counted from the start again
 
 
@@ -30,6 +32,6 @@ class NonceCounts:
         return True
 
     def _forget(self, now: float) -> None:
-        for nonce, (_, _, end) in list(self._used.items())[:2]:  # two for each that comes: it never grows behind
+        for nonce, (_, _, end) in list(islice(self._used.items(), 2)):  # two for each that comes: it never grows behind
             if end <= now or len(self._used) > self._most:
                 del self._used[nonce]

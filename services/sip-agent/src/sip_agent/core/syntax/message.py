@@ -155,9 +155,9 @@ class Message:
 
 
 class Request(Message):
-    """A request; `uri` is the Request-URI as written."""
+    """A request; `uri` is the Request-URI as written, `challenges` how many have been answered with it so far."""
 
-    __slots__ = ("method", "uri")
+    __slots__ = ("method", "uri", "challenges")
 
     def __init__(
         self, method: str, uri: str, headers: Headers | Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -165,6 +165,7 @@ class Request(Message):
         super().__init__(headers, body)
         self.method = method
         self.uri = uri
+        self.challenges = 0
 
     @property
     def start_line(self) -> str:
@@ -178,7 +179,9 @@ class Request(Message):
 
     def copy(self) -> "Request":
         """A copy whose headers change apart from this one's."""
-        return Request(self.method, self.uri, self.headers.copy(), self.body)
+        made = Request(self.method, self.uri, self.headers.copy(), self.body)
+        made.challenges = self.challenges
+        return made
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Request) and (self.method, self.uri, self.headers, self.body) == (
