@@ -23,8 +23,8 @@ from sip_agent.accounts import Accounts
 from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.events import Flow
+from sip_agent.core.host import read_address
 from sip_agent.core.keep_alive import KeepAlive
-from sip_agent.core.locating.host import address as literal
 from sip_agent.core.origin import read_networks
 from sip_agent.core.policy.destination import DestinationPolicy
 from sip_agent.core.policy.usage import Caps
@@ -137,7 +137,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             destinations=Destinations(policy, cluster, Locator(lookup)),
             cluster=cluster,
             usage=Usage(store.usage, store.leases, caps, own, tasks, wall_clock, random.random),
-            listener=Flow("udp", literal(listening.host) or own_address(), sockets.port),
+            listener=Flow("udp", str(read_address(listening.host) or own_address()), sockets.port),
             listening=listening,
             trusted=read_networks(settings.trusted_sources),
             identity_sources=read_networks(settings.identity_sources),

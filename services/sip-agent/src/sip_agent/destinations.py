@@ -16,8 +16,9 @@ from shared.messages import Heartbeat, Message
 from shared.subjects import heartbeats
 from sip_agent import metrics
 from sip_agent.core.events import Flow
+from sip_agent.core.host import is_host
 from sip_agent.core.locating.places import Places
-from sip_agent.core.policy.destination import DestinationPolicy, DestinationRefused, Reason, check_host
+from sip_agent.core.policy.destination import DestinationPolicy, DestinationRefused, Reason
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.locator import Locator
 
@@ -80,7 +81,8 @@ class Destinations:
         """
         name = uri.param("maddr") or uri.host
         try:
-            check_host(name)
+            if not is_host(name):
+                raise DestinationRefused("host")
             places = await self._locator.locate(uri, transport)
             allowed, why = self._judge_all(name, places, peers)
             if why is not None and more_peers is not None:

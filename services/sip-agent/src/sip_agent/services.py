@@ -13,7 +13,7 @@ from shared.sealing import Seal
 from shared.tasks import Tasks
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import Flow
-from sip_agent.core.origin import Network
+from sip_agent.core.host import Network
 from sip_agent.destinations import Cluster, Destinations
 from sip_agent.endpoint import Endpoint
 from sip_agent.lease import Lease

@@ -10,9 +10,7 @@ from collections.abc import Iterable
 
 from shared.errors import LocalError
 from sip_agent.core.events import Flow
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from sip_agent.core.host import Address, Network, read_address, unmapped
 
 # Of what a stranger may send outside a dialog, none of these may reach a browser or tell that there is one.
 NOT_FOR_STRANGERS = frozenset({"MESSAGE", "NOTIFY", "OPTIONS", "PUBLISH", "REFER", "SUBSCRIBE"})
@@ -43,9 +41,5 @@ def read_networks(entries: Iterable[str]) -> tuple[Network, ...]:
 
 @functools.lru_cache(1024)
 def _address(host: str) -> Address | None:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    address = read_address(host.partition("%")[0])  # without the zone that the system writes behind a link-local one
+    return None if address is None else unmapped(address)

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from sip_agent.core.call.extra_headers import printable
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow
-from sip_agent.core.origin import Network, is_known
+from sip_agent.core.host import Network
+from sip_agent.core.origin import is_known
 from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import NameAddr, Request
 

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from shared.errors import RemoteError
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, Transport
-from sip_agent.core.locating.host import address, check_host, is_name
+from sip_agent.core.host import is_host, read_address, unmapped
 from sip_agent.core.locating.records import Chance, Question, Record, by_priority, usable_services
 from sip_agent.core.syntax.uri import SipUri
 
@@ -57,8 +57,9 @@ class Locating:
         self.questions: tuple[Question, ...] = ()
         self.flows: tuple[Flow, ...] = ()
         self.stage = Stage.NAPTR
-        check_host(self._host)
-        self._begin(address(self._host) is not None, uri.port)
+        if not is_host(self._host):
+            raise SipError(400, "Bad Host")
+        self._begin(_plain(self._host) is not None, uri.port)
 
     @property
     def is_transport_free(self) -> bool:
@@ -110,7 +111,7 @@ class Locating:
             _Server(transport, record.target, record.port)
             for transport, name in self._services
             for record in by_priority(answers[Question("SRV", name)], self._chance)
-            if address(record.target) or is_name(record.target)
+            if is_host(record.target)
         ]
         # §4.2: without SRV records the name itself is the server's.
         self._seek_addresses(servers[:MAX_SERVERS] or [_Server(self._default, self._host, _PORTS[self._default])])
@@ -119,7 +120,7 @@ class Locating:
         self.stage = Stage.ADDRESSES
         self._servers = servers
         hosts = dict.fromkeys(server.host for server in servers)
-        known = {Question("ADDRESS", host): [found] for host in hosts if (found := address(host)) is not None}
+        known = {Question("ADDRESS", host): [found] for host in hosts if (found := _plain(host)) is not None}
         self._answers = {**known}
         self.questions = tuple(question for host in hosts if (question := Question("ADDRESS", host)) not in known)
         if not self.questions:
@@ -131,9 +132,15 @@ class Locating:
             Flow(server.transport, found, server.port, self._certified if server.transport == "tls" else "")
             for server in self._servers
             for record in answers[Question("ADDRESS", server.host)]
-            if (found := address(str(record))) is not None
+            if (found := _plain(str(record))) is not None
         ]
         self.flows = tuple(dict.fromkeys(flows))[:MAX_FLOWS]
+
+
+def _plain(host: str) -> str | None:
+    """The address that a host is, in one spelling; None for a name."""
+    address = read_address(host)
+    return None if address is None else str(unmapped(address))
 
 
 def chosen_transport(uri: SipUri, wanted: str) -> Transport | None:

@@ -4,11 +4,9 @@ Written out, not taken from `ipaddress.is_global`: its verdict on several of the
 Python 3.11, and what a browser may reach must not.
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-Address: TypeAlias = IPv4Address | IPv6Address
-Network: TypeAlias = IPv4Network | IPv6Network
+from sip_agent.core.host import Address, read_address
 
 _INSIDE = tuple(
     IPv4Network(block)
@@ -66,29 +64,9 @@ def is_global_unicast(address: Address) -> bool:
     return seen in _GLOBAL_V6 and not any(seen in network for network in _INSIDE_V6)
 
 
-def literal(host: str) -> Address | None:
-    """Read an address in its one plain spelling: four decimal numbers, or RFC 4291 text without a zone."""
-    if "%" in host:
-        return None
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
-
-
-def network(text: str) -> Network | None:
-    """Read an address or a block `address/bits`; None for anything else."""
-    if "%" in text:
-        return None
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
 def source_of(host: str) -> str:
     """Return what one stranger may come from: an IPv4 address, or the /64 of an IPv6 one."""
-    address = literal(host)
+    address = read_address(host)
     if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
         return str(IPv6Network((address, 64), strict=False))
     return host

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.errors import LocalError, RemoteError
-from sip_agent.core.policy.address import Address, Network, is_global_unicast, literal, network, views
+from sip_agent.core.host import Address, Network, is_name, read_address, read_network
+from sip_agent.core.policy.address import is_global_unicast, views
 from sip_agent.core.syntax.uri import host_and_port
 
 Reason = Literal["host", "denied", "address", "port"]
 
-# RFC 3261 §25.1, without the dot at the end: the last label starts with a letter, so no number in any spelling is one.
-# Underscores besides: Docker and Windows make such names.
-_HOSTNAME = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\.)*(?!-)[A-Za-z][A-Za-z0-9_-]{0,62}(?<!-)")
 _PORTS = re.compile(r"(?P<low>[0-9]{1,5})(?:-(?P<high>[0-9]{1,5}))?")
 _RULE = re.compile(rf"(?P<host>\[[^\]]*\]|[^:\[\]]+)(?::(?P<ports>{_PORTS.pattern}))?")
 
@@ -60,18 +58,18 @@ class Rule:
     @classmethod
     def parse(cls, text: str, default_ports: range) -> "Rule":
         """Read `host`, `*.suffix`, `address` or `address/bits`, each with `:port` or `:from-to` if wanted."""
-        block = network(text)  # an IPv6 address without brackets has no room for a port
+        block = read_network(text)  # an IPv6 address without brackets has no room for a port
         if block is not None:
             return cls(block, "", False, default_ports)
         found = _RULE.fullmatch(text)
         if found is None:
             raise LocalError(f"no destination: {text}")
         host, ports = found["host"], parse_ports(found["ports"]) if found["ports"] else default_ports
-        block = network(host[1:-1] if host.startswith("[") else host)
+        block = read_network(host[1:-1] if host.startswith("[") else host)
         if block is not None:
             return cls(block, "", False, ports)
         name = host.removeprefix("*.").lower()
-        if not _HOSTNAME.fullmatch(name):
+        if not is_name(name):
             raise LocalError(f"no destination: {text}")
         return cls(None, name, host.startswith("*."), ports)
 
@@ -82,15 +80,6 @@ class Rule:
         if self.network is not None:
             return any(address in self.network for address in addresses)
         return any(name.endswith(f".{self.name}") if self.is_suffix else name == self.name for name in names)
-
-
-def check_host(host: str) -> None:
-    """Refuse, before any look-up, what is neither an address in plain spelling nor a host name.
-
-    C libraries take `2130706433`, `0x7f.1` and `0177.0.0.1` for addresses, and others read them differently.
-    """
-    if literal(host) is None and not _HOSTNAME.fullmatch(host):
-        raise DestinationRefused("host")
 
 
 class DestinationPolicy:
@@ -114,7 +103,7 @@ class DestinationPolicy:
         `cluster` holds the host:port of agents, `peers` those that a request of the same dialog, or a registration,
         really came from (RFC 3581).
         """
-        address = literal(host)
+        address = read_address(host)
         if address is None:
             return "host"
         if host_and_port(host, port) in cluster or host_and_port(name, port) in cluster:
