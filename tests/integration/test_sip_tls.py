@@ -122,3 +122,26 @@ def test_a_renewed_certificate_is_read_once(authority: Authority) -> None:
 def test_files_that_cannot_be_used_are_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="TLS files"):
         Tls(TlsFiles(certificate=str(tmp_path / "missing.pem")))
+
+
+def test_half_a_renewal_changes_nothing_and_its_end_is_read(authority: Authority) -> None:
+    issued = authority.issue("sip.test")
+    tls = Tls(files(authority, issued))
+    old_key = issued.key.read_bytes()
+    authority.issue("sip.test")
+    new_key = issued.key.read_bytes()
+    issued.key.write_bytes(old_key)
+    os.utime(issued.certificate, (1, 1))
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError):
+            tls.refresh()
+    issued.key.write_bytes(new_key)
+    assert tls.refresh() and not tls.refresh()
+
+
+async def test_a_via_that_is_no_name_fails_at_once(authority: Authority) -> None:
+    async with pair(files(authority), files(authority, authority.issue("sip.test"))) as (one, ours, place, _):
+        for name in (".test", "a..b", "a" * 64):
+            one.send(b"200", place._replace(certified=name))
+            flow, _ = await asyncio.wait_for(ours.ends.get(), 5)
+            assert flow.certified == name and len(one) == 0

@@ -15,6 +15,7 @@ import structlog
 from shared.tasks import Tasks
 from sip_agent.core.certificate import is_for
 from sip_agent.core.events import Flow
+from sip_agent.core.host import is_host
 from sip_agent.metrics import CONNECTIONS
 from sip_agent.transport.connection import Connection
 from sip_agent.transport.tls import Tls
@@ -211,7 +212,11 @@ class StreamTransport:
     async def _connect(self, flow: Flow, connection: Connection, within: float) -> None:
         options: dict[str, Any] = {}
         if self._tls is not None:
-            options = {"ssl": self._tls.client, "server_hostname": flow.certified or flow.host}
+            name = flow.certified or flow.host
+            if not is_host(name):  # what is to be certified may come from a Via, and `ssl` raises for "a..b"
+                connection.abort(f"no host can be certified as {name}")
+                return
+            options = {"ssl": self._tls.client, "server_hostname": name}
         try:
             async with asyncio.timeout(within):
                 await self._loop.create_connection(lambda: connection, flow.host, flow.port, **options)

@@ -26,6 +26,7 @@ class Tls:
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
+        self._loaded_at = 0.0
         try:
             self.client = ssl.create_default_context(cafile=files.ca or None)
             self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -56,8 +57,10 @@ class Tls:
         return os.stat(self._files.certificate).st_mtime
 
     def _load(self) -> None:
-        self._loaded_at = 0.0
-        if self.has_certificate:
-            self._loaded_at = self._changed_at()
-            for context in (self.client, self.server):
-                context.load_cert_chain(self._files.certificate, self._files.key or None)
+        if not self.has_certificate:
+            return
+        changed_at = self._changed_at()
+        # Tried on a context that serves nobody: a certificate without its key, half of a renewal, would spoil the two.
+        for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.client, self.server):
+            context.load_cert_chain(self._files.certificate, self._files.key or None)
+        self._loaded_at = changed_at
