@@ -159,3 +159,16 @@ def test_bytes_that_are_no_text_are_kept() -> None:
     other.receive(request, UDP, 1.1)
     (repeated,) = [output.data for output in other.take_output() if isinstance(output, SendMessage)]
     assert b'"\xff" <sip:bob@example.com>;tag=b1' in repeated
+
+
+def test_a_call_that_came_by_a_connection_is_answered_at_the_port_of_its_via() -> None:
+    layer, invite = make_layer("192.0.2.2"), make_request("INVITE", "SIP/2.0/TCP 192.0.2.1:5070;branch=z9hG4bKtest")
+    source = TCP._replace(host="192.0.2.1", port=40000)
+    layer.receive(invite, source, 0.0)
+    id = TransactionId("z9hG4bKtest", "INVITE", "192.0.2.1:5070")
+    layer.respond(id, make_answer(invite, 180), 0.1)
+    other = moved(layer, id, 10.0)
+    other.respond(id, make_answer(invite, 200), 11.0)
+    assert [output.flow for output in other.take_output() if isinstance(output, SendMessage)] == [
+        source._replace(port=5070)
+    ]

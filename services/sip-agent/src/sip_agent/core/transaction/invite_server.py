@@ -57,12 +57,12 @@ class InviteServer(Machine[State, Input]):
         """Wait for the user's first response."""
         self.arm(Input.TIMER_TRYING, now + self.wire.timers.trying)
 
-    def saved(self) -> SavedServer | None:
-        """Return what another process needs; None where all that is left is to wait."""
+    def saved(self, flow: Flow) -> SavedServer | None:
+        """Return what another process needs, which answers by `flow`; None where all that is left is to wait."""
         to = self.last_to.encode(errors="surrogateescape")
         if self.state is State.PROCEEDING:
-            return SavedServer(id=self.id, flow=self.flow, state="proceeding", data=self._data, to=to)
-        return SavedServer(id=self.id, flow=self.flow, state="accepted") if self.state is State.ACCEPTED else None
+            return SavedServer(id=self.id, flow=flow, state="proceeding", data=self._data, to=to)
+        return SavedServer(id=self.id, flow=flow, state="accepted") if self.state is State.ACCEPTED else None
 
     @classmethod
     def restored(cls, saved: SavedServer, wire: Wire, now: float) -> "InviteServer":

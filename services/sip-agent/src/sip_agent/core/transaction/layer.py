@@ -151,7 +151,12 @@ class TransactionLayer:
     def saved(self, invite: TransactionId) -> SavedInvite | None:
         """Return an INVITE transaction as plain data, if there is anything left to do in it."""
         found = self._clients.get(invite) or self._servers.get(invite)
-        return found.saved() if isinstance(found, InviteClient | InviteServer) else None
+        if isinstance(found, InviteClient):
+            return found.saved()
+        if isinstance(found, InviteServer):
+            # The connection that it came by stays behind: for another process it is as good as lost (§18.2.2).
+            return found.saved(self._answered_over.get(found.flow, {}).get(invite, found.flow))
+        return None
 
     def restore(self, saved: SavedInvite, now: float) -> None:
         """Go on with an INVITE transaction of another process."""
