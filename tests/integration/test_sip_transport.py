@@ -1,6 +1,7 @@
 """The SIP transports on real sockets, and the transaction layer on them with a real sipp."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,37 @@ def test_a_connection_is_opened_once_and_used_both_ways(loop_factory: LoopFactor
         assert len(one) == len(other) == 0
         await one.aclose()
         await other.aclose()
+
+    run(loop_factory, work())
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_peer_that_connects_from_where_it_listens_has_one_connection(loop_factory: LoopFactory) -> None:
+    async def work() -> None:
+        inbox = Inbox()
+        transport = await inbox.tcp()
+        listener, back = [socket.socket() for _ in range(2)]
+        for one in (listener, back):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            one.setblocking(False)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        place = Flow("tcp", *listener.getsockname())
+        loop = asyncio.get_running_loop()
+        transport.send(b"there", place)
+        former, _ = await loop.sock_accept(listener)
+        assert await loop.sock_recv(former, 100) == b"there"
+        back.bind(listener.getsockname())
+        await loop.sock_connect(back, transport.local_address)
+        assert await asyncio.wait_for(inbox.ends.get(), 5) == (place, "replaced by another")
+        assert len(transport) == 1
+        transport.send(b"back", place)
+        assert await loop.sock_recv(back, 100) == b"back"
+        assert await loop.sock_recv(former, 100) == b""
+        await transport.aclose()
+        assert inbox.ends.qsize() == 1
+        for one in (listener, back, former):
+            one.close()
 
     run(loop_factory, work())
 

@@ -155,6 +155,10 @@ class StreamTransport:
             _log.warning("connection refused", transport=self._kind, host=host, live=len(self))
             return False
         connection.flow = Flow(self._kind, host, port)
+        former = self._connections.get(connection.flow)
+        if former is not None:  # its peer connects from the port that it listens on: the two could not be told apart
+            former.abort("replaced by another")
+            self.ended(former)
         self._of_address.setdefault(host, set()).add(connection)
         self._take_in(connection, connection.flow)
         return True
