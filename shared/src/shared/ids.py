@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"  # 32 letters without i, l, o, u: one per 5 bits
-_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_LETTER_OF_BYTE = _ALPHABET.encode() * 8
 _PLAIN = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def new_id(prefix: str, random_bytes: Callable[[int], bytes]) -> str:
     """Return `prefix-` and 16 random letters (80 bits) from `random_bytes`."""
-    value = int.from_bytes(random_bytes(10), "big")
-    return f"{prefix}-{''.join([_PAIRS[(value >> shift) & 1023] for shift in range(70, -1, -10)])}"
+    return f"{prefix}-{random_bytes(16).translate(_LETTER_OF_BYTE).decode()}"
 
 
 def kv_key(name: str) -> str:

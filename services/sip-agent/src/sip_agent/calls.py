@@ -9,7 +9,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import nats.errors
@@ -33,8 +33,8 @@ from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.alarm import Alarm
 from sip_agent.call_news import event_of
+from sip_agent.call_owner import CallOwner
 from sip_agent.core.call.call import Call
-from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
     AskMedia,
@@ -56,12 +56,11 @@ from sip_agent.core.call.outputs import (
     SendRequest,
     WantKeyframe,
 )
+from sip_agent.core.earliest import earliest
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.message import Request
 from sip_agent.leg import Leg
 from sip_agent.mailbox import Mailbox
-from sip_agent.messenger import Messenger
-from sip_agent.next_hop import NextHop
 from sip_agent.owned import OwnedRecord
 from sip_agent.relay_client import ask_relay, release, request_keyframe
 from sip_agent.services import Services
@@ -69,24 +68,6 @@ from sip_agent.session_client import offer_call
 from sip_agent.succession import LegTable, Succession
 
 _log = structlog.get_logger(__name__)
-
-
-class CallOwner(Protocol):
-    """The account of a call."""
-
-    session_id: str
-    identity: Identity
-    mailbox: Mailbox
-    messenger: Messenger
-    next_hop: NextHop
-
-    @property
-    def epoch(self) -> int:
-        """Of the ownership."""
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether it takes nothing new."""
 
 
 class LiveCall:
@@ -183,9 +164,12 @@ class LiveCall:
             self.abandon()
             raise
         finally:
-            times = [] if self._is_lost else [leg.core.next_timer() for leg in self._succession.live]
-            self._alarm.set(min((at for at in times if at is not None), default=None))
+            if not self._is_lost:
+                self._set_alarm()
         return result
+
+    def _set_alarm(self) -> None:
+        self._alarm.set(earliest(*[leg.core.next_timer() for leg in self._succession.live]))
 
     def abandon(self) -> None:
         """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
@@ -390,12 +374,13 @@ class LiveCall:
             if error is not None:
                 _log.warning("not removed", call=self.call_id, error=repr(error))
 
-    def offer_to_session(self) -> None:
-        """Ask the session whether it takes this incoming call."""
-        self.asides.post(self._offer_to_session)
+    def offer_to_session(self, core: IncomingCall) -> None:
+        """Begin an incoming call: ask the session whether it takes it. Before it says so there is nothing to send."""
+        core.start(time.monotonic())
+        self._set_alarm()
+        self.asides.post(lambda: self._offer_to_session(core))
 
-    async def _offer_to_session(self) -> None:
-        assert isinstance(core := self.core, IncomingCall)
+    async def _offer_to_session(self, core: IncomingCall) -> None:
         answer = await offer_call(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
             self.media, self.has_video = answer.media, answer.has_video

@@ -4,8 +4,9 @@ import dataclasses
 
 from shared.errors import RemoteError
 from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
+from sip_agent.call_owner import CallOwner
 from sip_agent.call_table import CallTable
-from sip_agent.calls import CallOwner, LiveCall
+from sip_agent.calls import LiveCall
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.extra_headers import checked
 from sip_agent.core.call.facts import CallFacts
@@ -103,8 +104,7 @@ class Switchboard:
         call = self._add(core)
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
-        call.post(core.start)
-        call.offer_to_session()
+        call.offer_to_session(core)
 
     async def answer(self, command: AnswerCall) -> None:
         """The user answers."""

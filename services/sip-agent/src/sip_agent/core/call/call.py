@@ -35,6 +35,7 @@ from sip_agent.core.call.remote_modification import Inviting
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall, SavedIncoming, SavedOutgoing, SavedRequest
 from sip_agent.core.call.usages import Usages
+from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
@@ -108,9 +109,7 @@ class Call(ABC):
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        times = list(self._deadlines.values())
-        times += [at for at in (self._in_dialog.next_timer(), self.usages.next_timer()) if at is not None]
-        return min(times, default=None)
+        return earliest(*self._deadlines.values(), self._in_dialog.next_timer(), self.usages.next_timer())
 
     def handle_timer(self, now: float) -> None:
         """Act on what is due."""

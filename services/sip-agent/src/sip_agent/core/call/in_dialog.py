@@ -17,6 +17,7 @@ from sip_agent.core.call.remote_modification import Inviting, RemoteModification
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedSession
 from sip_agent.core.call.session_timer import SessionTimer
+from sip_agent.core.earliest import earliest
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
 
@@ -88,8 +89,7 @@ class InDialog:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        times = (self._remote.next_timer(), self._ours.next_timer(), self.timer.next_timer())
-        return min((at for at in times if at is not None), default=None)
+        return earliest(self._remote.next_timer(), self._ours.next_timer(), self.timer.next_timer())
 
     def handle_timer(self, now: float) -> bool:
         """Act on what is due; return whether a 2xx of ours never got its ACK."""

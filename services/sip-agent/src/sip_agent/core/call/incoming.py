@@ -19,6 +19,7 @@ from sip_agent.core.call.reliable import OPTION, ReliableResponses
 from sip_agent.core.call.reliable import State as RingingState
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall, SavedIncoming
+from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
@@ -55,10 +56,9 @@ class IncomingCall(Call):
         self._unacknowledged: End | None = None
 
     def start(self, now: float) -> None:
-        """Take the INVITE; the session is being asked."""
+        """Take the INVITE; the session is being asked. While it says nothing the transaction sends 100 (§17.2.1)."""
         seconds = self._rules.ring_seconds
         self._deadlines[Input.NO_ANSWER] = now + (seconds if self._expires is None else min(seconds, self._expires))
-        self._out.append(Respond(self._transaction, make_response(self._invite, 100)))
 
     @classmethod
     def restored(cls, saved: SavedCall, identity: Identity, rules: CallRules, now: float) -> "IncomingCall":
@@ -121,8 +121,7 @@ class IncomingCall(Call):
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        times = [at for at in (super().next_timer(), self._reliable.next_timer()) if at is not None]
-        return min(times, default=None)
+        return earliest(super().next_timer(), self._reliable.next_timer())
 
     def handle_timer(self, now: float) -> None:
         """Act on what is due."""

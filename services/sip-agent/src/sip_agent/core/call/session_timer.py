@@ -10,6 +10,7 @@ import enum
 import msgspec
 
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import find_param, parse_params
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
@@ -195,7 +196,7 @@ class SessionTimer:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        return min((at for at in (self._refresh_at, self._ends_at) if at is not None), default=None)
+        return earliest(self._refresh_at, self._ends_at)
 
     def is_refresh_due(self, now: float) -> bool:
         """Whether we are to refresh now; told once."""

@@ -7,6 +7,7 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CallOutput
 from sip_agent.core.call.own_requests import OwnRequests
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.earliest import earliest
 from sip_agent.core.events import TransactionId
 from sip_agent.core.instant.in_call import InCall
 from sip_agent.core.syntax.message import Request
@@ -31,8 +32,7 @@ class Usages:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        times = (self.referrer.next_timer(), self.referee.next_timer())
-        return min((at for at in times if at is not None), default=None)
+        return earliest(self.referrer.next_timer(), self.referee.next_timer())
 
     def handle_timer(self, now: float) -> None:
         """Act on what is due."""

@@ -16,6 +16,7 @@ from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CallOutput, Referred, Respond
 from sip_agent.core.call.own_requests import Fields, InDialogRequest, OwnRequests
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.earliest import earliest
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.table import TableMachine
@@ -80,7 +81,7 @@ class Referee:
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
         notify_at = None if self._pending is None else self._notified[1] + NOTIFY_EVERY
-        return min((at for at in (notify_at, self._leave_at) if at is not None), default=None)
+        return earliest(notify_at, self._leave_at)
 
     def handle_timer(self, now: float) -> None:
         """Act on what is due."""
