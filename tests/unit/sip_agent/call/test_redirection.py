@@ -157,3 +157,11 @@ def test_a_cancelled_call_goes_nowhere_else() -> None:
     call.take_output()
     call.receive_response("invite", redirect(invite, "<sip:one@x>"), 0.2)
     assert told(call.take_output()) == ["Finished"]
+
+
+def test_a_call_to_a_sips_uri_is_redirected_to_nothing_else() -> None:
+    found = Targets()
+    found.start("sips:bob@example.com")
+    invite = Request("INVITE", TARGET, [("From", "<sip:a@x>;tag=1"), ("To", "<sip:b@x>"), ("CSeq", "1 INVITE")])
+    found.redirected(redirect(invite, "<sip:carol@example.com>", "<sips:dave@example.com>;q=0.5"))
+    assert found.waiting == ["sips:dave@example.com"]

@@ -7,7 +7,7 @@ import msgspec
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import Response
-from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.syntax.uri import SipUri, is_secure
 
 FOLLOWED = (300, 301, 302, 305)
 MAX_TARGETS = 5  # of one call, however many redirect it
@@ -26,6 +26,8 @@ class Targets(msgspec.Struct):
     def redirected(self, response: Response) -> None:
         """Take in what a 3xx names."""
         for uri in _in_order(response):
+            if is_secure(self.taken[0]) and not is_secure(uri):  # §8.1.3.4: who dialled sips: would have to be asked
+                continue
             if len(self.taken) > MAX_TARGETS:
                 return
             if not any(SipUri.parse(uri).matches(SipUri.parse(known)) for known in self.taken):
