@@ -60,4 +60,5 @@ async def test_nothing_is_kept_of_addresses_without_a_call_here(concurrent: int)
         await usage.begin(f"guest-{number}@example.com", "c-1")
         usage.end(f"guest-{number}@example.com", "c-1")
     await eventually(lambda: not usage._known)
+    assert len(bucket.records) == 10
     await tasks.aclose()
