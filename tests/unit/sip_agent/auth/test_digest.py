@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip_agent.core.auth.digest import (
+    MAX_ANSWERS,
     Challenge,
     Credentials,
     DigestClient,
@@ -234,3 +235,15 @@ def test_many_realms_in_one_response_are_not_all_answered() -> None:
     values = [f'Digest realm="r{number}", nonce="n", algorithm=MD5, qop="auth"' for number in range(50)]
     response = Response(401, None, [("WWW-Authenticate", value) for value in values])
     assert len(client.answer(Request("INVITE", "sip:bob@example.com"), response)) == 4
+
+
+def test_two_servers_that_refuse_in_turn_get_no_answers_for_ever() -> None:
+    peer = Peer()
+    answers = 0
+    while peer.challenged(f'Digest realm="r", nonce="{answers}", qop="auth"', status=407 if answers % 2 else 401):
+        answers += 1
+        assert answers <= MAX_ANSWERS
+    assert answers == MAX_ANSWERS
+    # It was that request which was one too many: the next one is as good as any.
+    peer.again()
+    assert peer.challenged('Digest realm="r", nonce="last", qop="auth"')

@@ -6,6 +6,7 @@ import pytest
 from tests.support.sip_calls import CHALLENGE, CONTACT, make_identity, with_via
 
 from sip_agent.core.registration.registration import (
+    MAX_RAISES,
     TABLE,
     Closed,
     Input,
@@ -199,3 +200,13 @@ def test_what_the_table_does_not_list_changes_nothing() -> None:
             registration._machine.state = state
             registration._step(given)
             assert (registration.state, registration.take_output()) == (state, [])
+
+
+def test_a_registrar_that_always_wants_longer_is_a_failure_and_tried_later() -> None:
+    registration = make()
+    registration.open(0.0)
+    for least in range(301, 301 + MAX_RAISES):
+        answer(registration, sent(registration), 423, [("Min-Expires", str(least))])
+    answer(registration, sent(registration), 423, [("Min-Expires", "3600")])
+    assert (registration.state, registration.told.status) == (State.FAILED, 423)
+    assert registration.next_timer() is not None

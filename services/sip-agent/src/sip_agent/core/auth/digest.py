@@ -31,6 +31,8 @@ def _sha512_256(text: str) -> str:
 
 # A registrar, proxies on the way out, and some change of mind. A server that names a new realm each time ends here.
 MAX_REALMS = 4
+# Of one request: each server on its way asks once, and once more for a nonce that was too old.
+MAX_ANSWERS = 2 * MAX_REALMS
 
 Hash: TypeAlias = Callable[[str], str]
 # The strongest first: the order in which we choose (RFC 8760 §2.3 leaves the order of a challenge to the server).
@@ -108,6 +110,7 @@ class _Session:
     challenge: Challenge
     count: int = 0
     cnonce: str = ""  # of the first use: the -sess hash is bound to it (RFC 7616 §3.4.2)
+    answers: int = 0  # that its request has needed so far, this one included
     is_second: bool = False  # replaces one that was called stale when it was fresh: that is believed once
 
 
@@ -138,6 +141,10 @@ class DigestClient:
         that the challenge may be from the account's own servers, and these have few.
         """
         refused = _fresh_realms(request)
+        # Two servers that refuse in turn what the other one has let pass would go on without end.
+        answers = 1 + max((self._sessions[key].answers for key in refused if key in self._sessions), default=0)
+        if answers > MAX_ANSWERS:
+            return []
         chosen: dict[tuple[str, bool], Challenge] = {}
         for proxy in (False, True):
             name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
@@ -152,7 +159,7 @@ class DigestClient:
                 if key not in chosen or _strength(challenge) < _strength(chosen[key]):
                     chosen[key] = challenge
         for key, challenge in chosen.items():
-            self._sessions[key] = _Session(challenge, is_second=key in refused)
+            self._sessions[key] = _Session(challenge, answers=answers, is_second=key in refused)
             self._realms.add(challenge.realm)
         return self.authorize(request) if chosen else []
 

@@ -28,6 +28,7 @@ from sip_agent.core.table import TableMachine
 RETRY_FIRST = 5.0
 RETRY_MOST = 300.0
 RETRY_AFTER_MOST = 3600
+MAX_RAISES = 4  # of the interval by 423, one after the other: each registrar of a fork may have its own
 FLOW_LOST_WITHIN = 5.0
 # A refresh comes at 50 to 80 % of what was granted: many agents must not come at once, and there is time to retry.
 REFRESH_FROM, REFRESH_TO = 0.5, 0.8
@@ -99,6 +100,7 @@ class Registration:
         self._out: list[RegistrationOutput] = []
         self._due_at: float | None = None
         self._failures = 0
+        self._raises = 0
         self._sent: Request | None = None
         self._is_bound = False
         self.told = StateChanged("none")
@@ -210,8 +212,9 @@ class Registration:
 
     def _ask_longer(self, response: Response, now: float) -> State | None:
         least = response.headers.get("Min-Expires") or ""
-        if not _is_number(least) or int(least) <= self._expires:
+        if self._raises >= MAX_RAISES or not _is_number(least) or int(least) <= self._expires:
             return self._fail(response.status, response.reason, 0, now)
+        self._raises += 1
         self._expires = int(least)
         self._send(self._expires)
         return None
@@ -221,7 +224,7 @@ class Registration:
         if granted <= 0:
             return self._fail(500, "Binding Not Kept", 0, now)
         self._is_bound = True
-        self._failures = 0
+        self._failures = self._raises = 0
         share = REFRESH_FROM + (REFRESH_TO - REFRESH_FROM) * self._chance()
         self._due_at = now + granted * share
         self._tell(StateChanged("registered", response.status, response.reason, granted))
@@ -241,7 +244,7 @@ class Registration:
         return self._expires if expires is None else expires
 
     def _fail(self, status: int, reason: str, retry_after: int, now: float) -> State:
-        self._failures += 1
+        self._failures, self._raises = self._failures + 1, 0
         pause = min(RETRY_FIRST * 2.0 ** (self._failures - 1), RETRY_MOST)
         self._due_at = now + max(retry_after, pause * (1.0 + 0.2 * self._chance()))
         self._identity.digest.forget()
