@@ -15,7 +15,7 @@ from tests.support.sip_calls import (
 from sip_agent.core.call.call import CallRules
 from sip_agent.core.call.dialog_set import MAX_BRANCHES
 from sip_agent.core.call.facts import CallFacts, State
-from sip_agent.core.call.outgoing import OutgoingCall
+from sip_agent.core.call.outgoing import MAX_PROVISIONAL, OutgoingCall
 from sip_agent.core.call.outputs import CallOutput, Progressed
 from sip_agent.core.syntax.message import Request, Response
 
@@ -200,3 +200,26 @@ def test_each_late_answer_of_a_fork_is_ended_with_its_own_numbers() -> None:
     assert request_of(outputs).cseq == (3, "BYE")
     call.receive_response("invite", late, 1.6)
     assert told(call.take_output()) == ["ACK"]
+
+
+def test_answers_with_ever_new_tags_are_acknowledged_and_ended_for_so_many_phones_only() -> None:
+    call, invite = started()
+    call.receive_response("invite", make_reply(invite, 200, "one", "their answer"), 1.0)
+    call.take_output()
+    for number in range(MAX_BRANCHES):
+        call.receive_response("invite", make_reply(invite, 200, f"late{number}", "their answer"), 1.1)
+        assert told(call.take_output()) == ["ACK", f"BYE as bye late{number}"]
+    call.receive_response("invite", make_reply(invite, 200, "toomany", "their answer"), 1.2)
+    assert call.take_output() == []
+    call.receive_response("invite", make_reply(invite, 200, "late0", "their answer"), 1.3)
+    assert told(call.take_output()) == ["ACK"]
+
+
+def test_provisional_responses_with_ever_new_words_get_no_more_attention_and_the_answer_does() -> None:
+    call, invite = started()
+    for number in range(2 * MAX_PROVISIONAL):
+        call.receive_response("invite", make_reply(invite, 183, "one", f"early {number}"), 0.1)
+    asked = [one for one in told(call.take_output()) if one.startswith("ask early")]
+    assert len(asked) == MAX_PROVISIONAL
+    call.receive_response("invite", make_reply(invite, 200, "one", "their answer"), 1.0)
+    assert told(call.take_output()) == ["SaveCall", "ACK", "ask answer: their answer"]

@@ -19,7 +19,6 @@ from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.session_timer import (
     MAX_RAISES,
     TABLE,
-    Expiry,
     Input,
     SessionInterval,
     SessionTimer,
@@ -164,12 +163,13 @@ def test_a_reinvite_with_too_small_an_interval_changes_nothing() -> None:
     assert call.next_timer() == 569.0
 
 
+@pytest.mark.parametrize("name", ["Session-Expires", "Min-SE"])
 @pytest.mark.parametrize("text", ["", "x", "-1", "99999999999", "3000000000", "\u0663"])
-def test_a_malformed_interval_is_refused(text: str) -> None:
+def test_a_malformed_interval_is_refused_at_once(name: str, text: str) -> None:
     invite = make_invite()
-    invite.headers.add("Session-Expires", text)
+    invite.headers.add(name, text)
     with pytest.raises(SipError, match="400"):
-        Expiry.of(invite)
+        too_small(invite, RULES)
 
 
 def test_an_invite_refused_as_too_small_is_sent_again_with_the_larger_interval() -> None:

@@ -12,7 +12,7 @@ from shared.errors import LocalError
 from sip_agent.core.auth.credentials import answer, with_credentials
 from sip_agent.core.call.call import COMMON, Call, Rows
 from sip_agent.core.call.dialog import Dialog
-from sip_agent.core.call.dialog_set import DialogSet, EarlyDialog, description
+from sip_agent.core.call.dialog_set import MAX_BRANCHES, DialogSet, EarlyDialog, description
 from sip_agent.core.call.facts import CallFacts, End, Input, State
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.invite import make_invite, redirected
@@ -35,6 +35,8 @@ from sip_agent.core.syntax.message import Request, Response, reason_of
 from sip_agent.core.syntax.uri import SipUri
 
 INVITE = "invite"
+# Each is written, told, and perhaps asked of the relay: a far side with ever new ones gets no more attention.
+MAX_PROVISIONAL = 100
 
 
 class OutgoingCall(Call):
@@ -50,6 +52,7 @@ class OutgoingCall(Call):
         self._pracks: dict[str, Request] = {}
         self._pending_progress: list[tuple[ProgressState, int, str]] = []
         self._last_told: tuple[ProgressState, int] | None = None
+        self._provisional = 0  # responses that said something new
 
     def start(self, target: str, sdp: str, headers: Iterable[tuple[str, str]], now: float) -> None:
         """Send the INVITE with our offer."""
@@ -152,6 +155,8 @@ class OutgoingCall(Call):
     # -- actions
 
     def _progress(self, response: Response, now: float) -> None:
+        if self._provisional >= MAX_PROVISIONAL:
+            return
         told, sdp = _progress_state(response), ""
         if response.status > 100:
             known, early = self._dialogs.find(response.to.tag or ""), self._dialogs.seen(self._invite, response)
@@ -166,6 +171,7 @@ class OutgoingCall(Call):
                 early = msgspec.structs.replace(early, sdp=sdp)
             self._dialogs.put(early)
             if early != known:
+                self._provisional += 1
                 self._out.append(SaveCall())
         if sdp:
             self.far_sdp, self._last_told = sdp, (told, response.status)
@@ -203,6 +209,7 @@ class OutgoingCall(Call):
             self._send_prack(f"{ref} again", again, dialog)
 
     def _tell_progress(self, state: ProgressState, status: int, reason: str, browser_sdp: str | None) -> None:
+        self._provisional += 1
         self._last_told = (state, status)
         self.told_state = state
         self._out.append(Progressed(state, status, reason, browser_sdp))
@@ -310,8 +317,11 @@ class OutgoingCall(Call):
     def _refuse_answer(self, response: Response, now: float) -> None:
         """ACK and BYE: another phone was first, or CANCEL came too late."""
         fork = self._dialogs.confirmed(self._invite, response)
+        is_known = fork.remote_tag in self._dialogs.refused
+        if not is_known and len(self._dialogs.refused) >= MAX_BRANCHES:
+            return  # no more phones than that are called by anybody: each would get an ACK and a BYE of us
         self._out.append(self._ack(fork))
-        if fork.remote_tag not in self._dialogs.refused:
+        if not is_known:
             self._dialogs.refused.append(fork.remote_tag)
             self._deadlines.pop(Input.GIVE_UP, None)
             self._byes.send(f"bye {fork.remote_tag}", fork)

@@ -81,8 +81,11 @@ def _minimum_of(message: Message) -> int:
 
 
 def too_small(request: Request, rules: CallRules, to_tag: str | None = None) -> Response | None:
-    """Return the 422 to a request whose interval is too small for us; only who knows timers can be told (§9)."""
-    expiry = Expiry.of(request)
+    """Return the 422 to a request whose interval is too small for us; only who knows timers can be told (§9).
+
+    400 where one of the fields is malformed: now, for `answered` would find that when it is too late to refuse.
+    """
+    expiry, _ = Expiry.of(request), _minimum_of(request)
     if expiry is None or expiry.seconds >= rules.min_session_expires or not request.has_option("Supported", OPTION):
         return None
     return make_response(request, 422, None, to_tag, [("Min-SE", str(rules.min_session_expires))])
