@@ -1,5 +1,7 @@
 """The stack joined to sockets that the test plays."""
 
+import asyncio
+import weakref
 from collections.abc import Callable
 from itertools import count
 
@@ -131,3 +133,20 @@ async def test_a_cancel_reaches_whoever_asked_for_it_until_the_final_response() 
     endpoint.receive_data(make_request("CANCEL").to_bytes(), UDP)
     assert cancelled == ["CANCEL"]
     endpoint.close()
+
+
+async def test_an_invite_is_forgotten_once_no_more_2xx_may_come() -> None:
+    layer = TransactionLayer(Timers(t1=0.001), lambda: "t", lambda _: ("192.0.2.100", 5060))
+    endpoint, wires = Endpoint(layer, lambda: True), Wires()
+    endpoint.attach(wires)
+    user = User()
+    is_gone = asyncio.Event()
+    weakref.finalize(user, is_gone.set)
+    endpoint.send_request(plain("INVITE"), Places.only(UDP), user)
+    sent = parse(wires.sent[0])
+    assert isinstance(sent, Request)
+    endpoint.receive_data(make_response(sent, 200, to_tag="b").to_bytes(), UDP)
+    assert user.heard == [200]
+    del user
+    async with asyncio.timeout(5):
+        await is_gone.wait()

@@ -184,7 +184,7 @@ class LiveCall:
 
     async def _drain(self) -> bool:
         """Carry out what any of the legs has put out; return whether there was something."""
-        work = [(leg, outputs) for leg in self._succession.live if (outputs := leg.core.take_output())]
+        work = [(leg, outputs) for leg in self._succession.legs if (outputs := leg.core.take_output())]
         for leg, outputs in work:
             await self._carry_out_all(leg, outputs)
         end = self._succession.take_end()
@@ -222,6 +222,7 @@ class LiveCall:
             case SendRequest() | SendAck() | Respond() | CancelRequest():
                 await leg.send(output)
             case Finished():
+                leg.leave()
                 if self._succession.finished(leg):
                     self._finish()
             case _ if self._succession.is_aside(leg):
@@ -253,8 +254,9 @@ class LiveCall:
                 await self._tell(output)
 
     async def save(self, leg: Leg) -> None:
-        """Write the record with the state of a leg."""
-        await self._record.save(self._as_record(leg))
+        """Write the record with the state of a leg; one that has ended would come back to life by it."""
+        if leg.core.told_state != "ended":
+            await self._record.save(self._as_record(leg))
 
     def _as_record(self, leg: Leg) -> CallRecord:
         core, facts = leg.core, self.facts

@@ -218,7 +218,8 @@ class Endpoint:
                     self._carry_out(output)
         finally:
             self._is_draining = False
-        self._alarm.set(self._layer.next_timer())
+        times = (self._layer.next_timer(), self._accepted[0][0] if self._accepted else None)
+        self._alarm.set(min((at for at in times if at is not None), default=None))
 
     def _carry_out(self, output: Output) -> None:
         try:
@@ -281,7 +282,6 @@ class Endpoint:
                 return
         else:
             self._unreachable.answers(sent.delivery.flow)
-        self._forget_accepted()
         if 200 <= response.status < 300 and transaction.method == "INVITE":
             # RFC 6026 §7.2: more 2xx may come while the transaction is in Accepted.
             self._accepted.append((time.monotonic() + self._layer.timers.m, transaction))
@@ -327,4 +327,5 @@ class Endpoint:
 
     def _on_timer(self) -> None:
         self._layer.handle_timer(time.monotonic())
+        self._forget_accepted()
         self._drain()

@@ -83,6 +83,14 @@ class Leg:
         self._forget(transaction)
         self.post(self.core.transaction_failed, ref, status, reason)
 
+    def leave(self) -> None:
+        """The dialog is over: an INVITE of ours without an answer is waited for no longer than a cancelled one (§9.1).
+
+        A far side that had the BYE answers it by itself (§15.1.2), or else nothing would ever end the transaction.
+        """
+        for transaction in [one for one in self._refs if one.method == "INVITE"]:
+            self._endpoint.cancel(transaction)
+
     def _forget(self, transaction: TransactionId) -> None:
         self._refs.pop(transaction, None)
         self._strangers.discard(transaction)

@@ -4,6 +4,7 @@ A leg that is to take the call over is tried while the old one stands. Its media
 the page has nothing to do. Once it is answered it is the call's leg, and the one that had the call leaves by BYE.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -14,14 +15,17 @@ from shared.errors import RemoteError
 from shared.messages import MediaRef
 from shared.messages.call import EndedBy
 from sip_agent.core.call.call import Call
+from sip_agent.core.call.facts import State
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.outputs import AskMedia, CallOutput, Ended, Established, MessageReceived, Progressed, SaveCall
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.call.session_timer import too_small
+from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.grammar import readable
-from sip_agent.core.syntax.message import Request, make_response
+from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.transfer.referral import Referral
 from sip_agent.leg import Leg
 from sip_agent.mailbox import Mailbox
@@ -30,6 +34,8 @@ from sip_agent.relay_client import ask_relay
 from sip_agent.services import Services, token
 
 _log = structlog.get_logger(__name__)
+
+KEPT_OVER = 4  # legs of one call that are over, the last ones
 
 
 class SuccessionOwner(Protocol):
@@ -82,12 +88,18 @@ class Succession:
         self._call = call
         self._legs = legs
         self.live: list[Leg] = [call.leg]
+        self._over: deque[Leg] = deque(maxlen=KEPT_OVER)
         self.is_trying = False
         self._successor: Leg | None = None
         self._is_alone = False  # whoever referred us has left: the successor is all that there is
         self._end: Ended | None = None
         self._usage_id = f"{call.leg.core.facts.call_id}-transfer"
         self._is_counted = False
+
+    @property
+    def legs(self) -> list[Leg]:
+        """Every leg that may have something to say: one that is over still answers what was on its way to it."""
+        return [*self.live, *self._over]
 
     def is_aside(self, leg: Leg) -> bool:
         """Whether what a leg puts out is not yet, or no more, the call's."""
@@ -103,6 +115,7 @@ class Succession:
         self._legs.remove_leg(leg)
         if leg in self.live:
             self.live.remove(leg)
+            self._over.append(leg)
         is_last = not (self.live or self.is_trying)
         if is_last:
             self._uncount()
@@ -173,9 +186,27 @@ class Succession:
 
     def accept(self, transaction: TransactionId, request: Request, source: Flow, now: float) -> None:
         """Answer an INVITE that replaces the call."""
-        if self.is_trying:
-            self._services.endpoint.respond(transaction, make_response(request, 491, None, token()))
+        try:
+            refused = self._refusal(request)
+            core = self._replacing(transaction, request)
+        except SipError as error:  # what cannot be read is refused now: later nobody would answer it
+            refused = make_response(request, error.status, error.reason, token())
+        if refused is not None:
+            self._services.endpoint.respond(transaction, refused)
             return
+        self._try(core).came_from(source)
+        self._services.endpoint.on_cancel(transaction, lambda cancel: self._call.post(core.receive_cancel, cancel))
+        core.start(now)
+        core.take_over(now)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if self.is_trying:
+            return make_response(request, 491, None, token())
+        if self._call.leg.core.state is not State.CONFIRMED:  # RFC 3891 §3: it has ended since the INVITE came
+            return make_response(request, 603, None, token())
+        return too_small(request, self._rules(), token())
+
+    def _replacing(self, transaction: TransactionId, request: Request) -> IncomingCall:
         facts = replace(
             self._call.leg.core.facts,
             direction="incoming",
@@ -183,13 +214,9 @@ class Succession:
             callee=readable(str(request.to.uri)),
             caller_name=readable(request.from_.display_name),
         )
-        core = IncomingCall(
+        return IncomingCall(
             facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
         )
-        self._try(core).came_from(source)
-        self._services.endpoint.on_cancel(transaction, lambda cancel: self._call.post(core.receive_cancel, cancel))
-        core.start(now)
-        core.take_over(now)
 
     def _rules(self) -> CallRules:
         return self._services.call_rules(self._owner.next_hop.is_proxy)

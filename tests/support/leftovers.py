@@ -1,0 +1,40 @@
+"""What an attack may not leave behind: every object that lives as long as a call, a request or a piece of work does."""
+
+import asyncio
+import gc
+from collections import Counter
+
+from sip_agent.app import Agent
+from sip_agent.calls import LiveCall
+from sip_agent.core.call.call import Call
+from sip_agent.core.locating.delivery import Delivery
+from sip_agent.core.transaction.machine import Machine
+from sip_agent.forwarding import LiveForwarding
+from sip_agent.leg import Leg
+
+KINDS = (LiveCall, Leg, Call, Machine, Delivery, LiveForwarding)
+
+
+async def count_live(agent: Agent) -> Counter[str]:
+    """How many there are of each kind of thing that a call needs, found without asking who should know of it."""
+    gc.collect()
+    counts = Counter(kind.__name__ for one in gc.get_objects() for kind in KINDS if isinstance(one, kind))
+    counts["task"] = len(agent.services.tasks)
+    store = agent.services.store
+    counts["call record"] = len(await store.calls.names())
+    counts["counted call"] = 0
+    for name in await store.usage.names():
+        entry = await store.usage.get(name)
+        counts["counted call"] += len(entry.record.live) if entry is not None else 0
+    return +counts
+
+
+async def all_given_back(agent: Agent, before: Counter[str], within: float = 10.0) -> None:
+    """Wait until there is no more of anything than there was `before`."""
+    more: Counter[str] = Counter()
+    try:
+        async with asyncio.timeout(within):
+            while more := await count_live(agent) - before:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"left behind: {dict(more)}") from None
