@@ -40,6 +40,25 @@ REGISTERED_WITHIN = 4.0  # of an account that has just been adopted; less than t
 class Account:
     """Made by `OpenAccount`. `on_gone` is called once nothing of it is left."""
 
+    __slots__ = (
+        "session_id",
+        "mailbox",
+        "identity",
+        "next_hop",
+        "messenger",
+        "switchboard",
+        "_services",
+        "_record",
+        "_kv",
+        "_on_gone",
+        "_registration",
+        "_grace",
+        "_is_closing",
+        "_is_gone",
+        "_has_moved",
+        "_told",
+    )
+
     def __init__(
         self,
         services: Services,

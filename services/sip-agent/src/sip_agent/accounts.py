@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import msgspec
-import nats.errors
-import structlog
 
 from shared.errors import RemoteError
 from shared.ids import new_id
@@ -24,9 +22,10 @@ from shared.messages import (
     MediaFailed,
     Message,
     OpenAccount,
+    SessionSnapshot,
     SipAccount,
 )
-from shared.presence import GONE_AFTER, Presence
+from shared.presence import Presence
 from shared.records import AccountRecord
 from sip_agent.account import Account
 from sip_agent.call_table import CallTable
@@ -34,13 +33,12 @@ from sip_agent.core.auth.digest import Credentials, DigestClient
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.uri import NameAddr, SipUri
-from sip_agent.hearing import UNHEARD_FOR, Hearing, RelayWatch
+from sip_agent.hearing import Hearing, RelayWatch
 from sip_agent.moves import Moves
 from sip_agent.owned import OwnedRecord
 from sip_agent.services import Services, token
+from sip_agent.socket_watch import SocketWatch
 from sip_agent.switchboard import CallCommand
-
-_log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 0.5
 
@@ -55,13 +53,11 @@ class Accounts:
 
     def __init__(self, services: Services, signaling: Presence) -> None:
         self._services = services
-        self._signaling = signaling
         self.calls = CallTable()
         self.moves = Moves(services)
         self._accounts: dict[str, Account] = {}
-        self._attached_at: dict[str, float] = {}
+        self._sockets = SocketWatch(services, signaling, self._accounts.get)
         self._opening: set[str] = set()
-        self._silenced: dict[str, str] = {}  # sessions detached because their pod was silent: its incarnation
         self.is_draining = False
 
     def __len__(self) -> int:
@@ -96,8 +92,7 @@ class Accounts:
         account.check_epoch(command.epoch)
         match command:
             case AttachSession(pod=pod):
-                self._attached_at[account.session_id] = time.monotonic()
-                return await _in_turn(account, lambda: account.attach(pod))
+                return await _in_turn(account, lambda: self._attach(account, pod))
             case DetachSession(pod=pod, grace_seconds=grace):
                 await _in_turn(account, lambda: account.detach(pod, grace))
             case CloseAccount():
@@ -107,6 +102,14 @@ class Accounts:
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
+
+    async def _attach(self, account: Account, pod: str) -> SessionSnapshot:
+        self._sockets.forget(account)
+        try:
+            return await account.attach(pod)
+        finally:
+            if self._accounts.get(account.session_id) is account:
+                self._sockets.attached(account, time.monotonic())
 
     def _media_failed(self, call_id: str, reason: str) -> None:
         call = self.calls.find(call_id)
@@ -176,7 +179,7 @@ class Accounts:
 
     def _add(self, account: Account) -> Account:
         self._accounts[account.session_id] = account
-        self._attached_at[account.session_id] = time.monotonic()
+        self._sockets.attached(account, time.monotonic())
         return account
 
     def _identity(self, session_id: str, account: SipAccount) -> Identity:
@@ -238,8 +241,7 @@ class Accounts:
         if self._accounts.get(account.session_id) is not account:  # taken over again meanwhile
             return
         del self._accounts[account.session_id]
-        self._attached_at.pop(account.session_id, None)
-        self._silenced.pop(account.session_id, None)
+        self._sockets.forget(account)
 
     # -- pods that say nothing any more
 
@@ -250,36 +252,7 @@ class Accounts:
             now = time.monotonic()
             if hearing.is_good(now):
                 relays.sweep(now)
-                for account in list(self._accounts.values()):
-                    self._judge(account, now)
-
-    def _judge(self, account: Account, now: float) -> None:
-        session_id, pod = account.session_id, account.pod
-        heard = self._signaling.last(pod)
-        incarnation, heard_at = ("", 0.0) if heard is None else (heard[0].incarnation, heard[1])
-        if now - heard_at < GONE_AFTER:
-            if self._silenced.pop(session_id, None) == incarnation:
-                account.mailbox.post(lambda: self._heard_again(account, incarnation))
-        elif account.is_attached and now - max(heard_at, self._attached_at[session_id]) > UNHEARD_FOR:
-            _log.warning("signaling pod is gone", pod=pod, session=session_id)
-            self._silenced[session_id] = incarnation
-            grace = self._services.settings.grace_seconds
-            account.mailbox.post(lambda: account.detach(pod, grace))
-
-    async def _heard_again(self, account: Account, incarnation: str) -> None:
-        """A pod was away, not gone: if its record says that it still has the socket, so it has."""
-        try:
-            entry = await self._services.store.sessions.get(account.session_id)
-        except nats.errors.Error:
-            self._silenced[account.session_id] = incarnation  # the next round asks again
-            return
-        if entry is None or entry.record.pod != account.pod or entry.record.detached_at is not None:
-            return
-        try:
-            await account.attach(account.pod)
-        except RemoteError:  # the grace time was over first
-            return
-        _log.info("signaling pod is back", pod=account.pod, session=account.session_id)
+                self._sockets.sweep(now)
 
     async def close(self) -> None:
         """End every account, for this agent is leaving."""

@@ -1,6 +1,7 @@
 """The registration of one account on the wire: carries out what its core asks for, in the account's mailbox."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -55,17 +56,32 @@ class RegistrationOwner(Protocol):
 class LiveRegistration:
     """`call_id` and `cseq` are from the account's record: the registrar goes by them whoever sends."""
 
-    __slots__ = ("_services", "_owner", "_core", "_flow", "_register", "_refresh", "_waiting", "_is_stopped")
+    __slots__ = (
+        "_services",
+        "_owner",
+        "_registrar",
+        "_core",
+        "_flow",
+        "_register",
+        "_refresh",
+        "_turn",
+        "_has_turn",
+        "_waiting",
+        "_is_stopped",
+    )
 
     def __init__(self, services: Services, owner: RegistrationOwner, call_id: str, cseq: int) -> None:
         self._services = services
         self._owner = owner
+        self._registrar = owner.next_hop.name
         expires = services.settings.register_expires
         self._core = Registration(owner.identity, call_id, token(), expires, services.chance, cseq)
         self._flow = RegistrarFlow(services.endpoint, self._flow_lost)
         self._register: TransactionId | None = None
         self._refresh = Alarm(self._on_refresh_due)
-        self._waiting: list[tuple[tuple[State, ...], asyncio.Future[None]]] = []
+        self._turn: Callable[[], None] | None = None  # asked for, or had
+        self._has_turn = False
+        self._waiting: list[tuple[tuple[State, ...], asyncio.Future[None]]] | None = None
         self._is_stopped = False
 
     @property
@@ -88,7 +104,7 @@ class LiveRegistration:
 
     def close(self) -> None:
         """Remove our binding."""
-        self._post(self._core.close)
+        self._owner.mailbox.post(self._close)
 
     def moved(self) -> None:
         """Refresh nothing any more."""
@@ -99,6 +115,7 @@ class LiveRegistration:
         self._is_stopped = True
         self._refresh.stop()
         self._register = None
+        self._give_turn_back()
         self._flow.release()
         self._wake(*State)
 
@@ -106,17 +123,17 @@ class LiveRegistration:
         """Wait for one of these states, or for the end of everything; return where the registration stands."""
         if self._core.state not in states and not self._is_stopped:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((states, future))
+            self._waiting = [*(self._waiting or ()), (states, future)]
             await future
         return self._core.state
 
     def _wake(self, *reached: State) -> None:
-        for waiting in self._waiting[:]:
-            states, future = waiting
-            if not set(states).isdisjoint(reached):
-                self._waiting.remove(waiting)
-                if not future.done():
-                    future.set_result(None)
+        waiting, self._waiting = self._waiting or [], None
+        for states, future in waiting:
+            if set(states).isdisjoint(reached):
+                self._waiting = [*(self._waiting or ()), (states, future)]
+            elif not future.done():
+                future.set_result(None)
 
     # -- the core
 
@@ -127,11 +144,22 @@ class LiveRegistration:
         if self._is_stopped:
             return
         verb(*facts, time.monotonic())
+        await self._drain()
+
+    async def _close(self) -> None:
+        is_unsent = self._turn is not None and not self._has_turn
+        await self._do(self._core.close)
+        if is_unsent:
+            await self._do(self._core.transaction_failed, 503, "Not Sent")
+
+    async def _drain(self) -> None:
         try:
             while outputs := self._core.take_output():
                 for output in outputs:
                     await self._carry_out(output)
         finally:
+            if self._core.state not in (State.REGISTERING, State.WITHDRAWING):
+                self._give_turn_back()
             is_over = self._is_stopped or self._owner.has_moved
             self._refresh.set(None if is_over else self._core.next_timer())
             if self._waiting:
@@ -151,6 +179,28 @@ class LiveRegistration:
                 self._flow.release()
 
     async def _send(self, request: Request) -> None:
+        if self._turn is None and request.expires != 0:
+            self._turn = functools.partial(self._on_turn, request)
+            self._has_turn = self._services.registrar_turns.ask(self._registrar, self._turn)
+            if not self._has_turn:
+                return
+        await self._send_now(request)
+
+    def _on_turn(self, request: Request) -> None:
+        self._has_turn = True
+        self._owner.mailbox.post(lambda: self._send_in_turn(request))
+
+    async def _send_in_turn(self, request: Request) -> None:
+        if self._has_turn:
+            await self._send_now(request)
+            await self._drain()
+
+    def _give_turn_back(self) -> None:
+        turn, self._turn, self._has_turn = self._turn, None, False
+        if turn is not None:
+            self._services.registrar_turns.over(self._registrar, turn)
+
+    async def _send_now(self, request: Request) -> None:
         try:
             await self._owner.reserve_cseq(request.cseq[0])
             places = await self._owner.next_hop.find()

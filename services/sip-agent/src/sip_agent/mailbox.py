@@ -16,20 +16,22 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Mailbox:
-    """A queue with a task only while something is in it."""
+    """A queue, with a task, only while something is in it: thousands of accounts have nothing to do."""
+
+    __slots__ = ("_tasks", "_name", "_waiting")
 
     def __init__(self, tasks: Tasks, name: str) -> None:
         self._tasks = tasks
         self._name = name
-        self._waiting: deque[Work] = deque()
-        self._is_running = False
+        self._waiting: deque[Work] | None = None
 
     def post(self, work: Work) -> None:
         """Do `work` after what was posted before."""
-        self._waiting.append(work)
-        if not self._is_running:
-            self._is_running = True
-            self._tasks.spawn(self._run(), self._name)
+        if self._waiting is not None:
+            self._waiting.append(work)
+            return
+        self._waiting = deque((work,))
+        self._tasks.spawn(self._run(self._waiting), self._name)
 
     async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do `work` in its turn; return or raise what it does."""
@@ -48,12 +50,12 @@ class Mailbox:
         self.post(answered)
         return await result
 
-    async def _run(self) -> None:
+    async def _run(self, waiting: deque[Work]) -> None:
         try:
-            while self._waiting:
+            while waiting:
                 try:
-                    await self._waiting.popleft()()
+                    await waiting.popleft()()
                 except Exception:  # the task boundary: one piece of work failed, the next is no worse for it
                     _log.exception("work failed", mailbox=self._name)
         finally:
-            self._is_running = False
+            self._waiting = None

@@ -45,6 +45,8 @@ class MessengerOwner(Protocol):
 class Messenger:
     """Messages to one target go one after the other (§8): over UDP they would overtake each other."""
 
+    __slots__ = ("_services", "_owner", "_waiting", "_sent", "_inbox", "_unread")
+
     def __init__(self, services: Services, owner: MessengerOwner) -> None:
         self._services = services
         self._owner = owner

@@ -17,12 +17,19 @@ MAX_SERVERS = 2 * MAX_FLOWS  # a name may lead to others in turn
 class NextHop:
     """The outbound proxy, else the domain."""
 
+    __slots__ = ("_services", "_account", "_servers", "_latest", "preferred")
+
     def __init__(self, services: Services, account: SipAccount) -> None:
         self._services = services
         self._account = account
-        self._servers: dict[Flow, None] = {}  # the latest last
+        self._servers: tuple[Flow, ...] = ()  # the latest last
         self._latest: Places | None = None
         self.preferred: Flow | None = None  # what the registration went by
+
+    @property
+    def name(self) -> str:
+        """What names it, for people and for whoever counts by it."""
+        return self._account.outbound_proxy or self._account.domain
 
     @property
     def is_proxy(self) -> bool:
@@ -44,11 +51,9 @@ class NextHop:
         return self._remember(self._latest if self.preferred is None else self._latest.first(self.preferred))
 
     def _remember(self, places: Places) -> Places:
-        for server in places.flows:
-            self._servers.pop(server, None)
-            self._servers[server] = None
-        while len(self._servers) > MAX_SERVERS:
-            del self._servers[next(iter(self._servers))]
+        if self._servers[-len(places.flows) :] != places.flows:
+            others = [server for server in self._servers if server not in places.flows]
+            self._servers = (*others, *places.flows)[-MAX_SERVERS:]
         return places
 
     def knows(self, source: Flow) -> bool:

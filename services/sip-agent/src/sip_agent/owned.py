@@ -19,6 +19,8 @@ RETRY_EVERY = 0.25
 class OwnedRecord(Generic[T]):
     """`may_act` ends the retries: without the lease there is nothing to write."""
 
+    __slots__ = ("_bucket", "_name", "_agent", "_may_act", "_revision")
+
     def __init__(
         self, bucket: Bucket[T], name: str, agent: str, may_act: Callable[[], bool], revision: int = 0
     ) -> None:

@@ -10,6 +10,8 @@ from sip_agent.endpoint import Endpoint
 class RegistrarFlow:
     """`on_lost`: the registrar cannot reach us by it any more. `public`: where it sees us, if that is behind a NAT."""
 
+    __slots__ = ("_endpoint", "_on_lost", "flow", "public")
+
     def __init__(self, endpoint: Endpoint, on_lost: Callable[[], None]) -> None:
         self._endpoint = endpoint
         self._on_lost = on_lost

@@ -4,7 +4,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.bus import Bus, expiry
 from shared.ids import new_id
@@ -17,6 +17,7 @@ from sip_agent.core.host import Network
 from sip_agent.destinations import Cluster, Destinations
 from sip_agent.endpoint import Endpoint
 from sip_agent.lease import Lease
+from sip_agent.registrar_turns import RegistrarTurns
 from sip_agent.settings import Settings
 from sip_agent.sockets import Listening
 from sip_agent.usage import Usage
@@ -41,6 +42,7 @@ class Services:
     usage: Usage
     listener: Flow
     listening: Listening
+    registrar_turns: RegistrarTurns = field(default_factory=RegistrarTurns)
     trusted: tuple[Network, ...] = ()  # networks whose requests are no stranger's
     identity_sources: tuple[Network, ...] = ()
     chance: Callable[[], float] = random.random

@@ -30,6 +30,8 @@ CallCommand = StartCall | AnswerCall | HangupCall | HoldCall | SendDtmf | Transf
 class Switchboard:
     """Everything here is done in the account's mailbox. `has_proxy`: whether all goes through an outbound proxy."""
 
+    __slots__ = ("calls", "_services", "_owner", "_table", "_has_proxy")
+
     def __init__(self, services: Services, owner: CallOwner, table: CallTable, has_proxy: bool) -> None:
         self.calls: dict[str, LiveCall] = {}
         self._services = services

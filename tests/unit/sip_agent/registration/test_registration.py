@@ -72,7 +72,7 @@ def test_a_wrong_password_fails_with_the_registrars_words_and_is_tried_later() -
     answer(registration, sent(registration), 401, [("WWW-Authenticate", CHALLENGE)], now=1.0)
     assert registration.take_output() == [StateChanged("failed", 401, "Unauthorized")]
     assert registration.state is State.FAILED
-    assert registration.next_timer() == pytest.approx(1.0 + 5.0 * 1.1)
+    assert registration.next_timer() == pytest.approx(1.0 + 10.0 * 0.75)
 
 
 def test_a_stale_nonce_is_replaced_and_the_user_not_told() -> None:
@@ -115,17 +115,10 @@ def test_no_answer_fails_and_the_pauses_grow_up_to_a_limit() -> None:
         registration.transaction_failed(408, "Request Timeout", now)
         due = registration.next_timer()
         assert due is not None
-        pauses.append((due - now) / 1.1)
+        pauses.append((due - now) / 0.75)
         now = due
         registration.handle_timer(now)
-    assert pauses == pytest.approx([5, 10, 20, 40, 80, 160, 300, 300, 300])
-
-
-def test_retry_after_is_kept() -> None:
-    registration = make()
-    registration.open(0.0)
-    answer(registration, sent(registration), 503, [("Retry-After", "120")])
-    assert registration.next_timer() == 120.0
+    assert pauses == pytest.approx([10, 20, 40, 80, 160, 300, 300, 300, 300])
 
 
 def test_a_refresh_that_fails_is_told() -> None:
@@ -210,3 +203,23 @@ def test_a_registrar_that_always_wants_longer_is_a_failure_and_tried_later() -> 
     answer(registration, sent(registration), 423, [("Min-Expires", "3600")])
     assert (registration.state, registration.told.status) == (State.FAILED, 423)
     assert registration.next_timer() is not None
+
+
+def test_an_adopted_registration_tells_only_its_outcome() -> None:
+    registration = make()
+    registration.adopt(0.0)
+    (send,) = registration.take_output()
+    assert isinstance(send, SendRegister) and send.request.cseq[0] == 41
+    answer(registration, send.request, 200, [("Contact", f"<{CONTACT}>;expires=120")])
+    assert registration.take_output() == [StateChanged("registered", 200, "OK", 120)]
+    assert registration.next_timer() is not None
+
+
+def test_nobody_comes_back_before_the_time_that_the_registrar_asks_for_nor_all_at_once() -> None:
+    due = []
+    for chance in (0.0, 0.5, 1.0):
+        registration = Registration(make_identity(), "reg-1", "tag-1", 300, lambda chance=chance: chance)  # type: ignore[misc]
+        registration.open(0.0)
+        answer(registration, sent(registration), 503, [("Retry-After", "30")])
+        due.append(registration.next_timer())
+    assert due == [35.0, 37.5, 40.0]

@@ -16,6 +16,8 @@ Rows: TypeAlias = Mapping[tuple[S, E], tuple[Callable[..., "S | None"], S]]
 class TableMachine(Generic[S, E]):
     """One machine. An action runs before its state is entered, and may return another state instead."""
 
+    __slots__ = ("_rows", "state")
+
     def __init__(self, rows: Rows[S, E], state: S) -> None:
         self._rows = rows
         self.state = state

@@ -120,11 +120,13 @@ class DigestClient:
     `cnonce` gives a fresh random token each time.
     """
 
+    __slots__ = ("_credentials", "_cnonce", "_sessions", "_realms")
+
     def __init__(self, credentials: Credentials, cnonce: Callable[[], str]) -> None:
         self._credentials = credentials
         self._cnonce = cnonce
         self._sessions: dict[tuple[str, bool], _Session] = {}
-        self._realms: set[str] = set()
+        self._realms: tuple[str, ...] = ()
 
     @property
     def knows_realm(self) -> bool:
@@ -150,7 +152,7 @@ class DigestClient:
             name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
             for challenge in Challenge.parse_all(response.headers.get_all(name), proxy):
                 key = (challenge.realm, proxy)
-                met = self._realms.union(realm for realm, _ in chosen)
+                met = {*self._realms, *(realm for realm, _ in chosen)}
                 if not self._acceptable(challenge, met, may_learn):
                     continue
                 if key in refused and not self._may_be_stale(challenge, key):
@@ -160,7 +162,8 @@ class DigestClient:
                     chosen[key] = challenge
         for key, challenge in chosen.items():
             self._sessions[key] = _Session(challenge, answers=answers, is_second=key in refused)
-            self._realms.add(challenge.realm)
+            if challenge.realm not in self._realms:
+                self._realms += (challenge.realm,)
         return self.authorize(request) if chosen else []
 
     def authorize(self, request: Request, only_proxies: bool = False) -> list[tuple[str, str]]:

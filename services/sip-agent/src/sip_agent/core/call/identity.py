@@ -6,7 +6,7 @@ from sip_agent.core.auth.digest import DigestClient
 from sip_agent.core.syntax.uri import NameAddr, SipUri, is_secure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Identity:
     """`contact` is the URI that reaches this session alone (RFC 5627 has the same aim), `secure_contact` is by TLS."""
 

@@ -22,10 +22,10 @@ from sip_agent.core.call.dialog import MAX_FORWARDS
 from sip_agent.core.call.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.syntax.uri import SipUri, Uri
 from sip_agent.core.table import TableMachine
 
-RETRY_FIRST = 5.0
+RETRY_FIRST = 10.0
 RETRY_MOST = 300.0
 RETRY_AFTER_MOST = 3600
 MAX_RAISES = 4  # of the interval by 423, one after the other: each registrar of a fork may have its own
@@ -59,14 +59,14 @@ class Input(enum.Enum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SendRegister:
     """Start a client transaction; its end is given back."""
 
     request: Request
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     """Tell the session."""
 
@@ -76,7 +76,7 @@ class StateChanged:
     expires: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Nothing more will be sent."""
 
@@ -86,6 +86,23 @@ RegistrationOutput = SendRegister | StateChanged | Closed
 
 class Registration:
     """`chance` returns a number from 0 to 1; `cseq` is where an earlier owner stopped."""
+
+    __slots__ = (
+        "_identity",
+        "_call_id",
+        "_from_tag",
+        "_expires",
+        "_chance",
+        "cseq",
+        "_machine",
+        "_out",
+        "_due_at",
+        "_failures",
+        "_sent",
+        "_raises",
+        "_is_bound",
+        "told",
+    )
 
     def __init__(
         self, identity: Identity, call_id: str, from_tag: str, expires: int, chance: Callable[[], float], cseq: int = 0
@@ -225,6 +242,7 @@ class Registration:
             return self._fail(500, "Binding Not Kept", 0, now)
         self._is_bound = True
         self._failures = self._raises = 0
+        self._sent = None
         share = REFRESH_FROM + (REFRESH_TO - REFRESH_FROM) * self._chance()
         self._due_at = now + granted * share
         self._tell(StateChanged("registered", response.status, response.reason, granted))
@@ -232,21 +250,26 @@ class Registration:
 
     def _granted(self, response: Response) -> int:
         # §10.2.4: the expires of our own Contact counts, then Expires, then what was asked.
-        ours = SipUri.parse(self._identity.contact)
         try:
             for contact in response.contacts:
                 value = contact.param("expires")
-                if contact.uri.matches(ours) and value is not None and _is_number(value):
+                if value is not None and self._is_own(contact.uri) and _is_number(value):
                     return int(value)
             expires = response.expires
         except SipError:  # what cannot be read grants what was asked
             expires = None
         return self._expires if expires is None else expires
 
+    def _is_own(self, uri: Uri) -> bool:
+        own = self._identity.contact
+        return str(uri) == own or uri.matches(SipUri.parse(own))
+
     def _fail(self, status: int, reason: str, retry_after: int, now: float) -> State:
         self._failures, self._raises = self._failures + 1, 0
         pause = min(RETRY_FIRST * 2.0 ** (self._failures - 1), RETRY_MOST)
-        self._due_at = now + max(retry_after, pause * (1.0 + 0.2 * self._chance()))
+        # RFC 5626 §4.5: at random, for all accounts of a server fail in the same moment; never before Retry-After.
+        self._due_at = now + retry_after + pause * (0.5 + 0.5 * self._chance())
+        self._sent = None
         self._identity.digest.forget()
         self._tell(StateChanged("failed", status, reason))
         return State.FAILED
