@@ -43,6 +43,7 @@ async def ends(server: SipPeer, alice: SessionSeat) -> None:
 async def test_a_call_that_ends_as_it_should(server: SipPeer, alice: SessionSeat) -> None:
     await talking(server, alice)
     await ends(server, alice)
+    assert (await alice.ended()).status == 200
 
 
 async def test_requests_that_come_with_the_bye_are_answered(server: SipPeer, alice: SessionSeat) -> None:
@@ -137,3 +138,13 @@ async def test_an_invite_that_replaces_a_call_just_ended(agent: Agent, server: S
     server.request("INVITE", target, invite_fields(server, *SDP, replaces), sdp(30002).encode())
     assert (await server.response("INVITE")).status in (481, 603)
     await alice.ended()
+
+
+async def test_messages_to_a_page_that_is_too_slow_for_their_sender(server: SipPeer, alice: SessionSeat) -> None:
+    dialog = await talking(server, alice)
+    alice.reads_for = 1.5  # the sender waits for 1.3 s
+    for _ in range(40):
+        dialog.send("MESSAGE", [("Content-Type", "text/plain")], b"Hello")
+    assert (await server.response("MESSAGE")).status == 200
+    assert (await server.response("MESSAGE")).status == 408
+    await ends(server, alice)

@@ -116,6 +116,7 @@ class SessionSeat:
         self.account = account
         self.events: list[Message] = []
         self.refuse: RemoteError | None = None
+        self.reads_for = 0.0  # seconds, each message
         self._arrived = asyncio.Condition()
         self._taken: set[int] = set()
 
@@ -154,6 +155,7 @@ class SessionSeat:
         if isinstance(message, IncomingMessage):
             if self.refuse is not None:
                 raise self.refuse
+            await asyncio.sleep(self.reads_for)
             return Done()
         return None
 

@@ -1,6 +1,7 @@
 """The instant messages of one account (RFC 3428): those of its page going out, those of others coming in."""
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -139,14 +140,18 @@ class Messenger:
             self._respond(transaction, request, 480, "Too Many Messages")
             return
         self._unread += 1
-        self._inbox.post(lambda: self._deliver(transaction, request, message, call_id))
+        until = time.monotonic() + self._services.endpoint.timers.f
+        self._inbox.post(lambda: self._deliver(transaction, request, message, call_id, until))
 
     async def _deliver(
-        self, transaction: TransactionId, request: Request, message: InstantMessage, call_id: str
+        self, transaction: TransactionId, request: Request, message: InstantMessage, call_id: str, until: float
     ) -> None:
         status, reason = 500, "Server Internal Error"
         try:
-            status, reason = await self._ask_session(message, call_id)
+            if time.monotonic() < until:
+                status, reason = await self._ask_session(message, call_id)
+            else:  # its sender has given up (§17.1.2.2): it would be told of a failure, and send again what was shown
+                status, reason = 408, "Request Timeout"
         finally:
             self._unread -= 1
             self._respond(transaction, request, status, reason)
