@@ -1,6 +1,7 @@
 """What leaves by any socket: every packet on loopback, which in the tests' network namespace is the only interface.
 
-So it is seen where a packet was sent even if nobody listens there.
+So it is seen where a packet was sent even if nobody listens there. Of a TCP connection the first packet counts alone:
+those that are open already, to NATS for one, go on meanwhile.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 _ALL_PROTOCOLS, _IPV4, _IPV6 = 0x0003, 0x0800, 0x86DD
-_NAMES = {6: "tcp", 17: "udp"}
+_TCP, _UDP = 6, 17
+_NAMES = {_TCP: "tcp", _UDP: "udp"}
+_SYN, _ACK = 0x02, 0x10  # RFC 9293 §3.1
 _ROOM = 4 * 1024 * 1024
 
 Seen = tuple[str, str, int]  # transport, host, port that a packet was for
@@ -37,7 +40,8 @@ class Sniffer:
             length, kind, host = 40, data[6], data[24:40]
         else:
             return
-        if kind in _NAMES:
+        is_open = kind == _TCP and data[length + 13] & (_SYN | _ACK) != _SYN
+        if kind in _NAMES and not is_open:
             self.seen.add((_NAMES[kind], str(ip_address(host)), int.from_bytes(data[length + 2 : length + 4], "big")))
 
     def sent_to(self, host: str, port: int | None = None) -> set[Seen]:

@@ -107,10 +107,10 @@ async def test_an_agent_without_its_lease_is_silent() -> None:
 async def test_a_handler_that_fails_does_not_stop_the_next_message() -> None:
     endpoint, wires = joined()
 
-    def fails(transaction: TransactionId, request: Request, flow: Flow) -> None:
+    def fails(transaction: TransactionId, request: Request, flow: Flow, is_merged: bool) -> None:
         raise ValueError("a bug")
 
-    def answers(transaction: TransactionId, request: Request, flow: Flow) -> None:
+    def answers(transaction: TransactionId, request: Request, flow: Flow, is_merged: bool) -> None:
         endpoint.respond(transaction, make_response(request, 200, to_tag="x"))
 
     endpoint.on_request = fails
@@ -125,7 +125,7 @@ async def test_a_cancel_reaches_whoever_asked_for_it_until_the_final_response() 
     endpoint, _ = joined()
     cancelled: list[str] = []
 
-    def invited(transaction: TransactionId, request: Request, flow: Flow) -> None:
+    def invited(transaction: TransactionId, request: Request, flow: Flow, is_merged: bool) -> None:
         endpoint.on_cancel(transaction, lambda cancel: cancelled.append(cancel.method))
 
     endpoint.on_request = invited

@@ -108,7 +108,7 @@ class Endpoint:
         self._cancels: dict[TransactionId, CancelHandler] = {}
         self._alarm = Alarm(self._on_timer)
         self._is_draining = False
-        self.on_request: Callable[[TransactionId, Request, Flow], None] = lambda *_: None
+        self.on_request: Callable[[TransactionId, Request, Flow, bool], None] = lambda *_: None
         self.on_ack: Callable[[Request], None] = lambda _: None
 
     def attach(self, wires: Wires) -> None:
@@ -231,8 +231,8 @@ class Endpoint:
         match output:
             case SendMessage(data, flow):
                 self._send(data, flow)
-            case RequestReceived(transaction, request, flow):
-                self.on_request(transaction, request, flow)
+            case RequestReceived(transaction, request, flow, is_merged):
+                self.on_request(transaction, request, flow, is_merged)
             case AckReceived(request):
                 self.on_ack(request)
             case CancelReceived(invite, cancel):

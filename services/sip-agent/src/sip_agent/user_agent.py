@@ -45,10 +45,10 @@ class UserAgents:
         endpoint.on_request = self.receive
         endpoint.on_ack = self.receive_ack
 
-    def receive(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
-        """Take a request and see that it is answered."""
+    def receive(self, transaction: TransactionId, request: Request, flow: Flow, is_merged: bool = False) -> None:
+        """Take a request and see that it is answered. `is_merged`: it came before by another way (§8.2.2.2)."""
         try:
-            self._route(transaction, request, flow)
+            self._route(transaction, request, flow, is_merged)
         except RemoteError as error:
             self._respond(transaction, request, error.status, error.reason)
         except Exception:  # the boundary to the stack: a transaction without a response would never end
@@ -68,7 +68,7 @@ class UserAgents:
     def _respond(self, transaction: TransactionId, request: Request, status: int, reason: str | None = None) -> None:
         self._endpoint.respond(transaction, make_response(request, status, reason, token()))
 
-    def _route(self, transaction: TransactionId, request: Request, flow: Flow) -> None:
+    def _route(self, transaction: TransactionId, request: Request, flow: Flow, is_merged: bool) -> None:
         uri = request.parsed_uri
         tag = request.to.tag
         if tag:
@@ -81,7 +81,10 @@ class UserAgents:
         if not self._domain.serves(uri) and self._accounts.moves.take(transaction, request, flow):
             return
         if account is not None and not self._domain.serves(uri):
-            self._out_of_dialog(account, transaction, request, flow)
+            if is_merged:
+                self._respond(transaction, request, 482)
+            else:
+                self._out_of_dialog(account, transaction, request, flow)
         elif self._domain.serves(uri) or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
             self._domain.receive(transaction, request, flow)
         else:
@@ -119,11 +122,7 @@ class UserAgents:
             account.messenger.receive(transaction, request, read)
 
     def _invite(self, account: Account, transaction: TransactionId, request: Request, flow: Flow) -> None:
-        if is_merged(account, request):
-            # §8.2.2.2, by account: two contacts of one address may be two of our accounts, which is a fork, and the
-            # copy that our own domain is serving meanwhile is another hop, not another copy.
-            self._respond(transaction, request, 482)
-        elif replaces_of(request) is not None:
+        if replaces_of(request) is not None:
             self._replace(account, transaction, request, flow)
         elif len(account.switchboard.calls) >= MAX_CALLS or not self._may_ring(account, flow):
             metrics.CALLS_CAPPED.labels("incoming").inc()
@@ -155,15 +154,3 @@ class UserAgents:
         ringing = [call.leg.source for call in account.switchboard.calls.values() if call.core.told_state == "incoming"]
         strangers = [source_of(source.host) for source in ringing if source and not account.next_hop.knows(source)]
         return may_ring(source_of(flow.host), strangers)
-
-
-def is_merged(account: Account, request: Request) -> bool:
-    """Whether the same INVITE came to this account before by another way."""
-    return any(
-        call.core.facts.direction == "incoming"
-        and call.core.sip_call_id == request.call_id
-        and call.core.dialog is not None
-        and call.core.dialog.remote_tag == (request.from_.tag or "")
-        and call.core.dialog.remote_cseq == request.cseq[0]
-        for call in account.switchboard.calls.values()
-    )

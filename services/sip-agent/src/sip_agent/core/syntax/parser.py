@@ -15,7 +15,7 @@ from sip_agent.core.syntax.message import Request, Response
 # What a peer may make us hold: far above what telephones and proxies send.
 MAX_HEAD = 64 * 1024
 MAX_HEADERS = 256
-MAX_BODY = 1024 * 1024
+MAX_BODY = 128 * 1024
 
 _FOLD = re.compile(r"\r\n[ \t]+")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)

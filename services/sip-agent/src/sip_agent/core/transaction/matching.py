@@ -7,7 +7,7 @@ from sip_agent.core.syntax.grammar import readable
 from sip_agent.core.syntax.message import MAGIC_COOKIE, Message, Request, Response, Via
 
 # §8.2.2.2: what is the same in all copies of a request that forked on its way to us.
-Origin: TypeAlias = tuple[str | None, str, int, str]
+Origin: TypeAlias = tuple[str | None, str, int, str, str]
 
 _DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # §18.2.2
 
@@ -31,9 +31,13 @@ def server_id(request: Request, via: Via) -> TransactionId:
 
 
 def origin_of(request: Request) -> Origin:
-    """What a request has in common with its merged copies."""
+    """What a request has in common with its merged copies.
+
+    The Request-URI too: a fork by our own domain to two of our sessions is two requests, and so are one to the domain
+    and the one that it makes of it.
+    """
     number, method = request.cseq
-    return request.from_.tag, request.call_id, number, method
+    return request.from_.tag, request.call_id, number, method, request.uri
 
 
 def count_vias(message: Message) -> int:
