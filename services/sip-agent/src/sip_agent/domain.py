@@ -33,8 +33,9 @@ _log = structlog.get_logger(__name__)
 
 Change = Callable[[tuple[Binding, ...]], tuple[Binding, ...]]
 
-CAS_TRIES = 10
+CAS_TRIES = 20
 CAS_PAUSE = 0.002  # at most, after the first try; then twice as long each time
+CAS_PAUSE_MOST = 0.25
 DEFAULT_EXPIRES = 3600
 EXPIRED_KEPT = 60.0  # the clocks of pods differ a little
 
@@ -127,7 +128,7 @@ class Domain:
                     await locations.update(aor, record, entry.revision, self._ttl(new))
             except Conflict:
                 # At random: those who fought must not all come back at once, or one loses every time.
-                await asyncio.sleep(self._services.chance() * CAS_PAUSE * 2**attempt)
+                await asyncio.sleep(self._services.chance() * min(CAS_PAUSE * 2**attempt, CAS_PAUSE_MOST))
             else:
                 return new
         raise Conflict(aor)
