@@ -22,9 +22,9 @@ TARGET = "sip:bob@example.com"
 RULES = CallRules(session_expires=1800)
 
 
-def ringing() -> IncomingCall:
+def ringing(sdp: str = "far offer") -> IncomingCall:
     facts = CallFacts("c-1", "s-1", "incoming", TARGET, "sip:alice@example.com", 0.0)
-    call = IncomingCall(facts, make_identity(), RULES, "ours", transaction("invite"), make_invite())
+    call = IncomingCall(facts, make_identity(), RULES, "ours", transaction("invite"), make_invite(sdp))
     call.start(0.0)
     call.accepted("browser offer", 0.1)
     call.take_output()
@@ -54,6 +54,16 @@ def test_a_caller_whose_first_offer_is_not_answered_makes_no_other(method: str) 
     call.receive_request(transaction("early"), from_caller(method, 8, "another"), 0.2)
     response = response_of(call.take_output())
     assert (response.status, response.headers.get("Retry-After")) == (500, "5")
+
+
+def test_a_caller_that_left_the_offer_to_us_makes_none_before_it_has_ours() -> None:
+    call = ringing("")
+    call.answer("browser answer", 0.5)
+    call.take_output()
+    call.receive_request(transaction("early"), from_caller("UPDATE", 8, "an offer"), 0.6)
+    assert response_of(call.take_output()).status == 500
+    call.media_answered("answer_browser", "our offer", 1.0)
+    assert response_of(call.take_output()).body == b"our offer"
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])

@@ -127,7 +127,9 @@ class RemoteModification:
         if is_invite and inviting == "local":
             return make_response(request, 491, "Request Pending")
         is_crossing_invite = is_invite and (inviting == "remote" or self._accepted is not None)
-        if self._pending is not None or is_crossing_invite:
+        # RFC 3311 §5.1: the first offer, theirs or ours, has its answer before another; we give either in the 200.
+        is_early_offer = bool(request.body) and inviting == "remote"
+        if self._pending is not None or is_crossing_invite or is_early_offer:
             return overlapping(request, self._rules.chance)
         # An INVITE without an offer asks for ours, which may cross another as well.
         return self._offers.refusal(request) if request.body or is_invite else None
