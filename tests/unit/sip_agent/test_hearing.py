@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 from shared.messages import Heartbeat, MediaRef
 from shared.presence import Presence
@@ -32,7 +31,7 @@ class LiveCall:
     def __init__(self, relay: str | None, state: str = "established") -> None:
         self.call_id = "c-1"
         self.media = None if relay is None else MediaRef(relay=relay, media_id="m")
-        self.core = SimpleNamespace(told_state=state)
+        self.told_state = state
         self.failed: list[tuple[int, str]] = []
 
     def fail(self, status: int, reason: str) -> None:

@@ -201,7 +201,7 @@ class Account:
             registration=told.state,
             status=told.status,
             reason=told.reason,
-            calls=tuple(call.snapshot() for call in self.switchboard.calls.values() if call.core.told_state != "ended"),
+            calls=tuple(call.snapshot() for call in self.switchboard.calls.values() if call.told_state != "ended"),
         )
 
     async def detach(self, pod: str, grace_seconds: float) -> None:
@@ -294,7 +294,7 @@ class Account:
             if why:
                 call.fail(480, why)
             else:
-                call.hang_up(0, "")
+                call.post(call.hang_up, 0, "")
         self._registration.close()
         ends = (self._registration.wait_until(State.CLOSED), *(call.wait_finished() for call in calls))
         try:

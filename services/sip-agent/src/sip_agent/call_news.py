@@ -1,17 +1,20 @@
-"""What the session is told of a live call: one event for each piece of the core's news."""
+"""What the session is told of a live call: one event for each piece of the core's news, and one for its end."""
 
 from shared.messages import (
     CallActionFailed,
+    CallEnded,
     CallEstablished,
     CallHold,
     CallProgress,
     DtmfReceived,
     Event,
+    MediaRef,
     TransferProgress,
 )
 from sip_agent.core.call.outputs import (
     ActionFailed,
     DigitReceived,
+    Ended,
     Established,
     HoldChanged,
     News,
@@ -42,3 +45,16 @@ def event_of(news: News, session_id: str, call_id: str) -> Event:
             return DtmfReceived(session_id=session_id, call_id=call_id, digit=digit, duration_ms=duration_ms)
         case TransferProgressed(status, reason):
             return TransferProgress(session_id=session_id, call_id=call_id, status=status, reason=reason)
+
+
+def end_event_of(ended: Ended, session_id: str, call_id: str, media: MediaRef | None) -> Event:
+    """The last event of a call; a session that was asked aside learns from `media` what was released."""
+    return CallEnded(
+        session_id=session_id,
+        call_id=call_id,
+        status=ended.status,
+        reason=ended.reason,
+        by=ended.by,
+        was_established=ended.was_established,
+        media=media,
+    )

@@ -18,21 +18,18 @@ import structlog
 from shared.errors import RemoteError
 from shared.kv import Conflict
 from shared.messages import (
-    CallEnded,
     CallSnapshot,
     CallTransferred,
-    HoldCall,
     IncomingAccepted,
     MediaRef,
     Message,
-    SendDtmf,
 )
 from shared.messages.account import CallState
 from shared.records import CallRecord
 from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.alarm import Alarm
-from sip_agent.call_news import event_of
+from sip_agent.call_news import end_event_of, event_of
 from sip_agent.call_owner import CallOwner
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
@@ -117,7 +114,7 @@ class LiveCall:
         return CallSnapshot(
             call_id=facts.call_id,
             direction=facts.direction,
-            state=self._told_state,
+            state=self.told_state,
             caller=facts.caller,
             callee=facts.callee,
             caller_name=facts.caller_name,
@@ -129,9 +126,14 @@ class LiveCall:
         )
 
     @property
-    def _told_state(self) -> CallState:
+    def told_state(self) -> CallState:
         """Where the call stands for its session, which does not see that a leg is tried."""
-        return "established" if self._succession.is_trying else self.core.told_state
+        return "established" if self.is_changing_hands else self.core.told_state
+
+    @property
+    def is_changing_hands(self) -> bool:
+        """Whether a leg is tried that is to take the call over."""
+        return self._succession.is_trying
 
     async def wait_finished(self) -> None:
         """Wait until nothing of the call is on the wire or at the relay."""
@@ -142,11 +144,16 @@ class LiveCall:
 
     def fail(self, status: int, reason: str) -> None:
         """End the call for a reason that is neither side's."""
-        self.post(lambda now: self.core.fail(status, reason, now))
+        self.post(self._fail, status, reason)
 
-    def hang_up(self, status: int, reason: str) -> None:
+    def _fail(self, status: int, reason: str, now: float) -> None:
+        if not self._succession.end(status, reason, "system", now):
+            self.core.fail(status, reason, now)
+
+    def hang_up(self, status: int, reason: str, now: float) -> None:
         """End the call as the user does."""
-        self.post(lambda now: self.core.hangup(status, reason, now))
+        if not self._succession.end(200, "Normal Call Clearing", "local", now):
+            self.core.hangup(status, reason, now)
 
     def post(self, verb: Callable[..., Any], *facts: Any) -> None:
         """Give something to the core in its turn."""
@@ -205,16 +212,6 @@ class LiveCall:
         if not is_recorded:
             leg.core.fail(503, "Service Unavailable", time.monotonic())
 
-    async def change(self, command: HoldCall | SendDtmf) -> None:
-        """Do something in the established call; raise `RemoteError` if that cannot be begun."""
-        if self.core.told_state != "established":
-            raise RemoteError(491, "Call Is Not Established")
-        match command:
-            case HoldCall(is_held=is_held):
-                await self.do(self.core.hold, is_held)
-            case SendDtmf(digits=digits, duration_ms=duration_ms):
-                await self.do(self.core.send_dtmf, digits, duration_ms)
-
     # -- what goes out
 
     async def _carry_out(self, leg: Leg, output: CallOutput) -> None:
@@ -229,6 +226,8 @@ class LiveCall:
                 await self._succession.carry_out(leg, output, time.monotonic())
             case SaveCall():
                 await self.save(self.leg)
+            case AskMedia() if self._succession.has_lost_media(leg):
+                self._succession.refuse(leg, output, time.monotonic())
             case AskMedia():
                 self.ask_relay(leg, output)
             case Ended() if self._succession.survives(output):
@@ -244,7 +243,7 @@ class LiveCall:
                 if self.media is not None:
                     self.asides.post(partial(request_keyframe, self._services.bus, self.media, self._owner.epoch))
             case Referred(referral):
-                self._browser_sdp = self.core.browser_sdp
+                self._browser_sdp = self._browser_sdp or self.core.browser_sdp
                 self._succession.refer(referral)
             case MessageReceived(transaction, request, message):
                 self._owner.messenger.receive(transaction, request, message, self.call_id)
@@ -266,7 +265,7 @@ class LiveCall:
             owner=self._services.agent,
             epoch=self._owner.epoch,
             direction=facts.direction,
-            state="established" if core.is_answered else self._told_state,  # the ACK of our 2xx is not written
+            state="established" if core.is_answered else self.told_state,  # the ACK of our 2xx is not written
             caller=facts.caller,
             callee=facts.callee,
             caller_name=facts.caller_name,
@@ -282,7 +281,7 @@ class LiveCall:
 
     def replace(self, transaction: TransactionId, request: Request, source: Flow) -> None:
         """Let an INVITE take the place of this call's leg."""
-        self._browser_sdp = self.core.browser_sdp
+        self._browser_sdp = self._browser_sdp or self.core.browser_sdp
         self.post(self._succession.accept, transaction, request, source)
 
     async def taken_over(self) -> None:
@@ -327,17 +326,8 @@ class LiveCall:
         )
         self.asides.post(self._clear)
         self._succession.stop(time.monotonic())
-        event = CallEnded(
-            session_id=self._owner.session_id,
-            call_id=facts.call_id,
-            status=output.status,
-            reason=output.reason,
-            by=output.by,
-            was_established=output.was_established,
-            media=self.media,
-        )
         try:
-            await self._publish(event)
+            await self._publish(end_event_of(output, self._owner.session_id, facts.call_id, self.media))
         finally:
             if not self._succession.live:
                 self._finish()

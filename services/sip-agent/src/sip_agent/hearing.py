@@ -55,7 +55,7 @@ class RelayWatch:
         seen: dict[str, str] = {}
         for call in list(self._calls):
             heard = self._relays.last(call.media.relay) if call.media is not None else None
-            if heard is None or call.core.told_state == "ended":  # a relay never heard: who allocated there knows more
+            if heard is None or call.told_state == "ended":  # a relay never heard: who allocated there knows more
                 continue
             beat, at = heard
             incarnation = seen[call.call_id] = self._incarnations.get(call.call_id, beat.incarnation)

@@ -93,8 +93,8 @@ class Succession:
         self._successor: Leg | None = None
         self._is_alone = False  # whoever referred us has left: the successor is all that there is
         self._end: Ended | None = None
-        self._usage_id = f"{call.leg.core.facts.call_id}-transfer"
-        self._is_counted = False
+        self._trials = 0
+        self._trial = self._counted = ""  # what the successor, and the leg that has the call, are counted as
 
     @property
     def legs(self) -> list[Leg]:
@@ -120,6 +120,18 @@ class Succession:
         if is_last:
             self._uncount()
         return is_last
+
+    def has_lost_media(self, leg: Leg) -> bool:
+        """Whether the relay has given the leg's media to a successor already, which is so from its offer on."""
+        successor = self._successor
+        return successor is not None and leg is not successor and isinstance(successor.core, IncomingCall)
+
+    def end(self, status: int, reason: str, by: EndedBy, now: float) -> bool:
+        """End a call that has no leg: the old one has left, the other is not there yet. Return whether it was one."""
+        if not (self.is_trying and self._is_alone and self._successor is None):
+            return False
+        self._failed(status, reason, now, by)
+        return True
 
     def survives(self, end: Ended) -> bool:
         """Whether the call goes on though its leg has ended: whoever refers may hang up at once (RFC 5589 §6.1)."""
@@ -159,17 +171,19 @@ class Succession:
             if media is None:
                 raise RemoteError(480, "No Media")
             await self._count()
-            sdp = (await ask_relay(self._services.bus, media, self._owner.epoch, AskMedia("our_offer"))).sdp
+            is_held = self._call.leg.core.local_hold
+            sdp = (await ask_relay(self._services.bus, media, self._owner.epoch, _our_offer(is_held))).sdp
         except RemoteError as error:
             self._call.post(self._failed, error.status, error.reason)
         except Exception:  # the boundary of the aside: whoever waits for the call must hear something
             _log.exception("no offer", call=call_id)
             self._call.post(self._failed, 500, "Server Internal Error")
         else:
-            self._call.post(self._start, referral, sdp)
+            self._call.post(self._start, referral, sdp, is_held)
 
-    def _start(self, referral: Referral, sdp: str, now: float) -> None:
+    def _start(self, referral: Referral, sdp: str, is_held: bool, now: float) -> None:
         if not self.is_trying:  # the call has ended meanwhile
+            self._uncount()
             return
         identity, target = self._owner.identity, str(referral.target)
         facts = replace(
@@ -178,9 +192,9 @@ class Succession:
             caller=str(identity.address.uri),
             callee=target,
             caller_name="",
-            is_private=False,
         )
         core = OutgoingCall(facts, identity.within(target), self._rules(), token(), token())
+        core.inherit_hold(is_held)
         self._try(core)
         core.start(target, sdp, referral.headers, now)
 
@@ -214,9 +228,11 @@ class Succession:
             callee=readable(str(request.to.uri)),
             caller_name=readable(request.from_.display_name),
         )
-        return IncomingCall(
+        core = IncomingCall(
             facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
         )
+        core.inherit_hold(self._call.leg.core.local_hold)
+        return core
 
     def _rules(self) -> CallRules:
         return self._services.call_rules(self._owner.next_hop.is_proxy)
@@ -226,7 +242,7 @@ class Succession:
     async def carry_out(self, leg: Leg, output: CallOutput, now: float) -> None:
         """Carry out what a leg aside puts out."""
         if leg is not self._successor:
-            self._refuse(leg, output, now)
+            self.refuse(leg, output, now)
             return
         match output:
             case SaveCall() if leg.core.is_answered:
@@ -236,7 +252,7 @@ class Succession:
                 leg.core.media_answered("early", "", now)  # the old call is heard until the new one is answered
             case AskMedia("answer_browser"):
                 sdp = leg.core.far_sdp
-                self._call.ask_relay(leg, output, AskMedia("offer", sdp) if sdp else AskMedia("our_offer"))
+                self._call.ask_relay(leg, output, AskMedia("offer", sdp) if sdp else _our_offer(leg.core.local_hold))
             case AskMedia():
                 self._call.ask_relay(leg, output)
             case Progressed(_, status, reason):
@@ -246,9 +262,11 @@ class Succession:
             case Ended():
                 await self._lost(leg, output, now)
 
-    def _refuse(self, leg: Leg, output: CallOutput, now: float) -> None:
+    def refuse(self, leg: Leg, output: CallOutput, now: float) -> None:
         """A leg that has had the call may ask for nothing; what else it says is of interest to nobody."""
         match output:
+            case AskMedia("late_answer"):
+                pass  # to refuse that would end its call
             case AskMedia(question):
                 leg.core.media_refused(question, 488, "Transferred", now)
             case MessageReceived(transaction, request):
@@ -257,22 +275,34 @@ class Succession:
     async def _take_over(self, leg: Leg, now: float) -> None:
         old, self._call.leg = self._call.leg, leg
         self._successor, self.is_trying = None, False
-        await self._call.taken_over()
-        if old.core.usages.referee.is_calling:
-            old.core.usages.referee.succeeded(now)
-        elif old is not leg:
-            old.core.hangup(0, "", now)
+        self._end_count(self._counted)
+        self._counted, self._trial = self._trial, ""
+        try:
+            await self._call.taken_over()
+        finally:  # whether the session hears of it now or not, the old leg has no media any more
+            if old.core.usages.referee.is_calling:
+                old.core.usages.referee.succeeded(now)
+            elif old is not leg:
+                old.core.hangup(0, "", now)
 
     async def _lost(self, leg: Leg, end: Ended, now: float) -> None:
         if self._is_alone and end.by == "local":
             end = Ended(200, "Normal Call Clearing", "local", True)  # the user, for whom the call was established
         self._failed(end.status, end.reason, now, end.by)
-        if leg.core.was_answered and not self._is_alone:
+        if self._is_alone:
+            return
+        if leg.core.was_answered:
             await self._call.save(self._call.leg)
+        if isinstance(leg.core, IncomingCall):
+            # The relay talks to the one that did not come: show it again where the far side is.
+            self._call.ask_relay(self._call.leg, AskMedia("offer", self._call.leg.core.remote_sdp or ""))
 
     def _failed(self, status: int, reason: str, now: float, by: EndedBy = "system") -> None:
+        self._end_count(self._trial)
+        self._trial = ""
+        if not self.is_trying:  # the call has ended meanwhile
+            return
         self.is_trying, self._successor = False, None
-        self._uncount()
         if self._is_alone:
             self._end = Ended(status, reason, by, True)
         else:
@@ -280,10 +310,20 @@ class Succession:
 
     async def _count(self) -> None:
         """The call that a transfer makes is one more that the account makes."""
-        await self._services.usage.begin(self._owner.identity.aor, self._usage_id)
-        self._is_counted = True
+        self._trials += 1
+        usage_id = f"{self._call.leg.core.facts.call_id}-transfer-{self._trials}"
+        await self._services.usage.begin(self._owner.identity.aor, usage_id)
+        self._trial = usage_id
 
     def _uncount(self) -> None:
-        if self._is_counted:
-            self._is_counted = False
-            self._services.usage.end(self._owner.identity.aor, self._usage_id)
+        for usage_id in (self._trial, self._counted):
+            self._end_count(usage_id)
+        self._trial = self._counted = ""
+
+    def _end_count(self, usage_id: str) -> None:
+        if usage_id:
+            self._services.usage.end(self._owner.identity.aor, usage_id)
+
+
+def _our_offer(is_held: bool) -> AskMedia:
+    return AskMedia("our_offer", direction="sendonly" if is_held else "sendrecv")

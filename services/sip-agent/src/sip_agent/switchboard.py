@@ -49,7 +49,7 @@ class Switchboard:
             case HangupCall():
                 await self.hang_up(command)
             case HoldCall() | SendDtmf():
-                await self._call(command.call_id).change(command)
+                await self.change(command)
             case TransferCall():
                 await self.transfer(command)
             case SendMessage():
@@ -117,7 +117,20 @@ class Switchboard:
     async def hang_up(self, command: HangupCall) -> None:
         """The user ends a call."""
         call = self._call(command.call_id)
-        await call.do(call.core.hangup, command.status, command.reason)
+        await call.do(call.hang_up, command.status, command.reason)
+
+    async def change(self, command: HoldCall | SendDtmf) -> None:
+        """Do something in an established call; raise `RemoteError` if that cannot be begun."""
+        call = self._call(command.call_id)
+        if call.core.told_state != "established":
+            raise RemoteError(491, "Call Is Not Established")
+        match command:
+            case HoldCall() if call.is_changing_hands:  # who is being called has an offer already
+                raise RemoteError(491, "Transfer Under Way")
+            case HoldCall(is_held=is_held):
+                await call.do(call.core.hold, is_held)
+            case SendDtmf(digits=digits, duration_ms=duration_ms):
+                await call.do(call.core.send_dtmf, digits, duration_ms)
 
     async def transfer(self, command: TransferCall) -> None:
         """Let the far side of a call take over another one, or call somebody; raise `RemoteError`."""
@@ -152,7 +165,7 @@ class Switchboard:
 
     def _call(self, call_id: str) -> LiveCall:
         call = self.calls.get(call_id)
-        if call is None or call.core.told_state == "ended":
+        if call is None or call.told_state == "ended":
             raise RemoteError(481, "Call Does Not Exist")
         return call
 

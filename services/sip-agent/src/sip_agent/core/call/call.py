@@ -195,6 +195,10 @@ class Call(ABC):
         """Hold the far side, or take it back; `SipError` where too much waits already."""
         self._in_dialog.change("hold" if is_held else "unhold", now)
 
+    def inherit_hold(self, is_held: bool) -> None:
+        """Begin as the call was that this one takes the place of: its first description holds the far side, or not."""
+        self._in_dialog.hold.inherit(is_held)
+
     def send_dtmf(self, digits: str, duration_ms: int, now: float) -> None:
         """Send digits by INFO; `SipError` where they are none or too many."""
         self._in_dialog.send_dtmf(digits, duration_ms)

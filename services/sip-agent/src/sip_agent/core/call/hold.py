@@ -12,6 +12,11 @@ class Hold:
         self._out = out
         self._told = (False, False)
 
+    def inherit(self, is_held: bool) -> None:
+        """We held, or did not, the one whose place the far side takes: no news for the session."""
+        self.local = is_held
+        self._told = (is_held, False)
+
     def tell(self) -> None:
         """Say how it stands if that is news."""
         if self._told != (self.local, self.remote):
