@@ -48,3 +48,22 @@ async def test_an_error_goes_to_the_one_who_asked_and_the_next_work_is_done() ->
         await mailbox.ask(refuse)
     mailbox.post(bug)
     assert await mailbox.ask(value) == 7
+
+
+async def test_who_asks_an_idle_mailbox_does_the_work_and_what_comes_meanwhile_waits() -> None:
+    tasks = Tasks("test")
+    mailbox = Mailbox(tasks, "m")
+    done: list[str] = []
+
+    async def asked() -> None:
+        mailbox.post(posted)
+        await asyncio.sleep(0)
+        assert len(tasks) == 0
+        done.append("asked")
+
+    async def posted() -> None:
+        done.append("posted")
+
+    await mailbox.ask(asked)
+    await mailbox.ask(posted)
+    assert done == ["asked", "posted", "posted"]

@@ -34,7 +34,19 @@ class Mailbox:
         self._tasks.spawn(self._run(self._waiting), self._name)
 
     async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work` in its turn; return or raise what it does."""
+        """Do `work` in its turn; return or raise what it does. If that is now, it needs no task but the asker's."""
+        if self._waiting is not None:
+            return await self._ask_in_turn(work)
+        self._waiting = waiting = deque[Work]()
+        try:
+            return await work()
+        finally:
+            if waiting:
+                self._tasks.spawn(self._run(waiting), self._name)
+            else:
+                self._waiting = None
+
+    async def _ask_in_turn(self, work: Callable[[], Awaitable[T]]) -> T:
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def answered() -> None:

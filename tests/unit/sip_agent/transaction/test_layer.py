@@ -121,6 +121,16 @@ def test_a_timer_before_its_time_does_nothing() -> None:
     assert layer.take_output() == [] and layer.next_timer() == 0.5
 
 
+def test_a_timer_that_has_nothing_to_do_any_more_wakes_nobody() -> None:
+    layer = make_layer()
+    layer.receive(make_request("INVITE"), UDP, 0)
+    assert layer.next_timer() == 0.2
+    (event,) = layer.take_output()
+    assert isinstance(event, RequestReceived)
+    layer.respond(event.transaction, make_response(event.request, 200), 0.1)
+    assert layer.next_timer() == 32.1
+
+
 def test_copies_of_a_request_are_told_once() -> None:
     layer = make_layer()
     for now in (0.0, 0.5, 1.5):

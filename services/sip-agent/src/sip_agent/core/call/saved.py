@@ -5,6 +5,8 @@ asked of the relay and not answered is asked again by the one that takes over. A
 record.
 """
 
+from itertools import chain
+
 import msgspec
 
 from shared.messages.account import CallState
@@ -30,7 +32,9 @@ class SavedRequest(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, request: Request, with_body: bool) -> "SavedRequest":
         """Take a request down."""
-        fields = tuple((_bytewise(name), _bytewise(value)) for name, value in request.headers)
+        fields = tuple(request.headers)
+        if not "".join(chain.from_iterable(fields)).isascii():  # seldom: and then field by field
+            fields = tuple((_bytewise(name), _bytewise(value)) for name, value in fields)
         body = request.body.decode("latin-1") if with_body else ""
         return cls(uri=_bytewise(request.uri), fields=fields, body=body)
 

@@ -170,12 +170,17 @@ class TransactionLayer:
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called next."""
         heap = self._heap
-        while heap and heap[0][2] not in self._clients and heap[0][2] not in self._servers:
+        while heap and not self._is_awaited(heap[0][2], heap[0][3]):
             heapq.heappop(heap)
         late_at = self._streams.next_timer()
         if heap and (late_at is None or heap[0][0] < late_at):
             return heap[0][0]
         return late_at
+
+    def _is_awaited(self, id: TransactionId, timer: Enum) -> bool:
+        """Whether a timer has a step to take. Most have none any more, and would wake the process for nothing."""
+        machine = self._clients.get(id) or self._servers.get(id)
+        return machine is not None and (machine.state, timer) in machine.table
 
     def handle_timer(self, now: float) -> None:
         """Fire every timer that is due."""
