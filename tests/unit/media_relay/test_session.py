@@ -19,7 +19,10 @@ VIDEO = {
 class Later:
     """What goes on, likewise."""
 
+    has_offered = False
+
     def offer(self, direction: Direction) -> Outcome:
+        self.has_offered = True
         return Outcome(f"offer {direction.attribute.name}", None)
 
     def answer(self, sdp: str) -> Outcome:
@@ -35,7 +38,9 @@ class Script:
     """A negotiation that answers with the name of what was asked; "bad" is refused."""
 
     stream_count = 1
-    later = Later()
+
+    def __init__(self) -> None:
+        self.later = Later()
 
     def offer(self, local: Local) -> str:
         return "offer"
@@ -131,6 +136,15 @@ def test_an_offer_of_ours_that_is_not_answered_gives_way_to_any_other(session: M
     assert session.state is State.OFFERING
     assert session.offer("sip", "theirs", 1).sdp == "answer to theirs"
     assert session.state is State.ANSWERED
+
+
+@pytest.mark.parametrize("offerer", ["browser", "sip"])
+def test_our_later_offer_may_be_answered_after_another_change(offerer: Side) -> None:
+    session = made_by(offerer)
+    session.answer("sip" if offerer == "browser" else "browser", "1", False, 1, 101.0)
+    session.request_offer("sip", "sendrecv", 1)
+    session.offer("sip", "a change of the one who transfers us", 1)
+    assert answer(session, "the new far side's") == "taken the new far side's"
 
 
 def test_before_anything_is_answered_no_later_offer_can_be_made(session: MediaSession) -> None:

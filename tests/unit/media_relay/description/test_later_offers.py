@@ -112,6 +112,17 @@ def test_an_answer_of_another_far_side_moves_the_streams_there() -> None:
     assert video.to_sip == {96: 96}
 
 
+def test_a_new_far_side_answers_its_offer_whatever_the_old_one_has_changed_since() -> None:
+    talks = later(leg(PCMU, EVENTS), leg(VP8, line=1))
+    talks.offer(Direction.SENDRECV)
+    talks.reoffer(phone(PHONE_VIDEO, f"{PHONE}|sendonly"))
+    plan = talks.answer(phone("audio 7000 RTP/AVP 0", "video 0 RTP/AVP 96", host="192.0.2.77")).plan
+    assert plan and plan.streams[0].sip_rtp == Address("192.0.2.77", 7000)
+    assert flows(plan) == [(True, True), (False, False)]
+    again = parse(talks.offer(Direction.SENDRECV).sdp).media
+    assert [(media.kind, media.port) for media in again] == [("audio", 30000), ("video", 30002)]
+
+
 def test_an_answer_without_the_codec_that_the_browser_sends_is_not_acceptable_and_changes_nothing() -> None:
     talks = call()
     talks.reoffer(phone(f"{PHONE}|sendonly", "video 0 RTP/AVP 96"))

@@ -62,6 +62,10 @@ def _later(negotiation: Negotiation, sdp: str) -> Outcome:
     return negotiation.later.answer(sdp)
 
 
+def _again(negotiation: Negotiation, sdp: str) -> Outcome:
+    return negotiation.later.answer(sdp) if negotiation.later.has_offered else _final(negotiation, sdp)
+
+
 def _reoffer(negotiation: Negotiation, sdp: str) -> Outcome:
     return negotiation.later.reoffer(sdp)
 
@@ -77,8 +81,9 @@ _TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, str], Outco
     (State.EARLY, Input.FINAL_ANSWER): (_final, State.ANSWERED),
     (State.DELAYED, Input.FINAL_ANSWER): (_final, State.OFFERED),
     (State.OFFERED, Input.FINAL_ANSWER): (_later, State.ANSWERED),
-    # A re-INVITE with our first offer again: how an agent that takes over a dialog refreshes it.
-    (State.ANSWERED, Input.FINAL_ANSWER): (_final, State.ANSWERED),
+    # Our last offer again: an agent that takes over a call asks once more what may not have been answered; and of a
+    # call that is being transferred, the old far side may have changed something since the new one got our offer.
+    (State.ANSWERED, Input.FINAL_ANSWER): (_again, State.ANSWERED),
     (State.ANSWERED, Input.OFFER): (_reoffer, State.ANSWERED),
     (State.ANSWERED, Input.REQUEST): (_request, State.OFFERING),
     (State.OFFERING, Input.REQUEST): (_request, State.OFFERING),
@@ -159,7 +164,8 @@ class MediaSession:
 
     def _answerer(self) -> Side | None:
         """Return the side that our last offer is with, or was with."""
-        if self.state in (State.OFFERED, State.OFFERING) or self._offerer == "browser":
+        is_later = self.state is State.ANSWERED and self._negotiation.later.has_offered
+        if is_later or self.state in (State.OFFERED, State.OFFERING) or self._offerer == "browser":
             return "sip"
         return "browser" if self.state is State.DELAYED or self._offerer == "sip" else None
 

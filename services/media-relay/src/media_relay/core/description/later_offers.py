@@ -22,10 +22,15 @@ _Offered = dict[Codec, Numbered]  # to the SIP side, and the browser's own
 
 @dataclass(frozen=True)
 class _Offer:
-    """An offer of ours that may still be answered."""
+    """Our last one, and what it was made of: it can be answered whatever the far side has offered since.
+
+    While a call is being transferred, that is the old far side, and the answer is the new one's.
+    """
 
     direction: Direction
+    legs: tuple[Leg, ...]
     codecs: tuple[_Offered, ...]  # of each leg
+    media: tuple[Media, ...]
 
 
 class LaterOffers:
@@ -55,6 +60,11 @@ class LaterOffers:
             for numbered, number in zip(leg.codecs, leg.sip_numbers, strict=True)
         }
 
+    @property
+    def has_offered(self) -> bool:
+        """Whether an answer of the SIP side is one to an offer made here."""
+        return self._offer is not None
+
     def offer(self, direction: Direction) -> Outcome:
         """Make an offer of ours; nothing changes before its answer. Every m-line keeps its place (RFC 3264 §8)."""
         media = [rejected(line) for line in self._media]
@@ -65,18 +75,18 @@ class LaterOffers:
                     leg.kind, tuple(codecs), leg.direction & direction, leg.ports, packet_time=leg.packet_time
                 )
                 media[leg.line] = print_line(line)
-        self._offer = _Offer(direction, tuple(offered))
+        self._offer = _Offer(direction, tuple(self._legs), tuple(offered), tuple(media))
         return Outcome(self._issue(media), None, self._is_held)
 
     def answer(self, sdp: str) -> Outcome:
         """Take the answer to our last offer, maybe of another far side; the browser gets nothing new."""
         assert self._offer is not None
         streams = read_streams(parse(sdp))
-        if len(streams) > len(self._media):
+        if len(streams) > len(self._offer.media):
             raise RemoteError(488, "More Media In The Answer Than In The Offer")
         plans: list[StreamPlan] = []
         taken: list[tuple[Direction, SipStream]] = []
-        for leg, offered in zip(self._legs, self._offer.codecs, strict=True):
+        for leg, offered in zip(self._offer.legs, self._offer.codecs, strict=True):
             stream = _at(leg.line, leg.kind, streams)
             common = pair(stream.codecs, list(offered)) if stream else []
             numbered = [
@@ -87,7 +97,8 @@ class LaterOffers:
             if stream is not None and common:
                 taken.append((leg.direction & self._offer.direction, stream))
         outcome = self._agreed(plans, taken)
-        self._direction, self._offer = self._offer.direction, None
+        self._direction = self._offer.direction
+        self._legs, self._media = list(self._offer.legs), list(self._offer.media)
         return outcome
 
     def reoffer(self, sdp: str) -> Outcome:
@@ -115,7 +126,7 @@ class LaterOffers:
                 taken.append((leg.direction, stream))
                 numbers |= {(leg.kind, ours): theirs.payload_type for theirs, ours in common}
         outcome = self._agreed(plans, taken)
-        self._legs, self._numbers, self._offer = legs, numbers, None
+        self._legs, self._numbers = legs, numbers
         return replace(outcome, sdp=self._issue(media))
 
     def _offerable(self, leg: Leg) -> _Offered:

@@ -39,11 +39,15 @@ class Outcome:
 class LaterExchanges(Protocol):
     """Offers after the first, with the SIP side alone."""
 
+    @property
+    def has_offered(self) -> bool:
+        """Whether an answer of the SIP side is one to an offer made here."""
+
     def offer(self, direction: Direction) -> Outcome:
         """Make an offer of ours."""
 
     def answer(self, sdp: str) -> Outcome:
-        """Take the answer to it."""
+        """Take an answer to the last of them."""
 
     def reoffer(self, sdp: str) -> Outcome:
         """Take an offer of the SIP side; return the answer to it."""
