@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import registrations, sipp
+from . import live_calls, registrations, sipp
 from .cordboard import cordboard
 from .process import Measured, free_port, measured, wait_for_udp
 
@@ -22,6 +22,13 @@ ROUNDS = 3
 RATES = (200.0, 300.0, 400.0, 450.0, 500.0, 550.0, 600.0, 700.0, 800.0)
 COLUMNS = ("", "rate/s", "calls", "failed", "retransm.", "calls/CPU-s", "p50 ms", "p95 ms", "p99 ms", "seconds")
 ROW = "{:<12} {:>8} {:>8} {:>8} {:>10} {:>12} {:>8} {:>8} {:>8} {:>8}"
+
+HOW = (
+    f"CPU: user and system time, by /proc/PID/stat, of the agent or the B2BUA alone, held to core {SUT_CORE};"
+    f" the load, NATS, the sessions and the phone are on core {LOAD_CORE}.\n"
+    f"A call: INVITE, 180, 200, ACK, {sipp.HOLD_MS} ms, BYE."
+    " Of the agent that is one leg to a browser, of the B2BUA it is two to phones."
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,7 @@ def main() -> None:
     arguments.add_argument("--registrations", type=int, default=10_000)
     options = arguments.parse_args()
     os.environ.setdefault("PYTHONPATH", os.getcwd())
+    print(HOW)
     print(ROW.format(*COLUMNS))
     with ours() as cordboard_target, sippy(options.sippy_python) as sippy_target:
         pairs = [(run(cordboard_target, COMPARED_RATE), run(sippy_target, COMPARED_RATE)) for _ in range(ROUNDS)]
@@ -122,6 +130,8 @@ def main() -> None:
     sippy_rate = median([pair[1] for pair in pairs], lambda one: one.calls_per_cpu_second)
     held = registrations.measure(options.registrations, SUT_CORE, LOAD_CORE)
     print(held.row())
+    live = live_calls.measure(SESSIONS, SUT_CORE, LOAD_CORE)
+    print(live.row())
     result = {
         "calls_per_cpu_second": round(our_rate, 1),
         "sippy_calls_per_cpu_second": round(sippy_rate, 1),
@@ -129,6 +139,7 @@ def main() -> None:
         "max_cps": max_cps,
         "setup_p95_ms": round(half.load.percentile(0.95), 2),
         "kib_per_registration": round(held.kib_each, 2),
+        "kib_per_call": round(live.kib_each, 2),
     }
     print("RESULT", json.dumps(result))
 

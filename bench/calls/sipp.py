@@ -31,7 +31,9 @@ class Load:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
-def call(target: str, users: Sequence[str], rate: float, seconds: float, core: int, port: int) -> Load:
+def call(
+    target: str, users: Sequence[str], rate: float, seconds: float, core: int, port: int, hold_ms: int = HOLD_MS
+) -> Load:
     """Call `users` at host:port `target` in turn, `rate` times a second, from a port."""
     with tempfile.TemporaryDirectory(prefix="cordboard-bench-") as name:
         folder = Path(name)
@@ -49,9 +51,9 @@ def call(target: str, users: Sequence[str], rate: float, seconds: float, core: i
                 str(port),
                 "-nostdin",
             ),
-            *("-r", str(rate), "-m", str(calls), "-l", str(calls), "-d", str(HOLD_MS)),
+            *("-r", str(rate), "-m", str(calls), "-l", str(calls), "-d", str(hold_ms)),
             *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1"),
-            *("-timeout", str(int(seconds + GIVE_UP_SECONDS)), "-timeout_error"),
+            *("-timeout", str(int(seconds + hold_ms / 1000 + GIVE_UP_SECONDS)), "-timeout_error"),
         )
         command = ["taskset", "-c", str(core), "sipp", target, *options]
         started = time.monotonic()
