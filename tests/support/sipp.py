@@ -19,7 +19,7 @@ _SCENARIOS = Path(__file__).parent / "sipp"
 _GIVE_UP_SECONDS = 60
 _WAIT_SECONDS = 10
 # What most tests leave as it is: milliseconds until a first retransmission, further header fields of INVITE and of 200.
-_DEFAULTS = {"t1": "100", "call_fields": "", "answer_fields": ""}
+_DEFAULTS = {"t1": "500", "call_fields": "", "answer_fields": ""}
 
 
 def scenario_text(name: str, values: Mapping[str, str]) -> str:
@@ -94,10 +94,11 @@ class Sipp:
             retransmissions=int(last["Retransmissions(C)"]),
         )
 
-    async def succeed(self, calls: int) -> None:
-        """Wait until all calls are over; fail unless each went as the scenario has it."""
+    async def succeed(self, calls: int, may_fail: int) -> None:
+        """Wait until all calls are over; fail unless each, or all but so many, went as the scenario has it."""
         status, counts = await self.process.wait(), await self.counts()
-        assert (status, counts.successful, counts.failed) == (0, calls, 0), self.report(f"status {status}: {counts}")
+        outcome = (status, counts.successful + counts.failed, counts.failed <= may_fail)
+        assert outcome == (int(counts.failed > 0), calls, True), self.report(f"status {status}: {counts}")
 
     def report(self, outcome: str) -> str:
         """What to read when it went wrong."""
@@ -107,15 +108,16 @@ class Sipp:
 
 @contextlib.asynccontextmanager
 async def sipp(
-    scenario: str, *options: str, to: str = "", port: int = 0, calls: int = 1, **values: str
+    scenario: str, *options: str, to: str = "", port: int = 0, calls: int = 1, may_fail: int = 0, **values: str
 ) -> AsyncIterator[Sipp]:
     """Play a scenario while the block runs, at `port`: as a caller if there is a host:port `to` call, else called.
 
-    At the block's end every one of the calls must have gone as the scenario says. `options` are further ones of sipp.
+    At the block's end every one of the calls, or all but `may_fail`, must have gone as the scenario says. `options` are
+    further ones of sipp.
     """
     async with _running(scenario, ("-m", str(calls), *options), to, port, values) as played:
         yield played
-        await played.succeed(calls)
+        await played.succeed(calls, may_fail)
 
 
 @contextlib.asynccontextmanager

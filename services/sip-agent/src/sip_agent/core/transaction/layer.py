@@ -35,6 +35,7 @@ from sip_agent.core.transaction.invite_server import InviteServer
 from sip_agent.core.transaction.invite_server import State as InviteServerState
 from sip_agent.core.transaction.matching import (
     Origin,
+    branch_of_ack,
     client_id,
     count_vias,
     flow_without_connection,
@@ -134,7 +135,7 @@ class TransactionLayer:
 
     def send_ack(self, ack: Request, flow: Flow) -> None:
         """Send the ACK for a 2xx, which is no transaction (§13.2.2.4); once for each copy of the 2xx."""
-        self.send(self._with_via(ack, flow, MAGIC_COOKIE + self._token()), flow)
+        self.send(self._with_via(ack, flow, branch_of_ack(ack)), flow)
 
     def transport_failed(self, flow: Flow, reason: str, now: float) -> None:
         """Take the news that `flow` delivers nothing any more: refused, reset or closed."""

@@ -1,5 +1,6 @@
 """Which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3) and where its response goes (§18.2)."""
 
+import hashlib
 from typing import TypeAlias
 
 from sip_agent.core.events import Flow, TransactionId
@@ -15,6 +16,12 @@ _DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # §18.2.2
 def client_id(response: Response) -> TransactionId:
     """The client transaction that a response belongs to."""
     return TransactionId(response.top_via.branch or "", response.cseq[1])
+
+
+def branch_of_ack(ack: Request) -> str:
+    """The branch of the ACK for a 2xx: each copy of the 2xx is answered with the same ACK (§13.2.2.4)."""
+    dialog = "\n".join([ack.call_id, ack.from_.tag or "", ack.to.tag or "", str(ack.cseq[0])])
+    return MAGIC_COOKIE + hashlib.sha256(dialog.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def server_id(request: Request, via: Via) -> TransactionId:
