@@ -21,7 +21,9 @@ from tests.support.sip_phone import RtpSocket
 from shared.records import Binding, LocationRecord
 from sip_agent.app import Agent
 from sip_agent.core.auth.digest_server import DigestServer
+from sip_agent.core.domain.flow_token import FlowTokens
 from sip_agent.domain import Domain
+from sip_agent.flow_routes import FlowRoutes
 from sip_agent.users import Users
 
 __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]  # fixtures
@@ -53,7 +55,8 @@ async def test_a_contact_with_maddr_is_reached_where_its_register_came_from(
 
 
 async def test_many_changes_of_one_address_at_once_are_all_made(agent: Agent) -> None:
-    domain = Domain(agent.services, Users(DOMAIN, "", {}), DigestServer(DOMAIN, b"key", lambda: "salt"), [])
+    routes = FlowRoutes(agent.services, FlowTokens(b"key"))
+    domain = Domain(agent.services, Users(DOMAIN, "", {}), DigestServer(DOMAIN, b"key", lambda: "salt"), [], routes)
 
     def add(number: int) -> Callable[[tuple[Binding, ...]], tuple[Binding, ...]]:
         made = Binding(contact=f"sip:{number}@192.0.2.1", call_id="r", cseq=1, expires_at=time.time() + 60)

@@ -22,6 +22,7 @@ from sip_agent import metrics
 from sip_agent.accounts import Accounts
 from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
+from sip_agent.core.domain.flow_token import FlowTokens
 from sip_agent.core.events import Flow
 from sip_agent.core.host import read_address
 from sip_agent.core.keep_alive import KeepAlive
@@ -35,6 +36,7 @@ from sip_agent.departure import Departure
 from sip_agent.destinations import Cluster, Destinations
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
+from sip_agent.flow_routes import FlowRoutes
 from sip_agent.hearing import Hearing, RelayWatch
 from sip_agent.lease import Lease
 from sip_agent.locator import Locator
@@ -162,8 +164,10 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     nonces = Seal.derive(settings.secret, b"cordboard digest nonces")
     digest = DigestServer(settings.domain, nonces, token, settings.digest_algorithms)
     own = SipUri.parse(f"sip:{services.listening.address()}")
-    domain = Domain(services, users, digest, [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)])
-    UserAgents(services.endpoint, accounts, domain, settings.strangers_may_call)
+    own_routes = [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)]
+    flow_routes = FlowRoutes(services, FlowTokens(Seal.derive(settings.secret, b"cordboard flow tokens")))
+    domain = Domain(services, users, digest, own_routes, flow_routes)
+    UserAgents(services.endpoint, accounts, domain, flow_routes, settings.strangers_may_call)
     tasks.spawn(services.lease.renew_for_ever(), "lease")
     tasks.spawn(watch_loop_lag(), "loop lag")
     hearing, relays = Hearing(), Presence(random.Random())

@@ -24,6 +24,7 @@ from sip_agent.core.origin import NOT_FOR_STRANGERS, is_known
 from sip_agent.core.registration.register_request import granted_contacts, read_register
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.syntax.uri import SipUri
+from sip_agent.flow_routes import FlowRoutes
 from sip_agent.forwarding import LiveForwarding
 from sip_agent.locations import aor_of
 from sip_agent.services import Services, token, wall_clock
@@ -43,8 +44,16 @@ EXPIRED_KEPT = 60.0  # the clocks of pods differ a little
 class Domain:
     """Serves requests whose Request-URI is in the domain."""
 
-    def __init__(self, services: Services, users: Users, digest: DigestServer, own_routes: list[SipUri]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        users: Users,
+        digest: DigestServer,
+        own_routes: list[SipUri],
+        flow_routes: FlowRoutes,
+    ) -> None:
         self._services = services
+        self._flow_routes = flow_routes
         self._users = users
         self._authentication = Authentication(services, users, digest)
         self._own_routes = own_routes
@@ -168,19 +177,21 @@ class Domain:
     async def _targets(self, aor: str, name: str) -> list[Target]:
         entry = await self._services.store.locations.get(aor)
         bindings = live(entry.record.bindings, wall_clock()) if entry is not None else ()
-        targets = [target for binding in bindings if (target := self._target(binding)) is not None]
+        targets = [target for binding in bindings if (target := await self._target(binding)) is not None]
         if targets:
             return targets
         if bindings or self._users.is_listed(name) or entry is not None:
             raise RemoteError(480, "Temporarily Unavailable")
         raise RemoteError(404, "Not Found")
 
-    def _target(self, binding: Binding) -> Target | None:
+    async def _target(self, binding: Binding) -> Target | None:
         """Where a binding is reached: its Contact, unless it came from elsewhere (NAT) or over a connection."""
         transport, _, address = binding.received.partition(":")
         if transport in ("tcp", "tls"):
-            # The phone listens nowhere else; a connection that another agent holds is out of reach.
-            return Target(binding.contact, binding.received) if binding.agent == self._services.agent else None
+            # The phone listens nowhere else: only the agent that holds the connection reaches it.
+            if binding.agent == self._services.agent:
+                return Target(binding.contact, binding.received)
+            return await self._target_elsewhere(binding)
         try:
             contact = SipUri.parse(binding.contact)
         except SipError:
@@ -189,4 +200,14 @@ class Domain:
         is_own = contact.host == address.rpartition(":")[0] and contact.param("maddr") is None
         if not binding.received or is_own:
             return Target(binding.contact, registered_from=binding.received)
+        if binding.agent != self._services.agent:  # a NAT may let in nobody but the agent that the phone spoke to
+            elsewhere = await self._target_elsewhere(binding)
+            if elsewhere is not None:
+                return elsewhere
         return Target(binding.contact, binding.received)
+
+    async def _target_elsewhere(self, binding: Binding) -> Target | None:
+        lease = await self._services.store.leases.get(binding.agent)
+        if lease is None:
+            return None
+        return Target(binding.contact, route=self._flow_routes.route(lease.record.address, binding.received))

@@ -109,7 +109,7 @@ class Endpoint:
         self._alarm = Alarm(self._on_timer)
         self._is_draining = False
         self.on_request: Callable[[TransactionId, Request, Flow, bool], None] = lambda *_: None
-        self.on_ack: Callable[[Request], None] = lambda _: None
+        self.on_ack: Callable[[Request, Flow], None] = lambda *_: None
 
     def attach(self, wires: Wires) -> None:
         """Give the sockets."""
@@ -233,8 +233,8 @@ class Endpoint:
                 self._send(data, flow)
             case RequestReceived(transaction, request, flow, is_merged):
                 self.on_request(transaction, request, flow, is_merged)
-            case AckReceived(request):
-                self.on_ack(request)
+            case AckReceived(request, flow):
+                self.on_ack(request, flow)
             case CancelReceived(invite, cancel):
                 self._on_cancelled(invite, cancel)
             case ResponseReceived(transaction, response):

@@ -64,6 +64,8 @@ class LiveForwarding:
     async def _find(self, target: Target) -> Places:
         if target.received:
             return Places.only(received_flow(target.received))
+        if target.route:
+            return await self._services.destinations.find(SipUri.parse(target.route))
         peers = [received_flow(target.registered_from)] if target.registered_from else []
         return await self._services.destinations.find(SipUri.parse(target.uri), peers=peers)
 

@@ -22,6 +22,7 @@ from sip_agent.core.transfer.replacement import NO_SUCH_DIALOG, refusal_of
 from sip_agent.core.transfer.replaces import replaces_of
 from sip_agent.domain import Domain
 from sip_agent.endpoint import Endpoint
+from sip_agent.flow_routes import FlowRoutes
 from sip_agent.services import token
 
 _log = structlog.get_logger(__name__)
@@ -36,8 +37,11 @@ class UserAgents:
     `is_open`: whether anybody may call a session at its Contact.
     """
 
-    def __init__(self, endpoint: Endpoint, accounts: Accounts, domain: Domain, is_open: bool = True) -> None:
+    def __init__(
+        self, endpoint: Endpoint, accounts: Accounts, domain: Domain, flow_routes: FlowRoutes, is_open: bool = True
+    ) -> None:
         self._endpoint = endpoint
+        self._flow_routes = flow_routes
         self._accounts = accounts
         self._domain = domain
         self._is_open = is_open
@@ -55,9 +59,11 @@ class UserAgents:
             _log.exception("request not served", method=request.method)
             self._respond(transaction, request, 500)
 
-    def receive_ack(self, request: Request) -> None:
+    def receive_ack(self, request: Request, flow: Flow) -> None:
         """Take the ACK of a 2xx."""
         try:
+            if request.routes and self._flow_routes.take_ack(request, flow):
+                return
             leg = self._accounts.calls.find_dialog(request.call_id, request.to.tag or "")
         except SipError as error:
             _log.info("bad ack", error=str(error))
@@ -71,6 +77,8 @@ class UserAgents:
     def _route(self, transaction: TransactionId, request: Request, flow: Flow, is_merged: bool) -> None:
         uri = request.parsed_uri
         tag = request.to.tag
+        if request.routes and self._flow_routes.take(transaction, request, flow):
+            return
         if tag:
             leg = self._accounts.calls.find_dialog(request.call_id, tag)
             if leg is not None:

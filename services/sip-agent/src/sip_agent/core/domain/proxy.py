@@ -1,7 +1,8 @@
 """One request that the built-in domain forwards: a response context (RFC 3261 §16.6 to §16.10).
 
-All targets are tried at once. No Record-Route is added: phones and agents reach each other directly, so requests in
-the dialog need not pass here, and the death of this pod costs no call that is answered.
+All targets are tried at once. A Record-Route is added only by an agent that alone can reach the target: else phones and
+agents reach each other directly, so requests in the dialog need not pass here, and the death of this pod costs no call
+that is answered.
 """
 
 import enum
@@ -20,12 +21,16 @@ TIMER_C = 200.0  # §16.6 step 11: more than three minutes
 class Target:
     """Where one branch goes: the Request-URI, and the address to send to if it is not the URI's.
 
-    `registered_from` is where the REGISTER came from, of a contact at that same host.
+    `registered_from` is where the REGISTER came from, of a contact at that same host. `route` is a proxy on the way,
+    which the request names already if it `is_routed`; `record_route` are our own addresses, the target's side first.
     """
 
     uri: str
     received: str = ""
     registered_from: str = ""
+    route: str = ""
+    is_routed: bool = False
+    record_route: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,10 @@ class Forwarding:
         # §16.4: a Route that names us has brought the request here and has done its work.
         while made.routes and any(made.routes[0].uri.matches(own) for own in self._own_routes):
             made.headers.remove_first("Route")
+        if target.route and not target.is_routed:
+            made.headers.prepend("Route", f"<{target.route}>")
+        for own in reversed(target.record_route):
+            made.headers.prepend("Record-Route", own)
         # §22.3: the credentials were for us; whoever else got them could use them again.
         made.headers.remove("Proxy-Authorization")
         made.headers.remove("Authorization")
