@@ -360,6 +360,7 @@ async def test_an_account_comes_back_when_its_adopter_is_killed(
     process.send_signal(signal.SIGKILL)
     await process.wait()
     await agent.services.store.leases.delete("agent-2")  # which ends by itself 12 s later
+    await eventually(lambda: bool(registrar.unread("REGISTER")), within=20)
     again = await registrar.expect("REGISTER")
     assert str(again.contacts[0].uri) == str(first.contacts[0].uri)
     assert again.cseq[0] > second.cseq[0]

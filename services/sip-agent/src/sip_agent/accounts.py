@@ -147,6 +147,10 @@ class Accounts:
                 raise RemoteError(481, "Session Does Not Exist")
             if entry.record.epoch + 1 != epoch:
                 raise RemoteError(409, "Old Epoch")
+            former_owner = await self._services.store.leases.get(entry.record.owner)
+            if former_owner is not None:
+                # What it sends on to us is no stranger's, even if we have started so late that we have not heard it.
+                self._services.cluster.hear(former_owner.record.address, time.monotonic())
             is_registering = entry.record.account.register_required
             record = msgspec.structs.replace(
                 entry.record,
