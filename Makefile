@@ -63,7 +63,7 @@ clean: ## Remove what the targets above made
 .PHONY: peers
 peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
-	@scripts/debian chromium firefox-esr kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core sip-tester iproute2 util-linux libatomic1
+	@scripts/debian chromium firefox-esr kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
 $(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 	@scripts/setup $(VENV) requirements/run.lock && touch $@

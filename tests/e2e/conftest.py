@@ -10,9 +10,10 @@ import pytest_asyncio
 from tests.support.browser.chromium import chromium
 from tests.support.browser.firefox import firefox
 from tests.support.browser.tab import Browser
-from tests.support.kamailio import Kamailio, kamailio
+from tests.support.certificates import Authority
+from tests.support.kamailio import DOMAIN, Kamailio, kamailio
 from tests.support.page import OpenPhone, PhonePage, open_phone
-from tests.support.processes import program
+from tests.support.processes import free_ports, program
 from tests.support.services import MEDIA_ADDRESS, Cordboard, cordboard
 
 TEST_SECONDS = 150
@@ -22,6 +23,7 @@ PEERS = {
     "kamailio": "kamailio",
     "rtpengine": "rtpengine-daemon",
     "baresip": "baresip-core",
+    "linphone-daemon": "linphone-cli",
 }
 
 
@@ -80,17 +82,27 @@ async def firefox_browser() -> AsyncIterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whose certificates the cluster's agent believes and has."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def cluster() -> AsyncIterator[Cordboard]:
+async def cluster(authority: Authority) -> AsyncIterator[Cordboard]:
     """One pod of each service; a page that is closed is given up after two seconds."""
-    async with cordboard(SIGNALING_RESUME_GRACE_SECONDS="2", SIGNALING_SWEEP_SECONDS="1") as running:
+    own = authority.issue("agent.test")
+    tls = {"CA": authority.certificate, "CERTIFICATE": own.certificate, "KEY": own.key, "PORT": free_ports()}
+    settings = {"SIGNALING_RESUME_GRACE_SECONDS": "2", "SIGNALING_SWEEP_SECONDS": "1"}
+    async with cordboard(**settings, **{f"AGENT_SIP_TLS_{name}": str(value) for name, value in tls.items()}) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[Kamailio]:
+async def server(request: pytest.FixtureRequest, authority: Authority) -> AsyncIterator[Kamailio]:
     """Somebody else's SIP server; ask for it before `open_page`, so that pages can still leave it at the end."""
-    async with kamailio(**getattr(request, "param", {"media": False})) as running:
+    tls = authority.issue(DOMAIN, "127.0.0.1")
+    async with kamailio(**getattr(request, "param", {"media": False}), tls=tls) as running:
         yield running
 
 

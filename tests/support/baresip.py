@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .tone import Tone, best_tone, read_wav
 
 EVENT_SECONDS = 20.0
 RTP_PORTS = 20
+RECORDING_SECONDS = 300
 _MODULES = "/usr/lib/baresip/modules"
 # 48 kHz and two channels: ausine starts with nothing less. The jitter buffer is small, as all is on one machine.
 _CONFIG = """\
@@ -23,7 +25,7 @@ poll_method epoll
 sip_listen {sip}
 call_local_timeout 120
 audio_source ausine,{frequency}
-audio_player aubridge,sink
+audio_player aubridge,ear
 audio_alert aubridge,alert
 audio_buffer 20-160
 ausrc_format s16
@@ -54,8 +56,16 @@ ctrl_tcp_listen 127.0.0.1:{control}
 class Baresip:
     """One phone with one account, driven through its control port."""
 
-    def __init__(self, process: Process, folder: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+    def __init__(
+        self,
+        process: Process,
+        frequency: int,
+        folder: Path,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         self.process = process
+        self.frequency = frequency
         self._folder = folder
         self._reader, self._writer = reader, writer
         self._tokens = itertools.count(1)
@@ -93,6 +103,39 @@ class Baresip:
         """End the call, or reject it where it rings."""
         await self.command("hangup")
 
+    async def hold(self) -> None:
+        """Hold the call."""
+        await self.command("hold")
+
+    async def resume(self) -> None:
+        """Take the call from hold."""
+        await self.command("resume")
+
+    async def press(self, digit: str) -> None:
+        """Send a digit."""
+        await self.command("sndcode", digit)
+
+    async def transfer(self, uri: str) -> None:
+        """Let the far side call `uri`, without asking there before."""
+        await self.command("transfer", uri)
+
+    async def wait_for_ring(self) -> None:
+        """Return once a call comes in."""
+        await self.wait_for("CALL_INCOMING")
+
+    async def wait_for_answer(self) -> None:
+        """Return once the call is established."""
+        await self.wait_for("CALL_ESTABLISHED")
+
+    async def wait_for_digit(self, digit: str) -> None:
+        """Return once this digit comes in."""
+        while (await self.wait_for("CALL_DTMF_START"))["param"] != digit:
+            pass
+
+    async def wait_for_end(self) -> None:
+        """Return once a call is over."""
+        await self.wait_for("CALL_CLOSED")
+
     async def wait_for(self, event: str, within: float = EVENT_SECONDS) -> dict[str, Any]:
         """Return the next event of this type, and forget all before it."""
 
@@ -111,21 +154,28 @@ class Baresip:
         del self._events[: at + 1]
         return found
 
-    def heard(self) -> Tone | None:
-        """Return the best tone that the phone has heard in its last call, which may still go on."""
-        newest = max(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime_ns, default=None)
-        return best_tone(*read_wav(newest)) if newest else None
-
     async def wait_for_tone(self, frequency: float, within: float = EVENT_SECONDS) -> Tone:
-        """Return what the phone hears once it is a clean tone of this pitch."""
-        tone = None
+        """Return what the phone hears from now on, once it is a clean tone of this pitch."""
+        past, tone = self._recorded(), None
         try:
             async with asyncio.timeout(within):
-                while (tone := self.heard()) is None or not tone.is_clean(frequency):  # noqa: ASYNC110
+                while (tone := self._heard_since(past)) is None or not tone.is_clean(frequency):  # noqa: ASYNC110
                     await asyncio.sleep(0.2)  # a recording grows: nobody tells of it
         except TimeoutError:
             raise AssertionError(f"baresip does not hear {frequency} Hz but {tone}\n{self.process.tail()}") from None
         return tone
+
+    def _recorded(self) -> dict[Path, int]:
+        """How many samples each recording holds: there is a new one for each call, and after most re-INVITEs."""
+        return {path: len(read_wav(path)[0]) for path in self._folder.glob("dump-*-dec.wav")}
+
+    def _heard_since(self, past: dict[Path, int]) -> Tone | None:
+        newest = max(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime_ns, default=None)
+        if newest is None:
+            return None
+        samples, rate = read_wav(newest)
+        known = past.get(newest, 0)
+        return best_tone(samples[known if known <= len(samples) else 0 :], rate)  # a shorter one has begun anew
 
     async def _read(self) -> None:
         """Take netstrings of JSON from the control port: replies to commands, and events."""
@@ -144,6 +194,17 @@ class Baresip:
                     self._news.notify_all()
         async with self._news:
             self._news.notify_all()
+
+
+def _forbid_recordings_of_itself(folder: Path) -> None:
+    """Let the phone fail to record what it says: there is a folder where each file would be.
+
+    Measured: with both recorders a re-INVITE that changes the direction ends the one of what is heard for good, as
+    baresip 1.0.0 makes new recorders only when it has none at all.
+    """
+    now = int(time.time())
+    for second in range(now, now + RECORDING_SECONDS):
+        (folder / time.strftime("dump-%Y-%m-%d-%H-%M-%S-enc.wav", time.localtime(second))).mkdir()
 
 
 @contextlib.asynccontextmanager
@@ -169,6 +230,7 @@ async def baresip(
                 **{"folder": folder, "rtp_first": rtp, "rtp_last": rtp + RTP_PORTS - 1},
             )
         )
+        _forbid_recordings_of_itself(folder)
         (folder / "contacts").write_text("")
         (folder / "accounts").write_text(
             f"<sip:{user}@{domain};transport={transport}>;auth_pass={password}"
@@ -178,7 +240,7 @@ async def baresip(
         command = (program("baresip", "baresip-core"), "-4", "-f", folder)
         async with running(f"baresip {user}", command, cwd=folder) as process:
             await process.wait_for_output("baresip is ready")
-            phone = Baresip(process, folder, *await asyncio.open_connection("127.0.0.1", control))
+            phone = Baresip(process, frequency, folder, *await asyncio.open_connection("127.0.0.1", control))
             try:
                 if register:
                     await process.wait_for_output(r" 200 .*\[\d+ binding")  # its event may precede our connection

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .baresip import Baresip
 from .browser.tab import Browser, Tab, wait_for_silence, wait_for_tone
+from .scripted_phone import ScriptedPhone
 from .tone import Tone
 
 STATUS_SECONDS = 20.0
@@ -210,20 +210,25 @@ async def hear_each_other(one: PhonePage, other: PhonePage) -> None:
     await asyncio.gather(one.hears(other.frequency), other.hears(one.frequency))
 
 
-async def call_phone(page: PhonePage, phone: Baresip, address: str, pitch: float) -> None:
-    """A page calls a SIP phone of that pitch, which answers; each hears the other."""
+async def call_phone(page: PhonePage, phone: ScriptedPhone, address: str) -> None:
+    """A page calls a SIP phone, which answers; each hears the other."""
     await page.call(address)
-    await phone.wait_for("CALL_INCOMING")
+    await phone.wait_for_ring()
     await page.wait_for_call("^RING")
     await phone.accept()
     await page.wait_for_call("^ESTABLISHED")
-    await asyncio.gather(page.hears(pitch), phone.wait_for_tone(page.frequency))
+    await hear_and_be_heard(page, phone)
 
 
-async def called_by_phone(page: PhonePage, phone: Baresip, address: str, pitch: float) -> None:
-    """A SIP phone of that pitch calls a page, which answers; each hears the other."""
+async def called_by_phone(page: PhonePage, phone: ScriptedPhone, address: str) -> None:
+    """A SIP phone calls a page, which answers; each hears the other."""
     await phone.dial(address)
     await page.wait_for_call("^RING")
     await page.answer()
     await page.wait_for_call("^ESTABLISHED")
-    await asyncio.gather(page.hears(pitch), phone.wait_for_tone(page.frequency))
+    await hear_and_be_heard(page, phone)
+
+
+async def hear_and_be_heard(page: PhonePage, phone: ScriptedPhone) -> None:
+    """Wait until each hears the other's pitch, clean."""
+    await asyncio.gather(page.hears(phone.frequency), phone.wait_for_tone(page.frequency))

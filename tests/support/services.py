@@ -29,9 +29,13 @@ TRANSACTION_SECONDS = 32.0  # 64*T1, RFC 3261 §17
 RELAY_PORTS = 200
 _MODULES = {"signaling": "signaling", "agent": "sip_agent", "relay": "media_relay"}
 
-# Gauges that do not return to where they were when a call is over: a counter that another object holds, and
-# transactions, which live for 64*T1 = 32 s after their end to absorb retransmissions (RFC 3261 §17).
-_NOT_SETTLING = ("cordboard_sip_agent_sip_retransmissions", "cordboard_sip_agent_sip_transactions")
+# Gauges that do not return to where they were when a call is over: a counter that another object holds; transactions,
+# which live for 64*T1 = 32 s after their end to absorb retransmissions (RFC 3261 §17); connections, kept for later use.
+_NOT_SETTLING = (
+    "cordboard_sip_agent_sip_retransmissions",
+    "cordboard_sip_agent_sip_transactions",
+    "cordboard_sip_agent_connections",
+)
 
 
 @dataclass
