@@ -125,7 +125,7 @@ def main() -> None:
     with ours() as cordboard_target, sippy(options.sippy_python) as sippy_target:
         pairs = [(run(cordboard_target, COMPARED_RATE), run(sippy_target, COMPARED_RATE)) for _ in range(ROUNDS)]
         max_cps = highest_rate(cordboard_target)
-        half = run(cordboard_target, max_cps / 2)
+        half = run(cordboard_target, (max_cps or COMPARED_RATE) / 2)
     our_rate = median([pair[0] for pair in pairs], lambda one: one.calls_per_cpu_second)
     sippy_rate = median([pair[1] for pair in pairs], lambda one: one.calls_per_cpu_second)
     held = registrations.measure(options.registrations, SUT_CORE, LOAD_CORE)
