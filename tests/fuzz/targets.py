@@ -9,8 +9,9 @@ from media_relay.core.description.webrtc import read_description
 from media_relay.core.packet import rtcp, rtp, stun
 from shared.errors import RemoteError
 from sip_agent.core.auth.digest import Challenge, parse_credentials
-from sip_agent.core.call import capabilities, dialog, session_timer
+from sip_agent.core.dialog import capabilities, dialog
 from sip_agent.core.errors import ParseError, SipError
+from sip_agent.core.in_dialog import session_timer
 from sip_agent.core.instant import message as instant
 from sip_agent.core.registration.register_request import read_register
 from sip_agent.core.syntax.message import Message, Request, make_response

@@ -22,9 +22,9 @@ from shared.records import Binding, LocationRecord
 from sip_agent.app import Agent
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.domain.flow_token import FlowTokens
-from sip_agent.domain import Domain
-from sip_agent.flow_routes import FlowRoutes
-from sip_agent.users import Users
+from sip_agent.domain.domain import Domain
+from sip_agent.domain.flow_routes import FlowRoutes
+from sip_agent.domain.users import Users
 
 __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]  # fixtures
 

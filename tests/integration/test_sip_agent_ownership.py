@@ -10,9 +10,9 @@ from shared.bus import Bus
 from shared.kv import Conflict, Store, open_store
 from shared.records import AccountRecord, AgentLease
 from shared.settings import CommonSettings
-from sip_agent import lease as lease_module
-from sip_agent.lease import Lease
-from sip_agent.owned import OwnedRecord
+from sip_agent.accounts import lease as lease_module
+from sip_agent.accounts.lease import Lease
+from sip_agent.accounts.owned import OwnedRecord
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from shared.messages import CallEstablished, IncomingCall, SipAccount
 from shared.sealing import Seal
 from sip_agent.app import Agent
 from sip_agent.core.events import Flow
-from sip_agent.flow_watch import FlowUser
 from sip_agent.settings import Settings
+from sip_agent.transport.flow_watch import FlowUser
 
 __all__ = ["agent", "bus", "plain_settings", "relay", "signaling_tasks"]  # fixtures
 

@@ -11,8 +11,8 @@ from shared.errors import LocalError, RemoteError
 from sip_agent.core.events import Flow
 from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.uri import SipUri
-from sip_agent.locator import Locator
-from sip_agent.lookup import Lookup
+from sip_agent.locating.locator import Locator
+from sip_agent.locating.lookup import Lookup
 
 pytestmark = pytest.mark.peers
 
@@ -77,7 +77,7 @@ async def test_many_who_ask_the_same_share_one_look_up(server: Dnsmasq, lookup: 
 
 
 async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sip_agent.lookup.ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr("sip_agent.locating.lookup.ANSWER_WITHIN", 0.05)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         lookup = Lookup([f"127.0.0.1:{silent.getsockname()[1]}"])

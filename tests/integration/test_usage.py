@@ -13,9 +13,9 @@ from shared.kv import Store, open_store
 from shared.records import AgentLease
 from shared.settings import CommonSettings
 from shared.tasks import Tasks
+from sip_agent.calls.usage import Usage
 from sip_agent.core.policy.usage import Caps
 from sip_agent.services import wall_clock
-from sip_agent.usage import Usage
 
 AOR = "alice@example.com"
 

@@ -5,12 +5,12 @@ import gc
 from collections import Counter
 
 from sip_agent.app import Agent
-from sip_agent.calls import LiveCall
+from sip_agent.calls.leg import Leg
+from sip_agent.calls.live_call import LiveCall
 from sip_agent.core.call.call import Call
 from sip_agent.core.locating.delivery import Delivery
 from sip_agent.core.transaction.machine import Machine
-from sip_agent.forwarding import LiveForwarding
-from sip_agent.leg import Leg
+from sip_agent.domain.forwarding import LiveForwarding
 
 KINDS = (LiveCall, Leg, Call, Machine, Delivery, LiveForwarding)
 

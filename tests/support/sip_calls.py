@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 
 from sip_agent.core.auth.digest import Credentials, DigestClient
-from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import AskMedia, CallOutput, Ended, Progressed, Respond, SendAck, SendRequest
+from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.uri import NameAddr, SipUri

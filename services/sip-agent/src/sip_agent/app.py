@@ -19,7 +19,11 @@ from shared.sealing import Seal
 from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
-from sip_agent.accounts import Accounts
+from sip_agent.accounts.departure import Departure
+from sip_agent.accounts.hearing import Hearing, RelayWatch
+from sip_agent.accounts.lease import Lease
+from sip_agent.accounts.table import Accounts
+from sip_agent.calls.usage import Usage
 from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
 from sip_agent.core.domain.flow_token import FlowTokens
@@ -32,23 +36,19 @@ from sip_agent.core.policy.usage import Caps
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
-from sip_agent.departure import Departure
-from sip_agent.destinations import Cluster, Destinations
-from sip_agent.domain import Domain
-from sip_agent.endpoint import Endpoint
-from sip_agent.flow_routes import FlowRoutes
-from sip_agent.hearing import Hearing, RelayWatch
-from sip_agent.lease import Lease
-from sip_agent.locator import Locator
-from sip_agent.lookup import Lookup
+from sip_agent.domain.domain import Domain
+from sip_agent.domain.flow_routes import FlowRoutes
+from sip_agent.domain.users import Users
+from sip_agent.locating.destinations import Cluster, Destinations
+from sip_agent.locating.locator import Locator
+from sip_agent.locating.lookup import Lookup
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.settings import Settings
-from sip_agent.sockets import Listening, Sockets, families, own_address, reachable
+from sip_agent.transport.endpoint import Endpoint
+from sip_agent.transport.sockets import Listening, Sockets, families, own_address, reachable
 from sip_agent.transport.stream import Limits
 from sip_agent.transport.tls import Tls, TlsFiles
-from sip_agent.usage import Usage
 from sip_agent.user_agent import UserAgents
-from sip_agent.users import Users
 
 _log = structlog.get_logger(__name__)
 

@@ -11,16 +11,16 @@ from shared.ids import new_id
 from shared.kv import Store
 from shared.sealing import Seal
 from shared.tasks import Tasks
+from sip_agent.accounts.lease import Lease
+from sip_agent.accounts.registrar_turns import RegistrarTurns
+from sip_agent.calls.usage import Usage
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import Flow
 from sip_agent.core.host import Network
-from sip_agent.destinations import Cluster, Destinations
-from sip_agent.endpoint import Endpoint
-from sip_agent.lease import Lease
-from sip_agent.registrar_turns import RegistrarTurns
+from sip_agent.locating.destinations import Cluster, Destinations
 from sip_agent.settings import Settings
-from sip_agent.sockets import Listening
-from sip_agent.usage import Usage
+from sip_agent.transport.endpoint import Endpoint
+from sip_agent.transport.sockets import Listening
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import structlog
 from shared.errors import RemoteError
 from shared.ids import new_id
 from sip_agent import metrics
-from sip_agent.account import Account
-from sip_agent.accounts import Accounts
-from sip_agent.core.call.capabilities import capabilities, refusal
+from sip_agent.accounts.account import Account
+from sip_agent.accounts.table import Accounts
+from sip_agent.core.dialog.capabilities import capabilities, refusal
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.instant import message as instant
@@ -20,10 +20,10 @@ from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.uri import SipUri
 from sip_agent.core.transfer.replacement import NO_SUCH_DIALOG, refusal_of
 from sip_agent.core.transfer.replaces import replaces_of
-from sip_agent.domain import Domain
-from sip_agent.endpoint import Endpoint
-from sip_agent.flow_routes import FlowRoutes
+from sip_agent.domain.domain import Domain
+from sip_agent.domain.flow_routes import FlowRoutes
 from sip_agent.services import token
+from sip_agent.transport.endpoint import Endpoint
 
 _log = structlog.get_logger(__name__)
 

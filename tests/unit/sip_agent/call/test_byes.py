@@ -5,9 +5,9 @@ from tests.support.sip_calls import CHALLENGE, make_identity, make_reply, reques
 
 from sip_agent.core.auth.credentials import answer
 from sip_agent.core.call.byes import Byes
-from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.facts import End
 from sip_agent.core.call.outputs import CallOutput
+from sip_agent.core.dialog.dialog import Dialog
 
 DIALOG = Dialog(
     call_id="id",

@@ -13,10 +13,10 @@ from tests.support.sip_calls import (
 )
 
 from sip_agent.core.call.call import CallRules
-from sip_agent.core.call.dialog_set import MAX_BRANCHES
 from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.outgoing import MAX_PROVISIONAL, OutgoingCall
 from sip_agent.core.call.outputs import CallOutput, Progressed
+from sip_agent.core.dialog.dialog_set import MAX_BRANCHES
 from sip_agent.core.syntax.message import Request, Response
 
 TARGET = "sip:bob@example.com"

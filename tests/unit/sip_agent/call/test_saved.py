@@ -15,13 +15,13 @@ from tests.support.sip_calls import (
 )
 
 from shared.errors import LocalError
-from sip_agent.core.call.dialog import CSEQ_GAP
 from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.outputs import SendAck, SendRequest
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall
+from sip_agent.core.dialog.dialog import CSEQ_GAP
 from sip_agent.core.syntax.message import Request, Response
 
 TARGET = "sip:bob@example.com"

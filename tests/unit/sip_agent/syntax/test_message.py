@@ -4,7 +4,7 @@ import pytest
 from tests.support.sip_messages import make_request
 
 from shared.errors import LocalError
-from sip_agent.core.call.dialog import of_request
+from sip_agent.core.dialog.dialog import of_request
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import NameAddr, Request, Response, make_response
 from sip_agent.core.syntax.parser import parse

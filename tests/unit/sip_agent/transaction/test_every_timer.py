@@ -5,9 +5,9 @@ from itertools import count
 import pytest
 from tests.support.sip_messages import TCP, UDP, make_answer, make_request
 
-from sip_agent.core.call.acceptance import Acceptance
 from sip_agent.core.domain.proxy import TIMER_C, CancelBranch, Forwarding, Target
 from sip_agent.core.events import Flow, RequestReceived, SendMessage, TransactionId
+from sip_agent.core.in_dialog.acceptance import Acceptance
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.syntax.parser import parse
 from sip_agent.core.transaction.hop_by_hop import ack_for_failure

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sip_agent.core.call.dialog import Dialog
+from sip_agent.core.dialog.dialog import Dialog
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request
 from sip_agent.core.syntax.uri import SipUri

@@ -1,1 +1,1 @@
-"""Sockets, and nothing of SIP: bytes with the flow they came from go up, bytes for a flow come down."""
+"""Sockets, and the stack joined to them: bytes with their flow go up, bytes for a flow come down."""

@@ -1,1 +1,1 @@
-"""A call as a user agent has it: dialogs, INVITE both ways, requests inside the dialog (RFC 3261 §12-§15)."""
+"""A call, either direction: INVITE until it is answered or refused, BYE, all of it as JSON (RFC 3261 §9, §13, §15)."""

@@ -1,11 +1,11 @@
 """The BYEs of a call: that of its dialog, and those of phones of a fork that answered too late (RFC 3261 §15.1.1)."""
 
 from sip_agent.core.auth.credentials import answer
-from sip_agent.core.call.dialog import Dialog
 from sip_agent.core.call.facts import End
-from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CallOutput, SendRequest
-from sip_agent.core.call.reason import reason_header
+from sip_agent.core.dialog.dialog import Dialog
+from sip_agent.core.dialog.identity import Identity
+from sip_agent.core.dialog.reason import reason_header
 from sip_agent.core.syntax.message import Request, Response
 
 AGAIN = " again"

@@ -13,13 +13,7 @@ from shared.errors import LocalError
 from shared.messages.account import CallState
 from shared.messages.call import EndedBy
 from sip_agent.core.call.byes import Byes
-from sip_agent.core.call.dialog import Dialog
-from sip_agent.core.call.dialog_requests import Outcome
-from sip_agent.core.call.extra_headers import printable
 from sip_agent.core.call.facts import CallFacts, End, Input, State
-from sip_agent.core.call.identity import Identity
-from sip_agent.core.call.in_dialog import InDialog
-from sip_agent.core.call.offer_answer import OfferAnswer
 from sip_agent.core.call.outputs import (
     AskMedia,
     CallOutput,
@@ -30,14 +24,20 @@ from sip_agent.core.call.outputs import (
     Respond,
     SaveCall,
 )
-from sip_agent.core.call.reason import end_of
-from sip_agent.core.call.remote_modification import Inviting
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall, SavedIncoming, SavedOutgoing, SavedRequest
 from sip_agent.core.call.usages import Usages
+from sip_agent.core.dialog.dialog import Dialog
+from sip_agent.core.dialog.extra_headers import printable
+from sip_agent.core.dialog.identity import Identity
+from sip_agent.core.dialog.reason import end_of
 from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
+from sip_agent.core.in_dialog.dialog_requests import Outcome
+from sip_agent.core.in_dialog.in_dialog import InDialog
+from sip_agent.core.in_dialog.offer_answer import OfferAnswer
+from sip_agent.core.in_dialog.remote_modification import Inviting
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
 from sip_agent.core.table import Rows as TableRows
 from sip_agent.core.table import TableMachine

@@ -8,17 +8,17 @@ import msgspec
 
 from shared.errors import LocalError
 from sip_agent.core.call.call import COMMON, Call, Rows
-from sip_agent.core.call.capabilities import ACCEPTED
-from sip_agent.core.call.dialog import of_request
-from sip_agent.core.call.dialog_set import description
 from sip_agent.core.call.facts import CallFacts, End, Input, State
-from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import MediaQuestion, Respond, SaveCall
-from sip_agent.core.call.reason import end_of, reason_header
 from sip_agent.core.call.reliable import OPTION, ReliableResponses
 from sip_agent.core.call.reliable import State as RingingState
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall, SavedIncoming
+from sip_agent.core.dialog.capabilities import ACCEPTED
+from sip_agent.core.dialog.dialog import of_request
+from sip_agent.core.dialog.dialog_set import description
+from sip_agent.core.dialog.identity import Identity
+from sip_agent.core.dialog.reason import end_of, reason_header
 from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from sip_agent.core.call.capabilities import OFFERED, SDP
-from sip_agent.core.call.dialog import MAX_FORWARDS
-from sip_agent.core.call.identity import Identity
+from sip_agent.core.dialog.capabilities import OFFERED, SDP
+from sip_agent.core.dialog.dialog import MAX_FORWARDS
+from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.syntax.message import Request
 from sip_agent.core.syntax.uri import NameAddr, SipUri
 

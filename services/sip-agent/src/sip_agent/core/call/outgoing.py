@@ -11,10 +11,7 @@ import msgspec
 from shared.errors import LocalError
 from sip_agent.core.auth.credentials import answer, with_credentials
 from sip_agent.core.call.call import COMMON, Call, Rows
-from sip_agent.core.call.dialog import Dialog
-from sip_agent.core.call.dialog_set import MAX_BRANCHES, DialogSet, EarlyDialog, description
 from sip_agent.core.call.facts import CallFacts, End, Input, State
-from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.invite import make_invite, redirected
 from sip_agent.core.call.outputs import (
     CancelRequest,
@@ -25,11 +22,14 @@ from sip_agent.core.call.outputs import (
     SendAck,
     SendRequest,
 )
-from sip_agent.core.call.reason import end_of
 from sip_agent.core.call.redirection import FOLLOWED, Targets
 from sip_agent.core.call.reliable import acknowledge, is_reliable
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedCall, SavedOutgoing
+from sip_agent.core.dialog.dialog import Dialog
+from sip_agent.core.dialog.dialog_set import MAX_BRANCHES, DialogSet, EarlyDialog, description
+from sip_agent.core.dialog.identity import Identity
+from sip_agent.core.dialog.reason import end_of
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response, reason_of
 from sip_agent.core.syntax.uri import SipUri

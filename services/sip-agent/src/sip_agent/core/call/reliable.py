@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from sip_agent.core.call.dialog_set import EarlyDialog
 from sip_agent.core.call.outputs import CallOutput, Respond
+from sip_agent.core.dialog.dialog_set import EarlyDialog
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response

@@ -10,14 +10,14 @@ from itertools import chain
 import msgspec
 
 from shared.messages.account import CallState
-from sip_agent.core.call.dialog import Dialog
-from sip_agent.core.call.dialog_set import DialogSet
 from sip_agent.core.call.facts import CallFacts, State
 from sip_agent.core.call.outputs import ProgressState
 from sip_agent.core.call.redirection import Targets
 from sip_agent.core.call.reliable import State as RingingState
-from sip_agent.core.call.session_timer import SessionInterval
+from sip_agent.core.dialog.dialog import Dialog
+from sip_agent.core.dialog.dialog_set import DialogSet
 from sip_agent.core.events import TransactionId
+from sip_agent.core.in_dialog.session_timer import SessionInterval
 from sip_agent.core.syntax.message import Request
 from sip_agent.core.transaction.saved import SavedInvite
 

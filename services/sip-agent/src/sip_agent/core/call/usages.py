@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from sip_agent.core.call.capabilities import refusal
-from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import CallOutput
-from sip_agent.core.call.own_requests import OwnRequests
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.dialog.capabilities import refusal
+from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.earliest import earliest
 from sip_agent.core.events import TransactionId
+from sip_agent.core.in_dialog.own_requests import OwnRequests
 from sip_agent.core.instant.in_call import InCall
 from sip_agent.core.syntax.message import Request
 from sip_agent.core.transfer.referee import Referee

@@ -1,9 +1,9 @@
 """Instant messages inside a call's dialog (RFC 3428 §4): they go the way of the call, and end with it."""
 
-from sip_agent.core.call.dialog_requests import Outcome
 from sip_agent.core.call.outputs import CallOutput, MessageAnswered, MessageReceived, Respond
-from sip_agent.core.call.own_requests import Fields, InDialogRequest, OwnRequests
 from sip_agent.core.events import TransactionId
+from sip_agent.core.in_dialog.dialog_requests import Outcome
+from sip_agent.core.in_dialog.own_requests import Fields, InDialogRequest, OwnRequests
 from sip_agent.core.instant.message import read
 from sip_agent.core.syntax.message import Request, Response
 

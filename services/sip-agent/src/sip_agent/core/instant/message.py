@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sip_agent.core.call.dialog import MAX_FORWARDS
-from sip_agent.core.call.extra_headers import printable
-from sip_agent.core.call.identity import Identity
+from sip_agent.core.dialog.dialog import MAX_FORWARDS
+from sip_agent.core.dialog.extra_headers import printable
+from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import TOKEN_CHARACTERS, find_param, parse_params, readable, unquote
 from sip_agent.core.syntax.message import Request, Response, make_response

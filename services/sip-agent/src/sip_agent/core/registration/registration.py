@@ -18,8 +18,8 @@ from typing import Any
 
 from shared.messages.account import RegistrationState
 from sip_agent.core.auth.credentials import answer, with_credentials
-from sip_agent.core.call.dialog import MAX_FORWARDS
-from sip_agent.core.call.identity import Identity
+from sip_agent.core.dialog.dialog import MAX_FORWARDS
+from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri, Uri

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
-from sip_agent.core.call.dialog import Dialog
+from sip_agent.core.dialog.dialog import Dialog
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request
 from sip_agent.core.syntax.uri import NameAddr, SipUri

@@ -11,13 +11,13 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from sip_agent.core.call.dialog_requests import Outcome
-from sip_agent.core.call.identity import Identity
 from sip_agent.core.call.outputs import ActionFailed, CallOutput, Respond, TransferProgressed
-from sip_agent.core.call.own_requests import InDialogRequest, OwnRequests
 from sip_agent.core.call.rules import CallRules
+from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
+from sip_agent.core.in_dialog.dialog_requests import Outcome
+from sip_agent.core.in_dialog.own_requests import InDialogRequest, OwnRequests
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.table import TableMachine
 from sip_agent.core.transfer.referral import Referral

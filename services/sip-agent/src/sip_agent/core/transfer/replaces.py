@@ -6,7 +6,7 @@ In it `to_tag` is the tag of whoever receives it, `from_tag` that of the far sid
 import re
 from dataclasses import dataclass
 
-from sip_agent.core.call.dialog import Dialog
+from sip_agent.core.dialog.dialog import Dialog
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import LWS, find_param, parse_params
 from sip_agent.core.syntax.message import Request

@@ -1,0 +1,165 @@
+"""How an agent leaves: its accounts move to other agents, and its calls get time to end (docs/bus.md).
+
+Of each account the record alone says who owns it. A move is asked for in the account's mailbox, so nothing else of the
+account is done meanwhile, and no call is ever left behind: an account that has one moves after it.
+"""
+
+import asyncio
+import enum
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+import nats.errors
+import structlog
+
+from shared.bus import expiry
+from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.messages import AdoptAccount, Done
+from shared.presence import Presence
+from shared.subjects import agent_commands
+from sip_agent import metrics
+from sip_agent.accounts.account import REGISTERED_WITHIN, Account
+from sip_agent.accounts.table import Accounts
+from sip_agent.services import Services, command_id
+
+_log = structlog.get_logger(__name__)
+
+AT_ONCE = 16  # moves: each is a REGISTER of the adopter, and one of ours
+ADOPTED_WITHIN = REGISTERED_WITHIN + 1.0
+LOOK_EVERY = 0.25
+# An adopter that is silent is dead, or not registered yet: longer than its lease lasts, and than its next try takes.
+SETTLED_WITHIN = 20.0
+LINGER = 0.5  # what a registrar sent before our Contact was gone may still arrive
+
+
+class _End(enum.Enum):
+    """What became of a move."""
+
+    KEPT = "kept"
+    MOVED = "moved"
+    OPEN = "open"  # another agent is the owner; whether calls reach it is not known
+
+
+class Departure:
+    """`agents` are those that are heard."""
+
+    def __init__(self, services: Services, accounts: Accounts, agents: Presence) -> None:
+        self._services = services
+        self._accounts = accounts
+        self._agents = agents
+        self._drain_seconds = services.settings.drain_seconds
+
+    async def run(self) -> None:
+        """Return when every account has moved, or none can, or those with calls have had their time."""
+        until = time.monotonic() + self._drain_seconds
+        while len(self._accounts) and time.monotonic() < until and self._has_others():
+            await self._move_all()
+            await asyncio.sleep(LOOK_EVERY)
+        if len(self._accounts) and self._has_others():
+            await asyncio.gather(*(account.end_calls("Agent Draining") for account in self._accounts))
+            await self._move_all()
+        await self._finish_forwarding(until)
+
+    def _has_others(self) -> bool:
+        return self.choose() is not None
+
+    def choose(self) -> str | None:
+        """Return another agent that takes accounts, None if there is none."""
+        return self._agents.choose(time.monotonic(), but=[self._services.agent])
+
+    async def _move_all(self) -> None:
+        movable = iter([account for account in self._accounts if account.can_move])
+        await asyncio.gather(*(self._move_each(movable) for _ in range(AT_ONCE)))
+
+    async def _move_each(self, accounts: Iterable[Account]) -> None:
+        for account in accounts:  # an iterator that all workers share
+            await self._move(account)
+
+    async def _move(self, account: Account) -> None:
+        to, end = await account.mailbox.ask(lambda: self._hand_over(account))
+        if not to:
+            return
+        metrics.ACCOUNTS_MOVED.labels(end.value).inc()
+        _log.info("account handed over", session=account.session_id, to=to, result=end.value)
+        if end is _End.OPEN:
+            await self._follow(account, to)
+        elif end is _End.MOVED:
+            await account.leave(is_bound=True)
+
+    # -- one account, in its mailbox
+
+    async def _hand_over(self, account: Account) -> tuple[str, _End]:
+        to = self.choose()
+        heard = None if to is None else self._agents.last(to)
+        if to is None or heard is None or not account.can_move:
+            return "", _End.KEPT
+        moves, session_id = self._accounts.moves, account.session_id
+        moves.begin(session_id)
+        end = _End.KEPT
+        try:
+            end = await self._ask(account, to)
+        finally:
+            if end is _End.KEPT:
+                moves.stays(session_id)
+            else:
+                account.moved()
+                moves.moved(session_id, heard[0].address, account.next_hop.knows)
+        return to, end
+
+    async def _ask(self, account: Account, to: str) -> _End:
+        command = AdoptAccount(
+            id=command_id(), expires_at=expiry(), epoch=account.epoch + 1, session_id=account.session_id
+        )
+        try:
+            await self._services.bus.request(agent_commands(to), command, Done, ADOPTED_WITHIN)
+        except NoOwner:
+            return _End.KEPT
+        except DeadlineExceeded:
+            return await self._settle(account.take_back)
+        except RemoteError as error:
+            _log.info("account not adopted", session=account.session_id, by=to, error=str(error))
+            return await self._settle(lambda: self._is_ours(account))
+        return _End.MOVED
+
+    async def _settle(self, is_ours: Callable[[], Awaitable[bool]]) -> _End:
+        """Learn from the record who the owner is, however long that takes; without the lease it is not us."""
+        while self._services.lease.held():
+            try:
+                return _End.KEPT if await is_ours() else _End.OPEN
+            except (nats.errors.Error, DeadlineExceeded) as error:
+                _log.warning("owner not known yet", error=repr(error))
+                await asyncio.sleep(LOOK_EVERY)
+        return _End.OPEN
+
+    async def _is_ours(self, account: Account) -> bool:
+        entry = await self._services.store.accounts.get(account.session_id)
+        return entry is None or entry.record.owner == self._services.agent
+
+    # -- afterwards
+
+    async def _follow(self, account: Account, to: str) -> None:
+        """Keep our Contact until the new owner has its own: calls reach it through us. Take over from a dead one."""
+        until = time.monotonic() + SETTLED_WITHIN
+        while time.monotonic() < until:
+            try:
+                if await self._is_settled(account, to):
+                    break
+            except (nats.errors.Error, RemoteError) as error:
+                _log.info("account not followed yet", session=account.session_id, error=repr(error))
+            await asyncio.sleep(LOOK_EVERY)
+        await account.leave(is_bound=self._accounts.find(account.session_id) in (None, account))
+
+    async def _is_settled(self, account: Account, to: str) -> bool:
+        entry = await self._services.store.accounts.get(account.session_id)
+        if entry is None or entry.record.owner != to:
+            return True
+        if await self._services.store.leases.get(to) is not None:
+            return entry.record.registration in ("registered", "none")
+        taken = await self._accounts.take_over(account.session_id, entry.record.epoch + 1)
+        await taken.go_on()
+        return True
+
+    async def _finish_forwarding(self, until: float) -> None:
+        """Stay for the requests that only we can bring to their new agent."""
+        await asyncio.sleep(LINGER)
+        await self._accounts.moves.join(until - time.monotonic())

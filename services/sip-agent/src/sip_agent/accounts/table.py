@@ -1,0 +1,273 @@
+"""All accounts of this agent: who may own one, the commands that concern them, and sessions whose pod died."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+import msgspec
+
+from shared.errors import RemoteError
+from shared.ids import new_id
+from shared.kv import Conflict
+from shared.messages import (
+    AccountOpened,
+    AdoptAccount,
+    AttachSession,
+    CloseAccount,
+    DetachSession,
+    Done,
+    MediaFailed,
+    Message,
+    OpenAccount,
+    SessionSnapshot,
+    SipAccount,
+)
+from shared.presence import Presence
+from shared.records import AccountRecord
+from sip_agent.accounts.account import Account
+from sip_agent.accounts.hearing import Hearing, RelayWatch
+from sip_agent.accounts.moves import Moves
+from sip_agent.accounts.owned import OwnedRecord
+from sip_agent.accounts.socket_watch import SocketWatch
+from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.switchboard import CallCommand
+from sip_agent.core.auth.digest import Credentials, DigestClient
+from sip_agent.core.dialog.identity import Identity
+from sip_agent.core.errors import SipError
+from sip_agent.core.syntax.uri import NameAddr, SipUri
+from sip_agent.services import Services, token
+
+SWEEP_EVERY = 0.5
+
+T = TypeVar("T")
+
+AccountCommand = AttachSession | DetachSession | CloseAccount | CallCommand
+"""What is for one account, and carried out in its mailbox."""
+
+
+class Accounts:
+    """Commands of one session are carried out in its mailbox, one after the other."""
+
+    def __init__(self, services: Services, signaling: Presence) -> None:
+        self._services = services
+        self.calls = CallTable()
+        self.moves = Moves(services)
+        self._accounts: dict[str, Account] = {}
+        self._sockets = SocketWatch(services, signaling, self._accounts.get)
+        self._opening: set[str] = set()
+        self.is_draining = False
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(list(self._accounts.values()))
+
+    def find(self, session_id: str) -> Account | None:
+        """Return the account of a session."""
+        return self._accounts.get(session_id)
+
+    # -- commands
+
+    async def handle(self, message: Message) -> Message | None:
+        """Carry out a command or take an event; None for what is neither of ours."""
+        if isinstance(message, AccountCommand):
+            return await self._for_account(message)
+        match message:
+            case OpenAccount():
+                return await self._open(message)
+            case AdoptAccount():
+                return await self._adopt(message)
+            case MediaFailed(call_id=call_id, reason=reason):
+                self._media_failed(call_id, reason)
+        return None
+
+    async def _for_account(self, command: AccountCommand) -> Message:
+        account = self._accounts.get(command.session_id)
+        if account is None:
+            raise RemoteError(481, "Session Does Not Exist")
+        account.check_epoch(command.epoch)
+        match command:
+            case AttachSession(pod=pod):
+                return await _in_turn(account, lambda: self._attach(account, pod))
+            case DetachSession(pod=pod, grace_seconds=grace):
+                await _in_turn(account, lambda: account.detach(pod, grace))
+            case CloseAccount():
+                if not account.is_closing:
+                    await _in_turn(account, account.begin_close)
+                    self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
+            case _:
+                await _in_turn(account, lambda: account.switchboard.carry_out(command))
+        return Done()
+
+    async def _attach(self, account: Account, pod: str) -> SessionSnapshot:
+        self._sockets.forget(account)
+        try:
+            return await account.attach(pod)
+        finally:
+            if self._accounts.get(account.session_id) is account:
+                self._sockets.attached(account, time.monotonic())
+
+    def _media_failed(self, call_id: str, reason: str) -> None:
+        call = self.calls.find(call_id)
+        if call is not None:
+            call.fail(503, f"Media Failed ({reason})")
+
+    # -- owning
+
+    async def _open(self, command: OpenAccount) -> AccountOpened:
+        self._check_room()
+        session_id = command.session_id
+        account = self._accounts.get(session_id)
+        if account is None:
+            identity = self._identity(session_id, command.account)
+            with self._taking(session_id):
+                account = self._add(await self._own(command, identity))
+            account.open()
+        return AccountOpened(agent=self._services.agent, epoch=account.epoch)
+
+    async def _adopt(self, command: AdoptAccount) -> Done:
+        self._check_room()
+        account = self._accounts.get(command.session_id)
+        if account is None or account.epoch != command.epoch:
+            account = await self.take_over(command.session_id, command.epoch)
+            if not await account.go_on():
+                raise RemoteError(504, "Not Registered Yet")
+        return Done()
+
+    async def take_over(self, session_id: str, epoch: int) -> Account:
+        """Become the owner of another's account, under this epoch; raise `RemoteError` if it is not to be had."""
+        with self._taking(session_id):
+            accounts = self._services.store.accounts
+            entry = await accounts.get(session_id)
+            if entry is None:
+                raise RemoteError(481, "Session Does Not Exist")
+            if entry.record.epoch + 1 != epoch:
+                raise RemoteError(409, "Old Epoch")
+            former_owner = await self._services.store.leases.get(entry.record.owner)
+            if former_owner is not None:
+                # What it sends on to us is no stranger's, even if we have started so late that we have not heard it.
+                self._services.cluster.hear(former_owner.record.address, time.monotonic())
+            is_registering = entry.record.account.register_required
+            record = msgspec.structs.replace(
+                entry.record,
+                owner=self._services.agent,
+                epoch=epoch,
+                registration="registering" if is_registering else "none",
+            )
+            account = await self._take(record, self._identity(session_id, record.account), entry.revision)
+            self.moves.forget(session_id)
+            former = self._accounts.get(session_id)
+            if former is not None:
+                former.moved()
+            return self._add(account)
+
+    def _check_room(self) -> None:
+        if self.is_draining:
+            raise RemoteError(503, "Draining")
+        if len(self._accounts) >= self._services.settings.capacity:
+            raise RemoteError(503, "Full")
+
+    @contextlib.contextmanager
+    def _taking(self, session_id: str) -> Iterator[None]:
+        if session_id in self._opening:
+            raise RemoteError(409, "Being Opened")
+        self._opening.add(session_id)
+        try:
+            yield
+        finally:
+            self._opening.discard(session_id)
+
+    def _add(self, account: Account) -> Account:
+        self._accounts[account.session_id] = account
+        self._sockets.attached(account, time.monotonic())
+        return account
+
+    def _identity(self, session_id: str, account: SipAccount) -> Identity:
+        password = ""
+        if account.sealed_password:
+            password = self._services.seal.open(account.sealed_password, session_id)
+        try:
+            aor = SipUri.parse(f"sip:{account.login}@{account.domain}")
+        except SipError as error:
+            raise RemoteError(400, "Bad Login Or Domain") from error
+        return Identity(
+            NameAddr(account.display_name, aor),
+            f"sip:{session_id}@{self._address(account, account.transport)}",
+            DigestClient(Credentials(account.auth_name or account.login, password), token),
+            f"sips:{session_id}@{self._address(account, 'tls').partition(';')[0]}",
+        )
+
+    def _address(self, account: SipAccount, transport: str) -> str:
+        """Where the account's server reaches us by a transport, in the address family that we reach it by."""
+        is_ipv6 = (account.outbound_proxy or account.domain).startswith("[")
+        address = self._services.listening.address(transport, is_ipv6)
+        return f"{address};transport={transport}" if transport in ("tcp", "tls") else address
+
+    async def _own(self, command: OpenAccount, identity: Identity) -> Account:
+        services = self._services
+        record = AccountRecord(
+            session_id=command.session_id,
+            account=command.account,
+            owner=services.agent,
+            epoch=1,
+            pod=command.pod,
+            register_call_id=new_id("r", os.urandom),
+        )
+        revision = 0
+        existing = await services.store.accounts.get(command.session_id)
+        if existing is not None:
+            # The lease tells whether the owner may still act; the compare-and-swap below, whether we were first.
+            if existing.record.owner != services.agent and await services.store.leases.get(existing.record.owner):
+                raise RemoteError(409, "Owned By Another Agent")
+            record = msgspec.structs.replace(
+                record,
+                epoch=existing.record.epoch + 1,
+                register_call_id=existing.record.register_call_id,
+                register_cseq=existing.record.register_cseq,
+            )
+            revision = existing.revision
+        return await self._take(record, identity, revision)
+
+    async def _take(self, record: AccountRecord, identity: Identity, revision: int) -> Account:
+        services = self._services
+        kv = OwnedRecord(services.store.accounts, record.session_id, services.agent, services.lease.held, revision)
+        try:
+            await kv.save(record)
+        except Conflict as error:
+            raise RemoteError(409, "Owned By Another Agent") from error
+        return Account(services, record, identity, kv, self.calls, self._gone)
+
+    def _gone(self, account: Account) -> None:
+        if self._accounts.get(account.session_id) is not account:  # taken over again meanwhile
+            return
+        del self._accounts[account.session_id]
+        self._sockets.forget(account)
+
+    # -- pods that say nothing any more
+
+    async def watch(self, hearing: Hearing, relays: RelayWatch) -> None:
+        """Detach, for ever, the sessions of pods that are not heard, and end the calls of such relays."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            now = time.monotonic()
+            if hearing.is_good(now):
+                relays.sweep(now)
+                self._sockets.sweep(now)
+
+    async def close(self) -> None:
+        """End every account, for this agent is leaving."""
+        await asyncio.gather(*(account.close("Agent Draining") for account in self))
+
+
+async def _in_turn(account: Account, work: Callable[[], Awaitable[T]]) -> T:
+    """Carry out a command in the account's mailbox, if the account has not moved before its turn."""
+
+    async def checked() -> T:
+        account.check_here()
+        return await work()
+
+    return await account.mailbox.ask(checked)

@@ -1,0 +1,381 @@
+"""One live call: carries out what its core asks for, in order, and brings it what comes back.
+
+The order is kept by the session's mailbox: the record is written before the message that explains it is sent.
+Questions to the relay and to the session are asked aside, one after the other, so that a CANCEL need not wait for them.
+"""
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+import nats.errors
+import structlog
+
+from shared.errors import RemoteError
+from shared.kv import Conflict
+from shared.messages import (
+    CallSnapshot,
+    CallTransferred,
+    IncomingAccepted,
+    MediaRef,
+    Message,
+)
+from shared.messages.account import CallState
+from shared.records import CallRecord
+from shared.subjects import session_events
+from sip_agent import metrics
+from sip_agent.accounts.owned import OwnedRecord
+from sip_agent.accounts.session_client import offer_call
+from sip_agent.alarm import Alarm
+from sip_agent.calls.call_news import end_event_of, event_of
+from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.leg import Leg
+from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
+from sip_agent.calls.succession import LegTable, Succession
+from sip_agent.core.call.call import Call
+from sip_agent.core.call.incoming import IncomingCall
+from sip_agent.core.call.outputs import (
+    AskMedia,
+    CallOutput,
+    CancelRequest,
+    Ended,
+    Established,
+    Finished,
+    HoldChanged,
+    MediaQuestion,
+    MessageAnswered,
+    MessageReceived,
+    News,
+    Progressed,
+    Referred,
+    Respond,
+    SaveCall,
+    SendAck,
+    SendRequest,
+    WantKeyframe,
+)
+from sip_agent.core.earliest import earliest
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.syntax.message import Request
+from sip_agent.mailbox import Mailbox
+from sip_agent.services import Services
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveCall:
+    """`leg` is the one that the browser talks on; `media` is set once the media session is ours to release."""
+
+    def __init__(
+        self,
+        services: Services,
+        owner: CallOwner,
+        on_finished: Callable[["LiveCall"], None],
+        legs: LegTable,
+        core: Call,
+        media: MediaRef | None,
+        has_video: bool,
+    ) -> None:
+        self._services = services
+        self._owner = owner
+        self._on_finished = on_finished
+        self.leg = Leg(core, services, owner.next_hop.find, self.post)
+        self.media = media
+        self.has_video = has_video
+        self.facts = core.facts  # as the session has them: it does not matter to it who called at last
+        self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
+        self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
+        self._succession = Succession(services, owner, self, legs)
+        self._held = HoldChanged(False, False)  # as the session knows it
+        self._browser_sdp: str | None = None  # kept when the call is taken over
+        self._started_at = time.monotonic()
+        self._alarm = Alarm(lambda: self.post(self._handle_timers))
+        self._finished = asyncio.Event()
+        self._is_lost = False
+        metrics.calls_active(core.facts.direction).inc()
+
+    @property
+    def core(self) -> Call:
+        """The machine of the leg."""
+        return self.leg.core
+
+    @property
+    def call_id(self) -> str:
+        """The call's id on the bus."""
+        return self.facts.call_id
+
+    def snapshot(self) -> CallSnapshot:
+        """Return what a browser that comes back must see."""
+        facts = self.facts
+        return CallSnapshot(
+            call_id=facts.call_id,
+            direction=facts.direction,
+            state=self.told_state,
+            caller=facts.caller,
+            callee=facts.callee,
+            caller_name=facts.caller_name,
+            media=self.media,
+            browser_sdp=self._browser_sdp or self.core.browser_sdp,
+            has_video=self.has_video,
+            local_hold=self.core.local_hold,
+            remote_hold=self.core.remote_hold,
+        )
+
+    @property
+    def told_state(self) -> CallState:
+        """Where the call stands for its session, which does not see that a leg is tried."""
+        return "established" if self.is_changing_hands else self.core.told_state
+
+    @property
+    def is_changing_hands(self) -> bool:
+        """Whether a leg is tried that is to take the call over."""
+        return self._succession.is_trying
+
+    async def wait_finished(self) -> None:
+        """Wait until nothing of the call is on the wire or at the relay."""
+        await self._finished.wait()
+        await self.asides.ask(partial(asyncio.sleep, 0))  # after all that is in it
+
+    # -- what comes in
+
+    def fail(self, status: int, reason: str) -> None:
+        """End the call for a reason that is neither side's."""
+        self.post(self._fail, status, reason)
+
+    def _fail(self, status: int, reason: str, now: float) -> None:
+        if not self._succession.end(status, reason, "system", now):
+            self.core.fail(status, reason, now)
+
+    def hang_up(self, status: int, reason: str, now: float) -> None:
+        """End the call as the user does."""
+        if not self._succession.end(200, "Normal Call Clearing", "local", now):
+            self.core.hangup(status, reason, now)
+
+    def post(self, verb: Callable[..., Any], *facts: Any) -> None:
+        """Give something to the core in its turn."""
+        self._owner.mailbox.post(lambda: self.do(verb, *facts))
+
+    async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
+        """Give something to the core now, and carry out what follows; only from the mailbox."""
+        if self._is_lost:
+            return None
+        result = verb(*facts, time.monotonic())
+        try:
+            while await self._drain():
+                pass
+        except Conflict:
+            self.abandon()
+            raise
+        finally:
+            if not self._is_lost:
+                self._set_alarm()
+        return result
+
+    def _set_alarm(self) -> None:
+        self._alarm.set(earliest(*[leg.core.next_timer() for leg in self._succession.live]))
+
+    def abandon(self) -> None:
+        """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
+        _log.error("call lost to another agent", call=self.call_id)
+        self._is_lost = True
+        self._alarm.stop()
+        self._finish()
+
+    def _handle_timers(self, now: float) -> None:
+        for leg in list(self._succession.live):
+            leg.core.handle_timer(now)
+
+    async def _drain(self) -> bool:
+        """Carry out what any of the legs has put out; return whether there was something."""
+        work = [(leg, outputs) for leg in self._succession.legs if (outputs := leg.core.take_output())]
+        for leg, outputs in work:
+            await self._carry_out_all(leg, outputs)
+        end = self._succession.take_end()
+        if end is not None:
+            await self._carry_out_all(self.leg, [end])
+        return bool(work)
+
+    async def _carry_out_all(self, leg: Leg, outputs: list[CallOutput]) -> None:
+        is_recorded = True
+        for output in outputs:
+            try:
+                await self._carry_out(leg, output)
+            except (nats.errors.Error, RemoteError) as error:
+                # NATS is away for so long that the lease is lost, so nothing is sent by SIP either. What is left of
+                # the outputs is done all the same: one that ends the call must not be lost with the others.
+                _log.warning("not carried out", call=self.call_id, output=type(output).__name__, error=repr(error))
+                is_recorded = is_recorded and not isinstance(output, SaveCall)
+        if not is_recorded:
+            leg.core.fail(503, "Service Unavailable", time.monotonic())
+
+    # -- what goes out
+
+    async def _carry_out(self, leg: Leg, output: CallOutput) -> None:
+        match output:
+            case SendRequest() | SendAck() | Respond() | CancelRequest():
+                await leg.send(output)
+            case Finished():
+                leg.leave()
+                if self._succession.finished(leg):
+                    self._finish()
+            case _ if self._succession.is_aside(leg):
+                await self._succession.carry_out(leg, output, time.monotonic())
+            case SaveCall():
+                await self.save(self.leg)
+            case AskMedia() if self._succession.has_lost_media(leg):
+                self._succession.refuse(leg, output, time.monotonic())
+            case AskMedia():
+                self.ask_relay(leg, output)
+            case Ended() if self._succession.survives(output):
+                _log.info("leg ended", call=self.call_id)
+            case Ended():
+                await self._end(output)
+            case _:
+                await self._serve(output)
+
+    async def _serve(self, output: News | WantKeyframe | Referred | MessageReceived | MessageAnswered) -> None:
+        match output:
+            case WantKeyframe():
+                if self.media is not None:
+                    self.asides.post(partial(request_keyframe, self._services.bus, self.media, self._owner.epoch))
+            case Referred(referral):
+                self._browser_sdp = self._browser_sdp or self.core.browser_sdp
+                self._succession.refer(referral)
+            case MessageReceived(transaction, request, message):
+                self._owner.messenger.receive(transaction, request, message, self.call_id)
+            case MessageAnswered(message_id, status, reason):
+                await self._owner.messenger.tell(message_id, status, reason)
+            case _:
+                await self._tell(output)
+
+    async def save(self, leg: Leg) -> None:
+        """Write the record with the state of a leg; one that has ended would come back to life by it."""
+        if leg.core.told_state != "ended":
+            await self._record.save(self._as_record(leg))
+
+    def _as_record(self, leg: Leg) -> CallRecord:
+        core, facts = leg.core, self.facts
+        return CallRecord(
+            call_id=facts.call_id,
+            session_id=facts.session_id,
+            owner=self._services.agent,
+            epoch=self._owner.epoch,
+            direction=facts.direction,
+            state="established" if core.is_answered else self.told_state,  # the ACK of our 2xx is not written
+            caller=facts.caller,
+            callee=facts.callee,
+            caller_name=facts.caller_name,
+            created_at=facts.created_at,
+            media=self.media,
+            browser_sdp=self._browser_sdp or core.browser_sdp,
+            far_sdp=core.remote_sdp,
+            has_video=self.has_video,
+            leg=msgspec.Raw(msgspec.json.encode(leg.saved())),
+        )
+
+    # -- another far side
+
+    def replace(self, transaction: TransactionId, request: Request, source: Flow) -> None:
+        """Let an INVITE take the place of this call's leg."""
+        self._browser_sdp = self._browser_sdp or self.core.browser_sdp
+        self.post(self._succession.accept, transaction, request, source)
+
+    async def taken_over(self) -> None:
+        """Tell the session that `leg` has the call now."""
+        new = self.core.facts
+        peer, name = (new.callee, "") if new.direction == "outgoing" else (new.caller, new.caller_name)
+        if self.facts.direction == "outgoing":
+            self.facts = dataclasses.replace(self.facts, callee=peer)
+        else:
+            self.facts = dataclasses.replace(self.facts, caller=peer, caller_name=name)
+        await self.save(self.leg)
+        session_id = self._owner.session_id
+        _log.info("call taken over", call=self.call_id, session=session_id)
+        await self._publish(CallTransferred(session_id=session_id, call_id=self.call_id, peer=peer, peer_name=name))
+        held = HoldChanged(self.core.local_hold, self.core.remote_hold)
+        if held != self._held:
+            await self._tell(held)
+
+    async def _publish(self, event: Message) -> None:
+        await self._services.bus.publish(session_events(self._owner.session_id), event)
+
+    async def _tell(self, news: News) -> None:
+        if isinstance(news, Progressed | Established):
+            stage = news.state if isinstance(news, Progressed) else "established"
+            metrics.setup(self.facts.direction, stage).observe(time.monotonic() - self._started_at)
+        if isinstance(news, HoldChanged):
+            self._held = news
+        await self._publish(event_of(news, self._owner.session_id, self.call_id))
+
+    async def _end(self, output: Ended) -> None:
+        facts = self.facts
+        result = metrics.call_result(output.status, output.was_established, output.by)
+        metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
+        _log.info(
+            "call ended",
+            call=facts.call_id,
+            session=facts.session_id,
+            status=output.status,
+            reason=output.reason,
+            by=output.by,
+            established=output.was_established,
+        )
+        self.asides.post(self._clear)
+        self._succession.stop(time.monotonic())
+        try:
+            await self._publish(end_event_of(output, self._owner.session_id, facts.call_id, self.media))
+        finally:
+            if not self._succession.live:
+                self._finish()
+
+    def _finish(self) -> None:
+        if self._finished.is_set():
+            return
+        self._finished.set()
+        metrics.calls_active(self.facts.direction).dec()
+        self._on_finished(self)
+
+    # -- asides
+
+    def ask_relay(self, leg: Leg, asked: AskMedia, instead: AskMedia | None = None) -> None:
+        """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
+        self.asides.post(lambda: self._ask_relay(leg.core, asked.question, instead or asked))
+
+    async def _ask_relay(self, core: Call, question: MediaQuestion, asked: AskMedia) -> None:
+        if self.media is None:
+            return
+        try:
+            answer = await ask_relay(self._services.bus, self.media, self._owner.epoch, asked)
+        except RemoteError as error:
+            self.post(core.media_refused, question, error.status, error.reason)
+        except Exception:  # the boundary of the aside: the call must hear something
+            _log.exception("relay not asked", call=self.call_id)
+            self.post(core.media_refused, question, 500, "Server Internal Error")
+        else:
+            self.post(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
+
+    async def _clear(self) -> None:
+        """Remove what is left of the call, at NATS and at the relay at once: each answer wakes the loop once more."""
+        epoch = self._owner.epoch
+        freeing = [release(self._services.bus, self.media, epoch)] if self.media is not None else []
+        for error in await asyncio.gather(self._record.delete(epoch), *freeing, return_exceptions=True):
+            if error is not None:
+                _log.warning("not removed", call=self.call_id, error=repr(error))
+
+    def offer_to_session(self, core: IncomingCall) -> None:
+        """Begin an incoming call: ask the session whether it takes it. Before it says so there is nothing to send."""
+        core.start(time.monotonic())
+        self._set_alarm()
+        self.asides.post(lambda: self._offer_to_session(core))
+
+    async def _offer_to_session(self, core: IncomingCall) -> None:
+        answer = await offer_call(self._services, self._owner.epoch, core)
+        if isinstance(answer, IncomingAccepted):
+            self.media, self.has_video = answer.media, answer.has_video
+            self.post(core.accepted, answer.browser_sdp)
+        else:
+            self.post(core.refused, answer.status, answer.reason, answer.is_known)

@@ -1,0 +1,182 @@
+"""The calls of one account: what its page does with them, and the INVITEs that come for it."""
+
+import dataclasses
+
+from shared.errors import RemoteError
+from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
+from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.live_call import LiveCall
+from sip_agent.core.call.call import Call
+from sip_agent.core.call.facts import CallFacts
+from sip_agent.core.call.incoming import IncomingCall
+from sip_agent.core.call.outgoing import OutgoingCall
+from sip_agent.core.call.rules import CallRules
+from sip_agent.core.dialog.extra_headers import checked
+from sip_agent.core.dialog.shown_headers import asserted_identity, shown
+from sip_agent.core.events import Flow, TransactionId
+from sip_agent.core.in_dialog.session_timer import too_small
+from sip_agent.core.instant.message import check as check_message
+from sip_agent.core.syntax.grammar import readable
+from sip_agent.core.syntax.message import Request
+from sip_agent.core.syntax.uri import SipUri, is_secure
+from sip_agent.core.transfer.referral import Referral, to_replace
+from sip_agent.services import Services, token, wall_clock
+
+CallCommand = StartCall | AnswerCall | HangupCall | HoldCall | SendDtmf | TransferCall | SendMessage
+"""What a page does with calls, and with messages in them."""
+
+
+class Switchboard:
+    """Everything here is done in the account's mailbox. `has_proxy`: whether all goes through an outbound proxy."""
+
+    __slots__ = ("calls", "_services", "_owner", "_table", "_has_proxy")
+
+    def __init__(self, services: Services, owner: CallOwner, table: CallTable, has_proxy: bool) -> None:
+        self.calls: dict[str, LiveCall] = {}
+        self._services = services
+        self._owner = owner
+        self._table = table
+        self._has_proxy = has_proxy
+
+    async def carry_out(self, command: CallCommand) -> None:
+        """Do what a page wants, or begin to; raise `RemoteError` if that is not possible."""
+        match command:
+            case StartCall():
+                await self.start(command)
+            case AnswerCall():
+                await self.answer(command)
+            case HangupCall():
+                await self.hang_up(command)
+            case HoldCall() | SendDtmf():
+                await self.change(command)
+            case TransferCall():
+                await self.transfer(command)
+            case SendMessage():
+                await self.send_message(command)
+
+    def _rules(self) -> CallRules:
+        return self._services.call_rules(self._has_proxy)
+
+    async def start(self, command: StartCall) -> None:
+        """Send an INVITE; raise `RemoteError` if that is not possible."""
+        if self._owner.is_closing:
+            raise RemoteError(480, "Account Closing")
+        if self._table.find(command.call_id) is not None:
+            raise RemoteError(409, "Call Exists")
+        target = self._owner.identity.target(command.callee)
+        headers = checked(command.headers)
+        await self._owner.next_hop.find(is_secure(target))  # told by the reply, not by an event, if it cannot be found
+        await self._services.usage.begin(self._owner.identity.aor, command.call_id)
+        facts = CallFacts(
+            call_id=command.call_id,
+            session_id=self._owner.session_id,
+            direction="outgoing",
+            caller=str(self._owner.identity.address.uri),
+            callee=target,
+            created_at=wall_clock(),
+            is_private=command.is_private,
+        )
+        core = OutgoingCall(facts, self._owner.identity.within(target), self._rules(), token(), token())
+        call = self._add(core, command.media, command.has_video)
+        await call.do(core.start, target, command.sip_sdp, headers)
+
+    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str) -> None:
+        """Take an INVITE for this account's contact."""
+        if self._owner.is_closing:
+            raise RemoteError(480, "Temporarily Unavailable")
+        refused = too_small(request, self._rules(), token())
+        if refused is not None:
+            self._services.endpoint.respond(transaction, refused)
+            return
+        facts = CallFacts(
+            call_id=call_id,
+            session_id=self._owner.session_id,
+            direction="incoming",
+            caller=readable(str(request.from_.uri)),
+            callee=readable(str(request.to.uri)),
+            caller_name=readable(request.from_.display_name),
+            created_at=wall_clock(),
+            asserted=asserted_identity(request, flow, self._services.identity_sources),
+            headers=shown(request),
+        )
+        core = IncomingCall(
+            facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
+        )
+        call = self._add(core)
+        call.leg.came_from(flow)
+        self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
+        call.offer_to_session(core)
+
+    async def answer(self, command: AnswerCall) -> None:
+        """The user answers."""
+        call = self._call(command.call_id)
+        if not isinstance(call.core, IncomingCall) or not await call.do(call.core.answer, command.browser_sdp):
+            raise RemoteError(481, "Nothing To Answer")
+
+    async def hang_up(self, command: HangupCall) -> None:
+        """The user ends a call."""
+        call = self._call(command.call_id)
+        await call.do(call.hang_up, command.status, command.reason)
+
+    async def change(self, command: HoldCall | SendDtmf) -> None:
+        """Do something in an established call; raise `RemoteError` if that cannot be begun."""
+        call = self._call(command.call_id)
+        if call.core.told_state != "established":
+            raise RemoteError(491, "Call Is Not Established")
+        match command:
+            case HoldCall() if call.is_changing_hands:  # who is being called has an offer already
+                raise RemoteError(491, "Transfer Under Way")
+            case HoldCall(is_held=is_held):
+                await call.do(call.core.hold, is_held)
+            case SendDtmf(digits=digits, duration_ms=duration_ms):
+                await call.do(call.core.send_dtmf, digits, duration_ms)
+
+    async def transfer(self, command: TransferCall) -> None:
+        """Let the far side of a call take over another one, or call somebody; raise `RemoteError`."""
+        call = self._call(command.call_id)
+        if bool(command.target) == bool(command.other_call_id) or command.other_call_id == command.call_id:
+            raise RemoteError(400, "One Target Or Another Call")
+        if command.target:
+            target = SipUri.parse(self._owner.identity.target(command.target))
+            referral = Referral(dataclasses.replace(target, headers=()))
+        else:
+            other = self._call(command.other_call_id).core
+            if other.dialog is None or not other.was_established:
+                raise RemoteError(481, "The Other Call Is Not Established")
+            referral = to_replace(other.dialog)
+        if call.core.told_state != "established":
+            raise RemoteError(481, "Call Is Not Established")
+        await call.do(call.core.usages.referrer.transfer, referral)
+
+    async def send_message(self, command: SendMessage) -> None:
+        """Send an instant message, in a call or outside; raise `RemoteError` if that is not possible."""
+        if self._owner.is_closing:
+            raise RemoteError(480, "Account Closing")
+        if not command.call_id:
+            await self._owner.messenger.send(command)
+            return
+        check_message(command.body, command.content_type)
+        call, headers = self._call(command.call_id), tuple(checked(command.headers))
+        if not call.core.is_answered:
+            raise RemoteError(481, "Call Is Not Established")
+        send = call.core.usages.messages.send
+        await call.do(send, command.message_id, command.body, command.content_type, headers)
+
+    def _call(self, call_id: str) -> LiveCall:
+        call = self.calls.get(call_id)
+        if call is None or call.told_state == "ended":
+            raise RemoteError(481, "Call Does Not Exist")
+        return call
+
+    def _finished(self, call: LiveCall) -> None:
+        self.calls.pop(call.call_id, None)
+        self._table.remove(call)
+        if call.facts.direction == "outgoing":
+            self._services.usage.end(self._owner.identity.aor, call.call_id)
+
+    def _add(self, core: Call, media: MediaRef | None = None, has_video: bool = False) -> LiveCall:
+        call = LiveCall(self._services, self._owner, self._finished, self._table, core, media, has_video)
+        self.calls[call.call_id] = call
+        self._table.add(call)
+        return call

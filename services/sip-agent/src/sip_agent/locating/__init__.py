@@ -1,0 +1,1 @@
+"""Where requests go: look-ups as RFC 3263 has them, and the policy that judges each place found."""
