@@ -37,7 +37,7 @@ class NonInviteClient(Machine[State, Input]):
 
     def __init__(self, id: TransactionId, request: Request, flow: Flow, wire: Wire, silent: bool = False) -> None:
         super().__init__(id, State.TRYING, flow, wire)
-        self._request = request
+        self._request: Request | None = request
         self.hops = count_vias(request)
         self._data = b""
         self._pause = wire.timers.e
@@ -47,6 +47,7 @@ class NonInviteClient(Machine[State, Input]):
 
     def start(self, now: float) -> None:
         """Send the request."""
+        assert self._request is not None
         self._data = self.wire.send(self._request, self.flow)
         if not self.flow.reliable:
             self.arm(Input.TIMER_E, now + self._pause)
@@ -78,16 +79,17 @@ class NonInviteClient(Machine[State, Input]):
             self.wire.put(ResponseReceived(self.id, self._response))
 
     def _complete(self, now: float) -> None:
-        self._data = b""
         self._report(now)
+        # Thousands of these wait for Timer K when thousands of accounts register: they have nothing left to say.
+        self._data, self._request, self._response = b"", None, None
         self.arm(Input.TIMER_K, now + self.wire.timers.k(self.flow.reliable))
 
     def _time_out(self, now: float) -> None:
-        if not self._silent:
+        if not self._silent and self._request is not None:
             self.wire.put(TimedOut(self.id, self._request))
 
     def _report_failure(self, now: float) -> None:
-        if not self._silent:
+        if not self._silent and self._request is not None:
             self.wire.put(TransportFailed(self.id, self._request, self._reason))
 
     table = {
