@@ -55,9 +55,12 @@ async def test_who_asks_an_idle_mailbox_does_the_work_and_what_comes_meanwhile_w
     mailbox = Mailbox(tasks, "m")
     done: list[str] = []
 
+    turn = asyncio.get_running_loop().create_future()
+
     async def asked() -> None:
         mailbox.post(posted)
-        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(turn.set_result, None)
+        await turn
         assert len(tasks) == 0
         done.append("asked")
 

@@ -168,30 +168,6 @@ def test_a_response_for_a_transaction_that_ended_is_dropped() -> None:
     assert layer.take_output() == [] and layer.live == 0
 
 
-def test_the_same_request_by_another_way_is_merged_while_the_first_lives() -> None:
-    layer = make_layer()
-    for branch in ("z9hG4bKone", "z9hG4bKtwo"):
-        layer.receive_data(make_request("OPTIONS", f"SIP/2.0/UDP 192.0.2.1;branch={branch}").to_bytes(), UDP, 0)
-    first, second = layer.take_output()
-    assert isinstance(first, RequestReceived) and isinstance(second, RequestReceived)
-    assert (first.merged, second.merged) == (False, True)
-    for event in (first, second):
-        layer.respond(event.transaction, make_response(event.request, 200), 0)
-    layer.handle_timer(100)
-    layer.take_output()
-    layer.receive_data(make_request("OPTIONS", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKthree").to_bytes(), UDP, 101)
-    [third] = layer.take_output()
-    assert isinstance(third, RequestReceived) and not third.merged
-
-
-def test_copies_for_two_contacts_are_a_fork_and_not_merged() -> None:
-    layer = make_layer()
-    for user in ("one", "two"):
-        request = make_request("INVITE", f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{user}")
-        layer.receive_data(Request("INVITE", f"sip:{user}@192.0.2.9", request.headers).to_bytes(), UDP, 0)
-    assert [event.merged for event in layer.take_output() if isinstance(event, RequestReceived)] == [False, False]
-
-
 def test_the_ack_for_a_2xx_is_told_and_the_ack_for_a_failure_is_not() -> None:
     layer = make_layer()
     layer.receive_data(make_request().to_bytes(), UDP, 0)
