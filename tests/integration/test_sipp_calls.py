@@ -117,10 +117,18 @@ async def test_an_answer_that_crosses_our_cancel_is_acknowledged_and_hung_up_on(
         assert summary(await alice.ended(call_id)) == (487, "local", False)
 
 
-@pytest.mark.parametrize("scenario", ["call_cancel", "call_cancel_at_once"])
-async def test_the_caller_gives_up(alice: SessionSeat, far: FarSide, scenario: str) -> None:
-    async with far.calls(scenario):
+async def test_the_caller_gives_up_while_it_rings(alice: SessionSeat, far: FarSide) -> None:
+    async with far.calls("call_cancel"):
         incoming = await alice.expect(IncomingCall)
+        assert summary(await alice.ended(incoming.call_id)) == (487, "remote", False)
+
+
+async def test_the_caller_gives_up_before_the_session_has_taken_the_call(alice: SessionSeat, far: FarSide) -> None:
+    alice.may_take.clear()
+    async with far.calls("call_cancel_at_once") as caller:
+        incoming = await alice.expect(IncomingCall)
+        await caller.seen("CSeq: 1 ACK")
+        alice.may_take.set()
         assert summary(await alice.ended(incoming.call_id)) == (487, "remote", False)
 
 

@@ -65,10 +65,11 @@ async def test_a_message_that_the_session_refuses(alice: SessionSeat, far: FarSi
 
 
 async def test_messages_in_a_call(alice: SessionSeat, far: FarSide) -> None:
-    async with far.calls("call_messages"):
+    async with far.calls("call_messages") as caller:
         call_id = await taken(alice)
         message = await alice.expect(IncomingMessage)
         assert (message.body.strip(), message.call_id) == ("good evening", call_id)
+        await caller.seen("CSeq: 101 MESSAGE", 2)
         await alice.send_message("", "m-1", "good morning", call_id)
         assert await alice.sent("m-1") == 200
         await hung_up(alice, call_id)

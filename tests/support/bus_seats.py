@@ -117,6 +117,8 @@ class SessionSeat:
         self.events: list[Message] = []
         self.refuse: RemoteError | None = None
         self.reads_for = 0.0  # seconds, each message
+        self.may_take = asyncio.Event()  # until then a call that comes in is not taken
+        self.may_take.set()
         self._arrived = asyncio.Condition()
         self._taken: set[int] = set()
 
@@ -148,6 +150,7 @@ class SessionSeat:
             self.events.append(message)
             self._arrived.notify_all()
         if isinstance(message, IncomingCall):
+            await self.may_take.wait()
             if self.refuse is not None:
                 raise self.refuse
             media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
