@@ -117,5 +117,6 @@ async def test_later_requests_go_where_the_far_side_has_moved(alice: SessionSeat
 async def test_requests_in_the_dialog_take_its_route(
     alice: SessionSeat, far: FarSide, lr: str, target: str, route: str
 ) -> None:
-    async with far.is_called("answer_routed", lr=lr, target=target, route=route):
+    async with far.is_called("answer_routed", lr=lr, target=target, route=route) as callee:
         await hung_up(alice, await called(alice))
+        assert (await callee.counts()).successful == 1

@@ -108,5 +108,5 @@ async def test_a_phone_of_the_domain_is_called_where_it_has_registered(agent: Ag
 
 
 async def test_a_wrong_password_registers_nothing(agent: Agent, member: SessionSeat) -> None:
-    async with sipp("register", *OF_DOMAIN, to=agent.address, outcome="401", user="carol", password="guess"):
-        pass
+    async with sipp("register", *OF_DOMAIN, to=agent.address, outcome="401", user="carol", password="guess") as phone:
+        assert (await phone.counts()).successful == 1

@@ -76,8 +76,8 @@ async def test_messages_in_a_call(alice: SessionSeat, far: FarSide) -> None:
 
 
 async def test_a_session_says_what_it_understands(alice: SessionSeat, far: FarSide) -> None:
-    async with far.calls("options"):
-        pass
+    async with far.calls("options") as asker:
+        assert (await asker.counts()).successful == 1
 
 
 async def test_a_stranger_learns_nothing_and_says_nothing(alice: SessionSeat, far: FarSide) -> None:

@@ -23,7 +23,7 @@ from sip_agent.core.events import (
     TimedOut,
     TransportFailed,
 )
-from sip_agent.core.syntax.message import MAGIC_COOKIE, Request, Response, make_response
+from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.parser import parse
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
@@ -74,18 +74,6 @@ def test_an_ack_cannot_be_sent_as_a_transaction() -> None:
     layer.send_ack(plain("ACK"), UDP)
     assert [message.start_line for message in sent(layer.take_output())] == ["ACK sip:bob@example.com SIP/2.0"]
     assert layer.live == 0
-
-
-def test_each_copy_of_a_2xx_gets_the_same_ack_and_each_dialog_its_own() -> None:
-    layer = make_layer()
-    for to in ("<sip:bob@example.com>;tag=one", "<sip:bob@example.com>;tag=one", "<sip:bob@example.com>;tag=two"):
-        ack = plain("ACK")
-        ack.headers.set("To", to)
-        layer.send_ack(ack, UDP)
-    first, again, other = sent(layer.take_output())
-    assert first == again
-    assert other.top_via.branch != first.top_via.branch
-    assert (first.top_via.branch or "").startswith(MAGIC_COOKIE)
 
 
 def test_a_response_reaches_its_transaction_and_a_stray_one_is_told_apart() -> None:

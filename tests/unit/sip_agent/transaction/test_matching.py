@@ -5,7 +5,7 @@ from tests.support.sip_messages import BRANCH, TCP, UDP, make_answer, make_reque
 
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.message import MAGIC_COOKIE, Request, Via
-from sip_agent.core.transaction.matching import client_id, mark_source, origin_of, reply_flow, server_id
+from sip_agent.core.transaction.matching import branch_of_ack, client_id, mark_source, origin_of, reply_flow, server_id
 
 
 def identify(request: Request) -> TransactionId:
@@ -75,3 +75,15 @@ def test_a_branch_of_the_cookie_alone_identifies_nothing() -> None:
     one, other = (make_request("OPTIONS", f"SIP/2.0/UDP 192.0.2.1;branch={MAGIC_COOKIE}") for _ in range(2))
     other.headers.set("Call-ID", "another")
     assert identify(one) != identify(other)
+
+
+def test_each_copy_of_a_2xx_gets_the_same_ack_and_each_dialog_its_own() -> None:
+    def branch(tag: str, number: int = 1) -> str:
+        ack = make_request("ACK")
+        ack.headers.set("To", f"<sip:bob@example.com>;tag={tag}")
+        ack.headers.set("CSeq", f"{number} ACK")
+        return branch_of_ack(ack)
+
+    assert branch("one") == branch("one")
+    assert len({branch("one"), branch("two"), branch("one", 2)}) == 3
+    assert branch("one").startswith(MAGIC_COOKIE)
