@@ -115,7 +115,8 @@ async def sipp(
     At the block's end every one of the calls, or all but `may_fail`, must have gone as the scenario says. `options` are
     further ones of sipp.
     """
-    async with _running(scenario, ("-m", str(calls), *options), to, port, values) as played:
+    limits = ("-m", str(calls), "-timeout", str(_GIVE_UP_SECONDS), "-timeout_error")
+    async with _running(scenario, (*limits, *options), to, port, values) as played:
         yield played
         await played.succeed(calls, may_fail)
 
@@ -138,7 +139,7 @@ async def _running(
         port = port or free_ports()
         command = (
             *(program("sipp", "sip-tester"), *([to] if to else []), "-sf", path, "-nostdin"),
-            *("-i", "127.0.0.1", "-p", str(port), "-timeout", str(_GIVE_UP_SECONDS), "-timeout_error"),
+            *("-i", "127.0.0.1", "-p", str(port)),
             *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_err", "-error_file", "errors.log"),
             *("-trace_msg", "-message_file", "messages.log", "-trace_logs", "-log_file", "said.log", *options),
         )
