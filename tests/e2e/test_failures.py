@@ -119,7 +119,7 @@ async def test_far_side_refuses_with_a_reason_of_its_own(cluster: Cordboard, ope
     async with sipp_server("reject", status="480", reason="Gone Fishing") as (_, port):
         alice = await open_page(440)
         account = Account("alice", "alice", "sip.test", outbound_proxy="127.0.0.1", port=port, register=False)
-        await alice.connect(account, expect=".")
+        await alice.connect(account, expect="^ESTABLISHED")
         before = await cluster.resting_state()
         await alice.call("bob")
         await alice.wait_for_call("^FAILED.*480 Gone Fishing")
@@ -130,7 +130,7 @@ async def test_far_side_is_busy(cluster: Cordboard, open_page: OpenPhone) -> Non
     async with sipp_server("reject", status="486", reason="Busy Here") as (_, port):
         alice = await open_page(440)
         account = Account("alice", "alice", "sip.test", outbound_proxy="127.0.0.1", port=port, register=False)
-        await alice.connect(account, expect=".")
+        await alice.connect(account, expect="^ESTABLISHED")
         before = await cluster.resting_state()
         await alice.call("bob")
         await alice.wait_for_call("^BUSY")
