@@ -39,13 +39,15 @@ async def hold_and_take_back(alice: SessionSeat, call_id: str) -> None:
 
 
 async def test_we_hold_whom_we_called(alice: SessionSeat, far: FarSide) -> None:
-    async with far.is_called("answer_held"):
+    async with far.is_called("answer_held") as callee:
         await hold_and_take_back(alice, await called(alice))
+        assert (await callee.counts()).successful == 1
 
 
 async def test_we_hold_who_called_us(alice: SessionSeat, far: FarSide) -> None:
-    async with far.calls("call_held"):
+    async with far.calls("call_held") as caller:
         await hold_and_take_back(alice, await taken(alice))
+        assert (await caller.counts()).successful == 1
 
 
 async def is_held_and_taken_back(alice: SessionSeat, relay: RelaySeat, call_id: str) -> None:
@@ -57,13 +59,15 @@ async def is_held_and_taken_back(alice: SessionSeat, relay: RelaySeat, call_id: 
 
 
 async def test_whom_we_called_holds(alice: SessionSeat, relay: RelaySeat, far: FarSide) -> None:
-    async with far.is_called("answer_hold"):
+    async with far.is_called("answer_hold") as callee:
         await is_held_and_taken_back(alice, relay, await called(alice))
+        assert (await callee.counts()).successful == 1
 
 
 async def test_who_called_us_holds(alice: SessionSeat, relay: RelaySeat, far: FarSide) -> None:
-    async with far.calls("call_hold"):
+    async with far.calls("call_hold") as caller:
         await is_held_and_taken_back(alice, relay, await taken(alice))
+        assert (await caller.counts()).successful == 1
 
 
 async def test_a_refused_hold_leaves_the_call(alice: SessionSeat, far: FarSide) -> None:
@@ -102,6 +106,7 @@ async def test_requests_that_come_too_early_or_too_late(
         call_id = await taken(alice)
         await caller.seen(last)
         await hung_up(alice, call_id)
+        assert (await caller.counts()).successful == 1
 
 
 async def test_later_requests_go_where_the_far_side_has_moved(alice: SessionSeat, far: FarSide) -> None:
@@ -109,6 +114,7 @@ async def test_later_requests_go_where_the_far_side_has_moved(alice: SessionSeat
         call_id = await called(alice)
         await callee.seen("CSeq: 101 ACK")
         await hung_up(alice, call_id)
+        assert (await callee.counts()).successful == 1
 
 
 @pytest.mark.parametrize(
