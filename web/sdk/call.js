@@ -80,9 +80,6 @@ export class Call extends CallUse {
     this.#offer = parties.offer;
     this.#media = media;
     this.#request = request;
-    media.on("local", (stream) => this.emit("LOCAL_STREAM", stream, this));
-    media.on("remote", (stream) => this.emit("REMOTE_STREAM", stream, this));
-    media.on("state", (state) => this.emit("MEDIA_STATE", state, this));
   }
 
   get status() {
@@ -114,33 +111,6 @@ export class Call extends CallUse {
   /** Somebody calls, and the user has not yet answered. */
   get isWaitingForAnswer() {
     return this.direction === "incoming" && this.#status === "RING" && !this.#answering && !this.isEnding;
-  }
-
-  get localStream() {
-    return this.#media.local;
-  }
-
-  get remoteStream() {
-    return this.#media.remote;
-  }
-
-  /** Which of the local tracks are silenced. */
-  get muted() {
-    return this.#media.muted;
-  }
-
-  /** @param {"audio" | "video"} [kind] */
-  mute(kind = "audio") {
-    this.#media.setMuted(kind, true);
-  }
-
-  /** @param {"audio" | "video"} [kind] */
-  unmute(kind = "audio") {
-    this.#media.setMuted(kind, false);
-  }
-
-  quality() {
-    return this.#media.quality();
   }
 
   /**

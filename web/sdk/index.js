@@ -2,5 +2,8 @@
 
 export { Call } from "./call.js";
 export { CallStatus } from "./call_state.js";
+export { canChooseSpeaker, listDevices, onDeviceChange, setSpeaker } from "./devices.js";
 export { MediaError, ProtocolError, RequestError } from "./errors.js";
-export { Session, SessionStatus } from "./session.js";
+export { storeIn } from "./resume_token.js";
+export { Session } from "./session.js";
+export { SessionStatus } from "./session_status.js";
