@@ -134,7 +134,9 @@ export class Call extends CallUse {
   async hangup(options = {}) {
     if (this.isOver || this.#hangup) return;
     this.#hangup = options;
-    this.#media.close();
+    const isConnecting = this.#known && (this.direction === "outgoing" || this.#answer !== undefined);
+    if (isConnecting) this.#media.quiet();
+    else this.#media.close(); // also where the user is still being asked for devices
     if (this.#known) await this.#sendHangup();
     else this.finish({ status: 487, reason: "Request Terminated", by: "local", established: false });
   }

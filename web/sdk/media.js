@@ -46,6 +46,7 @@ export class Media extends Emitter {
   #described = false;
   #settled = false;
   #closed = false;
+  #isQuiet = false;
   #muted = { audio: false, video: false };
   /** @type {Map<string, RTCRtpSender>} */ #senders = new Map();
   #sources;
@@ -226,7 +227,7 @@ export class Media extends Emitter {
    * @param {MediaStreamTrack | null} track
    */
   async #put(kind, track) {
-    if (this.#closed) return this.#sources.close();
+    if (this.#closed || this.#isQuiet) return this.#sources.close();
     if (track) track.enabled = !this.#muted[kind];
     await this.#sender(kind).replaceTrack(track);
     this.#sources.settle();
@@ -272,15 +273,30 @@ export class Media extends Emitter {
     return this.#peer ? this.#peer.getStats() : new Map();
   }
 
+  /**
+   * Neither send nor play anything any more, while the far side is being told. The connection stays until `close`: its
+   * end is quicker than that news, and would be taken for a failure.
+   */
+  quiet() {
+    this.#isQuiet = true;
+    for (const sender of this.#senders.values()) void sender.replaceTrack(null);
+    for (const track of this.#remote?.getTracks() ?? []) track.stop();
+    this.#letGo();
+  }
+
   /** Let go of everything, once and for all; a stream that the caller brought goes on. */
   close() {
     if (this.#closed) return;
     this.#closed = true;
     this.#peer?.close();
+    this.#letGo();
+    this.emit("closed");
+  }
+
+  #letGo() {
     this.#sources.close();
     if (this.#ownsLocal) stop(this.#opened);
     else this.#restoreTracks();
-    this.emit("closed");
   }
 
   /** Muting a borrowed track must not outlive the call. */
@@ -328,6 +344,7 @@ export class Media extends Emitter {
   #open() {
     const peer = this.platform.createPeer({ iceServers: this.iceServers });
     peer.ontrack = ({ track }) => {
+      if (this.#isQuiet) return;
       // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
       this.#remote ??= this.platform.createStream();
       this.#remote.addTrack(track);

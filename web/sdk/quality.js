@@ -5,7 +5,7 @@
  * @property {number | null} roundTrip seconds, browser to pod and back
  * @property {number | null} jitter seconds, of what is received
  * @property {number | null} loss share of the packets that did not arrive, 0 to 1
- * @property {number | null} mos what a listener would say, 1 (bad) to 4.5; estimated from the three above
+ * @property {number | null} mos what a listener would say, 1 (bad) to 4.4; estimated from the three above
  * @property {number} packetsReceived
  * @property {number} packetsSent
  * @property {string | null} codec of the audio that is received

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { listDevices, MediaError } from "../../../web/sdk/index.js";
-import { talking } from "./scenes.mjs";
+import { CALL, talking } from "./scenes.mjs";
 import { settle } from "./seats.mjs";
 
 test("another microphone is sent, and the one before it is let go of, but not the caller's own", async () => {
@@ -106,7 +106,7 @@ test("the call's end ends the telling of its quality", async () => {
   let told = 0;
   call.on("QUALITY", () => (told += 1));
   call.watchQuality(1000);
-  void call.hangup();
+  world.socket.tell({ type: "call.ended", call: CALL, status: 200, reason: "OK", by: "remote", established: true });
   await world.clock.pass(5000);
   assert.equal(told, 0);
 });
@@ -127,4 +127,13 @@ test("devices are listed by kind, and not before the user has allowed them", asy
 
 test("a page without devices has empty lists", async () => {
   assert.deepEqual(await listDevices(undefined), { microphones: [], speakers: [], cameras: [] });
+});
+
+test("who hangs up is silent at once, but stays connected until the pod has said that the call is over", async () => {
+  const { world, call } = await talking();
+  void call.hangup();
+  assert.deepEqual([world.peer.replaced, world.opened[0].getTracks()[0].stopped], [[null], true]);
+  assert.ok(!world.peer.closed);
+  world.socket.tell({ type: "call.ended", call: CALL, status: 200, reason: "OK", by: "local", established: true });
+  assert.ok(world.peer.closed);
 });
