@@ -81,6 +81,7 @@ async function open(enter) {
   session = opened;
   opened.on("STATUS", redraw);
   opened.on("INCOMING_CALL", follow);
+  opened.on("CALL_RESUMED", goOn);
   opened.on("CALL_ENDED", ended);
   opened.on("MESSAGE", (message) => messages.receive(message));
   opened.on("WARN", (error) => console.warn("Cordboard:", error.message));
@@ -140,6 +141,16 @@ function follow(call) {
   call.on("TRANSFERRED", () => notice(`Now with ${shortAddress(partyName(call))}`));
   if (call === lines.current) show();
   else redraw();
+}
+
+/** @param {Call} call of the page before this one, which has no media yet */
+function goOn(call) {
+  follow(call);
+  const renew = () => void attempt("Going on with the call", async () => call.renew(await devices.options(call.video)));
+  if (!call.isEstablished) return void call.once("ESTABLISHED", renew);
+  lines.begin(call, Date.now());
+  call.watchQuality();
+  renew();
 }
 
 /** The present call comes to the stage as it is. */
@@ -279,7 +290,7 @@ makeKeypad(press);
 bindKeys(press);
 bindTabs();
 bindTransfer();
-// What is said to who leaves is the browser's; a reload ends a call's media.
+// What is said to who leaves is the browser's. A reload only interrupts a call; a tab that is closed ends it.
 window.addEventListener("beforeunload", (event) => {
   if (session && [...session.calls.values()].some((call) => call.isEstablished)) event.preventDefault();
 });
