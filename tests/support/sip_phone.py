@@ -1,6 +1,7 @@
 """The media end of a SIP phone: plain UDP sockets."""
 
 import asyncio
+import socket
 
 from media_relay.core.plan import Address
 
@@ -15,6 +16,12 @@ class RtpSocket(asyncio.DatagramProtocol):
     async def open(cls, host: str = "127.0.0.1") -> "RtpSocket":
         """Bind any port on `host`."""
         _, rtp_socket = await asyncio.get_running_loop().create_datagram_endpoint(cls, local_addr=(host, 0))
+        return rtp_socket
+
+    @classmethod
+    async def on(cls, bound: socket.socket) -> "RtpSocket":
+        """Take a socket that is bound."""
+        _, rtp_socket = await asyncio.get_running_loop().create_datagram_endpoint(cls, sock=bound)
         return rtp_socket
 
     @property

@@ -2,12 +2,13 @@
 
 import asyncio
 import datetime
+import socket
 
 from aioice import stun
 
 from media_relay import certificate, dtls
 from media_relay.core.packet.demux import DatagramKind, kind_of
-from media_relay.core.plan import DtlsRole, IceCredentials
+from media_relay.core.plan import Address, DtlsRole, IceCredentials
 from media_relay.srtp import SrtpSession
 
 RELAY_HOST = "127.0.0.1"
@@ -38,7 +39,7 @@ class WebRtcClient(asyncio.DatagramProtocol):
         self.ended = asyncio.Event()  # DTLS: close_notify or failure
         self.srtp: SrtpSession | None = None
         self._relay = (RELAY_HOST, relay_port)
-        self._relay_ice = relay_ice
+        self.relay_ice = relay_ice
         self._certificate = certificate.generate(datetime.datetime.now(datetime.UTC))
         self._dtls: dtls.DtlsEndpoint | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -52,6 +53,23 @@ class WebRtcClient(asyncio.DatagramProtocol):
         )
         return client
 
+    @classmethod
+    async def on(cls, bound: socket.socket) -> "WebRtcClient":
+        """Take a socket that is bound; where the relay is, it is told when there is an answer."""
+        _, client = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: cls(0, IceCredentials("", "")), sock=bound
+        )
+        return client
+
+    def meet(self, relay: Address, relay_ice: IceCredentials) -> None:
+        """Send to that address of the relay, with its credentials."""
+        self._relay, self.relay_ice = relay, relay_ice
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return Address(*self._transport.get_extra_info("sockname")[:2])
+
     @property
     def fingerprints(self) -> tuple[tuple[str, str], ...]:
         """What this browser's SDP says of its certificate."""
@@ -63,7 +81,7 @@ class WebRtcClient(asyncio.DatagramProtocol):
 
     def send_check(self, *, pwd: str | None = None, use_candidate: bool = True) -> None:
         """Send a connectivity check."""
-        self.send(binding_request(self._relay_ice.ufrag, pwd or self._relay_ice.pwd, use_candidate=use_candidate))
+        self.send(binding_request(self.relay_ice.ufrag, pwd or self.relay_ice.pwd, use_candidate=use_candidate))
 
     async def check(self, *, use_candidate: bool = True) -> stun.Message:
         """Send a connectivity check and return the relay's answer."""
