@@ -12,7 +12,7 @@ from tests.support.webrtc_client import binding_request
 
 from media_relay.core import ice
 from media_relay.core.counters import Drop
-from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamPlan
+from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamKind, StreamPlan
 from media_relay.datapath import Connected, Failed
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError, RemoteError
@@ -169,6 +169,30 @@ async def test_rtcp_feedback_goes_to_the_stream_that_it_speaks_of(relay: Relay) 
     browser.send_rtcp(picture_loss_indication(0xB0, about=0x5151))
     assert (await sockets[3].receive())[0] == picture_loss_indication(0xB0, about=0x5151)
     assert sockets[1].received.empty()
+
+
+@pytest.mark.parametrize(("kind", "most"), [("audio", 100), ("video", 1000)])
+async def test_a_far_side_that_is_not_heard_gets_no_more_than_a_call_needs(
+    relay: Relay, kind: StreamKind, most: int
+) -> None:
+    call = await connect(relay, stream=lambda rtp, rtcp: replace(audio(rtp, rtcp), kind=kind))
+    sent = 0
+    async with asyncio.timeout(10):
+        while relay.drops(Drop.UNHEARD) == 0:
+            sent += 1
+            call.browser.send_rtp(rtp_packet(111, sent, 0xB1))
+            await asyncio.sleep(0)
+    assert sent > most
+    call.phone_rtcp.send(sender_report(0x51), call.rtcp_port)
+    assert await call.browser.receive_rtcp() == sender_report(0x51)
+    unheard = relay.drops(Drop.UNHEARD)
+    for number in range(2 * most):
+        call.browser.send_rtp(rtp_packet(111, sent + number, 0xB2))
+        if number % 16 == 0:
+            await asyncio.sleep(0)
+    call.phone.send(rtp_packet(96, 1, 0x51), call.rtp_port)
+    await call.browser.receive_rtp()
+    assert relay.drops(Drop.UNHEARD) == unheard
 
 
 async def test_two_browsers_share_the_port_and_hear_their_own_call(relay: Relay) -> None:

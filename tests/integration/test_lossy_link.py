@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from tests.support.data_path import Relay, connect
+from tests.support.data_path import Call, Relay, connect
 from tests.support.data_path import relay as relay
 from tests.support.lossy_link import Faults, LossyLink, lossy_link
 from tests.support.rtp_packets import rtp_packet
@@ -40,6 +40,13 @@ def once_each(delivered: Sequence[bytes]) -> list[bytes]:
     return list(dict.fromkeys(number_of(packet) for packet in delivered))
 
 
+async def heard(call: Call) -> Call:
+    """Return the call once its phone has been heard: one that has not gets few packets."""
+    call.phone.send(rtp_packet(96, 1, PHONE), call.rtp_port)
+    await call.browser.receive_rtp()
+    return call
+
+
 async def turn() -> None:
     """Let those who receive have their turns."""
     for _ in range(3):
@@ -50,16 +57,16 @@ async def through(
     link: LossyLink, packets: Sequence[bytes], send: Callable[[bytes], None], receive: Callable[[], Awaitable[bytes]]
 ) -> list[bytes]:
     """Send them and return what comes out, never so far ahead of it that a queue of the kernel's runs over."""
-    heard: list[bytes] = []
+    came: list[bytes] = []
     for packet in packets:
         send(packet)
         await turn()
-        while len(once_each(link.inward.delivered)) > len(heard) + MOST_AHEAD:
-            heard.append(await receive())
+        while len(once_each(link.inward.delivered)) > len(came) + MOST_AHEAD:
+            came.append(await receive())
     await link.inward.carried(len(packets))
-    while len(heard) < len(packets) - link.inward.lost:
-        heard.append(await receive())
-    return heard
+    while len(came) < len(packets) - link.inward.lost:
+        came.append(await receive())
+    return came
 
 
 @pytest.mark.parametrize("faults", FAULTS)
@@ -67,11 +74,11 @@ async def test_what_a_browser_sends_through_it_comes_out_once_in_the_order_recei
     relay: Relay, faults: Faults
 ) -> None:
     with lossy_link(Address(HOST, relay.path.browser_port), faults, Faults()) as link:
-        call = await connect(relay, browser_port=link.address.port)
-        heard = await through(link, packets(111, BROWSER), call.browser.send_rtp, call.phone.receive_packet)
+        call = await heard(await connect(relay, browser_port=link.address.port))
+        came = await through(link, packets(111, BROWSER), call.browser.send_rtp, call.phone.receive_packet)
     sent = {number_of(packet): packet for packet in packets(96, BROWSER)}
-    assert heard == [sent[number] for number in once_each(link.inward.delivered)]
-    assert relay.drops(Drop.REPLAY) == len(link.inward.delivered) - len(heard)
+    assert came == [sent[number] for number in once_each(link.inward.delivered)]
+    assert relay.drops(Drop.REPLAY) == len(link.inward.delivered) - len(came)
     assert call.phone.received.empty()
 
 
@@ -82,19 +89,19 @@ async def test_what_a_phone_sends_through_it_reaches_the_browser_once_in_the_ord
     call = await connect(relay)
     with lossy_link(Address(HOST, call.rtp_port), faults) as link:
         port = link.address.port
-        heard = await through(
+        came = await through(
             link, packets(96, PHONE), lambda packet: call.phone.send(packet, port), call.browser.receive_rtp
         )
     sent = {number_of(packet): packet for packet in packets(111, PHONE)}
-    assert heard == [sent[number] for number in once_each(link.inward.delivered)]
+    assert came == [sent[number] for number in once_each(link.inward.delivered)]
     # Plain RTP has no replay window. What comes twice goes out twice, and the browser's SRTP refuses the second.
-    again = len(link.inward.delivered) - len(heard)
+    again = len(link.inward.delivered) - len(came)
     assert call.browser.refused == [Drop.REPLAY] * again
 
 
 async def test_what_was_recorded_is_refused_before_and_after_the_sequence_number_wraps(relay: Relay) -> None:
     with lossy_link(Address(HOST, relay.path.browser_port), Faults()) as link:
-        call = await connect(relay, browser_port=link.address.port)
+        call = await heard(await connect(relay, browser_port=link.address.port))
         await through(link, packets(111, BROWSER), call.browser.send_rtp, call.phone.receive_packet)
         for recorded in list(link.inward.delivered):
             call.browser.send(recorded)

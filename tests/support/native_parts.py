@@ -81,6 +81,7 @@ class _Policy(ctypes.Structure):
         ("other_host_seconds", ctypes.c_double),
         ("settle_seconds", ctypes.c_double),
         ("probation_packets", ctypes.c_uint32),
+        ("unheard_packets_per_second", ctypes.c_uint32),
     )
 
 
@@ -109,7 +110,12 @@ class NativeRtpLatch:
     """`latch.RtpLatch` of the native path."""
 
     def __init__(self, policy: LatchPolicy, barred: frozenset[Address] = frozenset()) -> None:
-        self._policy = _Policy(policy.other_host_seconds, policy.settle_seconds, policy.probation_packets)
+        self._policy = _Policy(
+            policy.other_host_seconds,
+            policy.settle_seconds,
+            policy.probation_packets,
+            policy.unheard_packets_per_second,
+        )
         self._barred = (_Address * len(barred))(*(_Address.of(source) for source in barred))
         self._latch = _RtpLatch(
             barred=ctypes.cast(self._barred, ctypes.POINTER(_Address)), barred_count=len(self._barred)

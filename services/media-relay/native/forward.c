@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#define VIDEO_FACTOR 10.0 /* a picture is many packets */
 #define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
 
 static const enum drop drop_of[] = {
@@ -17,9 +18,17 @@ static enum packet_kind kind_of(const struct stream *stream)
     return stream->plan.is_video ? VIDEO : AUDIO;
 }
 
+/* An address that signalling names may be anybody's: until it is heard, it gets no more than a call needs. */
+static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream)
+{
+    if (address_is_set(&stream->rtp_latch.source) || address_is_set(&stream->rtcp_latch.source))
+        return true;
+    double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
+    return allowance_take(&stream->unheard, most, most, forwarding->now);
+}
+
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     struct rtp_header header;
     if (!rtp_parse(packet, length, &header)) {
         session_drop(session, DROP_MALFORMED);
@@ -55,14 +64,23 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
+    if (!may_send_to_sip(forwarding, stream)) {
+        session_drop(session, DROP_UNHEARD);
+        return;
+    }
     rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
     send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
                 kind_of(stream));
 }
 
-static void send_rtcp_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
+static void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                             const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
+    if (!may_send_to_sip(forwarding, stream)) {
+        session_drop(session, DROP_UNHEARD);
+        return;
+    }
     /* RFC 5761: multiplexed, it goes where RTP goes. */
     if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
         send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
@@ -89,7 +107,6 @@ static uint32_t streams_concerned(const struct session *session, const struct rt
 
 void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     if (length < 8) {
         session_drop(session, DROP_MALFORMED);
         return;
@@ -117,7 +134,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
     uint32_t concerned = streams_concerned(session, &sources);
     for (uint32_t i = 0; i < session->stream_count; i++)
         if (concerned & 1u << i)
-            send_rtcp_to_sip(session, &session->streams[i], packet, length);
+            send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -244,6 +261,6 @@ void request_keyframe(struct forwarding *forwarding, struct session *session, en
         if (side == SIDE_BROWSER)
             send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
         else
-            send_rtcp_to_sip(session, stream, packet, PICTURE_LOSS_INDICATION);
+            send_rtcp_to_sip(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
     }
 }

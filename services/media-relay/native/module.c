@@ -71,12 +71,13 @@ static struct session *session_at(Relay *self, unsigned slot)
 static PyObject *relay_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"browser_socket", "other_host_seconds", "settle_seconds", "probation_packets",
-                            "pacing_seconds", NULL};
+                            "unheard_packets_per_second", "pacing_seconds", NULL};
     struct relay_settings settings;
     struct latch_policy *policy = &settings.latch_policy;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddId", names, &settings.browser_socket,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddIId", names, &settings.browser_socket,
                                      &policy->other_host_seconds, &policy->settle_seconds,
-                                     &policy->probation_packets, &settings.pacing_seconds))
+                                     &policy->probation_packets, &policy->unheard_packets_per_second,
+                                     &settings.pacing_seconds))
         return NULL;
     if (!(settings.pacing_seconds >= 0 && settings.pacing_seconds < 1))
         return PyErr_Format(PyExc_ValueError, "pacing_seconds is less than a second");

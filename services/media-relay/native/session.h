@@ -2,6 +2,7 @@
 #ifndef CORDBOARD_SESSION_H
 #define CORDBOARD_SESSION_H
 
+#include "allowance.h"
 #include "counters.h"
 #include "latch.h"
 #include "packet.h"
@@ -26,6 +27,7 @@ struct stream {
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
+    struct allowance unheard;
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */

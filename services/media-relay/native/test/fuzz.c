@@ -166,7 +166,7 @@ static void open_world(struct world *world, int profile)
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
     outbox_init(&world->relay->forwarding.outbox, -1);
-    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4};
+    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4, 1000000};
     session_set_plans(world->session, plans, 2, 0);
     session_set_srtp(world->session, sessions[profile][0]);
     world->session->destination = world->browser;

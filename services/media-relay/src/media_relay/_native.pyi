@@ -14,6 +14,7 @@ class Relay:
         other_host_seconds: float,
         settle_seconds: float,
         probation_packets: int,
+        unheard_packets_per_second: int,
         pacing_seconds: float,
     ) -> Relay: ...
     def fileno(self) -> int:

@@ -62,6 +62,7 @@ class NativeForwarder:
             policy.other_host_seconds,
             policy.settle_seconds,
             policy.probation_packets,
+            policy.unheard_packets_per_second,
             pacing_seconds,
         )
         browser_socket.detach()

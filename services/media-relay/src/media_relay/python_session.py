@@ -8,8 +8,9 @@ from typing import Protocol
 
 from shared.messages.media import Side
 
+from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
-from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
+from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamPlan
@@ -37,6 +38,8 @@ class PythonStream:
         self.rtp_socket = rtp_socket
         self.rtcp_socket = rtcp_socket
         self.plan: StreamPlan | None = None
+        self._policy = policy
+        self._unheard = Allowance()
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
 
@@ -50,6 +53,14 @@ class PythonStream:
         """Return who was heard."""
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
+
+    def may_send(self, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
+        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+            return True
+        is_video = self.plan is not None and self.plan.kind == "video"
+        most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
+        return self._unheard.take(most, most, now)
 
     def accepts_rtcp(self, source: Address, on_rtp_port: bool) -> bool:
         """Decide on a valid RTCP packet."""
@@ -96,7 +107,7 @@ class PythonSession:
         """Count a packet that goes nowhere."""
         self.counters.drops[reason] += 1
 
-    def receive_browser_rtp(self, packet: bytes) -> None:
+    def receive_browser_rtp(self, packet: bytes, now: float) -> None:
         """SRTP from one of the browser's validated addresses."""
         header = rtp.parse(packet)
         if header is None:
@@ -117,12 +128,14 @@ class PythonSession:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
         if not stream.plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
         payload_type = stream.plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
         self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind)
 
-    def receive_browser_rtcp(self, packet: bytes) -> None:
+    def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
         if len(packet) < 8:
             return self.drop(Drop.MALFORMED)
@@ -140,7 +153,7 @@ class PythonSession:
         if sources is None:
             return self.drop(Drop.MALFORMED)
         for stream in self._streams_concerned(sources):
-            self._send_rtcp_to_sip(stream, clear)
+            self._send_rtcp_to_sip(stream, clear, now)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
@@ -177,7 +190,7 @@ class PythonSession:
         self._sip_ssrcs.setdefault(sources.sender, None)
         self._send_rtcp_to_browser(packet)
 
-    def request_keyframe(self, side: Side) -> None:
+    def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
         for stream in self.streams:
@@ -188,7 +201,7 @@ class PythonSession:
             if side == "browser":
                 self._send_rtcp_to_browser(packet)
             else:
-                self._send_rtcp_to_sip(stream, packet)
+                self._send_rtcp_to_sip(stream, packet, now)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
@@ -222,7 +235,9 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
         socket, destination = stream.rtcp_route()
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 

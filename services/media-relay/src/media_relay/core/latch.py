@@ -14,6 +14,7 @@ from enum import Enum, IntEnum, auto
 from .plan import Address
 
 MAX_CANDIDATES = 8
+VIDEO_FACTOR = 10  # a picture is many packets
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class LatchPolicy:
     other_host_seconds: float = 10.0  # after signalling; 0: only the signalled host
     settle_seconds: float = 2.0  # after latching, in which a better rank takes over
     probation_packets: int = 4  # in sequence, from another host, before it is believed
+    # Most that is sent to an address that has not been heard: signalling may name anybody's (video: ten times as much).
+    unheard_packets_per_second: int = 100
 
 
 class LatchState(Enum):
