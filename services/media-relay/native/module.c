@@ -206,16 +206,16 @@ static PyObject *relay_add(Relay *self, PyObject *args)
     return PyErr_Format(PyExc_OSError, "no room for a session");
 }
 
-/* (is_video, browser_sends, sip_sends, sip_rtp, sip_rtcp, to_sip, to_browser) */
+/* (is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_rtp, sip_rtcp, to_sip, to_browser) */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends;
+    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
     const char *to_sip, *to_browser;
     Py_ssize_t to_sip_length, to_browser_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppO&O&y#y#", &is_video, &browser_sends, &sip_sends, address_from_python,
-                          &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-                          &to_browser_length))
+    if (!PyArg_ParseTuple(object, "pppppO&O&y#y#", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp,
+                          &to_sip, &to_sip_length, &to_browser, &to_browser_length))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser) {
         PyErr_SetString(PyExc_ValueError, "a payload type map has 128 bytes");
@@ -227,6 +227,8 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     plan->is_video = is_video;
     plan->browser_sends = browser_sends;
     plan->sip_sends = sip_sends;
+    plan->answers_nack = answers_nack;
+    plan->sip_takes_nack = sip_takes_nack;
     return true;
 }
 
