@@ -38,6 +38,10 @@ class RtpSocket(asyncio.DatagramProtocol):
         """Return the next packet and its source."""
         return await asyncio.wait_for(self.received.get(), 5)
 
+    async def receive_packet(self) -> bytes:
+        """Return the next packet."""
+        return (await self.receive())[0]
+
     def close(self) -> None:
         """Close the port."""
         self._transport.close()

@@ -7,9 +7,10 @@ import socket
 from aioice import stun
 
 from media_relay import certificate, dtls
+from media_relay.core.counters import Drop
 from media_relay.core.packet.demux import DatagramKind, kind_of
 from media_relay.core.plan import Address, DtlsRole, IceCredentials
-from media_relay.srtp import SrtpSession
+from media_relay.srtp import SrtpRefused, SrtpSession
 
 RELAY_HOST = "127.0.0.1"
 
@@ -35,6 +36,7 @@ class WebRtcClient(asyncio.DatagramProtocol):
         self.stun: asyncio.Queue[stun.Message] = asyncio.Queue()
         self.rtp: asyncio.Queue[bytes] = asyncio.Queue()
         self.rtcp: asyncio.Queue[bytes] = asyncio.Queue()
+        self.refused: list[Drop] = []  # why SRTP packets were: a browser passes over them
         self.connected = asyncio.Event()
         self.ended = asyncio.Event()  # DTLS: close_notify or failure
         self.srtp: SrtpSession | None = None
@@ -140,10 +142,17 @@ class WebRtcClient(asyncio.DatagramProtocol):
         elif kind is DatagramKind.DTLS and self._dtls is not None:
             self._dtls.receive(data, self._loop.time())
             self._drain()
-        elif kind is DatagramKind.RTP and self.srtp is not None:
-            self.rtp.put_nowait(self.srtp.unprotect_rtp(data))
-        elif kind is DatagramKind.RTCP and self.srtp is not None:
-            self.rtcp.put_nowait(self.srtp.unprotect_rtcp(data))
+        elif self.srtp is not None:
+            self._receive_srtp(data, kind, self.srtp)
+
+    def _receive_srtp(self, data: bytes, kind: DatagramKind, srtp: SrtpSession) -> None:
+        try:
+            if kind is DatagramKind.RTP:
+                self.rtp.put_nowait(srtp.unprotect_rtp(data))
+            elif kind is DatagramKind.RTCP:
+                self.rtcp.put_nowait(srtp.unprotect_rtcp(data))
+        except SrtpRefused as refused:
+            self.refused.append(refused.drop)
 
     def _drain(self) -> None:
         assert self._dtls is not None

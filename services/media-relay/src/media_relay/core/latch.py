@@ -4,8 +4,9 @@ Media goes to the signalled address until the peer is heard. Phones behind NAT s
 from, so the port then latches onto the source of valid packets, by rank: the signalled address itself, another port of
 its host, another host. The last needs most care ("RTP bleed"): only if the signalled address is a local one, as behind
 NAT, only in a short time after it was signalled, only if the peer has not been heard at all, and only for packets that
-continue each other. A better rank may take over shortly after latching; after that the source stands until signalling names another address. But another host
-always yields to the signalled address: a phone that is silent until it is answered must not find its port stolen.
+continue each other. A better rank may take over shortly after latching; after that the source stands until signalling
+names another address. But another host always yields to the signalled address: a phone that is silent until it is
+answered must not find its port stolen.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ipaddress import ip_address, ip_network
 from .plan import Address
 
 MAX_CANDIDATES = 8
+VIDEO_FACTOR = 10  # a picture is many packets
 
 # Addresses that mean another host on each network, so that whoever signals one may be seen from elsewhere: private
 # (RFC 1918, RFC 4193), of a carrier's NAT (RFC 6598), link-local (RFC 3927, RFC 4291) and loopback.
@@ -39,6 +41,8 @@ class LatchPolicy:
     other_host_seconds: float = 10.0  # after a local address was signalled; 0: only the signalled host
     settle_seconds: float = 2.0  # after latching, in which a better rank takes over
     probation_packets: int = 4  # in sequence, from another host, before it is believed
+    # Most that is sent to an address that has not been heard: signalling may name anybody's (video: ten times as much).
+    unheard_packets_per_second: int = 100
 
 
 class LatchState(Enum):
