@@ -45,7 +45,7 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 integration: $(DEV) peers ## One real service at a time, with real peers
 	scripts/in-netns $(BIN)/pytest -q tests/integration
 
-e2e: $(DEV) peers ## The whole system: browsers, phones, SIP servers
+e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	scripts/in-netns $(BIN)/pytest -q tests/e2e
 
 bench: $(DEV) ## Figures, not verdicts
