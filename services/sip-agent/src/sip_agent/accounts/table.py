@@ -24,6 +24,7 @@ from shared.messages import (
     MediaFailed,
     Message,
     OpenAccount,
+    PictureWanted,
     RenewalOffered,
     RenewMedia,
     SessionSnapshot,
@@ -87,7 +88,14 @@ class Accounts:
                 return await self._adopt(message)
             case MediaFailed(call_id=call_id, reason=reason):
                 if (call := self.calls.find(call_id)) is not None:
+<<<<<<< HEAD
+                    call.browser_lost(reason)
+            case PictureWanted(call_id=call_id):
+                if (call := self.calls.find(call_id)) is not None:
+                    call.want_picture()
+=======
                     call.browser.lost(reason, may_return=call.core.was_established)
+>>>>>>> main
             case MediaConnected(call_id=call_id):
                 if (call := self.calls.find(call_id)) is not None:
                     call.browser.connected()
