@@ -74,9 +74,6 @@ class Message:
     def __repr__(self) -> str:
         return f"<{self.start_line!r}, {len(self.headers)} headers, {len(self.body)} bytes>"
 
-    def _view(self, key: str, read: Callable[[Headers], T]) -> T:
-        return self.headers.view(key, read)
-
     @property
     def call_id(self) -> str:
         """Call-ID."""
@@ -85,32 +82,32 @@ class Message:
     @property
     def cseq(self) -> tuple[int, str]:
         """CSeq: number and method."""
-        return self._view("cseq", _read_cseq)
+        return self.headers.view("cseq", _read_cseq)
 
     @property
     def from_(self) -> NameAddr:
         """From."""
-        return self._view("from", _read_from)
+        return self.headers.view("from", _read_from)
 
     @property
     def to(self) -> NameAddr:
         """To."""
-        return self._view("to", _read_to)
+        return self.headers.view("to", _read_to)
 
     @property
     def vias(self) -> list[Via]:
         """Every Via, the nearest hop first."""
-        return self._view("via", _read_vias)
+        return self.headers.view("via", _read_vias)
 
     @property
     def top_via(self) -> Via:
         """The Via of the nearest hop; 400 when there is none."""
-        return self._view("first via", _read_top_via)
+        return self.headers.view("first via", _read_top_via)
 
     @property
     def contacts(self) -> list[NameAddr]:
         """The addresses in Contact; none for "*", see `contact_is_star`."""
-        return [] if self.contact_is_star else self._view("contact", _addresses("Contact"))
+        return [] if self.contact_is_star else self.headers.view("contact", _read_contacts)
 
     @property
     def contact_is_star(self) -> bool:
@@ -120,12 +117,12 @@ class Message:
     @property
     def routes(self) -> list[NameAddr]:
         """Route, the next hop first."""
-        return self._view("route", _addresses("Route"))
+        return self.headers.view("route", _read_routes)
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """Record-Route as written: the hop nearest to the callee first."""
-        return self._view("record-route", _addresses("Record-Route"))
+        return self.headers.view("record-route", _read_record_routes)
 
     @property
     def max_forwards(self) -> int | None:
@@ -293,6 +290,9 @@ def _read_top_via(headers: Headers) -> Via:
 
 def _addresses(name: str) -> Callable[[Headers], list[NameAddr]]:
     return lambda headers: [NameAddr.parse(value, name) for value in headers.get_all(name)]
+
+
+_read_contacts, _read_routes, _read_record_routes = map(_addresses, ("Contact", "Route", "Record-Route"))
 
 
 def _number(headers: Headers, name: str, limit: int) -> int | None:
