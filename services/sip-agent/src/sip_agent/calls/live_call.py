@@ -5,7 +5,6 @@ Questions to the relay and to the session are asked aside, one after the other, 
 """
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
@@ -294,9 +293,9 @@ class LiveCall:
         new = self.core.facts
         peer, name = (new.callee, "") if new.direction == "outgoing" else (new.caller, new.caller_name)
         if self.facts.direction == "outgoing":
-            self.facts = dataclasses.replace(self.facts, callee=peer)
+            self.facts = msgspec.structs.replace(self.facts, callee=peer)
         else:
-            self.facts = dataclasses.replace(self.facts, caller=peer, caller_name=name)
+            self.facts = msgspec.structs.replace(self.facts, caller=peer, caller_name=name)
         await self.save(self.leg)
         session_id = self._owner.session_id
         _log.info("call taken over", call=self.call_id, session=session_id)

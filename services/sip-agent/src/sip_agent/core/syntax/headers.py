@@ -109,7 +109,11 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value as written, of a comma list the whole line."""
-        values = self.index.get(_KEYS[name])
+        key = _KEYS[name]
+        if self._index is None:  # of what we write ourselves, one field is asked for at most
+            place = self._place(key)
+            return None if place is None else self._items[place][1]
+        values = self._index.get(key)
         return None if values is None else values[0]
 
     def get_all(self, name: str) -> list[str]:

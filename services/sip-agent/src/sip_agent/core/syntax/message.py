@@ -107,12 +107,12 @@ class Message:
     @property
     def contacts(self) -> list[NameAddr]:
         """The addresses in Contact; none for "*", see `contact_is_star`."""
-        return [] if self.contact_is_star else self.headers.view("contact", _read_contacts)
+        return self.headers.view("contact", _read_contacts)
 
     @property
     def contact_is_star(self) -> bool:
         """Whether Contact is "*": all bindings (§10.2.2)."""
-        return (self.headers.get("contact") or "").strip(LWS) == "*"
+        return _is_star(self.headers)
 
     @property
     def routes(self) -> list[NameAddr]:
@@ -288,11 +288,19 @@ def _read_top_via(headers: Headers) -> Via:
     return Via.parse(line if "," not in line else headers.get_all("Via")[0])
 
 
+def _is_star(headers: Headers) -> bool:
+    return (headers.get("Contact") or "").strip(LWS) == "*"
+
+
+def _read_contacts(headers: Headers) -> list[NameAddr]:
+    return [] if _is_star(headers) else _read_contact_lines(headers)
+
+
 def _addresses(name: str) -> Callable[[Headers], list[NameAddr]]:
     return lambda headers: [NameAddr.parse(value, name) for value in headers.get_all(name)]
 
 
-_read_contacts, _read_routes, _read_record_routes = map(_addresses, ("Contact", "Route", "Record-Route"))
+_read_contact_lines, _read_routes, _read_record_routes = map(_addresses, ("Contact", "Route", "Record-Route"))
 
 
 def _number(headers: Headers, name: str, limit: int) -> int | None:
