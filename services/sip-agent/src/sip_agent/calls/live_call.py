@@ -64,6 +64,7 @@ from sip_agent.mailbox import Mailbox
 from sip_agent.services import Services
 
 _log = structlog.get_logger(__name__)
+_encoder = msgspec.json.Encoder()
 
 
 class LiveCall:
@@ -278,7 +279,7 @@ class LiveCall:
             browser_sdp=self._browser_sdp or core.browser_sdp,
             far_sdp=core.remote_sdp,
             has_video=self.has_video,
-            leg=msgspec.Raw(msgspec.json.encode(leg.saved())),
+            leg=msgspec.Raw(_encoder.encode(leg.saved())),
         )
 
     # -- another far side
