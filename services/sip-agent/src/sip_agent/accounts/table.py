@@ -88,14 +88,10 @@ class Accounts:
                 return await self._adopt(message)
             case MediaFailed(call_id=call_id, reason=reason):
                 if (call := self.calls.find(call_id)) is not None:
-<<<<<<< HEAD
-                    call.browser_lost(reason)
+                    call.browser.lost(reason, may_return=call.core.was_established)
             case PictureWanted(call_id=call_id):
                 if (call := self.calls.find(call_id)) is not None:
                     call.want_picture()
-=======
-                    call.browser.lost(reason, may_return=call.core.was_established)
->>>>>>> main
             case MediaConnected(call_id=call_id):
                 if (call := self.calls.find(call_id)) is not None:
                     call.browser.connected()
