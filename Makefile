@@ -49,7 +49,7 @@ trials: $(DEV) ## Attacks on the relay from hosts of their own, and thousands of
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
 	scripts/in-netns $(BIN)/pytest -q tests/trials
 
-e2e: $(DEV) peers ## The whole system: browsers, phones, SIP servers
+e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	scripts/in-netns $(BIN)/pytest -q tests/e2e
 
 bench: $(DEV) ## Figures, not verdicts

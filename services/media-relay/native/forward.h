@@ -7,9 +7,11 @@
 #define CORDBOARD_FORWARD_H
 
 #include "outbox.h"
+#include "ring.h"
 
 struct forwarding {
     struct outbox outbox;
+    struct ring *ring;
     struct latch_policy latch_policy;
     double now; /* monotonic, of this round */
 };
@@ -26,8 +28,10 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
 
 enum side { SIDE_BROWSER, SIDE_SIP };
 
-/* What stands in the outbox's next buffer, in the clear. */
+/* In the clear; to the browser goes what stands in the outbox's next buffer. */
 void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
+void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                      const uint8_t *packet, size_t length);
 
 #define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
 

@@ -61,6 +61,7 @@ struct relay *relay_open(const struct relay_settings *settings)
     relay->first_free = NO_SLOT;
     relay->pacing_seconds = settings->pacing_seconds;
     relay->forwarding.latch_policy = settings->latch_policy;
+    relay->forwarding.ring = &relay->ring;
     outbox_init(&relay->forwarding.outbox, settings->browser_socket);
     relay->epoll = epoll_create1(EPOLL_CLOEXEC);
     relay->stop_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -37,7 +37,7 @@ _PROFILES = {
     SrtpProfile.AEAD_AES_256_GCM: 2,
 }
 _NO_PROFILE = -1
-_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS}
+_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
 _NO_PAYLOAD_TYPE = 0xFF
 
 
@@ -140,13 +140,17 @@ class NativeForwarder:
             self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
 
 
-def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes]:
+def _flat(
+    plan: StreamPlan,
+) -> tuple[bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes]:
     return (
         plan.kind == "video",
         plan.browser_sends,
         plan.sip_sends,
         plan.answers_nack,
         plan.sip_takes_nack,
+        plan.sip_takes_pli,
+        plan.sip_takes_fir,
         plan.sip_rtp,
         plan.sip_rtcp,
         _payload_types(plan.to_sip),
