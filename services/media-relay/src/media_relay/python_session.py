@@ -56,9 +56,17 @@ class PythonStream:
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
 
-    def may_send(self, now: float) -> bool:
-        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
-        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+    def has_heard(self, host: Address | None) -> bool:
+        """Tell whether somebody on that host has been heard on one of the ports."""
+        heard = (self.rtp_latch.source, self.rtcp_latch.source)
+        return host is not None and any(source is not None and source[0] == host[0] for source in heard)
+
+    def may_send(self, destination: Address | None, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until its host is heard, no more than a call needs.
+
+        Who is heard on the one port does not speak for another host that is named for the other.
+        """
+        if self.has_heard(destination):
             return True
         is_video = self.plan is not None and self.plan.kind == "video"
         most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
@@ -138,7 +146,7 @@ class PythonSession:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
         if not stream.plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
-        if not stream.may_send(now):
+        if not stream.may_send(stream.rtp_latch.destination, now):
             return self.drop(Drop.UNHEARD)
         self._forward_to_sip(stream, stream.plan, header, clear, now)
 
@@ -278,13 +286,16 @@ class PythonSession:
 
     def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
         """Send video again, as it went out."""
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
+        destination = stream.rtp_latch.destination
+        if not stream.has_heard(destination):
+            return self.drop(Drop.UNHEARD)  # who asks is not who would get it
+        self._send(stream.rtp_socket, packet, destination, "browser_to_sip", "video")
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """Send RTCP to the SIP side of a stream."""
-        if not stream.may_send(now):
-            return self.drop(Drop.UNHEARD)
         socket, destination = stream.rtcp_route()
+        if not stream.may_send(destination, now):
+            return self.drop(Drop.UNHEARD)
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
     def send_rtcp_to_browser(self, packet: bytes) -> None:
