@@ -1,9 +1,7 @@
 /* How the packets of one session are treated. */
-#include "forward.h"
+#include "event.h"
 
 #include <string.h>
-
-#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
 
 static const enum drop drop_of[] = {
     [SRTP_AUTH] = DROP_SRTP_AUTH,
@@ -19,7 +17,6 @@ static enum packet_kind kind_of(const struct stream *stream)
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     struct rtp_header header;
     if (!rtp_parse(packet, length, &header)) {
         session_drop(session, DROP_MALFORMED);
@@ -55,7 +52,16 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
-    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
+    uint8_t payload_type = stream->plan.to_sip[header.payload_type];
+    if (payload_type == EVENT_PAYLOAD_TYPE) {
+        hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
+        return;
+    }
+    if (!outgoing_admit(&stream->outgoing, packet, &header, forwarding->now)) {
+        session_drop(session, DROP_DURING_EVENT);
+        return;
+    }
+    rtp_set_payload_type(packet, payload_type);
     send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
                 kind_of(stream));
 }
@@ -167,6 +173,8 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
         return;
     }
     struct stream *stream = &session->streams[index];
+    if (stream->plan.is_sip_event[header.payload_type])
+        hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE)

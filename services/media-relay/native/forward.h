@@ -7,9 +7,11 @@
 #define CORDBOARD_FORWARD_H
 
 #include "outbox.h"
+#include "ring.h"
 
 struct forwarding {
     struct outbox outbox;
+    struct ring *ring;
     struct latch_policy latch_policy;
     double now; /* monotonic, of this round */
 };
@@ -23,8 +25,6 @@ enum sip_port { SIP_RTP_PORT, SIP_RTCP_PORT };
 /* The packet stands in the outbox's next buffer. */
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t stream, enum sip_port port,
                  size_t length, const union address *source);
-
-enum side { SIDE_BROWSER, SIDE_SIP };
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 

@@ -2,8 +2,10 @@
 #ifndef CORDBOARD_SESSION_H
 #define CORDBOARD_SESSION_H
 
+#include "allowance.h"
 #include "counters.h"
 #include "latch.h"
+#include "outgoing.h"
 #include "packet.h"
 #include "srtp.h"
 
@@ -12,12 +14,18 @@
 #define MOST_STREAMS 16
 #define NO_STREAM (-1)
 #define NO_PAYLOAD_TYPE 0xFF
+#define EVENT_PAYLOAD_TYPE 0xFE /* in `to_sip`: telephone-events, which are handed up instead */
+
+enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 
 /* What the owner says about a stream. */
 struct plan {
     bool is_used, is_video, browser_sends, sip_sends;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
+    bool is_sip_event[128];
+    uint8_t events_to_sip; /* or NO_PAYLOAD_TYPE */
+    uint32_t clock_rate;
 };
 
 struct stream {
@@ -26,6 +34,8 @@ struct stream {
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
+    struct outgoing_source outgoing;
+    struct allowance events[SIDES]; /* packets that are handed up */
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */

@@ -41,14 +41,18 @@ class World:
         self.to_browser, self.rtp, self.rtcp, self.video_rtp, self.video_rtcp = (Sent() for _ in range(5))
         self.audio = PythonStream(self.rtp, self.rtcp, LatchPolicy(), frozenset())
         self.video = PythonStream(self.video_rtp, self.video_rtcp, LatchPolicy(), frozenset())
-        self.session = PythonSession(self.to_browser, [self.audio, self.video])
+        self.events: list[tuple[int, str, bytes]] = []
+        self.session = PythonSession(self.to_browser, [self.audio, self.video], self.handed_up)
         self.session.set_streams([AUDIO, VIDEO], 0.0)
         self.session.set_keys(keys[0])
         self.session.destination = BROWSER
         self.browser = SrtpSession(keys[1])
 
+    def handed_up(self, stream: int, side: str, packet: bytes) -> None:
+        self.events.append((stream, side, packet))
+
     def browser_rtp(self, packet: bytes) -> None:
-        self.session.receive_browser_rtp(self.browser.protect_rtp(packet))
+        self.session.receive_browser_rtp(self.browser.protect_rtp(packet), 0.0)
 
     def browser_rtcp(self, packet: bytes) -> None:
         self.session.receive_browser_rtcp(self.browser.protect_rtcp(packet))
@@ -121,7 +125,7 @@ def test_malformed_packets_are_dropped(world: World, packet: bytes) -> None:
     world.sip_rtp(packet)
     world.session.receive_sip_rtcp(world.audio, packet, PHONE_RTCP)
     assert world.dropped() == {Drop.MALFORMED: 2}
-    world.session.receive_browser_rtp(packet[:11])
+    world.session.receive_browser_rtp(packet[:11], 0.0)
     world.session.receive_browser_rtcp(packet[:7])
     assert world.dropped() == {Drop.MALFORMED: 4}
 
@@ -152,7 +156,7 @@ def test_multiplexed_rtcp_is_taken_only_from_where_rtp_comes_from(world: World) 
 
 
 def test_forged_srtp_leaves_no_trace(world: World) -> None:
-    world.session.receive_browser_rtp(rtp_packet(100, 1, 0xB1))
+    world.session.receive_browser_rtp(rtp_packet(100, 1, 0xB1), 0.0)
     world.session.receive_browser_rtcp(receiver_report(0xB1) + bytes(16) + b"\x80\0\0\x01")
     assert world.dropped() == {Drop.SRTP_AUTH: 2}
     world.browser_rtp(rtp_packet(111, 1, 0xB1))

@@ -37,6 +37,7 @@ struct packet {
 static const uint8_t headers[][20] = {
     {0x80, 111, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0xB1},                                              /* RTP */
     {0x92, 96, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0x51, 0, 0, 0, 7, 0xBE, 0xDE, 0, 1},                 /* CSRCs, extension */
+    {0x80, 0x80 | 101, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0xB1, 5, 10, 0, 160},                        /* telephone-event */
     {0xA0, 96, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0x52},                                               /* padding */
     {0x81, 200, 0, 12, 0, 0, 0, 0x51}, {0x81, 201, 0, 7, 0, 0, 0, 0xB1},                       /* reports */
     {0x81, 206, 0, 2, 0, 0, 0, 0xB1, 0, 0, 0, 0x51}, {0x81, 205, 0, 3, 0, 0, 0, 0xB1},         /* feedback */
@@ -160,11 +161,17 @@ static void open_world(struct world *world, int profile)
         memset(plans[i].to_browser, NO_PAYLOAD_TYPE, sizeof plans[i].to_browser);
         plans[i].to_sip[i ? 100 : 111] = 96;
         plans[i].to_browser[96] = i ? 100 : 111;
+        plans[i].to_sip[101] = EVENT_PAYLOAD_TYPE;
+        plans[i].to_browser[101] = 101;
+        plans[i].is_sip_event[101] = true;
+        plans[i].events_to_sip = 101;
+        plans[i].clock_rate = 48000;
     }
     world->profile = profile;
     world->relay = calloc(1, sizeof *world->relay);
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
+    world->relay->forwarding.ring = &world->relay->ring;
     outbox_init(&world->relay->forwarding.outbox, -1);
     world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4};
     session_set_plans(world->session, plans, 2, 0);
@@ -216,6 +223,7 @@ static void receive(struct world *world, const struct packet *packet)
                 chance(4) ? &world->phone : &world->stranger);
     outbox_flush(&relay->forwarding.outbox);
     require(counted(world) - before == 1, "what a phone sends is counted once");
+    handed_up(world); /* events, which go on as well */
 }
 
 /* The browser's true packet goes through, whatever came before it. */

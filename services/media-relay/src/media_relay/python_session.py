@@ -3,22 +3,26 @@
 Nothing is learned from a packet before it is known to be the peer's: SRTP by its tag, RTP by the latch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shared.messages.media import Side
 
+from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
+from .core.outgoing import OWN_SSRC, OutgoingSource
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .forwarder import EVENT_PACKETS_PER_SECOND
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
-_OWN_SSRC = 1  # whom our own RTCP is from; browsers that only receive call themselves so
+
+EventSink = Callable[[int, Side, bytes], None]  # the index of the stream, the side that it came from, the packet
 
 
 class DatagramSender(Protocol):
@@ -39,6 +43,8 @@ class PythonStream:
         self.plan: StreamPlan | None = None
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
+        self.outgoing = OutgoingSource()
+        self.events: dict[Side, Allowance] = {side: Allowance(EVENT_PACKETS_PER_SECOND) for side in ("browser", "sip")}
 
     def set_plan(self, plan: StreamPlan | None, now: float) -> None:
         """Go by this plan; None: the stream is not in use."""
@@ -67,8 +73,9 @@ class PythonStream:
 class PythonSession:
     """Streams of one session, and the SRTP that they share."""
 
-    def __init__(self, browser_socket: DatagramSender, streams: Sequence[PythonStream]) -> None:
+    def __init__(self, browser_socket: DatagramSender, streams: Sequence[PythonStream], on_event: EventSink) -> None:
         self.streams = tuple(streams)
+        self._on_event = on_event
         self.destination: Address | None = None  # the browser's
         self.counters = Counters()
         self._browser_socket = browser_socket
@@ -83,7 +90,7 @@ class PythonSession:
         for index, stream in enumerate(self.streams):
             plan = plans[index] if index < len(plans) else None
             stream.set_plan(plan, now)
-            for payload_type in plan.to_sip if plan else ():
+            for payload_type in (*plan.to_sip, *plan.browser_events) if plan else ():
                 self._by_browser_pt.setdefault(payload_type, stream)
 
     def set_keys(self, keys: SrtpKeys | None) -> None:
@@ -96,7 +103,7 @@ class PythonSession:
         """Count a packet that goes nowhere."""
         self.counters.drops[reason] += 1
 
-    def receive_browser_rtp(self, packet: bytes) -> None:
+    def receive_browser_rtp(self, packet: bytes, now: float) -> None:
         """SRTP from one of the browser's validated addresses."""
         header = rtp.parse(packet)
         if header is None:
@@ -115,12 +122,24 @@ class PythonSession:
             return self.drop(Drop.MALFORMED)
         if stream is None or stream.plan is None:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
-        if not stream.plan.browser_sends:
+        self._forward_to_sip(stream, stream.plan, header, clear, now)
+
+    def _forward_to_sip(
+        self, stream: PythonStream, plan: StreamPlan, header: rtp.RtpHeader, clear: bytes, now: float
+    ) -> None:
+        if not plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
-        payload_type = stream.plan.to_sip[header.payload_type]
+        if header.payload_type in plan.browser_events:
+            return self._hand_up(stream, "browser", clear, now)
+        number = stream.outgoing.admit(header, now)
+        if number is None:
+            return self.drop(Drop.DURING_EVENT)
+        payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind)
+        if number != header.sequence_number:
+            clear = rtp.with_sequence_number(clear, number)
+        self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", plan.kind)
 
     def receive_browser_rtcp(self, packet: bytes) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -152,6 +171,8 @@ class PythonSession:
         refusal = self._why_not_to_browser(stream, header, source, now)
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
+        if header.payload_type in stream.plan.sip_events:
+            self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
             packet = rtp.with_payload_type(packet, payload_type)
@@ -184,11 +205,24 @@ class PythonSession:
             seen = [ssrc for ssrc, owner in ssrcs.items() if owner is stream]
             if not seen or stream.plan is None or stream.plan.kind != "video":
                 continue
-            packet = rtcp.picture_loss_indication(_OWN_SSRC, seen[-1])
+            packet = rtcp.picture_loss_indication(OWN_SSRC, seen[-1])
             if side == "browser":
                 self._send_rtcp_to_browser(packet)
             else:
                 self._send_rtcp_to_sip(stream, packet)
+
+    def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int) -> None:
+        """Send a packet of a telephone-event in the place of the browser's media."""
+        if stream.plan is None or stream.plan.events_to_sip is None:
+            return self.drop(Drop.NO_STREAM)
+        packet = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind)
+
+    def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
+        if stream.events[side].take(now):
+            self._on_event(self.streams.index(stream), side, packet)
+        elif side == "browser":
+            self.drop(Drop.DURING_EVENT)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float

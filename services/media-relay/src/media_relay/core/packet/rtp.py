@@ -1,4 +1,4 @@
-"""The fixed header of RTP (RFC 3550 §5.1), read and, for the payload type only, written."""
+"""The fixed header of RTP (RFC 3550 §5.1), read, changed in what differs between the sides, and written."""
 
 from struct import Struct
 from typing import NamedTuple
@@ -13,6 +13,7 @@ class RtpHeader(NamedTuple):
 
     payload_type: int
     sequence_number: int
+    timestamp: int
     ssrc: int
 
 
@@ -20,10 +21,10 @@ def parse(packet: bytes) -> RtpHeader | None:
     """Return the header, or None if this is no RTP packet (the checks of RFC 3550 A.1, padding left out)."""
     if len(packet) < _HEADER_LENGTH:
         return None
-    first, second, sequence_number, _, ssrc = _HEADER.unpack_from(packet)
+    first, second, sequence_number, timestamp, ssrc = _HEADER.unpack_from(packet)
     if first & 0xDF != 0x80 and not _has_valid_layout(packet, first):
         return None
-    return RtpHeader(second & 0x7F, sequence_number, ssrc)
+    return RtpHeader(second & 0x7F, sequence_number, timestamp, ssrc)
 
 
 def _has_valid_layout(packet: bytes, first: int) -> bool:
@@ -43,6 +44,30 @@ def has_valid_padding(packet: bytes) -> bool:
     return not packet[0] & 0x20 or 0 < packet[-1] <= len(packet) - _HEADER_LENGTH
 
 
+def payload_of(packet: bytes) -> bytes:
+    """Return what is behind the header of a valid packet in the clear, without padding."""
+    start = _HEADER_LENGTH + 4 * (packet[0] & 0x0F)
+    if packet[0] & 0x10:
+        start += 4 + 4 * _EXTENSION_LENGTH.unpack_from(packet, start + 2)[0]
+    return packet[start : len(packet) - packet[-1]] if packet[0] & 0x20 else packet[start:]
+
+
+def has_marker(packet: bytes) -> bool:
+    """Tell whether the marker bit is set, which begins an event or a spurt of talk."""
+    return bool(packet[1] & 0x80)
+
+
 def with_payload_type(packet: bytes, payload_type: int) -> bytes:
     """Return the packet with another payload type; marker, numbers, times and SSRC stay."""
     return b"%c%c%b" % (packet[0], packet[1] & 0x80 | payload_type, packet[2:])
+
+
+def with_sequence_number(packet: bytes, sequence_number: int) -> bytes:
+    """Return the packet under another number."""
+    return b"%b%b%b" % (packet[:2], sequence_number.to_bytes(2, "big"), packet[4:])
+
+
+def build(header: RtpHeader, payload: bytes, marker: bool) -> bytes:
+    """Return a packet without CSRCs and header extension."""
+    second = header.payload_type | (0x80 if marker else 0)
+    return _HEADER.pack(0x80, second, header.sequence_number, header.timestamp, header.ssrc) + payload
