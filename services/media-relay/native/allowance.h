@@ -1,4 +1,4 @@
-/* How much is taken of what others may send too much of: a token bucket. */
+/* A bound on a rate: tokens, one a datagram, that come back with time. media_relay/core/allowance.py is the twin. */
 #ifndef CORDBOARD_ALLOWANCE_H
 #define CORDBOARD_ALLOWANCE_H
 
@@ -8,7 +8,7 @@ struct allowance {
     double tokens, filled_at;
 };
 
-/* Whether one more is taken of what comes so often, and so much at once. */
+/* Whether there is one left; `burst` are there after a pause. */
 static inline bool allowance_take(struct allowance *allowance, double per_second, double burst, double now)
 {
     allowance->tokens += (now - allowance->filled_at) * per_second;

@@ -55,10 +55,13 @@ class SessionDigits:
 
     def receive(self, stream: int, side: Side, packet: bytes) -> None:
         """Take a telephone-event from the forwarder."""
-        header, event = rtp.parse(packet), telephone_event.parse(rtp.payload_of(packet))
+        header = rtp.parse(packet)
         formats = self._plan.browser_events if side == "browser" else self._plan.sip_events
-        if header is None or event is None or stream != self._stream or header.payload_type not in formats:
-            return  # malformed, or of a plan that has been replaced since
+        if header is None or stream != self._stream or header.payload_type not in formats:
+            return  # of a plan that has been replaced since
+        event = telephone_event.parse(rtp.payload_of(packet, header))
+        if event is None:
+            return
         rate = formats[header.payload_type]
         self._receivers[side].receive(header, rtp.has_marker(packet), event, rate, self._loop.time())
         self._drain()

@@ -44,7 +44,7 @@ class PythonStream:
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
         self.outgoing = OutgoingSource()
-        self.events: dict[Side, Allowance] = {side: Allowance(EVENT_PACKETS_PER_SECOND) for side in ("browser", "sip")}
+        self.events: dict[Side, Allowance] = {"browser": Allowance(), "sip": Allowance()}
 
     def set_plan(self, plan: StreamPlan | None, now: float) -> None:
         """Go by this plan; None: the stream is not in use."""
@@ -219,7 +219,7 @@ class PythonSession:
         self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind)
 
     def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
-        if stream.events[side].take(now):
+        if stream.events[side].take(EVENT_PACKETS_PER_SECOND, EVENT_PACKETS_PER_SECOND, now):
             self._on_event(self.streams.index(stream), side, packet)
         elif side == "browser":
             self.drop(Drop.DURING_EVENT)

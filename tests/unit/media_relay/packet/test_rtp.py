@@ -9,7 +9,9 @@ from media_relay.core.packet import rtp
 
 
 def test_the_fields_that_forwarding_needs_are_read() -> None:
-    assert rtp.parse(rtp_packet(0x80 | 111, 65535, 0xDEADBEEF)) == rtp.RtpHeader(111, 65535, 160 * 65535, 0xDEADBEEF)
+    assert rtp.parse(rtp_packet(0x80 | 111, 65535, 0xDEADBEEF)) == rtp.RtpHeader(
+        111, 65535, 0xDEADBEEF, 160 * 65535, 12
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,18 @@
-"""How much is taken of what others may send too much of."""
+"""A bound on a rate: tokens, one a packet, that come back with time."""
+
+import math
 
 
 class Allowance:
-    """A token bucket: so much a second, and as much at once as comes in one second."""
+    """Full at the start, and after a pause."""
 
-    def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
-        self._tokens = per_second
-        self._filled_at = 0.0
+    def __init__(self) -> None:
+        self._tokens = 0.0
+        self._filled_at = -math.inf
 
-    def take(self, now: float) -> bool:
-        """Whether one more is taken."""
-        self._tokens = min(self._per_second, self._tokens + (now - self._filled_at) * self._per_second)
+    def take(self, per_second: float, burst: float, now: float) -> bool:
+        """Tell whether there is one left, and take it."""
+        self._tokens = min(burst, self._tokens + (now - self._filled_at) * per_second)
         self._filled_at = now
         if self._tokens < 1:
             return False

@@ -168,7 +168,7 @@ class DigitReceiver:
 
     def __init__(self) -> None:
         self._heard: _Heard | None = None
-        self._allowance = Allowance(_DIGITS_PER_SECOND)
+        self._allowance = Allowance()
         self._out: list[Digit] = []
 
     def receive(self, header: RtpHeader, marker: bool, event: TelephoneEvent, clock_rate: int, now: float) -> None:
@@ -218,6 +218,6 @@ class DigitReceiver:
         if heard is None or heard.is_over:
             return
         heard.is_over = True
-        if self._allowance.take(now):
+        if self._allowance.take(_DIGITS_PER_SECOND, _DIGITS_PER_SECOND, now):
             duration = (heard.before + heard.duration) * 1000 // heard.clock_rate
             self._out.append(Digit(DIGITS[heard.code], duration))

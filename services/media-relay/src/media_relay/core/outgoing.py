@@ -58,7 +58,7 @@ class OutgoingSource:
         self._sequence_number = (self._sequence_number + 1) & 0xFFFF
         timestamp = (self._timestamp + later) & 0xFFFFFFFF
         ssrc = OWN_SSRC if self._ssrc is None else self._ssrc
-        return build(RtpHeader(payload_type, self._sequence_number, timestamp, ssrc), payload, marker)
+        return build(payload_type, self._sequence_number, timestamp, ssrc, payload, marker)
 
     def end_event(self) -> None:
         """Go on with the browser's packets."""

@@ -1,4 +1,4 @@
-"""The fixed header of RTP (RFC 3550 §5.1), read, changed in what differs between the sides, and written."""
+"""The fixed header of RTP (RFC 3550 §5.1), read and, for the payload type only, written."""
 
 from struct import Struct
 from typing import NamedTuple
@@ -13,8 +13,9 @@ class RtpHeader(NamedTuple):
 
     payload_type: int
     sequence_number: int
-    timestamp: int
     ssrc: int
+    timestamp: int
+    length: int  # with CSRC list and header extension
 
 
 def parse(packet: bytes) -> RtpHeader | None:
@@ -22,21 +23,22 @@ def parse(packet: bytes) -> RtpHeader | None:
     if len(packet) < _HEADER_LENGTH:
         return None
     first, second, sequence_number, timestamp, ssrc = _HEADER.unpack_from(packet)
-    if first & 0xDF != 0x80 and not _has_valid_layout(packet, first):
+    length = _HEADER_LENGTH if first & 0xDF == 0x80 else _length(packet, first)
+    if length is None:
         return None
-    return RtpHeader(second & 0x7F, sequence_number, timestamp, ssrc)
+    return RtpHeader(second & 0x7F, sequence_number, ssrc, timestamp, length)
 
 
-def _has_valid_layout(packet: bytes, first: int) -> bool:
-    """Check the version, and that CSRC list and header extension lie inside the packet."""
+def _length(packet: bytes, first: int) -> int | None:
+    """Check the version, and that CSRC list and header extension lie inside the packet; return where they end."""
     if first >> 6 != 2:
-        return False
+        return None
     end = _HEADER_LENGTH + 4 * (first & 0x0F)
     if first & 0x10:
         if len(packet) < end + 4:
-            return False
+            return None
         end += 4 + 4 * _EXTENSION_LENGTH.unpack_from(packet, end + 2)[0]
-    return len(packet) >= end
+    return end if len(packet) >= end else None
 
 
 def has_valid_padding(packet: bytes) -> bool:
@@ -44,12 +46,15 @@ def has_valid_padding(packet: bytes) -> bool:
     return not packet[0] & 0x20 or 0 < packet[-1] <= len(packet) - _HEADER_LENGTH
 
 
-def payload_of(packet: bytes) -> bytes:
-    """Return what is behind the header of a valid packet in the clear, without padding."""
-    start = _HEADER_LENGTH + 4 * (packet[0] & 0x0F)
-    if packet[0] & 0x10:
-        start += 4 + 4 * _EXTENSION_LENGTH.unpack_from(packet, start + 2)[0]
-    return packet[start : len(packet) - packet[-1]] if packet[0] & 0x20 else packet[start:]
+def payload_length(packet: bytes, header: RtpHeader) -> int:
+    """Return the octets of payload, without padding, of a packet in the clear whose padding is valid."""
+    padding = packet[-1] if packet[0] & 0x20 else 0
+    return max(0, len(packet) - header.length - padding)
+
+
+def payload_of(packet: bytes, header: RtpHeader) -> bytes:
+    """Return that payload."""
+    return packet[header.length : header.length + payload_length(packet, header)]
 
 
 def has_marker(packet: bytes) -> bool:
@@ -67,7 +72,8 @@ def with_sequence_number(packet: bytes, sequence_number: int) -> bytes:
     return b"%b%b%b" % (packet[:2], sequence_number.to_bytes(2, "big"), packet[4:])
 
 
-def build(header: RtpHeader, payload: bytes, marker: bool) -> bytes:
+def build(
+    payload_type: int, sequence_number: int, timestamp: int, ssrc: int, payload: bytes, marker: bool = False
+) -> bytes:
     """Return a packet without CSRCs and header extension."""
-    second = header.payload_type | (0x80 if marker else 0)
-    return _HEADER.pack(0x80, second, header.sequence_number, header.timestamp, header.ssrc) + payload
+    return _HEADER.pack(0x80, payload_type | (0x80 if marker else 0), sequence_number, timestamp, ssrc) + payload
