@@ -44,6 +44,7 @@ from .media import (
     AnswerMedia,
     MediaAllocated,
     MediaConnected,
+    MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
@@ -51,6 +52,7 @@ from .media import (
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
 )
 from .presence import Heartbeat
 from .wire import AnyMessage, decode, encode
@@ -85,6 +87,7 @@ __all__ = [
     "IncomingMessage",
     "MediaAllocated",
     "MediaConnected",
+    "MediaDigit",
     "MediaFailed",
     "MediaRef",
     "MediaSdp",
@@ -98,6 +101,7 @@ __all__ = [
     "Reply",
     "RequestKeyframe",
     "RequestOffer",
+    "SendDigits",
     "SendDtmf",
     "SendMessage",
     "SessionEnded",

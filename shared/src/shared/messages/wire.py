@@ -45,10 +45,12 @@ AnyMessage = (
     | media.OfferMedia
     | media.RequestOffer
     | media.RequestKeyframe
+    | media.SendDigits
     | media.MediaSdp
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
+    | media.MediaDigit
     | presence.Heartbeat
 )
 

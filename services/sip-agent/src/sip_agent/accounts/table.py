@@ -19,6 +19,7 @@ from shared.messages import (
     CloseAccount,
     DetachSession,
     Done,
+    MediaDigit,
     MediaFailed,
     Message,
     OpenAccount,
@@ -83,6 +84,8 @@ class Accounts:
                 return await self._adopt(message)
             case MediaFailed(call_id=call_id, reason=reason):
                 self._media_failed(call_id, reason)
+            case MediaDigit():
+                self._digit_heard(message)
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:
@@ -115,6 +118,11 @@ class Accounts:
         call = self.calls.find(call_id)
         if call is not None:
             call.fail(503, f"Media Failed ({reason})")
+
+    def _digit_heard(self, heard: MediaDigit) -> None:
+        call = self.calls.find(heard.call_id)
+        if call is not None:
+            call.digit_heard(heard)
 
     # -- owning
 

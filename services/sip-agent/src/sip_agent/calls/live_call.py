@@ -21,8 +21,10 @@ from shared.messages import (
     CallSnapshot,
     CallTransferred,
     IncomingAccepted,
+    MediaDigit,
     MediaRef,
     Message,
+    SendDtmf,
 )
 from shared.messages.account import CallState
 from shared.records import CallRecord
@@ -33,6 +35,7 @@ from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.digits import send_by_info, send_in_media
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.succession import LegTable, Succession
@@ -211,6 +214,19 @@ class LiveCall:
                 is_recorded = is_recorded and not isinstance(output, SaveCall)
         if not is_recorded:
             leg.core.fail(503, "Service Unavailable", time.monotonic())
+
+    def send_digits(self, command: SendDtmf) -> None:
+        """Send digits in the media, in order with what else is asked of the relay."""
+        if self.media is not None:
+            where = self._services.bus, self.media, self._owner.epoch
+            self.asides.post(partial(send_in_media, *where, command, self.core, self.post))
+
+    def digit_heard(self, heard: MediaDigit) -> None:
+        """Take a digit from the relay: the browser's goes on by INFO, for the far side takes no events."""
+        if heard.side == "sip":
+            self.post(self.core.digit_heard, heard.digit, heard.duration_ms)
+        elif self.core.told_state == "established":
+            self.post(partial(send_by_info, self.core), heard.digit, heard.duration_ms)
 
     # -- what goes out
 
