@@ -206,7 +206,7 @@ function press(key) {
   const call = lines.current;
   if (!call?.isEstablished || isDialling) return typeInto(key);
   if (key === "+") return;
-  const method = /** @type {"rfc4733" | "info"} */ (settings.digitsMethod.value);
+  const method = /** @type {import("../../sdk/wire.js").DtmfMethod} */ (settings.digitsMethod.value);
   stage.digits.value += key;
   void attempt(`Digit ${key}`, () => call.sendDtmf(key, { method }));
 }
