@@ -26,6 +26,9 @@ enum sip_port { SIP_RTP_PORT, SIP_RTCP_PORT };
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t stream, enum sip_port port,
                  size_t length, const union address *source);
 
+/* What stands in the outbox's next buffer, in the clear. */
+void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
+
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 
 #endif

@@ -43,7 +43,7 @@ struct relay {
     uint32_t slot_count, first_free;
     struct source_map sources;
     struct counters unattributed;
-    struct allowance strangers; /* what is handed up of theirs: new browsers' checks come so (RFC 8445) */
+    struct allowance strangers; /* what is handed up of theirs: new browsers' first checks come so (RFC 8445) */
     double pacing_seconds;
     struct ring ring;
     struct forwarding forwarding;

@@ -20,13 +20,15 @@ enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends;
+    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
     bool is_sip_event[128];
     uint8_t events_to_sip; /* or NO_PAYLOAD_TYPE */
     uint32_t clock_rate;
 };
+
+struct repair;
 
 struct stream {
     int rtp_socket, rtcp_socket;
@@ -36,6 +38,8 @@ struct stream {
     union address *barred; /* the RTP latch's */
     struct outgoing_source outgoing;
     struct allowance events[SIDES]; /* packets that are handed up */
+    struct allowance unheard;
+    struct repair *repair; /* there where a plan ever wanted it */
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */

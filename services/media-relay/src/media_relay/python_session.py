@@ -10,11 +10,12 @@ from shared.messages.media import Side
 
 from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
-from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
+from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
 from .core.outgoing import OWN_SSRC, OutgoingSource
-from .core.packet import rtcp, rtp
+from .core.packet import feedback, rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamPlan
+from .core.repair import StreamRepair, answer
 from .core.srtp_keys import SrtpKeys
 from .forwarder import EVENT_PACKETS_PER_SECOND
 from .srtp import SrtpRefused, SrtpSession
@@ -41,6 +42,9 @@ class PythonStream:
         self.rtp_socket = rtp_socket
         self.rtcp_socket = rtcp_socket
         self.plan: StreamPlan | None = None
+        self._policy = policy
+        self.repair = StreamRepair()
+        self._unheard = Allowance()
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
         self.outgoing = OutgoingSource()
@@ -56,6 +60,14 @@ class PythonStream:
         """Return who was heard."""
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
+
+    def may_send(self, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
+        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+            return True
+        is_video = self.plan is not None and self.plan.kind == "video"
+        most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
+        return self._unheard.take(most, most, now)
 
     def accepts_rtcp(self, source: Address, on_rtp_port: bool) -> bool:
         """Decide on a valid RTCP packet."""
@@ -98,6 +110,8 @@ class PythonSession:
         self._srtp = None if keys is None else SrtpSession(keys)
         self._browser_ssrcs.clear()
         self._sip_ssrcs.clear()
+        for stream in self.streams:  # what they hold was protected with the old keys
+            stream.repair.to_browser.clear()
 
     def drop(self, reason: Drop) -> None:
         """Count a packet that goes nowhere."""
@@ -131,6 +145,9 @@ class PythonSession:
             return self.drop(Drop.ON_HOLD)
         if header.payload_type in plan.browser_events:
             return self._hand_up(stream, "browser", clear, now)
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
+        self._ask_for_losses(stream, header, now)
         number = stream.outgoing.admit(header, now)
         if number is None:
             return self.drop(Drop.DURING_EVENT)
@@ -139,9 +156,11 @@ class PythonSession:
             clear = rtp.with_payload_type(clear, payload_type)
         if number != header.sequence_number:
             clear = rtp.with_sequence_number(clear, number)
+        if plan.sip_takes_nack:
+            stream.repair.to_sip.keep(header.ssrc, number, clear)
         self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", plan.kind)
 
-    def receive_browser_rtcp(self, packet: bytes) -> None:
+    def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
         if len(packet) < 8:
             return self.drop(Drop.MALFORMED)
@@ -158,8 +177,9 @@ class PythonSession:
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
-        for stream in self._streams_concerned(sources):
-            self._send_rtcp_to_sip(stream, clear)
+        left = feedback.rewrite(clear, self._answer_browser)
+        for stream in self._streams_concerned(sources) if left else ():
+            self._send_rtcp_to_sip(stream, left, now)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
@@ -180,6 +200,8 @@ class PythonSession:
             protected = self._srtp.protect_rtp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
+        if stream.plan.answers_nack:
+            stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
         self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind)
 
     def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
@@ -195,10 +217,17 @@ class PythonSession:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(sources.sender, None)
-        self._send_rtcp_to_browser(packet)
+        left = feedback.rewrite(packet, lambda each: self._answer_sip(stream, each))
+        # What is left may begin with a packet of another sender, which SRTCP then goes by.
+        remaining = rtcp.parse(left)
+        if remaining is None or remaining.sender is None:
+            return
+        if not _has_room(self._sip_ssrcs, remaining.sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._sip_ssrcs.setdefault(remaining.sender, None)
+        self._send_rtcp_to_browser(left)
 
-    def request_keyframe(self, side: Side) -> None:
+    def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
         for stream in self.streams:
@@ -209,7 +238,7 @@ class PythonSession:
             if side == "browser":
                 self._send_rtcp_to_browser(packet)
             else:
-                self._send_rtcp_to_sip(stream, packet)
+                self._send_rtcp_to_sip(stream, packet, now)
 
     def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int) -> None:
         """Send a packet of a telephone-event in the place of the browser's media."""
@@ -256,7 +285,39 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+    def _ask_for_losses(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
+        if stream.plan is None or not stream.plan.answers_nack:
+            return
+        numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
+        if numbers:
+            self._send_rtcp_to_browser(feedback.generic_nack(OWN_SSRC, header.ssrc, numbers))
+
+    def _answer_browser(self, packet: bytes) -> bytes:
+        """Return what is to go on of a packet of the browser's RTCP."""
+        stream = self._sip_ssrcs.get(feedback.source_of(packet)) if feedback.is_nack(packet) else None
+        if stream is None or stream.plan is None:
+            return packet
+        if stream.plan.answers_nack:
+            packet = answer(packet, stream.repair.to_browser, self._resend_to_browser)
+        return packet if stream.plan.sip_takes_nack else b""
+
+    def _answer_sip(self, stream: PythonStream, packet: bytes) -> bytes:
+        """Return what is to go on of a packet of the SIP side's RTCP."""
+        if stream.plan is None or not feedback.is_nack(packet):
+            return packet
+        if stream.plan.sip_takes_nack:
+            packet = answer(packet, stream.repair.to_sip, lambda sent: self._resend_to_sip(stream, sent))
+        return b"" if stream.plan.answers_nack else packet
+
+    def _resend_to_browser(self, packet: bytes) -> None:
+        self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
+
+    def _resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
+
+    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
         socket, destination = stream.rtcp_route()
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 

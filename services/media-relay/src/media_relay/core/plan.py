@@ -51,6 +51,8 @@ class StreamPlan:
     browser_events: Mapping[int, int] = field(default_factory=dict)
     sip_events: Mapping[int, int] = field(default_factory=dict)
     events_to_sip: EventFormat | None = None  # as which the SIP side takes ours
+    answers_nack: bool = False  # the browser sends generic NACKs and reads them (RFC 4585 §6.2.1)
+    sip_takes_nack: bool = False  # so does the SIP side
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from shared.bus import Bus
 from shared.errors import RemoteError
-from shared.messages import MediaRef, SendDtmf
+from shared.messages import MediaDigit, MediaRef, SendDtmf
 from sip_agent.calls.relay_client import send_digits
 from sip_agent.core.call.call import Call
 from sip_agent.core.errors import SipError
@@ -37,11 +37,18 @@ def _refused(core: Call, command: SendDtmf, why: RemoteError, now: float) -> Non
     elif core.told_state != "established":
         core.dtmf_failed(491, "Call Is Not Established", now)
     else:
-        send_by_info(core, command.digits, command.duration_ms, now)
+        _send_by_info(core, command.digits, command.duration_ms, now)
 
 
-def send_by_info(core: Call, digits: str, duration_ms: int, now: float) -> None:
-    """Send digits by INFO when nobody waits any more to hear that it cannot be."""
+def hear(core: Call, heard: MediaDigit, now: float) -> None:
+    """Take a digit from the relay: the browser's goes on by INFO, for the far side takes no events."""
+    if heard.side == "sip":
+        core.digit_heard(heard.digit, heard.duration_ms, now)
+    elif core.told_state == "established":
+        _send_by_info(core, heard.digit, heard.duration_ms, now)
+
+
+def _send_by_info(core: Call, digits: str, duration_ms: int, now: float) -> None:
     try:
         core.send_dtmf(digits, duration_ms, now)
     except SipError as error:

@@ -21,7 +21,6 @@ from shared.messages import (
     CallSnapshot,
     CallTransferred,
     IncomingAccepted,
-    MediaDigit,
     MediaRef,
     Message,
     SendDtmf,
@@ -33,9 +32,10 @@ from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
+from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
-from sip_agent.calls.digits import send_by_info, send_in_media
+from sip_agent.calls.digits import send_in_media
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.succession import LegTable, Succession
@@ -96,6 +96,12 @@ class LiveCall:
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
+        self.browser = BrowserMedia(
+            services.settings.media_grace_seconds,
+            lambda reason: self.fail(503, f"Media Failed ({reason})"),
+            services.bus,
+            self.asides,
+        )
         self._alarm = Alarm(lambda: self.post(self._handle_timers))
         self._finished = asyncio.Event()
         self._is_lost = False
@@ -221,13 +227,6 @@ class LiveCall:
             where = self._services.bus, self.media, self._owner.epoch
             self.asides.post(partial(send_in_media, *where, command, self.core, self.post))
 
-    def digit_heard(self, heard: MediaDigit) -> None:
-        """Take a digit from the relay: the browser's goes on by INFO, for the far side takes no events."""
-        if heard.side == "sip":
-            self.post(self.core.digit_heard, heard.digit, heard.duration_ms)
-        elif self.core.told_state == "established":
-            self.post(partial(send_by_info, self.core), heard.digit, heard.duration_ms)
-
     # -- what goes out
 
     async def _carry_out(self, leg: Leg, output: CallOutput) -> None:
@@ -352,6 +351,7 @@ class LiveCall:
         if self._finished.is_set():
             return
         self._finished.set()
+        self.browser.close()
         metrics.calls_active(self.facts.direction).dec()
         self._on_finished(self)
 

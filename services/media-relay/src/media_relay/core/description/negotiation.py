@@ -37,7 +37,7 @@ class Outcome:
 
 
 class LaterExchanges(Protocol):
-    """Offers after the first, with the SIP side alone."""
+    """Offers after the first: with the SIP side alone, and with the browser alone."""
 
     @property
     def has_offered(self) -> bool:
@@ -51,6 +51,16 @@ class LaterExchanges(Protocol):
 
     def reoffer(self, sdp: str) -> Outcome:
         """Take an offer of the SIP side; return the answer to it."""
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether an answer of the browser is one to an offer made here."""
+
+    def renew(self, transport: BrowserTransport, session_id: str) -> str:
+        """Make an offer to the browser, for another transport."""
+
+    def renewed(self, sdp: str, streams: Sequence[StreamPlan]) -> Outcome:
+        """Take the browser's answer to it, while the streams are these."""
 
 
 class Negotiation(Protocol):
@@ -154,8 +164,14 @@ def stream_plan(
         browser_events={each.sent_as: each.codec.clock_rate for each in leg.codecs if not each.codec.is_media},
         sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
         events_to_sip=_events_to_sip([sip for _, sip in pairs], clock_rate),
-        sip_takes_pli=leg.kind == "video" and any("nack pli" in sip.codec.feedback for _, sip in pairs),
+        answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
+        sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
+        sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
     )
+
+
+def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
+    return leg.kind == "video" and any(what in codec.feedback for codec in codecs)
 
 
 def _events_to_sip(settled: Iterable[Numbered], clock_rate: int) -> EventFormat | None:
