@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../crypto.h"
+#include "../event.h"
 #include "../feedback.h"
 #include "../loop.h"
 
@@ -259,6 +260,32 @@ static void send_true_packet(struct world *world, uint16_t number)
     require(read_counter(failed) == before + 1, "the true packet would have been sent");
 }
 
+/* What a browser says that has the keys and means no good, also while an event is in the place of its media. */
+static void send_own_packet(struct world *world, const struct packet *bent)
+{
+    struct packet packet = *bent;
+    struct srtp_session *srtp = sessions[world->profile][1];
+    if (packet.length < RTP_FIXED_HEADER)
+        return;
+    bool is_report = is_rtcp(packet.bytes, packet.length);
+    write_32(packet.bytes + (is_report ? 4 : 8), 0xBAD); /* its numbers are not those of the true packets */
+    enum srtp_status status = is_report ? srtp_protect_rtcp(srtp, packet.bytes, &packet.length)
+                                        : srtp_protect_rtp(srtp, packet.bytes, &packet.length);
+    if (status != SRTP_DONE)
+        return;
+    uint32_t stream = chance(2);
+    const uint8_t payload[] = {1, 10, 0, 160};
+    set_event(&world->relay->forwarding, world->session, stream, chance(4) == 0);
+    send_event(world->session, stream, payload, sizeof payload, chance(2), chance(2) * 65280);
+    uint64_t before = counted(world);
+    receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
+    outbox_flush(&world->relay->forwarding.outbox);
+    bool is_counted = counted(world) + handed_up(world) > before;
+    require(is_counted || is_report, "what a browser sends is counted"); /* NACKs are answered here */
+    for (stream = 0; stream < 2; stream++)
+        set_event(&world->relay->forwarding, world->session, stream, false);
+}
+
 int main(int argc, char **argv)
 {
     double end = monotonic_now() + (argc > 1 ? atof(argv[1]) : 1);
@@ -276,6 +303,7 @@ int main(int argc, char **argv)
             parse(&packet);
             unprotect(&packet);
             receive(&world, &packet);
+            send_own_packet(&world, &packet);
             if (i % 16 == 0)
                 send_true_packet(&world, (uint16_t)i);
         }
