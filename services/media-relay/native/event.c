@@ -30,17 +30,16 @@ void set_event(struct forwarding *forwarding, struct session *session, uint32_t 
         outgoing_end_event(&stream->outgoing);
 }
 
-void send_event(struct session *session, uint32_t index, const uint8_t *payload, size_t length, bool marker,
-                uint32_t later)
+void send_event(struct forwarding *forwarding, struct session *session, uint32_t index, const uint8_t *payload,
+                size_t length, bool marker, uint32_t later)
 {
     struct stream *stream = &session->streams[index];
-    uint8_t packet[RTP_FIXED_HEADER + MOST_EVENT_PAYLOAD];
+    uint8_t packet[RTP_FIXED_HEADER + MOST_EVENT_PAYLOAD + SRTP_TRAILER];
     if (stream->plan.events_to_sip == NO_PAYLOAD_TYPE || !stream->plan.is_used) {
         session_drop(session, DROP_NO_STREAM);
         return;
     }
     outgoing_event_header(&stream->outgoing, packet, stream->plan.events_to_sip, marker, later);
     memcpy(packet + RTP_FIXED_HEADER, payload, length);
-    send_to_sip(session, stream->rtp_socket, packet, RTP_FIXED_HEADER + length,
-                rtp_latch_destination(&stream->rtp_latch), stream->plan.is_video ? VIDEO : AUDIO);
+    send_rtp_to_sip(forwarding, session, stream, packet, RTP_FIXED_HEADER + length);
 }

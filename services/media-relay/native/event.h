@@ -10,7 +10,7 @@ void hand_up_event(struct forwarding *forwarding, struct session *session, uint3
 /* Whether one takes the place of the browser's media. */
 void set_event(struct forwarding *forwarding, struct session *session, uint32_t stream, bool begins);
 /* The payload has at most MOST_EVENT_PAYLOAD bytes. */
-void send_event(struct session *session, uint32_t stream, const uint8_t *payload, size_t length, bool marker,
-                uint32_t later);
+void send_event(struct forwarding *forwarding, struct session *session, uint32_t stream, const uint8_t *payload,
+                size_t length, bool marker, uint32_t later);
 
 #endif

@@ -28,6 +28,14 @@ static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *
     return allowance_take(&stream->unheard, most, most, forwarding->now);
 }
 
+void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
+                     size_t length)
+{
+    (void)forwarding;
+    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
+                kind_of(stream));
+}
+
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
     struct rtp_header header;
@@ -82,8 +90,7 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     rtp_set_payload_type(packet, payload_type);
     header.sequence_number = read_16(packet + 2);
     repair_sent_to_sip(stream, &header, packet, length);
-    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                kind_of(stream));
+    send_rtp_to_sip(forwarding, session, stream, packet, length);
 }
 
 static void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,

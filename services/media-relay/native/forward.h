@@ -26,6 +26,9 @@ enum sip_port { SIP_RTP_PORT, SIP_RTCP_PORT };
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t stream, enum sip_port port,
                  size_t length, const union address *source);
 
+/* The packet is in the clear, ready otherwise, and has SRTP_TRAILER bytes of room. */
+void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
+                     size_t length);
 /* What stands in the outbox's next buffer, in the clear. */
 void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
 

@@ -192,7 +192,7 @@ void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const
                       bool marker, uint32_t later)
 {
     lock(relay);
-    send_event(relay->slots[slot].session, stream, payload, length, marker, later);
+    send_event(&relay->forwarding, relay->slots[slot].session, stream, payload, length, marker, later);
     unlock(relay);
 }
 

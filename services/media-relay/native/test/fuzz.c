@@ -276,7 +276,7 @@ static void send_own_packet(struct world *world, const struct packet *bent)
     uint32_t stream = chance(2);
     const uint8_t payload[] = {1, 10, 0, 160};
     set_event(&world->relay->forwarding, world->session, stream, chance(4) == 0);
-    send_event(world->session, stream, payload, sizeof payload, chance(2), chance(2) * 65280);
+    send_event(&world->relay->forwarding, world->session, stream, payload, sizeof payload, chance(2), chance(2) * 65280);
     uint64_t before = counted(world);
     receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
     outbox_flush(&world->relay->forwarding.outbox);

@@ -14,7 +14,7 @@ from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
 from .core.outgoing import OWN_SSRC, OutgoingSource
 from .core.packet import feedback, rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, StreamKind, StreamPlan
 from .core.repair import StreamRepair, answer
 from .core.srtp_keys import SrtpKeys
 from .forwarder import EVENT_PACKETS_PER_SECOND
@@ -158,7 +158,7 @@ class PythonSession:
             clear = rtp.with_sequence_number(clear, number)
         if plan.sip_takes_nack:
             stream.repair.to_sip.keep(header.ssrc, number, clear)
-        self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", plan.kind)
+        self._send_rtp_to_sip(stream, clear, plan.kind)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -245,7 +245,7 @@ class PythonSession:
         if stream.plan is None or stream.plan.events_to_sip is None:
             return self.drop(Drop.NO_STREAM)
         packet = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind)
+        self._send_rtp_to_sip(stream, packet, stream.plan.kind)
 
     def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
         if stream.events[side].take(EVENT_PACKETS_PER_SECOND, EVENT_PACKETS_PER_SECOND, now):
@@ -314,6 +314,9 @@ class PythonSession:
 
     def _resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
         self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
+
+    def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
     def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         if not stream.may_send(now):
