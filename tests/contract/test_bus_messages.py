@@ -41,6 +41,7 @@ from shared.messages import (
     MessageSent,
     OfferMedia,
     OpenAccount,
+    PictureWanted,
     Refused,
     RegistrationChanged,
     ReleaseMedia,
@@ -185,6 +186,7 @@ MESSAGES: tuple[Message, ...] = (
     MediaConnected(**MEDIA_ID, call_id=CALL["call_id"]),
     MediaFailed(**MEDIA_ID, call_id=CALL["call_id"], reason="consent"),
     MediaDigit(**MEDIA_ID, call_id=CALL["call_id"], side="sip", digit="5", duration_ms=160),
+    PictureWanted(**MEDIA_ID, call_id=CALL["call_id"]),
     Heartbeat(
         kind="agent",
         pod="agent-1",

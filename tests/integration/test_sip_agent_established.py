@@ -22,6 +22,7 @@ from shared.messages import (
     DtmfReceived,
     IncomingCall,
     MediaDigit,
+    PictureWanted,
     RequestOffer,
     SessionSnapshot,
 )
@@ -302,6 +303,24 @@ async def test_digits_in_the_media_are_told_and_the_browsers_own_go_on(
     info = await server.expect("INFO")
     assert info.body == b"Signal=7\r\nDuration=90\r\n"
     server.respond(info, 200)
+    await far_hangs_up(server, alice, dialog)
+
+
+async def test_a_picture_that_the_browser_wants_is_asked_for_until_the_far_side_refuses(
+    alice: SessionSeat, server: SipPeer
+) -> None:
+    dialog = await talking(server, alice)
+    for status in (200, 415, None):
+        await alice.bus.publish(agent_commands(alice.agent), PictureWanted(media_id="m-1", call_id="c-1"))
+        await alice.send_dtmf("c-1", "1")
+        if status is not None:
+            asked = await server.expect("INFO")
+            assert asked.content_type == "application/media_control+xml"
+            assert b"<picture_fast_update/>" in asked.body
+            server.respond(asked, status)
+        digit = await server.expect("INFO")
+        assert digit.content_type == "application/dtmf-relay"
+        server.respond(digit, 200)
     await far_hangs_up(server, alice, dialog)
 
 

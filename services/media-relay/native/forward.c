@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "keyframe.h"
 #include "repair.h"
 
 #define VIDEO_FACTOR 10.0 /* a picture is many packets */
@@ -93,8 +94,8 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     send_rtp_to_sip(forwarding, session, stream, packet, length);
 }
 
-static void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
-                             const uint8_t *packet, size_t length)
+void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                      const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
     if (!may_send_to_sip(forwarding, stream)) {
@@ -152,12 +153,14 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         return;
     }
     uint32_t concerned = streams_concerned(session, &sources);
-    length = repair_from_browser(forwarding, session, packet, length);
-    if (!length)
-        return;
-    for (uint32_t i = 0; i < session->stream_count; i++)
-        if (concerned & 1u << i)
+    uint32_t pictures = 0;
+    length = repair_from_browser(forwarding, session, packet, length, &pictures);
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        if (pictures & 1u << i)
+            keyframe_ask(forwarding, session, &session->streams[i], SIDE_SIP);
+        if (length && concerned & 1u << i)
             send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
+    }
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -255,6 +258,20 @@ static enum drop why_not_rtcp_to_browser(struct session *session, struct stream 
     return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
 }
 
+/* What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by. */
+static void send_rest_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
+{
+    struct rtcp_sources sources;
+    if (!rtcp_parse(outbox_buffer(&forwarding->outbox), length, &sources) || !sources.has_sender)
+        return;
+    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return;
+    }
+    ssrc_add(&session->sip_ssrcs, sources.sender);
+    send_rtcp_to_browser(forwarding, session, length);
+}
+
 static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
                              enum sip_port port, size_t length, const union address *source)
 {
@@ -269,16 +286,12 @@ static void receive_sip_rtcp(struct forwarding *forwarding, struct session *sess
         session_drop(session, refusal);
         return;
     }
-    length = repair_from_sip(forwarding, session, stream, packet, length);
-    /* What is left may begin with a packet of another sender, which SRTCP then goes by. */
-    if (!length || !rtcp_parse(packet, length, &sources) || !sources.has_sender)
-        return;
-    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
-        session_drop(session, DROP_SSRC_LIMIT);
-        return;
-    }
-    ssrc_add(&session->sip_ssrcs, sources.sender);
-    send_rtcp_to_browser(forwarding, session, length);
+    bool wants_picture = false;
+    length = repair_from_sip(forwarding, session, stream, packet, length, &wants_picture);
+    if (length)
+        send_rest_to_browser(forwarding, session, length);
+    if (wants_picture) /* after that, for it uses the same buffer */
+        keyframe_ask(forwarding, session, stream, SIDE_BROWSER);
 }
 
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
@@ -292,20 +305,6 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)
 {
-    const struct ssrc_table *table = side == SIDE_BROWSER ? &session->browser_ssrcs : &session->sip_ssrcs;
-    for (uint32_t i = 0; i < session->stream_count; i++) {
-        struct stream *stream = &session->streams[i];
-        const struct heard *seen = NULL;
-        for (uint32_t at = 0; at < table->count; at++)
-            if (table->of[at].stream == (int32_t)i)
-                seen = &table->of[at];
-        if (!seen || !stream->plan.is_used || !stream->plan.is_video)
-            continue;
-        uint8_t *packet = outbox_buffer(&forwarding->outbox);
-        rtcp_picture_loss_indication(packet, OWN_SSRC, seen->ssrc);
-        if (side == SIDE_BROWSER)
-            send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
-        else
-            send_rtcp_to_sip(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
-    }
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        keyframe_ask(forwarding, session, &session->streams[i], side);
 }

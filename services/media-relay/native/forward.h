@@ -29,8 +29,10 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
 /* The packet is in the clear, ready otherwise, and has SRTP_TRAILER bytes of room. */
 void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
                      size_t length);
-/* What stands in the outbox's next buffer, in the clear. */
+/* In the clear; to the browser goes what stands in the outbox's next buffer. */
 void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
+void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                      const uint8_t *packet, size_t length);
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 

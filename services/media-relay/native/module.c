@@ -209,14 +209,15 @@ static PyObject *relay_add(Relay *self, PyObject *args)
 /* As _native.pyi says what a plan is. */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
+    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppO&O&y#y#Iy#b", &is_video, &browser_sends, &sip_sends, &answers_nack,
-                          &sip_takes_nack, address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp,
-                          &to_sip, &to_sip_length, &to_browser, &to_browser_length, &plan->clock_rate, &sip_events,
-                          &sip_events_length, &plan->events_to_sip))
+    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#Iy#b", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp,
+                          address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+                          &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length,
+                          &plan->events_to_sip))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
         sip_events_length != sizeof plan->is_sip_event) {
@@ -233,6 +234,8 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     plan->sip_sends = sip_sends;
     plan->answers_nack = answers_nack;
     plan->sip_takes_nack = sip_takes_nack;
+    plan->sip_takes_pli = sip_takes_pli;
+    plan->sip_takes_fir = sip_takes_fir;
     return true;
 }
 

@@ -20,7 +20,8 @@ enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
+    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli,
+        sip_takes_fir;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
     bool is_sip_event[128];
@@ -39,6 +40,8 @@ struct stream {
     struct outgoing_source outgoing;
     struct allowance events[SIDES]; /* packets that are handed up */
     struct allowance unheard;
+    double keyframe_asked_at[2]; /* by enum side */
+    uint8_t pictures_asked;      /* by FIR */
     struct repair *repair; /* there where a plan ever wanted it */
 };
 

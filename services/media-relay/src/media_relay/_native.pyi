@@ -3,7 +3,7 @@
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int]
-_Plan = tuple[bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int, bytes, int]
+_Plan = tuple[bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int, bytes, int]
 
 class Relay:
     """One thread that moves packets. It owns the browser socket from the start and closes it."""
@@ -27,8 +27,8 @@ class Relay:
         """RTP socket, RTCP socket and barred sources of each stream; the sockets are the relay's then."""
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
-        """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked, and taken by
-        the SIP side; RTP and RTCP address, payload types each way.
+        """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked; whether the
+        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way.
 
         Then of events: the clock rate that they are in, which payload types of the SIP side are, and as which ours go.
         """

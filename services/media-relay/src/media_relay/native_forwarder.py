@@ -37,7 +37,7 @@ _PROFILES = {
     SrtpProfile.AEAD_AES_256_GCM: 2,
 }
 _NO_PROFILE = -1
-_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS}
+_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
 _EVENTS: dict[int, Side] = {5: "browser", 6: "sip"}
 _NO_PAYLOAD_TYPE = 0xFF
 _EVENT_PAYLOAD_TYPE = 0xFE
@@ -162,13 +162,15 @@ class NativeForwarder:
 
 def _flat(
     plan: StreamPlan,
-) -> tuple[bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int, bytes, int]:
+) -> tuple[bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int, bytes, int]:
     return (
         plan.kind == "video",
         plan.browser_sends,
         plan.sip_sends,
         plan.answers_nack,
         plan.sip_takes_nack,
+        plan.sip_takes_pli,
+        plan.sip_takes_fir,
         plan.sip_rtp,
         plan.sip_rtcp,
         _payload_types({**plan.to_sip, **dict.fromkeys(plan.browser_events, _EVENT_PAYLOAD_TYPE)}),

@@ -49,7 +49,8 @@ class PythonForwarder:
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets."""
         made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
-        self._sessions[session] = owner = PythonSession(self._browser_socket, made, partial(self._on_event, session))
+        wish, event = partial(self._hand_up_wish, session), partial(self._on_event, session)
+        self._sessions[session] = owner = PythonSession(self._browser_socket, made, wish, event)
         self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
         for each, stream in zip(streams, made, strict=True):
             self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
@@ -126,6 +127,11 @@ class PythonForwarder:
         self._loop.remove_reader(self._browser_socket)
         self._browser_socket.close()
 
+    def _hand_up_wish(self, session: int, packet: bytes) -> None:
+        destination = self._sessions[session].destination
+        if destination is not None:
+            self._on_datagram(packet, DatagramKind.RTCP, destination, session)
+
     def _read_browser(self) -> None:
         now = self._loop.time()
         for _ in range(_BROWSER_BUDGET):
@@ -160,6 +166,6 @@ class PythonForwarder:
                 return
             source = Address(address[0], address[1])
             if is_rtcp_port:
-                session.receive_sip_rtcp(stream, packet, source)
+                session.receive_sip_rtcp(stream, packet, source, now)
             else:
                 session.receive_sip_rtp(stream, packet, source, now)

@@ -11,13 +11,14 @@ from shared.messages.media import Side
 from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
-from .core.outgoing import OWN_SSRC, OutgoingSource
-from .core.packet import feedback, rtcp, rtp
+from .core.outgoing import OutgoingSource
+from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamKind, StreamPlan
-from .core.repair import StreamRepair, answer
+from .core.repair import StreamRepair
 from .core.srtp_keys import SrtpKeys
 from .forwarder import EVENT_PACKETS_PER_SECOND
+from .python_repair import PythonRepair
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
@@ -85,12 +86,19 @@ class PythonStream:
 class PythonSession:
     """Streams of one session, and the SRTP that they share."""
 
-    def __init__(self, browser_socket: DatagramSender, streams: Sequence[PythonStream], on_event: EventSink) -> None:
+    def __init__(
+        self,
+        browser_socket: DatagramSender,
+        streams: Sequence[PythonStream],
+        on_wish: Callable[[bytes], None] = lambda packet: None,
+        on_event: EventSink = lambda stream, side, packet: None,
+    ) -> None:
         self.streams = tuple(streams)
         self._on_event = on_event
         self.destination: Address | None = None  # the browser's
         self.counters = Counters()
         self._browser_socket = browser_socket
+        self._repair = PythonRepair(self, on_wish)
         self._srtp: SrtpSession | None = None
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
@@ -147,7 +155,7 @@ class PythonSession:
             return self._hand_up(stream, "browser", clear, now)
         if not stream.may_send(now):
             return self.drop(Drop.UNHEARD)
-        self._ask_for_losses(stream, header, now)
+        self._repair.received(stream, header, now)
         number = stream.outgoing.admit(header, now)
         if number is None:
             return self.drop(Drop.DURING_EVENT)
@@ -177,14 +185,14 @@ class PythonSession:
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
-        left = feedback.rewrite(clear, self._answer_browser)
+        left = self._repair.from_browser(clear, now)
         for stream in self._streams_concerned(sources) if left else ():
-            self._send_rtcp_to_sip(stream, left, now)
+            self.send_rtcp_to_sip(stream, left, now)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
         if is_rtcp(packet):
-            return self.receive_sip_rtcp(stream, packet, source, on_rtp_port=True)
+            return self.receive_sip_rtcp(stream, packet, source, now, on_rtp_port=True)
         header = rtp.parse(packet)
         if header is None or not rtp.has_valid_padding(packet):
             return self.drop(Drop.MALFORMED)
@@ -204,7 +212,9 @@ class PythonSession:
             stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
         self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind)
 
-    def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
+    def receive_sip_rtcp(
+        self, stream: PythonStream, packet: bytes, source: Address, now: float, on_rtp_port: bool = False
+    ) -> None:
         """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
         sources = rtcp.parse(packet)
         if sources is None or sources.sender is None:
@@ -217,28 +227,16 @@ class PythonSession:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
-        left = feedback.rewrite(packet, lambda each: self._answer_sip(stream, each))
-        # What is left may begin with a packet of another sender, which SRTCP then goes by.
-        remaining = rtcp.parse(left)
-        if remaining is None or remaining.sender is None:
-            return
-        if not _has_room(self._sip_ssrcs, remaining.sender):
-            return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(remaining.sender, None)
-        self._send_rtcp_to_browser(left)
+        left, wants_picture = self._repair.from_sip(stream, packet)
+        if left:
+            self._send_rest_to_browser(left)
+        if wants_picture:
+            self._repair.ask_for_picture(stream, "browser", now)
 
     def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
-        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
         for stream in self.streams:
-            seen = [ssrc for ssrc, owner in ssrcs.items() if owner is stream]
-            if not seen or stream.plan is None or stream.plan.kind != "video":
-                continue
-            packet = rtcp.picture_loss_indication(OWN_SSRC, seen[-1])
-            if side == "browser":
-                self._send_rtcp_to_browser(packet)
-            else:
-                self._send_rtcp_to_sip(stream, packet, now)
+            self._repair.ask_for_picture(stream, side, now)
 
     def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int) -> None:
         """Send a packet of a telephone-event in the place of the browser's media."""
@@ -285,46 +283,45 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _ask_for_losses(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
-        if stream.plan is None or not stream.plan.answers_nack:
+    def _send_rest_to_browser(self, packet: bytes) -> None:
+        """What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by."""
+        sources = rtcp.parse(packet)
+        if sources is None or sources.sender is None:
             return
-        numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
-        if numbers:
-            self._send_rtcp_to_browser(feedback.generic_nack(OWN_SSRC, header.ssrc, numbers))
+        if not _has_room(self._sip_ssrcs, sources.sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._sip_ssrcs.setdefault(sources.sender, None)
+        self.send_rtcp_to_browser(packet)
 
-    def _answer_browser(self, packet: bytes) -> bytes:
-        """Return what is to go on of a packet of the browser's RTCP."""
-        stream = self._sip_ssrcs.get(feedback.source_of(packet)) if feedback.is_nack(packet) else None
-        if stream is None or stream.plan is None:
-            return packet
-        if stream.plan.answers_nack:
-            packet = answer(packet, stream.repair.to_browser, self._resend_to_browser)
-        return packet if stream.plan.sip_takes_nack else b""
+    def sip_stream(self, ssrc: int) -> PythonStream | None:
+        """Return whose media an SSRC of the SIP side is, if it was heard."""
+        return self._sip_ssrcs.get(ssrc)
 
-    def _answer_sip(self, stream: PythonStream, packet: bytes) -> bytes:
-        """Return what is to go on of a packet of the SIP side's RTCP."""
-        if stream.plan is None or not feedback.is_nack(packet):
-            return packet
-        if stream.plan.sip_takes_nack:
-            packet = answer(packet, stream.repair.to_sip, lambda sent: self._resend_to_sip(stream, sent))
-        return b"" if stream.plan.answers_nack else packet
+    def last_source(self, stream: PythonStream, side: Side) -> int | None:
+        """Return the SSRC of a stream that was heard last from that side."""
+        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
+        return next((ssrc for ssrc, owner in reversed(ssrcs.items()) if owner is stream), None)
 
-    def _resend_to_browser(self, packet: bytes) -> None:
+    def resend_to_browser(self, packet: bytes) -> None:
+        """Send video again, as it went out."""
         self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
 
-    def _resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+    def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        """Send video again, as it went out."""
         self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
 
     def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
         self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
-    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+    def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        """Send RTCP to the SIP side of a stream."""
         if not stream.may_send(now):
             return self.drop(Drop.UNHEARD)
         socket, destination = stream.rtcp_route()
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
-    def _send_rtcp_to_browser(self, packet: bytes) -> None:
+    def send_rtcp_to_browser(self, packet: bytes) -> None:
+        """Protect RTCP and send it to the browser."""
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
         try:

@@ -54,6 +54,7 @@ AnyMessage = (
     | media.MediaConnected
     | media.MediaFailed
     | media.MediaDigit
+    | media.PictureWanted
     | presence.Heartbeat
 )
 

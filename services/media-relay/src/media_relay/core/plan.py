@@ -54,6 +54,7 @@ class StreamPlan:
     answers_nack: bool = False  # the browser sends generic NACKs and reads them (RFC 4585 §6.2.1)
     sip_takes_nack: bool = False  # so does the SIP side
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
+    sip_takes_fir: bool = False  # or Full Intra Requests (RFC 5104 §4.3.1)
 
 
 @dataclass(frozen=True)

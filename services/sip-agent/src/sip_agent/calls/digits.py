@@ -40,7 +40,7 @@ def _refused(core: Call, command: SendDtmf, why: RemoteError, now: float) -> Non
         _send_by_info(core, command.digits, command.duration_ms, now)
 
 
-def hear(core: Call, heard: MediaDigit, now: float) -> None:
+def hear_digit(core: Call, heard: MediaDigit, now: float) -> None:
     """Take a digit from the relay: the browser's goes on by INFO, for the far side takes no events."""
     if heard.side == "sip":
         core.digit_heard(heard.digit, heard.duration_ms, now)

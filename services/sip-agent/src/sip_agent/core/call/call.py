@@ -213,6 +213,11 @@ class Call(ABC):
         """Take a digit that the far side sent in the media."""
         self._out.append(DigitReceived(digit, duration_ms))
 
+    def request_picture(self, now: float) -> None:
+        """Ask the far side for a whole picture by INFO, while the call is through."""
+        if self.is_answered:
+            self._in_dialog.request_picture()
+
     def fail(self, status: int, reason: str, now: float) -> None:
         """End the call for a reason that is neither side's: the media failed, the session is gone."""
         self._step(Input.HANGUP, End(status, reason, "system"), now)
