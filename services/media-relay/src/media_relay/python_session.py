@@ -11,16 +11,20 @@ from shared.messages.media import Side
 from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
+from .core.outgoing import OutgoingSource
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, StreamKind, StreamPlan
 from .core.repair import StreamRepair
 from .core.srtp_keys import SrtpKeys
+from .forwarder import EVENT_PACKETS_PER_SECOND
 from .python_repair import PythonRepair
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
+
+EventSink = Callable[[int, Side, bytes], None]  # the index of the stream, the side that it came from, the packet
 
 
 class DatagramSender(Protocol):
@@ -44,6 +48,8 @@ class PythonStream:
         self._unheard = Allowance()
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
+        self.outgoing = OutgoingSource()
+        self.events: dict[Side, Allowance] = {"browser": Allowance(), "sip": Allowance()}
 
     def set_plan(self, plan: StreamPlan | None, now: float) -> None:
         """Go by this plan; None: the stream is not in use."""
@@ -93,8 +99,10 @@ class PythonSession:
         browser_socket: DatagramSender,
         streams: Sequence[PythonStream],
         on_wish: Callable[[bytes], None] = lambda packet: None,
+        on_event: EventSink = lambda stream, side, packet: None,
     ) -> None:
         self.streams = tuple(streams)
+        self._on_event = on_event
         self.destination: Address | None = None  # the browser's
         self.counters = Counters()
         self._browser_socket = browser_socket
@@ -110,7 +118,7 @@ class PythonSession:
         for index, stream in enumerate(self.streams):
             plan = plans[index] if index < len(plans) else None
             stream.set_plan(plan, now)
-            for payload_type in plan.to_sip if plan else ():
+            for payload_type in (*plan.to_sip, *plan.browser_events) if plan else ():
                 self._by_browser_pt.setdefault(payload_type, stream)
 
     def set_keys(self, keys: SrtpKeys | None) -> None:
@@ -144,22 +152,29 @@ class PythonSession:
             return self.drop(Drop.MALFORMED)
         if stream is None or stream.plan is None:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
-        if not stream.plan.browser_sends:
-            return self.drop(Drop.ON_HOLD)
-        if not stream.may_send(stream.rtp_latch.destination, now):
-            return self.drop(Drop.UNHEARD)
         self._forward_to_sip(stream, stream.plan, header, clear, now)
 
     def _forward_to_sip(
         self, stream: PythonStream, plan: StreamPlan, header: rtp.RtpHeader, clear: bytes, now: float
     ) -> None:
+        if not plan.browser_sends:
+            return self.drop(Drop.ON_HOLD)
+        if header.payload_type in plan.browser_events:
+            return self._hand_up(stream, "browser", clear, now)
+        if not stream.may_send(stream.rtp_latch.destination, now):
+            return self.drop(Drop.UNHEARD)
+        self._repair.received(stream, header, now)
+        number = stream.outgoing.admit(header, now)
+        if number is None:
+            return self.drop(Drop.DURING_EVENT)
         payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._repair.received(stream, header, now)
+        if number != header.sequence_number:
+            clear = rtp.with_sequence_number(clear, number)
         if plan.sip_takes_nack:
-            stream.repair.to_sip.keep(header.ssrc, header.sequence_number, clear)
-        self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", plan.kind)
+            stream.repair.to_sip.keep(header.ssrc, number, clear)
+        self._send_rtp_to_sip(stream, clear, plan.kind)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -192,6 +207,8 @@ class PythonSession:
         refusal = self._why_not_to_browser(stream, header, source, now)
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
+        if header.payload_type in stream.plan.sip_events:
+            self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
             packet = rtp.with_payload_type(packet, payload_type)
@@ -228,6 +245,19 @@ class PythonSession:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         for stream in self.streams:
             self._repair.ask_for_picture(stream, side, now)
+
+    def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int) -> None:
+        """Send a packet of a telephone-event in the place of the browser's media."""
+        if stream.plan is None or stream.plan.events_to_sip is None:
+            return self.drop(Drop.NO_STREAM)
+        packet = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
+        self._send_rtp_to_sip(stream, packet, stream.plan.kind)
+
+    def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
+        if stream.events[side].take(EVENT_PACKETS_PER_SECOND, EVENT_PACKETS_PER_SECOND, now):
+            self._on_event(self.streams.index(stream), side, packet)
+        elif side == "browser":
+            self.drop(Drop.DURING_EVENT)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
@@ -290,6 +320,9 @@ class PythonSession:
         if not stream.has_heard(destination):
             return self.drop(Drop.UNHEARD)  # who asks is not who would get it
         self._send(stream.rtp_socket, packet, destination, "browser_to_sip", "video")
+
+    def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """Send RTCP to the SIP side of a stream."""
