@@ -20,10 +20,12 @@ static enum packet_kind kind_of(const struct stream *stream)
     return stream->plan.is_video ? VIDEO : AUDIO;
 }
 
-/* An address that signalling names may be anybody's: until it is heard, it gets no more than a call needs. */
-static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream)
+/* An address that signalling names may be anybody's: until its host is heard, it gets no more than a call needs. Who is
+ * heard on the one port does not speak for another host that is named for the other. */
+static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream,
+                            const union address *destination)
 {
-    if (address_is_set(&stream->rtp_latch.source) || address_is_set(&stream->rtcp_latch.source))
+    if (stream_has_heard(stream, destination))
         return true;
     double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
     return allowance_take(&stream->unheard, most, most, forwarding->now);
@@ -79,7 +81,8 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
         return;
     }
-    if (!may_send_to_sip(forwarding, stream)) {
+    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
+    if (!may_send_to_sip(forwarding, stream, destination)) {
         session_drop(session, DROP_UNHEARD);
         return;
     }
@@ -91,22 +94,21 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     rtp_set_payload_type(packet, payload_type);
     header.sequence_number = read_16(packet + 2);
     repair_sent_to_sip(stream, &header, packet, length);
-    send_rtp_to_sip(forwarding, session, stream, packet, length);
+    send_to_sip(session, stream->rtp_socket, packet, length, destination, kind_of(stream));
 }
 
 void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
                       const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
-    if (!may_send_to_sip(forwarding, stream)) {
-        session_drop(session, DROP_UNHEARD);
-        return;
-    }
     /* RFC 5761: multiplexed, it goes where RTP goes. */
-    if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
-        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
+    bool is_multiplexed = plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp);
+    const union address *destination =
+        is_multiplexed ? rtp_latch_destination(&stream->rtp_latch) : rtcp_latch_destination(&stream->rtcp_latch);
+    if (may_send_to_sip(forwarding, stream, destination))
+        send_to_sip(session, is_multiplexed ? stream->rtp_socket : stream->rtcp_socket, packet, length, destination, RTCP);
     else
-        send_to_sip(session, stream->rtcp_socket, packet, length, rtcp_latch_destination(&stream->rtcp_latch), RTCP);
+        session_drop(session, DROP_UNHEARD);
 }
 
 /* The stream of the sender, else those that it speaks of, else all in use: as bits. */

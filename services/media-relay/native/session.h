@@ -83,6 +83,9 @@ void session_set_plans(struct session *session, const struct plan *plans, size_t
 /* Returns the SRTP that was there before, to be freed outside the lock. */
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
 
+/* Whether somebody on that host has been heard on one of the stream's ports. */
+bool stream_has_heard(const struct stream *stream, const union address *host);
+
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc);
 /* Whether it is known or there is room. */
 bool ssrc_has_room(const struct ssrc_table *table, uint32_t ssrc);

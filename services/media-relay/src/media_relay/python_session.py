@@ -62,9 +62,17 @@ class PythonStream:
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
 
-    def may_send(self, now: float) -> bool:
-        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
-        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+    def has_heard(self, host: Address | None) -> bool:
+        """Tell whether somebody on that host has been heard on one of the ports."""
+        heard = (self.rtp_latch.source, self.rtcp_latch.source)
+        return host is not None and any(source is not None and source[0] == host[0] for source in heard)
+
+    def may_send(self, destination: Address | None, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until its host is heard, no more than a call needs.
+
+        Who is heard on the one port does not speak for another host that is named for the other.
+        """
+        if self.has_heard(destination):
             return True
         is_video = self.plan is not None and self.plan.kind == "video"
         most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
@@ -153,7 +161,7 @@ class PythonSession:
             return self.drop(Drop.ON_HOLD)
         if header.payload_type in plan.browser_events:
             return self._hand_up(stream, "browser", clear, now)
-        if not stream.may_send(now):
+        if not stream.may_send(stream.rtp_latch.destination, now):
             return self.drop(Drop.UNHEARD)
         self._repair.received(stream, header, now)
         number = stream.outgoing.admit(header, now)
@@ -308,16 +316,19 @@ class PythonSession:
 
     def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
         """Send video again, as it went out."""
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
+        destination = stream.rtp_latch.destination
+        if not stream.has_heard(destination):
+            return self.drop(Drop.UNHEARD)  # who asks is not who would get it
+        self._send(stream.rtp_socket, packet, destination, "browser_to_sip", "video")
 
     def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
         self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """Send RTCP to the SIP side of a stream."""
-        if not stream.may_send(now):
-            return self.drop(Drop.UNHEARD)
         socket, destination = stream.rtcp_route()
+        if not stream.may_send(destination, now):
+            return self.drop(Drop.UNHEARD)
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
     def send_rtcp_to_browser(self, packet: bytes) -> None:

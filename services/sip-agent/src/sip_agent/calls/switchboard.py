@@ -79,11 +79,11 @@ class Switchboard:
         call = self._add(core, command.media, command.has_video)
         await call.do(core.start, target, command.sip_sdp, headers)
 
-    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str) -> None:
+    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str, local_tag: str) -> None:
         """Take an INVITE for this account's contact."""
         if self._owner.is_closing:
             raise RemoteError(480, "Temporarily Unavailable")
-        refused = too_small(request, self._rules, token())
+        refused = too_small(request, self._rules, local_tag)
         if refused is not None:
             self._services.endpoint.respond(transaction, refused)
             return
@@ -98,7 +98,9 @@ class Switchboard:
             asserted=asserted_identity(request, flow, self._services.identity_sources),
             headers=shown(request),
         )
-        core = IncomingCall(facts, self._owner.identity.within(request.uri), self._rules, token(), transaction, request)
+        core = IncomingCall(
+            facts, self._owner.identity.within(request.uri), self._rules, local_tag, transaction, request
+        )
         call = self._add(core)
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
