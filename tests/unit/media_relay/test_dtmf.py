@@ -211,7 +211,7 @@ def test_segments_are_one_digit() -> None:
 
 def test_what_is_no_digit_is_not_told() -> None:
     line = Line()
-    assert line.take("1000 e16:800!", "2000 e36:800!", "2000 e255:800!") == []
+    assert line.take("1000 e16:800!", "2000 e36:800!", "2000 e255:800!", "3000 5:0^", "3000 5:0!") == []
     assert line.wait(1) == []
 
 

@@ -17,7 +17,7 @@ PAUSE = ","
 SHORTEST_MS, LONGEST_MS = 40, 6000  # of a digit, as RTCDTMFSender has it (W3C WebRTC §7.2)
 SHORTEST_GAP_MS = 60  # what comes again of the end fits into it
 _MOST_WAITING = 64
-_INTERVAL_MS = 20  # a packet for each packet of media that it takes the place of (RFC 4733 §2.6.1)
+_INTERVAL_MS = 20  # a packet for each packet of media that it takes the place of (RFC 4733 §2.5.1.2)
 _PAUSE_SECONDS = 2.0  # W3C WebRTC §7.2
 _REPEATS = 2  # of the last packet, which so comes three times (RFC 4733 §2.5.1.4)
 
@@ -162,7 +162,7 @@ class _Heard:
 class DigitReceiver:
     """Tells each digit once, whatever packets of it are lost, repeated or out of order.
 
-    An event is known by its timestamp (RFC 4733 §2.5.2.1). One packet is enough, with the end bit or without, so it
+    An event is known by its timestamp (RFC 4733 §2.2.1). One packet is enough, with the end bit or without, so it
     does not matter that browsers beside Opus send nothing but ends.
     """
 
@@ -173,8 +173,8 @@ class DigitReceiver:
 
     def receive(self, header: RtpHeader, marker: bool, event: TelephoneEvent, clock_rate: int, now: float) -> None:
         """Take a packet."""
-        if event.code >= len(DIGITS):
-            return  # hook flash, tones of modems
+        if event.code >= len(DIGITS) or event.duration == 0:
+            return  # hook flash, tones of modems; what has not lasted yet
         heard = self._heard
         if heard is None or header.ssrc != heard.ssrc:
             heard = self._begin(header, event, clock_rate, now)
