@@ -159,6 +159,11 @@ class _Heard:
     is_over: bool = False
 
 
+def _goes_on(heard: _Heard, ahead: int) -> bool:
+    """Whether what is so far ahead may be another segment: one ends only where its duration does (see `_packets`)."""
+    return not heard.is_over and MOST_DURATION - heard.clock_rate // 10 <= ahead <= MOST_DURATION
+
+
 class DigitReceiver:
     """Tells each digit once, whatever packets of it are lost, repeated or out of order.
 
@@ -182,7 +187,7 @@ class DigitReceiver:
             ahead = (header.timestamp - heard.timestamp) & 0xFFFFFFFF
             if ahead >= 0x80000000 and now - heard.heard_at < _REORDERING_SECONDS:
                 return
-            if not heard.is_over and event.code == heard.code and not marker and ahead <= MOST_DURATION:
+            if _goes_on(heard, ahead) and event.code == heard.code and not marker:
                 heard.timestamp, heard.before, heard.duration = header.timestamp, heard.before + ahead, 0
             else:
                 heard = self._begin(header, event, clock_rate, now)
