@@ -224,11 +224,11 @@ def test_video_feedback_is_what_the_browser_offered_and_we_pass() -> None:
     [
         ("sendrecv", "sendrecv", True, True),
         ("sendonly", "sendonly", False, True),
-        ("recvonly", "recvonly", True, False),
-        ("inactive", "inactive", False, False),
+        ("recvonly", "sendrecv", True, False),
+        ("inactive", "sendonly", False, False),
     ],
 )
-def test_video_goes_the_ways_that_the_phone_wants(
+def test_video_goes_the_ways_that_the_phone_wants_and_the_browser_is_told_that_some_may_come(
     direction: str, answered: str, browser_sends: bool, sip_sends: bool
 ) -> None:
     call = Call()

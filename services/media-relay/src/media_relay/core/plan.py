@@ -28,7 +28,7 @@ class IceCredentials:
 
 
 class EventFormat(NamedTuple):
-    """Telephone-events as a description numbers them (RFC 4733 §2.4)."""
+    """Telephone-events as a description numbers them (RFC 4733 §2.4.1)."""
 
     payload_type: int
     clock_rate: int

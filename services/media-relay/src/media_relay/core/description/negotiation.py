@@ -176,7 +176,7 @@ def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
 
 
 def _events_to_sip(settled: Iterable[Numbered], clock_rate: int) -> EventFormat | None:
-    """Return the events in the clock of the media (RFC 4733 §2.6), else any: each counts durations in its own."""
+    """Return the events in the clock of the media (RFC 4733 §2.1), else any: each counts durations in its own."""
     formats = [EventFormat(each.received_as, each.codec.clock_rate) for each in settled if not each.codec.is_media]
     return next((one for one in formats if one.clock_rate == clock_rate), formats[0] if formats else None)
 
