@@ -206,15 +206,15 @@ static PyObject *relay_add(Relay *self, PyObject *args)
     return PyErr_Format(PyExc_OSError, "no room for a session");
 }
 
-/* (is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir, sip_rtp, sip_rtcp, to_sip, to_browser) */
+/* (is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir, browser_bit_rate, sip_rtp, sip_rtcp, to_sip, to_browser) */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
     int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     const char *to_sip, *to_browser;
     Py_ssize_t to_sip_length, to_browser_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#", &is_video, &browser_sends, &sip_sends, &answers_nack,
-                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp,
+    if (!PyArg_ParseTuple(object, "pppppppIO&O&y#y#", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, &plan->browser_bit_rate, address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp,
                           &to_sip, &to_sip_length, &to_browser, &to_browser_length))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser) {
