@@ -1,6 +1,7 @@
 """The native packet path. Addresses are (host, port), sessions go by the slot that `add_session` returns."""
 
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
+REPAIRS: tuple[str, ...]  # likewise
 
 _Address = tuple[str, int]
 _Plan = tuple[
