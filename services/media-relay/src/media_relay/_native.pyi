@@ -1,10 +1,11 @@
 """The native packet path. Addresses are (host, port), sessions go by the slot that `add_session` returns."""
 
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
+REPAIRS: tuple[str, ...]  # likewise
 
 _Address = tuple[str, int]
 _Plan = tuple[
-    bool, bool, bool, bool, bool, bool, bool, int, _Address | None, _Address | None, bytes, bytes, int, bytes, int
+    bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int, bytes, int, int
 ]
 
 class Relay:
@@ -30,10 +31,10 @@ class Relay:
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
         """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked; whether the
-        SIP side takes NACKs, PLIs, FIRs; the bit rate that the browser is told; RTP and RTCP address, payload types
-        each way.
+        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way.
 
         Then of events: the clock rate that they are in, which payload types of the SIP side are, and as which ours go.
+        Last the bit rate that the browser is told.
         """
 
     def set_keys(self, slot: int, profile: int, receive: bytes, send: bytes, /) -> None:
