@@ -1,5 +1,5 @@
 /* How the packets of one session are treated. */
-#include "forward.h"
+#include "event.h"
 
 #include <string.h>
 
@@ -20,13 +20,23 @@ static enum packet_kind kind_of(const struct stream *stream)
     return stream->plan.is_video ? VIDEO : AUDIO;
 }
 
-/* An address that signalling names may be anybody's: until it is heard, it gets no more than a call needs. */
-static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream)
+/* An address that signalling names may be anybody's: until its host is heard, it gets no more than a call needs. Who is
+ * heard on the one port does not speak for another host that is named for the other. */
+static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream,
+                            const union address *destination)
 {
-    if (address_is_set(&stream->rtp_latch.source) || address_is_set(&stream->rtcp_latch.source))
+    if (stream_has_heard(stream, destination))
         return true;
     double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
     return allowance_take(&stream->unheard, most, most, forwarding->now);
+}
+
+void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
+                     size_t length)
+{
+    (void)forwarding;
+    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
+                kind_of(stream));
 }
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
@@ -66,30 +76,39 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
-    if (!may_send_to_sip(forwarding, stream)) {
+    uint8_t payload_type = stream->plan.to_sip[header.payload_type];
+    if (payload_type == EVENT_PAYLOAD_TYPE) {
+        hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
+        return;
+    }
+    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
+    if (!may_send_to_sip(forwarding, stream, destination)) {
         session_drop(session, DROP_UNHEARD);
         return;
     }
-    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
     repair_received(forwarding, session, stream, &header);
+    if (!outgoing_admit(&stream->outgoing, packet, &header, forwarding->now)) {
+        session_drop(session, DROP_DURING_EVENT);
+        return;
+    }
+    rtp_set_payload_type(packet, payload_type);
+    header.sequence_number = read_16(packet + 2);
     repair_sent_to_sip(stream, &header, packet, length);
-    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                kind_of(stream));
+    send_to_sip(session, stream->rtp_socket, packet, length, destination, kind_of(stream));
 }
 
 void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
                       const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
-    if (!may_send_to_sip(forwarding, stream)) {
-        session_drop(session, DROP_UNHEARD);
-        return;
-    }
     /* RFC 5761: multiplexed, it goes where RTP goes. */
-    if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
-        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
+    bool is_multiplexed = plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp);
+    const union address *destination =
+        is_multiplexed ? rtp_latch_destination(&stream->rtp_latch) : rtcp_latch_destination(&stream->rtcp_latch);
+    if (may_send_to_sip(forwarding, stream, destination))
+        send_to_sip(session, is_multiplexed ? stream->rtp_socket : stream->rtcp_socket, packet, length, destination, RTCP);
     else
-        send_to_sip(session, stream->rtcp_socket, packet, length, rtcp_latch_destination(&stream->rtcp_latch), RTCP);
+        session_drop(session, DROP_UNHEARD);
 }
 
 /* The stream of the sender, else those that it speaks of, else all in use: as bits. */
@@ -193,6 +212,8 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
         return;
     }
     struct stream *stream = &session->streams[index];
+    if (stream->plan.is_sip_event[header.payload_type])
+        hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {

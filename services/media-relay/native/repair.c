@@ -90,9 +90,11 @@ static bool phone_is_answered(void *context, uint16_t number)
     const uint8_t *packet;
     size_t length;
     enum found found = send_buffer_find(&stream->repair->to_sip, answering->about, number, &packet, &length);
-    if (found == BUFFERED)
-        send_to_sip(answering->session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                    VIDEO);
+    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
+    if (found == BUFFERED && !stream_has_heard(stream, destination))
+        session_drop(answering->session, DROP_UNHEARD); /* who asks is not who would get it */
+    else if (found == BUFFERED)
+        send_to_sip(answering->session, stream->rtp_socket, packet, length, destination, VIDEO);
     return found != NOT_BUFFERED;
 }
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from shared.messages.media import Side
 
+from .core.outgoing import OWN_SSRC
 from .core.packet import feedback, rtcp, rtp
 from .core.repair import answer
 
 if TYPE_CHECKING:
     from .python_session import PythonSession, PythonStream
-
-OWN_SSRC = 1  # whom our own RTCP is from; browsers that only receive call themselves so
 
 
 class PythonRepair:

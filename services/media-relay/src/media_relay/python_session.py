@@ -11,16 +11,20 @@ from shared.messages.media import Side
 from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
+from .core.outgoing import OutgoingSource
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, StreamKind, StreamPlan
 from .core.repair import StreamRepair
 from .core.srtp_keys import SrtpKeys
+from .forwarder import EVENT_PACKETS_PER_SECOND
 from .python_repair import PythonRepair
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
+
+EventSink = Callable[[int, Side, bytes], None]  # the index of the stream, the side that it came from, the packet
 
 
 class DatagramSender(Protocol):
@@ -44,6 +48,8 @@ class PythonStream:
         self._unheard = Allowance()
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
+        self.outgoing = OutgoingSource()
+        self.events: dict[Side, Allowance] = {"browser": Allowance(), "sip": Allowance()}
 
     def set_plan(self, plan: StreamPlan | None, now: float) -> None:
         """Go by this plan; None: the stream is not in use."""
@@ -56,9 +62,17 @@ class PythonStream:
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
 
-    def may_send(self, now: float) -> bool:
-        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
-        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+    def has_heard(self, host: Address | None) -> bool:
+        """Tell whether somebody on that host has been heard on one of the ports."""
+        heard = (self.rtp_latch.source, self.rtcp_latch.source)
+        return host is not None and any(source is not None and source[0] == host[0] for source in heard)
+
+    def may_send(self, destination: Address | None, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until its host is heard, no more than a call needs.
+
+        Who is heard on the one port does not speak for another host that is named for the other.
+        """
+        if self.has_heard(destination):
             return True
         is_video = self.plan is not None and self.plan.kind == "video"
         most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
@@ -85,8 +99,10 @@ class PythonSession:
         browser_socket: DatagramSender,
         streams: Sequence[PythonStream],
         on_wish: Callable[[bytes], None] = lambda packet: None,
+        on_event: EventSink = lambda stream, side, packet: None,
     ) -> None:
         self.streams = tuple(streams)
+        self._on_event = on_event
         self.destination: Address | None = None  # the browser's
         self.counters = Counters()
         self._browser_socket = browser_socket
@@ -102,7 +118,7 @@ class PythonSession:
         for index, stream in enumerate(self.streams):
             plan = plans[index] if index < len(plans) else None
             stream.set_plan(plan, now)
-            for payload_type in plan.to_sip if plan else ():
+            for payload_type in (*plan.to_sip, *plan.browser_events) if plan else ():
                 self._by_browser_pt.setdefault(payload_type, stream)
 
     def set_keys(self, keys: SrtpKeys | None) -> None:
@@ -136,22 +152,29 @@ class PythonSession:
             return self.drop(Drop.MALFORMED)
         if stream is None or stream.plan is None:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
-        if not stream.plan.browser_sends:
-            return self.drop(Drop.ON_HOLD)
-        if not stream.may_send(now):
-            return self.drop(Drop.UNHEARD)
         self._forward_to_sip(stream, stream.plan, header, clear, now)
 
     def _forward_to_sip(
         self, stream: PythonStream, plan: StreamPlan, header: rtp.RtpHeader, clear: bytes, now: float
     ) -> None:
+        if not plan.browser_sends:
+            return self.drop(Drop.ON_HOLD)
+        if header.payload_type in plan.browser_events:
+            return self._hand_up(stream, "browser", clear, now)
+        if not stream.may_send(stream.rtp_latch.destination, now):
+            return self.drop(Drop.UNHEARD)
+        self._repair.received(stream, header, now)
+        number = stream.outgoing.admit(header, now)
+        if number is None:
+            return self.drop(Drop.DURING_EVENT)
         payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._repair.received(stream, header, now)
+        if number != header.sequence_number:
+            clear = rtp.with_sequence_number(clear, number)
         if plan.sip_takes_nack:
-            stream.repair.to_sip.keep(header.ssrc, header.sequence_number, clear)
-        self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", plan.kind)
+            stream.repair.to_sip.keep(header.ssrc, number, clear)
+        self._send_rtp_to_sip(stream, clear, plan.kind)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -184,6 +207,8 @@ class PythonSession:
         refusal = self._why_not_to_browser(stream, header, source, now)
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
+        if header.payload_type in stream.plan.sip_events:
+            self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
             packet = rtp.with_payload_type(packet, payload_type)
@@ -220,6 +245,19 @@ class PythonSession:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         for stream in self.streams:
             self._repair.ask_for_picture(stream, side, now)
+
+    def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int) -> None:
+        """Send a packet of a telephone-event in the place of the browser's media."""
+        if stream.plan is None or stream.plan.events_to_sip is None:
+            return self.drop(Drop.NO_STREAM)
+        packet = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
+        self._send_rtp_to_sip(stream, packet, stream.plan.kind)
+
+    def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
+        if stream.events[side].take(EVENT_PACKETS_PER_SECOND, EVENT_PACKETS_PER_SECOND, now):
+            self._on_event(self.streams.index(stream), side, packet)
+        elif side == "browser":
+            self.drop(Drop.DURING_EVENT)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
@@ -278,13 +316,19 @@ class PythonSession:
 
     def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
         """Send video again, as it went out."""
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
+        destination = stream.rtp_latch.destination
+        if not stream.has_heard(destination):
+            return self.drop(Drop.UNHEARD)  # who asks is not who would get it
+        self._send(stream.rtp_socket, packet, destination, "browser_to_sip", "video")
+
+    def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """Send RTCP to the SIP side of a stream."""
-        if not stream.may_send(now):
-            return self.drop(Drop.UNHEARD)
         socket, destination = stream.rtcp_route()
+        if not stream.may_send(destination, now):
+            return self.drop(Drop.UNHEARD)
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
     def send_rtcp_to_browser(self, packet: bytes) -> None:
