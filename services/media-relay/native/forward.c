@@ -17,6 +17,18 @@ static enum packet_kind kind_of(const struct stream *stream)
     return stream->plan.is_video ? VIDEO : AUDIO;
 }
 
+/* The packet has SRTP_TRAILER bytes of room. */
+static void send_rtp_to_sip(struct session *session, struct stream *stream, uint8_t *packet, size_t length)
+{
+    enum srtp_status status =
+        stream->plan.srtp ? srtp_protect_rtp(stream->plan.srtp, packet, &length) : SRTP_DONE;
+    if (status != SRTP_DONE)
+        session_drop(session, drop_of[status]);
+    else
+        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
+                    kind_of(stream));
+}
+
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
     (void)forwarding;
@@ -56,13 +68,22 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         return;
     }
     rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
-    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                kind_of(stream));
+    send_rtp_to_sip(session, stream, packet, length);
 }
 
 static void send_rtcp_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
+    uint8_t protected[MOST_DATAGRAM + SRTP_TRAILER]; /* a copy: other streams may get the packet too */
+    if (plan->srtp) {
+        memcpy(protected, packet, length);
+        enum srtp_status status = srtp_protect_rtcp(plan->srtp, protected, &length);
+        if (status != SRTP_DONE) {
+            session_drop(session, drop_of[status]);
+            return;
+        }
+        packet = protected;
+    }
     /* RFC 5761: multiplexed, it goes where RTP goes. */
     if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
         send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
@@ -90,7 +111,7 @@ static uint32_t streams_concerned(const struct session *session, const struct rt
 void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
     (void)forwarding;
-    if (length < 8) {
+    if (length < RTCP_HEADER) {
         session_drop(session, DROP_MALFORMED);
         return;
     }
@@ -152,21 +173,39 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
     return address_is_set(&session->destination) ? DROPS : DROP_NOT_CONNECTED;
 }
 
+/* Takes the protection off that the SIP side put on; DROPS: it was genuine. Each source costs state. */
+static enum drop open_sip(struct session *session, struct stream *stream, uint32_t ssrc,
+                          enum srtp_status (*unprotect)(struct srtp_session *, uint8_t *, size_t *), uint8_t *packet,
+                          size_t *length)
+{
+    if (!stream->plan.srtp)
+        return DROPS;
+    if (!ssrc_has_room(&session->sip_ssrcs, ssrc))
+        return DROP_SSRC_LIMIT;
+    enum srtp_status status = unprotect(stream->plan.srtp, packet, length);
+    if (status != SRTP_DONE)
+        return drop_of[status];
+    ssrc_add(&session->sip_ssrcs, ssrc);
+    return DROPS;
+}
+
 static void receive_sip_rtp(struct forwarding *forwarding, struct session *session, uint32_t index, size_t length,
                             const union address *source)
 {
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
     struct rtp_header header;
-    if (!rtp_parse(packet, length, &header) || !rtp_has_valid_padding(packet, length)) {
-        session_drop(session, DROP_MALFORMED);
-        return;
-    }
-    enum drop refusal = why_not_to_browser(forwarding, session, index, &header, source);
+    struct stream *stream = &session->streams[index];
+    enum drop refusal = DROP_MALFORMED;
+    if (rtp_parse(packet, length, &header))
+        refusal = open_sip(session, stream, header.ssrc, srtp_unprotect_rtp, packet, &length);
+    if (refusal == DROPS && !rtp_has_valid_padding(packet, length))
+        refusal = DROP_MALFORMED;
+    if (refusal == DROPS)
+        refusal = why_not_to_browser(forwarding, session, index, &header, source);
     if (refusal != DROPS) {
         session_drop(session, refusal);
         return;
     }
-    struct stream *stream = &session->streams[index];
     rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE)
@@ -203,7 +242,13 @@ static void receive_sip_rtcp(struct forwarding *forwarding, struct session *sess
                              enum sip_port port, size_t length, const union address *source)
 {
     struct rtcp_sources sources;
-    if (!rtcp_parse(outbox_buffer(&forwarding->outbox), length, &sources) || !sources.has_sender)
+    uint8_t *packet = outbox_buffer(&forwarding->outbox);
+    enum drop refusal = DROP_MALFORMED;
+    if (length >= RTCP_HEADER)
+        refusal = open_sip(session, stream, read_32(packet + 4), srtp_unprotect_rtcp, packet, &length);
+    if (refusal != DROPS)
+        session_drop(session, refusal);
+    else if (!rtcp_parse(packet, length, &sources) || !sources.has_sender)
         session_drop(session, DROP_MALFORMED);
     else if (!stream->plan.is_used)
         session_drop(session, DROP_NO_STREAM);

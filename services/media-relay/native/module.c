@@ -205,16 +205,39 @@ static PyObject *relay_add(Relay *self, PyObject *args)
     return PyErr_Format(PyExc_OSError, "no room for a session");
 }
 
-/* (is_video, browser_sends, sip_sends, sip_rtp, sip_rtcp, to_sip, to_browser) */
+/* (profile, receive, send), or None for no SRTP: a converter of PyArg_ParseTuple. */
+static int srtp_from_python(PyObject *object, void *into)
+{
+    struct srtp_session **srtp = into;
+    int profile;
+    const char *receive, *send;
+    Py_ssize_t receive_length, send_length;
+    *srtp = NULL;
+    if (object == Py_None)
+        return 1;
+    if (!PyTuple_Check(object) ||
+        !PyArg_ParseTuple(object, "iy#y#", &profile, &receive, &receive_length, &send, &send_length)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "SRTP is a profile and two keys");
+        return 0;
+    }
+    *srtp = srtp_session_new((enum srtp_profile)profile, (const uint8_t *)receive, (size_t)receive_length,
+                             (const uint8_t *)send, (size_t)send_length);
+    if (!*srtp)
+        PyErr_SetString(PyExc_ValueError, "these are no keys of the profile");
+    return *srtp != NULL;
+}
+
+/* (is_video, browser_sends, sip_sends, sip_rtp, sip_rtcp, to_sip, to_browser, sip_srtp) */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
     int is_video, browser_sends, sip_sends;
     const char *to_sip, *to_browser;
     Py_ssize_t to_sip_length, to_browser_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppO&O&y#y#", &is_video, &browser_sends, &sip_sends, address_from_python,
+    if (!PyArg_ParseTuple(object, "pppO&O&y#y#O&", &is_video, &browser_sends, &sip_sends, address_from_python,
                           &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-                          &to_browser_length))
+                          &to_browser_length, srtp_from_python, &plan->srtp))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser) {
         PyErr_SetString(PyExc_ValueError, "a payload type map has 128 bytes");
@@ -240,8 +263,11 @@ static PyObject *set_plans(Relay *self, PyObject *args)
     if (count > MOST_STREAMS)
         return PyErr_Format(PyExc_ValueError, "more than %d streams", MOST_STREAMS);
     for (Py_ssize_t i = 0; i < count; i++)
-        if (!plan_from_python(PyTuple_GetItem(tuple, i), &plans[i]))
+        if (!plan_from_python(PyTuple_GetItem(tuple, i), &plans[i])) {
+            for (Py_ssize_t made = 0; made <= i; made++)
+                srtp_session_free(plans[made].srtp);
             return NULL;
+        }
     Py_BEGIN_ALLOW_THREADS
     relay_set_plans(self->relay, slot, plans, (size_t)count);
     Py_END_ALLOW_THREADS
@@ -251,18 +277,12 @@ static PyObject *set_plans(Relay *self, PyObject *args)
 static PyObject *set_keys(Relay *self, PyObject *args)
 {
     unsigned slot;
-    int profile;
-    const char *receive, *send;
-    Py_ssize_t receive_length, send_length;
-    struct srtp_session *srtp = NULL;
-    if (!PyArg_ParseTuple(args, "Iiy#y#", &slot, &profile, &receive, &receive_length, &send, &send_length) ||
-        !session_at(self, slot))
+    struct srtp_session *srtp;
+    if (!PyArg_ParseTuple(args, "IO&", &slot, srtp_from_python, &srtp))
         return NULL;
-    if (profile >= 0) {
-        srtp = srtp_session_new((enum srtp_profile)profile, (const uint8_t *)receive, (size_t)receive_length,
-                                (const uint8_t *)send, (size_t)send_length);
-        if (!srtp)
-            return PyErr_Format(PyExc_ValueError, "these are no keys of the profile");
+    if (!session_at(self, slot)) {
+        srtp_session_free(srtp);
+        return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
     relay_set_srtp(self->relay, slot, srtp);

@@ -157,11 +157,13 @@ int64_t relay_add_session(struct relay *relay, uint64_t number, const struct str
     return slot;
 }
 
-void relay_set_plans(struct relay *relay, uint32_t slot, const struct plan *plans, size_t count)
+void relay_set_plans(struct relay *relay, uint32_t slot, struct plan *plans, size_t count)
 {
     lock(relay);
     session_set_plans(relay->slots[slot].session, plans, count, relay->forwarding.now);
     unlock(relay);
+    for (size_t i = 0; i < count; i++)
+        srtp_session_free(plans[i].srtp);
 }
 
 void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp)

@@ -62,7 +62,8 @@ void relay_close(struct relay *relay);
 
 /* Returns the slot, or -1 with nothing taken. */
 int64_t relay_add_session(struct relay *relay, uint64_t number, const struct stream_sockets *streams, size_t count);
-void relay_set_plans(struct relay *relay, uint32_t slot, const struct plan *plans, size_t count);
+/* Takes the plans' SRTP sessions over. */
+void relay_set_plans(struct relay *relay, uint32_t slot, struct plan *plans, size_t count);
 /* Takes the SRTP session over; NULL: none. */
 void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);

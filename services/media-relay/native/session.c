@@ -30,6 +30,8 @@ void session_free(struct session *session)
         close(session->streams[i].rtp_socket);
         close(session->streams[i].rtcp_socket);
         free(session->streams[i].barred);
+        for (int profile = 0; profile < SRTP_PROFILES; profile++)
+            srtp_session_free(session->streams[i].srtp_by_profile[profile]);
     }
     srtp_session_free(session->srtp);
     free(session->browser_ssrcs.of);
@@ -38,7 +40,20 @@ void session_free(struct session *session)
     free(session);
 }
 
-void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now)
+/* Begun anew under a key that was used before, the keystream of old packets would serve new ones. */
+static void take_srtp(struct stream *stream, struct srtp_session **given)
+{
+    if (!*given)
+        return;
+    struct srtp_session **kept = &stream->srtp_by_profile[srtp_session_profile(*given)];
+    struct srtp_session *before = *kept;
+    if (before)
+        srtp_session_continue(*given, before);
+    *kept = *given;
+    *given = before;
+}
+
+void session_set_plans(struct session *session, struct plan *plans, size_t count, double now)
 {
     static const struct plan unused;
     memset(session->by_browser_pt, NO_STREAM, sizeof session->by_browser_pt);
@@ -46,6 +61,8 @@ void session_set_plans(struct session *session, const struct plan *plans, size_t
     for (uint32_t i = 0; i < session->stream_count; i++) {
         struct stream *stream = &session->streams[i];
         stream->plan = i < count ? plans[i] : unused;
+        if (i < count)
+            take_srtp(stream, &plans[i].srtp);
         rtp_latch_expect(&stream->rtp_latch, &stream->plan.sip_rtp, now);
         rtcp_latch_expect(&stream->rtcp_latch, &stream->plan.sip_rtcp);
         for (int payload_type = 0; stream->plan.is_used && payload_type < 128; payload_type++) {

@@ -18,11 +18,13 @@ struct plan {
     bool is_used, is_video, browser_sends, sip_sends;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
+    struct srtp_session *srtp;            /* of the SIP side (RFC 4568); NULL: plain RTP */
 };
 
 struct stream {
     int rtp_socket, rtcp_socket;
     struct plan plan;
+    struct srtp_session *srtp_by_profile[SRTP_PROFILES]; /* all there have been: their keys may come again */
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
@@ -62,7 +64,8 @@ struct session *session_new(uint64_t number, const struct stream_sockets *stream
 /* Closes the sockets, wipes the keys. */
 void session_free(struct session *session);
 
-void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now);
+/* Takes the plans' SRTP sessions over, and leaves in their places those to be freed, outside the lock. */
+void session_set_plans(struct session *session, struct plan *plans, size_t count, double now);
 /* Returns the SRTP that was there before, to be freed outside the lock. */
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
 

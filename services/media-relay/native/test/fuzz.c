@@ -82,16 +82,22 @@ static void bend(struct packet *packet)
 
 static struct srtp_session *sessions[SRTP_PROFILES][2];
 
-static void open_sessions(void)
+static struct srtp_session *new_srtp(int profile, int receive, int send)
 {
     static const size_t lengths[SRTP_PROFILES] = {30, 28, 44};
-    uint8_t one[44], other[44];
-    memset(one, 1, sizeof one);
-    memset(other, 2, sizeof other);
+    uint8_t receives[44], sends[44];
+    memset(receives, receive, sizeof receives);
+    memset(sends, send, sizeof sends);
+    struct srtp_session *srtp = srtp_session_new(profile, receives, lengths[profile], sends, lengths[profile]);
+    require(srtp, "libcrypto is there");
+    return srtp;
+}
+
+static void open_sessions(void)
+{
     for (int profile = 0; profile < SRTP_PROFILES; profile++) {
-        sessions[profile][0] = srtp_session_new(profile, one, lengths[profile], other, lengths[profile]);
-        sessions[profile][1] = srtp_session_new(profile, other, lengths[profile], one, lengths[profile]);
-        require(sessions[profile][0] && sessions[profile][1], "libcrypto is there");
+        sessions[profile][0] = new_srtp(profile, 1, 2);
+        sessions[profile][1] = new_srtp(profile, 2, 1);
     }
 }
 
@@ -141,6 +147,7 @@ static void unprotect(const struct packet *packet)
 struct world {
     struct relay *relay;
     struct session *session;
+    struct srtp_session *phone_srtp; /* the phone's end of the video */
     union address browser, phone, stranger;
     int profile;
 };
@@ -161,7 +168,9 @@ static void open_world(struct world *world, int profile)
         plans[i].to_sip[i ? 100 : 111] = 96;
         plans[i].to_browser[96] = i ? 100 : 111;
     }
+    plans[1].srtp = new_srtp(profile, 3, 4); /* the video's, towards SIP */
     world->profile = profile;
+    world->phone_srtp = new_srtp(profile, 4, 3);
     world->relay = calloc(1, sizeof *world->relay);
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
@@ -177,6 +186,7 @@ static void close_world(struct world *world)
 {
     session_set_srtp(world->session, NULL);
     session_free(world->session);
+    srtp_session_free(world->phone_srtp);
     ring_close(&world->relay->ring);
     free(world->relay->sources.entries);
     free(world->relay);
@@ -231,6 +241,22 @@ static void send_true_packet(struct world *world, uint16_t number)
     require(read_counter(failed) == before + 1, "the true packet would have been sent");
 }
 
+/* And the phone's, when the browser's address is known: it waits in the outbox, which cannot send it. */
+static void send_true_video(struct world *world, uint16_t number)
+{
+    uint8_t *packet = outbox_buffer(&world->relay->forwarding.outbox);
+    size_t length = 172;
+    memset(packet, 0, length);
+    write_32(packet, 0x80600000u | number);
+    write_32(packet + 8, 0x53); /* an SSRC that no stream has but this */
+    require(srtp_protect_rtp(world->phone_srtp, packet, &length) == SRTP_DONE, "protects");
+    counter *failed = &world->session->counters.drops[DROP_SEND_FAILED];
+    uint64_t before = read_counter(failed);
+    receive_sip(&world->relay->forwarding, world->session, 1, SIP_RTP_PORT, length, &world->phone);
+    outbox_flush(&world->relay->forwarding.outbox);
+    require(read_counter(failed) == before + 1, "the phone's true packet would have been sent");
+}
+
 int main(int argc, char **argv)
 {
     double end = monotonic_now() + (argc > 1 ? atof(argv[1]) : 1);
@@ -248,8 +274,10 @@ int main(int argc, char **argv)
             parse(&packet);
             unprotect(&packet);
             receive(&world, &packet);
-            if (i % 16 == 0)
+            if (i % 16 == 0) {
                 send_true_packet(&world, (uint16_t)i);
+                send_true_video(&world, (uint16_t)i);
+            }
         }
         close_world(&world);
         close_sessions();

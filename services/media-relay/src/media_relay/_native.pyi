@@ -3,7 +3,8 @@
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int]
-_Plan = tuple[bool, bool, bool, _Address | None, _Address | None, bytes, bytes]
+_Keys = tuple[int, bytes, bytes]  # profile, receive, send
+_Plan = tuple[bool, bool, bool, _Address | None, _Address | None, bytes, bytes, _Keys | None]
 
 class Relay:
     """One thread that moves packets. It owns the browser socket from the start and closes it."""
@@ -26,11 +27,10 @@ class Relay:
         """RTP socket, RTCP socket and barred sources of each stream; the sockets are the relay's then."""
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
-        """Video or not, whether the browser and the SIP side send, RTP and RTCP address, payload types each way."""
+        """Video or not, whether the browser and the SIP side send, RTP and RTCP address, payload types each way, and
+        the SIP side's keys."""
 
-    def set_keys(self, slot: int, profile: int, receive: bytes, send: bytes, /) -> None:
-        """Profile -1: none."""
-
+    def set_keys(self, slot: int, keys: _Keys | None, /) -> None: ...
     def request_keyframe(self, slot: int, of_browser: bool, /) -> None: ...
     def add_source(self, slot: int, source: _Address, /) -> None: ...
     def remove_source(self, slot: int, source: _Address, /) -> None: ...

@@ -36,7 +36,6 @@ _PROFILES = {
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
 }
-_NO_PROFILE = -1
 _KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS}
 _NO_PAYLOAD_TYPE = 0xFF
 
@@ -81,10 +80,7 @@ class NativeForwarder:
 
     def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
         """Start SRTP anew."""
-        if keys is None:
-            self._native.set_keys(self._slots[session], _NO_PROFILE, b"", b"")
-        else:
-            self._native.set_keys(self._slots[session], _PROFILES[keys.profile], keys.receive, keys.send)
+        self._native.set_keys(self._slots[session], _flat_keys(keys))
 
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
@@ -139,7 +135,14 @@ class NativeForwarder:
             self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
 
 
-def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes]:
+_FlatKeys = tuple[int, bytes, bytes] | None
+
+
+def _flat_keys(keys: SrtpKeys | None) -> _FlatKeys:
+    return None if keys is None else (_PROFILES[keys.profile], keys.receive, keys.send)
+
+
+def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes, _FlatKeys]:
     return (
         plan.kind == "video",
         plan.browser_sends,
@@ -148,6 +151,7 @@ def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address |
         plan.sip_rtcp,
         _payload_types(plan.to_sip),
         _payload_types(plan.to_browser),
+        _flat_keys(plan.sip_srtp),
     )
 
 

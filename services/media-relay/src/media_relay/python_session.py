@@ -3,7 +3,7 @@
 Nothing is learned from a packet before it is known to be the peer's: SRTP by its tag, RTP by the latch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shared.messages.media import Side
@@ -12,8 +12,8 @@ from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, StreamPlan
-from .core.srtp_keys import SrtpKeys
+from .core.plan import Address, StreamKind, StreamPlan
+from .core.srtp_keys import SrtpKeys, SrtpProfile
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
@@ -37,14 +37,22 @@ class PythonStream:
         self.rtp_socket = rtp_socket
         self.rtcp_socket = rtcp_socket
         self.plan: StreamPlan | None = None
+        self.srtp: SrtpSession | None = None  # of the SIP side
+        self._srtp_by_profile: dict[SrtpProfile, SrtpSession] = {}  # all there have been: their keys may come again
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
 
     def set_plan(self, plan: StreamPlan | None, now: float) -> None:
         """Go by this plan; None: the stream is not in use."""
         self.plan = plan
+        self.srtp = self._srtp_of(plan.sip_srtp) if plan and plan.sip_srtp else None
         self.rtp_latch.expect(plan.sip_rtp if plan else None, now)
         self.rtcp_latch.expect(plan.sip_rtcp if plan else None)
+
+    def _srtp_of(self, keys: SrtpKeys) -> SrtpSession:
+        srtp = SrtpSession(keys, self._srtp_by_profile.get(keys.profile))
+        self._srtp_by_profile[keys.profile] = srtp
+        return srtp
 
     def peers(self) -> frozenset[Address]:
         """Return who was heard."""
@@ -120,7 +128,7 @@ class PythonSession:
         payload_type = stream.plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind)
+        self._send_rtp_to_sip(stream, clear, stream.plan.kind)
 
     def receive_browser_rtcp(self, packet: bytes) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -147,7 +155,14 @@ class PythonSession:
         if is_rtcp(packet):
             return self.receive_sip_rtcp(stream, packet, source, on_rtp_port=True)
         header = rtp.parse(packet)
-        if header is None or not rtp.has_valid_padding(packet):
+        if header is None:
+            return self.drop(Drop.MALFORMED)
+        if stream.srtp is not None:
+            try:
+                packet = self._authentic(header.ssrc, packet, stream.srtp.unprotect_rtp)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
+        if not rtp.has_valid_padding(packet):
             return self.drop(Drop.MALFORMED)
         refusal = self._why_not_to_browser(stream, header, source, now)
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
@@ -163,6 +178,13 @@ class PythonSession:
 
     def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
         """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
+        if stream.srtp is not None:
+            if len(packet) < 8:
+                return self.drop(Drop.MALFORMED)
+            try:
+                packet = self._authentic(int.from_bytes(packet[4:8], "big"), packet, stream.srtp.unprotect_rtcp)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
         sources = rtcp.parse(packet)
         if sources is None or sources.sender is None:
             return self.drop(Drop.MALFORMED)
@@ -176,6 +198,14 @@ class PythonSession:
             return self.drop(Drop.SSRC_LIMIT)
         self._sip_ssrcs.setdefault(sources.sender, None)
         self._send_rtcp_to_browser(packet)
+
+    def _authentic(self, ssrc: int, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
+        """Return what the SIP side protected, and count its source; or raise `SrtpRefused`."""
+        if not _has_room(self._sip_ssrcs, ssrc):
+            raise SrtpRefused(Drop.SSRC_LIMIT)
+        clear = unprotect(packet)
+        self._sip_ssrcs.setdefault(ssrc, None)
+        return clear
 
     def request_keyframe(self, side: Side) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
@@ -222,7 +252,20 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
+    def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
+        if stream.srtp is not None:
+            try:
+                packet = stream.srtp.protect_rtp(packet)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
+
     def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        if stream.srtp is not None:
+            try:
+                packet = stream.srtp.protect_rtcp(packet)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
         socket, destination = stream.rtcp_route()
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 

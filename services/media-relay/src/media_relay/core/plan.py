@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from .srtp_keys import SrtpKeys
+
 StreamKind = Literal["audio", "video"]
 DtlsRole = Literal["server", "client"]
 
@@ -39,6 +41,9 @@ class StreamPlan:
     browser_sends: bool = True
     sip_sends: bool = True
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
+    # SRTP towards the SIP side (RFC 4568). A direction whose key is one of before goes on where it stood: began it
+    # anew, one keystream would serve two packets.
+    sip_srtp: SrtpKeys | None = None
 
 
 @dataclass(frozen=True)
