@@ -76,6 +76,7 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
         sip_address=sip_address(settings.sip_address),
         capacity=settings.capacity,
         unclaimed_seconds=settings.unclaimed_seconds,
+        sip_srtp=settings.sip_srtp,
     )
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
     return Commands(place, data_path, tell, time.monotonic, os.urandom)

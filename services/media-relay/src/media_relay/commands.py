@@ -32,6 +32,7 @@ from . import metrics
 from .core.description.browser_offers import BrowserOffers
 from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
+from .core.description.sdes import OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address
@@ -50,6 +51,7 @@ class Place:
     sip_address: str
     capacity: int
     unclaimed_seconds: float
+    sip_srtp: SrtpPolicy = "off"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Commands:
             return known.reply
         if self.draining or len(self._sessions) >= self._place.capacity:
             raise RemoteError(503, "Service Unavailable")
-        negotiation = _negotiation(offerer, offer)
+        negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
         try:
             sdp = negotiation.offer(self._local(allocation))
@@ -135,6 +137,7 @@ class Commands:
             session_id=str(int.from_bytes(self._random_bytes(8), "big") >> 2),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
+            sip_srtp=tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in allocation.ports),
             transport=BrowserTransport(
                 ice=allocation.ice,
                 fingerprint=self._data_path.fingerprint,
@@ -231,7 +234,7 @@ def _offer_of(command: AllocateMedia) -> tuple[Side | None, str]:
     return (None, "") if command.sip_sdp is None else ("sip", command.sip_sdp)
 
 
-def _negotiation(offerer: Side | None, offer: str) -> Negotiation:
+def _negotiation(offerer: Side | None, offer: str, sip_srtp: SrtpPolicy) -> Negotiation:
     if offerer is None:
         return DelayedOffer()
-    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer)
+    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, sip_srtp)

@@ -4,6 +4,8 @@ from typing import Literal
 
 from shared.settings import CommonSettings
 
+from .core.description.sdes import SrtpPolicy
+
 ForwarderChoice = Literal["auto", "native", "python"]
 
 
@@ -18,6 +20,7 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     rtp_min: int = 30000  # inclusive; below net.ipv4.ip_local_port_range
     rtp_max: int = 31999
     quarantine_seconds: float = 5.0  # before a freed port is given to another call
+    sip_srtp: SrtpPolicy = "off"  # what is offered to SIP peers: nothing, keys that may be ignored, or SRTP alone
     forwarder: ForwarderChoice = "auto"  # native where it was built
     capacity: int = 500  # sessions
     unclaimed_seconds: float = 240.0  # a call may ring for SIP's Timer C, 3 minutes, before its agent first commands

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from ..plan import SessionPlan, StreamKind, StreamPlan
 from .codecs import Codec, Direction, match
-from .rtp_avp import SipLine, SipStream
+from .rtp_avp import SECURE, SipLine, SipStream
+from .sdes import OwnSrtp
 from .sdp import Attribute, Origin, SessionDescription
 from .webrtc import BrowserDescription, BrowserTransport, our_role
 
@@ -25,6 +26,7 @@ class Local:
     sip_host: str
     ports: tuple[tuple[int, int], ...]  # RTP and RTCP, a pair for each stream
     transport: BrowserTransport
+    sip_srtp: tuple[OwnSrtp, ...]  # of each stream
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class Leg:
     ports: tuple[int, int]
     sip_numbers: tuple[int, ...] = ()  # of `codecs`, towards the SIP side
     packet_time: tuple[Attribute, ...] = ()  # what the browser wishes
+    srtp: OwnSrtp = OwnSrtp()  # towards the SIP side
+    agreed: SipStream | None = None  # the SIP side's, as last described
 
     @property
     def sent(self) -> Numbered | None:
@@ -142,11 +146,12 @@ def stream_plan(
     return StreamPlan(
         kind=leg.kind,
         sip_rtp=stream.rtp,
-        sip_rtcp=stream.rtcp,
+        sip_rtcp=stream.rtp if stream.muxes else stream.rtcp,
         to_sip={browser.sent_as: sip.received_as for browser, sip in pairs},
         to_browser=to_browser,
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
+        sip_srtp=leg.srtp.keys_with(stream.crypto) if stream.crypto else None,
         sip_takes_pli=leg.kind == "video" and any("nack pli" in sip.codec.feedback for _, sip in pairs),
     )
 
@@ -174,6 +179,7 @@ def sip_answer_line(
     leg: Leg, stream: SipStream, common: Sequence[tuple[Codec, Codec]], ours: Direction = Direction.SENDRECV
 ) -> SipLine:
     """Return our m-line for an offered one: their numbers, the browser's parameters, what both agree to."""
+    rtp, rtcp = leg.ports
     return SipLine(
         kind=leg.kind,
         codecs=tuple(
@@ -181,7 +187,28 @@ def sip_answer_line(
             for theirs, browsers in common
         ),
         direction=leg.direction & stream.direction.reverse & ours,
-        ports=leg.ports,
+        ports=(rtp, rtp if stream.muxes else rtcp),
         protocol=stream.protocol,
         packet_time=stream.packet_time,
+        cryptos=(leg.srtp.answer(stream.crypto),) if stream.crypto else (),
+        muxes=stream.muxes,
+    )
+
+
+def sip_offer_line(leg: Leg, codecs: Sequence[Codec], direction: Direction) -> SipLine:
+    """Return the m-line by which we offer a stream: with SRTP if it is our policy, or what there was before."""
+    policy, before = leg.srtp.policy, leg.agreed
+    protocol = before.protocol if before else "RTP/AVP"
+    if policy == "required" and protocol not in SECURE:
+        protocol = "RTP/SAVP"
+    has_keys = policy != "off" or (before is not None and before.crypto is not None)
+    return SipLine(
+        kind=leg.kind,
+        codecs=tuple(codecs),
+        direction=direction,
+        ports=leg.ports,
+        protocol=protocol,
+        packet_time=leg.packet_time,
+        cryptos=leg.srtp.offer() if has_keys else (),
+        muxes=before is not None and before.muxes,
     )
