@@ -17,9 +17,20 @@ static enum packet_kind kind_of(const struct stream *stream)
     return stream->plan.is_video ? VIDEO : AUDIO;
 }
 
+static void receive_bridged_rtp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
+                                size_t length);
+static void receive_bridged_rtcp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
+                                 size_t length);
+
 /* The packet has SRTP_TRAILER bytes of room. */
-static void send_rtp_to_sip(struct session *session, struct stream *stream, uint8_t *packet, size_t length)
+static void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                            uint8_t *packet, size_t length)
 {
+    if (stream->bridge.session) {
+        count_sent(&session->counters, BROWSER_TO_SIP, kind_of(stream), length);
+        receive_bridged_rtp(forwarding, &stream->bridge, packet, length);
+        return;
+    }
     enum srtp_status status =
         stream->plan.srtp ? srtp_protect_rtp(stream->plan.srtp, packet, &length) : SRTP_DONE;
     if (status != SRTP_DONE)
@@ -31,7 +42,6 @@ static void send_rtp_to_sip(struct session *session, struct stream *stream, uint
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     struct rtp_header header;
     if (!rtp_parse(packet, length, &header)) {
         session_drop(session, DROP_MALFORMED);
@@ -68,12 +78,18 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         return;
     }
     rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
-    send_rtp_to_sip(session, stream, packet, length);
+    send_rtp_to_sip(forwarding, session, stream, packet, length);
 }
 
-static void send_rtcp_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
+static void send_rtcp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                             const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
+    if (stream->bridge.session) {
+        count_sent(&session->counters, BROWSER_TO_SIP, RTCP, length);
+        receive_bridged_rtcp(forwarding, &stream->bridge, packet, length);
+        return;
+    }
     uint8_t protected[MOST_DATAGRAM + SRTP_TRAILER]; /* a copy: other streams may get the packet too */
     if (plan->srtp) {
         memcpy(protected, packet, length);
@@ -110,7 +126,6 @@ static uint32_t streams_concerned(const struct session *session, const struct rt
 
 void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     if (length < RTCP_HEADER) {
         session_drop(session, DROP_MALFORMED);
         return;
@@ -138,7 +153,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
     uint32_t concerned = streams_concerned(session, &sources);
     for (uint32_t i = 0; i < session->stream_count; i++)
         if (concerned & 1u << i)
-            send_rtcp_to_sip(session, &session->streams[i], packet, length);
+            send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -152,7 +167,8 @@ static bool may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
     return heard && heard->stream == stream;
 }
 
-/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too. */
+/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too; without a
+ * source it came over a bridge. */
 static enum drop why_not_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
                                     const struct rtp_header *header, const union address *source)
 {
@@ -161,8 +177,8 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
         return DROP_NO_STREAM;
     if (stream->plan.to_browser[header->payload_type] == NO_PAYLOAD_TYPE)
         return DROP_UNKNOWN_PT;
-    if (!rtp_latch_accepts(&stream->rtp_latch, &forwarding->latch_policy, source, header->ssrc,
-                           header->sequence_number, forwarding->now))
+    if (source && !rtp_latch_accepts(&stream->rtp_latch, &forwarding->latch_policy, source, header->ssrc,
+                                     header->sequence_number, forwarding->now))
         return DROP_LATCH_REFUSED;
     if (!stream->plan.sip_sends)
         return DROP_ON_HOLD;
@@ -171,6 +187,25 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
     if (!may_send_as(session, header->ssrc, (int32_t)index))
         return DROP_SSRC_LIMIT;
     return address_is_set(&session->destination) ? DROPS : DROP_NOT_CONNECTED;
+}
+
+/* What stands in the outbox's next buffer, taken from a stream's SIP side. */
+static void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
+                                const struct rtp_header *header, size_t length, const union address *source)
+{
+    struct stream *stream = &session->streams[index];
+    uint8_t *packet = outbox_buffer(&forwarding->outbox);
+    enum drop refusal = why_not_to_browser(forwarding, session, index, header, source);
+    if (refusal != DROPS) {
+        session_drop(session, refusal);
+        return;
+    }
+    rtp_set_payload_type(packet, stream->plan.to_browser[header->payload_type]);
+    enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
+    if (status != SRTP_DONE)
+        session_drop(session, drop_of[status]);
+    else
+        outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
 }
 
 /* Takes the protection off that the SIP side put on; DROPS: it was genuine. Each source costs state. */
@@ -201,17 +236,20 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
     if (refusal == DROPS && !rtp_has_valid_padding(packet, length))
         refusal = DROP_MALFORMED;
     if (refusal == DROPS)
-        refusal = why_not_to_browser(forwarding, session, index, &header, source);
-    if (refusal != DROPS) {
-        session_drop(session, refusal);
-        return;
-    }
-    rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
-    enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
-    if (status != SRTP_DONE)
-        session_drop(session, drop_of[status]);
+        pass_rtp_to_browser(forwarding, session, index, &header, length, source);
     else
-        outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
+        session_drop(session, refusal);
+}
+
+static void receive_bridged_rtp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
+                                size_t length)
+{
+    struct rtp_header header;
+    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
+    if (rtp_parse(packet, length, &header))
+        pass_rtp_to_browser(forwarding, bridge->session, bridge->stream, &header, length, NULL);
+    else
+        session_drop(bridge->session, DROP_MALFORMED);
 }
 
 /* What stands in the outbox's next buffer. */
@@ -228,6 +266,20 @@ static void send_rtcp_to_browser(struct forwarding *forwarding, struct session *
         session_drop(session, DROP_NOT_CONNECTED);
     else
         outbox_send_to_browser(&forwarding->outbox, session, length, RTCP);
+}
+
+/* Likewise, of this sender. */
+static void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t sender,
+                                 size_t length)
+{
+    if (!session->srtp) {
+        session_drop(session, DROP_NOT_CONNECTED);
+    } else if (!ssrc_has_room(&session->sip_ssrcs, sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+    } else {
+        ssrc_add(&session->sip_ssrcs, sender);
+        send_rtcp_to_browser(forwarding, session, length);
+    }
 }
 
 static bool accepts_rtcp(struct stream *stream, const union address *source, enum sip_port port)
@@ -254,14 +306,22 @@ static void receive_sip_rtcp(struct forwarding *forwarding, struct session *sess
         session_drop(session, DROP_NO_STREAM);
     else if (!accepts_rtcp(stream, source, port))
         session_drop(session, DROP_LATCH_REFUSED);
-    else if (!session->srtp)
-        session_drop(session, DROP_NOT_CONNECTED);
-    else if (!ssrc_has_room(&session->sip_ssrcs, sources.sender))
-        session_drop(session, DROP_SSRC_LIMIT);
-    else {
-        ssrc_add(&session->sip_ssrcs, sources.sender);
-        send_rtcp_to_browser(forwarding, session, length);
-    }
+    else
+        pass_rtcp_to_browser(forwarding, session, sources.sender, length);
+}
+
+static void receive_bridged_rtcp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
+                                 size_t length)
+{
+    struct session *session = bridge->session;
+    struct rtcp_sources sources;
+    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
+    if (!rtcp_parse(packet, length, &sources) || !sources.has_sender)
+        session_drop(session, DROP_MALFORMED);
+    else if (!session->streams[bridge->stream].plan.is_used)
+        session_drop(session, DROP_NO_STREAM);
+    else
+        pass_rtcp_to_browser(forwarding, session, sources.sender, length);
 }
 
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
@@ -289,6 +349,6 @@ void request_keyframe(struct forwarding *forwarding, struct session *session, en
         if (side == SIDE_BROWSER)
             send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
         else
-            send_rtcp_to_sip(session, stream, packet, PICTURE_LOSS_INDICATION);
+            send_rtcp_to_sip(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
     }
 }

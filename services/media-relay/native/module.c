@@ -290,6 +290,20 @@ static PyObject *set_keys(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *set_bridge(Relay *self, PyObject *args)
+{
+    unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
+    if (!PyArg_ParseTuple(args, "II|II", &slot, &stream, &other_slot, &other_stream) || !session_at(self, slot))
+        return NULL;
+    bool done;
+    Py_BEGIN_ALLOW_THREADS
+    done = relay_set_bridge(self->relay, slot, stream, other_slot, other_stream);
+    Py_END_ALLOW_THREADS
+    if (!done)
+        return PyErr_Format(PyExc_KeyError, "no such streams");
+    Py_RETURN_NONE;
+}
+
 static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
 {
     unsigned slot;
@@ -425,6 +439,7 @@ static PyMethodDef methods[] = {
     METHOD("add_session", relay_add, METH_VARARGS),
     METHOD("set_streams", set_plans, METH_VARARGS),
     METHOD("set_keys", set_keys, METH_VARARGS),
+    METHOD("set_bridge", set_bridge, METH_VARARGS),
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
     METHOD("add_source", add_source, METH_VARARGS),
     METHOD("remove_source", remove_source, METH_VARARGS),

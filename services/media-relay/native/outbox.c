@@ -31,7 +31,7 @@ void outbox_send_to_browser(struct outbox *outbox, struct session *session, size
         outbox_flush(outbox);
 }
 
-static void count_sent(struct counters *counters, enum direction direction, enum packet_kind kind, size_t length)
+void count_sent(struct counters *counters, enum direction direction, enum packet_kind kind, size_t length)
 {
     count(&counters->packets[direction][kind], 1);
     count(&counters->bytes[direction][kind], length);

@@ -10,8 +10,6 @@
 
 #include "loop.h"
 
-#define NO_SLOT UINT32_MAX
-
 double monotonic_now(void)
 {
     struct timespec now;
@@ -174,6 +172,22 @@ void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srt
     srtp_session_free(before);
 }
 
+bool relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream)
+{
+    struct session *one = relay_session(relay, slot), *other = relay_session(relay, other_slot);
+    if (!one || stream >= one->stream_count)
+        return false;
+    if (other_slot != NO_SLOT && (!other || other == one || other_stream >= other->stream_count))
+        return false;
+    lock(relay);
+    if (other)
+        session_join(one, stream, other, other_stream);
+    else
+        session_part(one, stream);
+    unlock(relay);
+    return true;
+}
+
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side)
 {
     lock(relay);
@@ -207,6 +221,8 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
 {
     lock(relay);
     struct session *session = relay->slots[slot].session;
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        session_part(session, i);
     sources_remove_all(&relay->sources, session);
     watch_no_more(relay, session);
     free_slot(relay, slot);

@@ -75,6 +75,30 @@ void session_set_plans(struct session *session, struct plan *plans, size_t count
     }
 }
 
+void session_part(struct session *session, uint32_t stream)
+{
+    struct bridge *bridge = &session->streams[stream].bridge;
+    if (bridge->session)
+        bridge->session->streams[bridge->stream].bridge.session = NULL;
+    bridge->session = NULL;
+}
+
+static void lead(struct stream *stream, struct session *other, uint32_t other_stream)
+{
+    stream->bridge = (struct bridge){other, other_stream};
+    /* Not to listen to a stranger now that has not been heard yet. */
+    rtp_latch_lock(&stream->rtp_latch);
+    rtcp_latch_lock(&stream->rtcp_latch);
+}
+
+void session_join(struct session *one, uint32_t stream, struct session *other, uint32_t other_stream)
+{
+    session_part(one, stream);
+    session_part(other, other_stream);
+    lead(&one->streams[stream], other, other_stream);
+    lead(&other->streams[other_stream], one, stream);
+}
+
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp)
 {
     struct srtp_session *before = session->srtp;

@@ -25,6 +25,10 @@ struct stream {
     int rtp_socket, rtcp_socket;
     struct plan plan;
     struct srtp_session *srtp_by_profile[SRTP_PROFILES]; /* all there have been: their keys may come again */
+    struct bridge {
+        struct session *session; /* NULL: none */
+        uint32_t stream;
+    } bridge; /* with another session's stream, instead of the sockets */
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
@@ -68,6 +72,10 @@ void session_free(struct session *session);
 void session_set_plans(struct session *session, struct plan *plans, size_t count, double now);
 /* Returns the SRTP that was there before, to be freed outside the lock. */
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
+
+/* Joins two streams, each the other's SIP side, or parts one from its other. Before a session ends all are parted. */
+void session_join(struct session *one, uint32_t stream, struct session *other, uint32_t other_stream);
+void session_part(struct session *session, uint32_t stream);
 
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc);
 /* Whether it is known or there is room. */

@@ -147,6 +147,7 @@ static void unprotect(const struct packet *packet)
 struct world {
     struct relay *relay;
     struct session *session;
+    struct session *other; /* whose audio is joined with the session's in every second world */
     struct srtp_session *phone_srtp; /* the phone's end of the video */
     union address browser, phone, stranger;
     int profile;
@@ -179,13 +180,23 @@ static void open_world(struct world *world, int profile)
     session_set_plans(world->session, plans, 2, 0);
     session_set_srtp(world->session, sessions[profile][0]);
     world->session->destination = world->browser;
+    world->other = session_new(2, none, 2);
+    require(world->other, "memory");
+    plans[1].srtp = NULL;
+    session_set_plans(world->other, plans, 2, 0);
+    session_set_srtp(world->other, new_srtp(profile, 5, 6));
+    world->other->destination = world->stranger;
+    if (chance(2))
+        session_join(world->session, 0, world->other, 0);
     require(sources_add(&world->relay->sources, &world->browser, world->session), "memory");
 }
 
 static void close_world(struct world *world)
 {
     session_set_srtp(world->session, NULL);
+    session_part(world->session, 0);
     session_free(world->session);
+    session_free(world->other);
     srtp_session_free(world->phone_srtp);
     ring_close(&world->relay->ring);
     free(world->relay->sources.entries);
@@ -196,7 +207,8 @@ static uint64_t counted(struct world *world)
 {
     uint64_t total = 0;
     for (int i = 0; i < DROPS; i++)
-        total += read_counter(&world->session->counters.drops[i]) + read_counter(&world->relay->unattributed.drops[i]);
+        total += read_counter(&world->session->counters.drops[i]) + read_counter(&world->other->counters.drops[i]) +
+                 read_counter(&world->relay->unattributed.drops[i]);
     return total;
 }
 
@@ -235,9 +247,11 @@ static void send_true_packet(struct world *world, uint16_t number)
     memcpy(packet.bytes, headers[0], sizeof *headers);
     write_16(packet.bytes + 2, number);
     require(srtp_protect_rtp(sessions[world->profile][1], packet.bytes, &packet.length) == SRTP_DONE, "protects");
-    counter *failed = &world->session->counters.drops[DROP_SEND_FAILED];
+    struct session *sender = world->session->streams[0].bridge.session ? world->other : world->session;
+    counter *failed = &sender->counters.drops[DROP_SEND_FAILED];
     uint64_t before = read_counter(failed);
     receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
+    outbox_flush(&world->relay->forwarding.outbox);
     require(read_counter(failed) == before + 1, "the true packet would have been sent");
 }
 

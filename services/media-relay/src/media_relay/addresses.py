@@ -1,9 +1,12 @@
 """The addresses that a relay tells others, found on the host where settings do not give them."""
 
+import ipaddress
 import socket
 from pathlib import Path
 
 import structlog
+
+from shared.errors import LocalError
 
 _log = structlog.get_logger(__name__)
 
@@ -31,8 +34,11 @@ def browser_addresses(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def sip_address(given: str) -> str:
-    """Return the address for SIP peers."""
-    return given or default_route_address() or LOOPBACK
+    """Return the address for SIP peers, as it is written in the shortest way."""
+    try:
+        return ipaddress.ip_address(given or default_route_address() or LOOPBACK).compressed
+    except ValueError as error:
+        raise LocalError(f"the address for SIP peers is no IP address: {given}") from error
 
 
 def warn_of_overlap(low: int, high: int, ephemeral: Path = _EPHEMERAL) -> bool:

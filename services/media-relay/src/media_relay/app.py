@@ -53,6 +53,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
             quarantine_seconds=settings.quarantine_seconds,
             on_event=on_event,
             forwarder=forwarder,
+            sip_address=sip_address(settings.sip_address),
         )
         try:
             commands = _commands(settings, bus, data_path, tasks)

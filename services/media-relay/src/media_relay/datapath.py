@@ -9,7 +9,7 @@ import datetime
 import ipaddress
 import itertools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import SystemRandom
 
@@ -29,6 +29,7 @@ from .browser_transport import (
     TransportFailed,
     TransportOutput,
 )
+from .core.bridges import BridgeChange, Bridges, Joined, Parted
 from .core.counters import Counters, Drop, total
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
@@ -111,6 +112,7 @@ class DataPath:
         own: certificate.Certificate,
         on_event: Callable[[DataPathEvent], None],
         forwarder: ForwarderFactory = PythonForwarder,
+        sip_address: str = "",
     ) -> None:
         self.browser_port: int = browser_socket.getsockname()[1]
         self.fingerprint = own.fingerprint  # sha-256 of this process's DTLS certificate, "AB:CD:.."
@@ -123,6 +125,7 @@ class DataPath:
         self._sessions: dict[str, _Session] = {}
         self._by_number: dict[int, _Session] = {}
         self._by_ufrag: dict[str, _Session] = {}
+        self._bridges = Bridges(sip_address)
         self._past = Counters()  # of sessions that are gone, and of what never belonged to one
         self._timer: asyncio.TimerHandle | None = None
 
@@ -137,8 +140,12 @@ class DataPath:
         quarantine_seconds: float = 5.0,
         on_event: Callable[[DataPathEvent], None],
         forwarder: ForwarderFactory = PythonForwarder,
+        sip_address: str = "",
     ) -> "DataPath":
-        """Bind the browser port (0: any) and start. `port_range` is inclusive."""
+        """Bind the browser port (0: any) and start.
+
+        `port_range` is inclusive. `sip_address` is what SIP peers are told: a far side there is one of our own streams.
+        """
         ports = list(even_ports(*port_range))
         if not ports:
             raise LocalError(f"no RTP port pair in {port_range[0]}-{port_range[1]}")
@@ -148,9 +155,8 @@ class DataPath:
         except OSError as error:
             raise LocalError(f"cannot bind the browser port {browser_host}:{browser_port}: {error}") from error
         own = certificate.generate(datetime.datetime.now(datetime.UTC))
-        data_path = cls(
-            browser_socket, SipPorts(rtp_host, PortPool(ports, quarantine_seconds)), own, on_event, forwarder
-        )
+        sip_ports = SipPorts(rtp_host, PortPool(ports, quarantine_seconds))
+        data_path = cls(browser_socket, sip_ports, own, on_event, forwarder, sip_address)
         _log.info("data path open", browser_port=data_path.browser_port, port_pairs=len(ports))
         return data_path
 
@@ -165,19 +171,37 @@ class DataPath:
         )
         self._sessions[media_id] = self._by_number[session.number] = self._by_ufrag[ice.ufrag] = session
         self._forwarder.add_session(session.number, list(pairs.values()))
-        return Allocation(ice, tuple((port, port + 1) for port in session.ports))
+        ports = tuple((port, port + 1) for port in session.ports)
+        self._bridges.add(session.number, ports)
+        return Allocation(ice, ports)
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
-        """Set or replace the session's plan; raise `RemoteError`: 481 if there is no such session, 488 if the plan
-        has more streams than it, or an address that its sockets cannot send to."""
+        """Set or replace the session's plan; raise `RemoteError`: 481 if there is no such session, 482 if a stream
+        would get back what it sends, 488 if the plan has more streams than it, or an address that its sockets cannot
+        send to."""
         session = self._sessions.get(media_id)
         if session is None:
             raise RemoteError(481, "Media Session Does Not Exist")
         if len(plan.streams) > len(session.ports):
             raise RemoteError(488, "More Streams Than Allocated")
-        self._forwarder.set_streams(session.number, [self._checked(stream) for stream in plan.streams])
+        streams = [self._checked(stream) for stream in plan.streams]
+        changes = self._bridges.send(session.number, streams)
+        self._part(changes)
+        self._forwarder.set_streams(session.number, streams)
+        self._join(changes)
         session.transport.apply(plan, self._loop.time())
         self._drain(session)
+
+    def _part(self, changes: Sequence[BridgeChange]) -> None:
+        for change in changes:
+            if isinstance(change, Parted):
+                self._forwarder.set_bridge(*change.one, None)
+
+    def _join(self, changes: Sequence[BridgeChange]) -> None:
+        """Once the plans say so: a bridge settles whom the streams listen to."""
+        for change in changes:
+            if isinstance(change, Joined):
+                self._forwarder.set_bridge(*change.one, change.other)
 
     def _checked(self, stream: StreamPlan) -> StreamPlan:
         """Return the stream with addresses in their canonical form; a host name would be looked up while sending."""
@@ -208,6 +232,7 @@ class DataPath:
         session.transport.close(now)
         self._drain(session)
         del self._by_number[session.number], self._by_ufrag[session.transport.local_ufrag]
+        self._part(self._bridges.remove(session.number))
         end = self._forwarder.remove_session(session.number)
         self._past.add(end.counters)
         for port, peers in zip(session.ports, end.peers, strict=True):

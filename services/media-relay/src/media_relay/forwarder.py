@@ -55,6 +55,12 @@ class Forwarder(Protocol):
     def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
         """Protect the browser's media with these; None: drop it."""
 
+    def set_bridge(self, session: int, stream: int, other: tuple[int, int] | None) -> None:
+        """Join a stream with one of another session, each the other's SIP side: packets then go from browser to browser
+        as if by the two ports, and are counted on both. None: part it from the one that it was joined with.
+
+        A plan that names another far side does not part them, and the end of a session does."""
+
     def request_keyframe(self, session: int, side: Side) -> None:
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
 

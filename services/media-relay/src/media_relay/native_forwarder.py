@@ -82,6 +82,11 @@ class NativeForwarder:
         """Start SRTP anew."""
         self._native.set_keys(self._slots[session], _flat_keys(keys))
 
+    def set_bridge(self, session: int, stream: int, other: tuple[int, int] | None) -> None:
+        """Join two streams, or part them."""
+        to = () if other is None else (self._slots[other[0]], other[1])
+        self._native.set_bridge(self._slots[session], stream, *to)
+
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
         self._native.request_keyframe(self._slots[session], side == "browser")

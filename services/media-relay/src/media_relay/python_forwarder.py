@@ -16,7 +16,7 @@ from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 from .forwarder import DatagramHandler, SessionEnd, StreamSockets
-from .python_session import PythonSession, PythonStream
+from .python_session import PythonSession, PythonStream, join
 
 _MAX_DATAGRAM = 2048
 _BROWSER_BUDGET = 64  # datagrams a turn: all browsers share the socket
@@ -60,6 +60,13 @@ class PythonForwarder:
         """Start SRTP anew."""
         self._sessions[session].set_keys(keys)
 
+    def set_bridge(self, session: int, stream: int, other: tuple[int, int] | None) -> None:
+        """Join two streams, or part them."""
+        place = self._sessions[session].place(stream)
+        place.stream.part()
+        if other is not None:
+            join(place, self._sessions[other[0]].place(other[1]))
+
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
         self._sessions[session].request_keyframe(side)
@@ -80,6 +87,8 @@ class PythonForwarder:
     def remove_session(self, session: int) -> SessionEnd:
         """Forget it and close its sockets."""
         ended = self._sessions.pop(session)
+        for stream in ended.streams:
+            stream.part()
         for bound in self._sockets.pop(session):
             self._loop.remove_reader(bound)
             bound.close()

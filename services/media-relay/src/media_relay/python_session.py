@@ -4,7 +4,7 @@ Nothing is learned from a packet before it is known to be the peer's: SRTP by it
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.messages.media import Side
 
@@ -28,6 +28,22 @@ class DatagramSender(Protocol):
         """Send, or raise OSError."""
 
 
+class StreamPlace(NamedTuple):
+    """A stream with its session."""
+
+    session: "PythonSession"
+    stream: "PythonStream"
+
+
+def join(one: StreamPlace, other: StreamPlace) -> None:
+    """Let two streams be each other's SIP side. Neither listens to a stranger now that has not been heard yet."""
+    other.stream.part()
+    one.stream.bridge, other.stream.bridge = other, one
+    for stream in (one.stream, other.stream):
+        stream.rtp_latch.lock()
+        stream.rtcp_latch.lock()
+
+
 class PythonStream:
     """The SIP side of one stream."""
 
@@ -39,6 +55,7 @@ class PythonStream:
         self.plan: StreamPlan | None = None
         self.srtp: SrtpSession | None = None  # of the SIP side
         self._srtp_by_profile: dict[SrtpProfile, SrtpSession] = {}  # all there have been: their keys may come again
+        self.bridge: StreamPlace | None = None  # instead of the sockets
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
 
@@ -53,6 +70,12 @@ class PythonStream:
         srtp = SrtpSession(keys, self._srtp_by_profile.get(keys.profile))
         self._srtp_by_profile[keys.profile] = srtp
         return srtp
+
+    def part(self) -> None:
+        """Go by the sockets again, at both ends."""
+        if self.bridge is not None:
+            self.bridge.stream.bridge = None
+        self.bridge = None
 
     def peers(self) -> frozenset[Address]:
         """Return who was heard."""
@@ -84,6 +107,10 @@ class PythonSession:
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
         self._sip_ssrcs: dict[int, PythonStream | None] = {}
+
+    def place(self, stream: int) -> StreamPlace:
+        """Return one of the streams, for a bridge."""
+        return StreamPlace(self, self.streams[stream])
 
     def set_streams(self, plans: Sequence[StreamPlan], now: float) -> None:
         """Take a new plan for each stream."""
@@ -164,7 +191,20 @@ class PythonSession:
                 return self.drop(refused.drop)
         if not rtp.has_valid_padding(packet):
             return self.drop(Drop.MALFORMED)
-        refusal = self._why_not_to_browser(stream, header, source, now)
+        refusal = self._why_not_from(stream, header, source, now)
+        if refusal is not None:
+            return self.drop(refusal)
+        self._send_rtp_to_browser(stream, header, packet)
+
+    def receive_bridged_rtp(self, stream: PythonStream, packet: bytes) -> None:
+        """RTP of the browser that the stream is joined with, as that session's SIP side would get it."""
+        header = rtp.parse(packet)
+        if header is None:
+            return self.drop(Drop.MALFORMED)
+        self._send_rtp_to_browser(stream, header, packet)
+
+    def _send_rtp_to_browser(self, stream: PythonStream, header: rtp.RtpHeader, packet: bytes) -> None:
+        refusal = self._why_not_to_browser(stream, header)
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
         payload_type = stream.plan.to_browser[header.payload_type]
@@ -192,11 +232,23 @@ class PythonSession:
             return self.drop(Drop.NO_STREAM)
         if not stream.accepts_rtcp(source, on_rtp_port):
             return self.drop(Drop.LATCH_REFUSED)
+        self._pass_rtcp_to_browser(sources.sender, packet)
+
+    def receive_bridged_rtcp(self, stream: PythonStream, packet: bytes) -> None:
+        """RTCP of the browser that the stream is joined with."""
+        sources = rtcp.parse(packet)
+        if sources is None or sources.sender is None:
+            return self.drop(Drop.MALFORMED)
+        if stream.plan is None:
+            return self.drop(Drop.NO_STREAM)
+        self._pass_rtcp_to_browser(sources.sender, packet)
+
+    def _pass_rtcp_to_browser(self, sender: int, packet: bytes) -> None:
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
-        if not _has_room(self._sip_ssrcs, sources.sender):
+        if not _has_room(self._sip_ssrcs, sender):
             return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(sources.sender, None)
+        self._sip_ssrcs.setdefault(sender, None)
         self._send_rtcp_to_browser(packet)
 
     def _authentic(self, ssrc: int, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
@@ -220,16 +272,21 @@ class PythonSession:
             else:
                 self._send_rtcp_to_sip(stream, packet)
 
-    def _why_not_to_browser(
-        self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
-    ) -> Drop | None:
-        """Return why an RTP packet does not go on. The latch learns before media can flow, on hold too."""
+    def _why_not_from(self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float) -> Drop | None:
+        """Return why an RTP packet is not taken. The latch learns before media can flow, on hold too."""
         if stream.plan is None:
             return Drop.NO_STREAM
         if header.payload_type not in stream.plan.to_browser:
             return Drop.UNKNOWN_PT
-        if not stream.rtp_latch.accepts(source, header.ssrc, header.sequence_number, now):
-            return Drop.LATCH_REFUSED
+        is_peers = stream.rtp_latch.accepts(source, header.ssrc, header.sequence_number, now)
+        return None if is_peers else Drop.LATCH_REFUSED
+
+    def _why_not_to_browser(self, stream: PythonStream, header: rtp.RtpHeader) -> Drop | None:
+        """Return why an RTP packet of the stream's peer does not go on."""
+        if stream.plan is None:
+            return Drop.NO_STREAM
+        if header.payload_type not in stream.plan.to_browser:
+            return Drop.UNKNOWN_PT
         if not stream.plan.sip_sends:
             return Drop.ON_HOLD
         if self._srtp is None:
@@ -253,6 +310,9 @@ class PythonSession:
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
     def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
+        if stream.bridge is not None:
+            self._count("browser_to_sip", kind, packet)
+            return stream.bridge.session.receive_bridged_rtp(stream.bridge.stream, packet)
         if stream.srtp is not None:
             try:
                 packet = stream.srtp.protect_rtp(packet)
@@ -261,6 +321,9 @@ class PythonSession:
         self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
     def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        if stream.bridge is not None:
+            self._count("browser_to_sip", "rtcp", packet)
+            return stream.bridge.session.receive_bridged_rtcp(stream.bridge.stream, packet)
         if stream.srtp is not None:
             try:
                 packet = stream.srtp.protect_rtcp(packet)
@@ -292,6 +355,9 @@ class PythonSession:
             socket.sendto(packet, destination)
         except OSError:  # a full send buffer, no route: UDP may lose it anyway
             return self.drop(Drop.SEND_FAILED)
+        self._count(direction, kind, packet)
+
+    def _count(self, direction: Direction, kind: PacketKind, packet: bytes) -> None:
         self.counters.packets[direction, kind] += 1
         self.counters.bytes[direction, kind] += len(packet)
 
