@@ -3,41 +3,18 @@
 
 #include <string.h>
 
-#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
+#include "repair.h"
+#include "sip_leg.h"
 
-static const enum drop drop_of[] = {
-    [SRTP_AUTH] = DROP_SRTP_AUTH,
-    [SRTP_REPLAY] = DROP_REPLAY,
-    [SRTP_MALFORMED] = DROP_MALFORMED,
-    [SRTP_TOO_LONG] = DROP_TOO_LONG,
-};
-
-static enum packet_kind kind_of(const struct stream *stream)
+enum drop drop_of(enum srtp_status status)
 {
-    return stream->plan.is_video ? VIDEO : AUDIO;
-}
-
-static void receive_bridged_rtp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
-                                size_t length);
-static void receive_bridged_rtcp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
-                                 size_t length);
-
-/* The packet has SRTP_TRAILER bytes of room. */
-static void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream,
-                            uint8_t *packet, size_t length)
-{
-    if (stream->bridge.session) {
-        count_sent(&session->counters, BROWSER_TO_SIP, kind_of(stream), length);
-        receive_bridged_rtp(forwarding, &stream->bridge, packet, length);
-        return;
-    }
-    enum srtp_status status =
-        stream->plan.srtp ? srtp_protect_rtp(stream->plan.srtp, packet, &length) : SRTP_DONE;
-    if (status != SRTP_DONE)
-        session_drop(session, drop_of[status]);
-    else
-        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                    kind_of(stream));
+    static const enum drop drops[] = {
+        [SRTP_AUTH] = DROP_SRTP_AUTH,
+        [SRTP_REPLAY] = DROP_REPLAY,
+        [SRTP_MALFORMED] = DROP_MALFORMED,
+        [SRTP_TOO_LONG] = DROP_TOO_LONG,
+    };
+    return drops[status];
 }
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
@@ -57,7 +34,7 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     }
     enum srtp_status status = srtp_unprotect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {
-        session_drop(session, drop_of[status]);
+        session_drop(session, drop_of(status));
         return;
     }
     int index = session->by_browser_pt[header.payload_type];
@@ -77,34 +54,13 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
-    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
-    send_rtp_to_sip(forwarding, session, stream, packet, length);
-}
-
-static void send_rtcp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream,
-                             const uint8_t *packet, size_t length)
-{
-    const struct plan *plan = &stream->plan;
-    if (stream->bridge.session) {
-        count_sent(&session->counters, BROWSER_TO_SIP, RTCP, length);
-        receive_bridged_rtcp(forwarding, &stream->bridge, packet, length);
+    if (!sip_may_send(forwarding, stream)) {
+        session_drop(session, DROP_UNHEARD);
         return;
     }
-    uint8_t protected[MOST_DATAGRAM + SRTP_TRAILER]; /* a copy: other streams may get the packet too */
-    if (plan->srtp) {
-        memcpy(protected, packet, length);
-        enum srtp_status status = srtp_protect_rtcp(plan->srtp, protected, &length);
-        if (status != SRTP_DONE) {
-            session_drop(session, drop_of[status]);
-            return;
-        }
-        packet = protected;
-    }
-    /* RFC 5761: multiplexed, it goes where RTP goes. */
-    if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
-        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
-    else
-        send_to_sip(session, stream->rtcp_socket, packet, length, rtcp_latch_destination(&stream->rtcp_latch), RTCP);
+    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
+    repair_received(forwarding, session, stream, &header);
+    sip_send_rtp(forwarding, session, stream, &header, packet, length);
 }
 
 /* The stream of the sender, else those that it speaks of, else all in use: as bits. */
@@ -141,7 +97,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
     }
     enum srtp_status status = srtp_unprotect_rtcp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {
-        session_drop(session, drop_of[status]);
+        session_drop(session, drop_of(status));
         return;
     }
     ssrc_add(&session->browser_ssrcs, sender);
@@ -151,9 +107,12 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         return;
     }
     uint32_t concerned = streams_concerned(session, &sources);
+    length = repair_from_browser(forwarding, session, packet, length);
+    if (!length)
+        return;
     for (uint32_t i = 0; i < session->stream_count; i++)
         if (concerned & 1u << i)
-            send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
+            sip_send_rtcp(forwarding, session, &session->streams[i], packet, length);
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -167,8 +126,7 @@ static bool may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
     return heard && heard->stream == stream;
 }
 
-/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too; without a
- * source it came over a bridge. */
+/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too. */
 static enum drop why_not_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
                                     const struct rtp_header *header, const union address *source)
 {
@@ -189,9 +147,8 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
     return address_is_set(&session->destination) ? DROPS : DROP_NOT_CONNECTED;
 }
 
-/* What stands in the outbox's next buffer, taken from a stream's SIP side. */
-static void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
-                                const struct rtp_header *header, size_t length, const union address *source)
+void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
+                         const struct rtp_header *header, size_t length, const union address *source)
 {
     struct stream *stream = &session->streams[index];
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
@@ -202,37 +159,23 @@ static void pass_rtp_to_browser(struct forwarding *forwarding, struct session *s
     }
     rtp_set_payload_type(packet, stream->plan.to_browser[header->payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
-    if (status != SRTP_DONE)
-        session_drop(session, drop_of[status]);
-    else
-        outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
-}
-
-/* Takes the protection off that the SIP side put on; DROPS: it was genuine. Each source costs state. */
-static enum drop open_sip(struct session *session, struct stream *stream, uint32_t ssrc,
-                          enum srtp_status (*unprotect)(struct srtp_session *, uint8_t *, size_t *), uint8_t *packet,
-                          size_t *length)
-{
-    if (!stream->plan.srtp)
-        return DROPS;
-    if (!ssrc_has_room(&session->sip_ssrcs, ssrc))
-        return DROP_SSRC_LIMIT;
-    enum srtp_status status = unprotect(stream->plan.srtp, packet, length);
-    if (status != SRTP_DONE)
-        return drop_of[status];
-    ssrc_add(&session->sip_ssrcs, ssrc);
-    return DROPS;
+    if (status != SRTP_DONE) {
+        session_drop(session, drop_of(status));
+        return;
+    }
+    repair_sent_to_browser(stream, header, packet, length);
+    outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
 }
 
 static void receive_sip_rtp(struct forwarding *forwarding, struct session *session, uint32_t index, size_t length,
                             const union address *source)
 {
+    struct stream *stream = &session->streams[index];
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
     struct rtp_header header;
-    struct stream *stream = &session->streams[index];
     enum drop refusal = DROP_MALFORMED;
     if (rtp_parse(packet, length, &header))
-        refusal = open_sip(session, stream, header.ssrc, srtp_unprotect_rtp, packet, &length);
+        refusal = sip_open(session, stream, header.ssrc, srtp_unprotect_rtp, packet, &length);
     if (refusal == DROPS && !rtp_has_valid_padding(packet, length))
         refusal = DROP_MALFORMED;
     if (refusal == DROPS)
@@ -241,19 +184,7 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
         session_drop(session, refusal);
 }
 
-static void receive_bridged_rtp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
-                                size_t length)
-{
-    struct rtp_header header;
-    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
-    if (rtp_parse(packet, length, &header))
-        pass_rtp_to_browser(forwarding, bridge->session, bridge->stream, &header, length, NULL);
-    else
-        session_drop(bridge->session, DROP_MALFORMED);
-}
-
-/* What stands in the outbox's next buffer. */
-static void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
+void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
 {
     if (!session->srtp) {
         session_drop(session, DROP_NOT_CONNECTED);
@@ -261,25 +192,11 @@ static void send_rtcp_to_browser(struct forwarding *forwarding, struct session *
     }
     enum srtp_status status = srtp_protect_rtcp(session->srtp, outbox_buffer(&forwarding->outbox), &length);
     if (status != SRTP_DONE)
-        session_drop(session, drop_of[status]);
+        session_drop(session, drop_of(status));
     else if (!address_is_set(&session->destination))
         session_drop(session, DROP_NOT_CONNECTED);
     else
         outbox_send_to_browser(&forwarding->outbox, session, length, RTCP);
-}
-
-/* Likewise, of this sender. */
-static void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t sender,
-                                 size_t length)
-{
-    if (!session->srtp) {
-        session_drop(session, DROP_NOT_CONNECTED);
-    } else if (!ssrc_has_room(&session->sip_ssrcs, sender)) {
-        session_drop(session, DROP_SSRC_LIMIT);
-    } else {
-        ssrc_add(&session->sip_ssrcs, sender);
-        send_rtcp_to_browser(forwarding, session, length);
-    }
 }
 
 static bool accepts_rtcp(struct stream *stream, const union address *source, enum sip_port port)
@@ -290,38 +207,56 @@ static bool accepts_rtcp(struct stream *stream, const union address *source, enu
     return rtcp_latch_accepts(&stream->rtcp_latch, source, rtp_destination);
 }
 
+/* Why RTCP does not go on; DROPS: it does. */
+static enum drop why_not_rtcp_to_browser(struct session *session, struct stream *stream, enum sip_port port,
+                                         const struct rtcp_sources *sources, const union address *source)
+{
+    if (!stream->plan.is_used)
+        return DROP_NO_STREAM;
+    if (source && !accepts_rtcp(stream, source, port))
+        return DROP_LATCH_REFUSED;
+    if (!session->srtp)
+        return DROP_NOT_CONNECTED;
+    return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
+}
+
+void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                          enum sip_port port, uint8_t *packet, size_t length, const union address *source)
+{
+    struct rtcp_sources sources;
+    if (!rtcp_parse(packet, length, &sources) || !sources.has_sender) {
+        session_drop(session, DROP_MALFORMED);
+        return;
+    }
+    enum drop refusal = why_not_rtcp_to_browser(session, stream, port, &sources, source);
+    if (refusal != DROPS) {
+        session_drop(session, refusal);
+        return;
+    }
+    length = repair_from_sip(forwarding, session, stream, packet, length);
+    /* What is left may begin with a packet of another sender, which SRTCP then goes by. */
+    if (!length || !rtcp_parse(packet, length, &sources) || !sources.has_sender)
+        return;
+    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return;
+    }
+    ssrc_add(&session->sip_ssrcs, sources.sender);
+    memmove(outbox_buffer(&forwarding->outbox), packet, length);
+    send_rtcp_to_browser(forwarding, session, length);
+}
+
 static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
                              enum sip_port port, size_t length, const union address *source)
 {
-    struct rtcp_sources sources;
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
     enum drop refusal = DROP_MALFORMED;
     if (length >= RTCP_HEADER)
-        refusal = open_sip(session, stream, read_32(packet + 4), srtp_unprotect_rtcp, packet, &length);
-    if (refusal != DROPS)
+        refusal = sip_open(session, stream, read_32(packet + 4), srtp_unprotect_rtcp, packet, &length);
+    if (refusal == DROPS)
+        pass_rtcp_to_browser(forwarding, session, stream, port, packet, length, source);
+    else
         session_drop(session, refusal);
-    else if (!rtcp_parse(packet, length, &sources) || !sources.has_sender)
-        session_drop(session, DROP_MALFORMED);
-    else if (!stream->plan.is_used)
-        session_drop(session, DROP_NO_STREAM);
-    else if (!accepts_rtcp(stream, source, port))
-        session_drop(session, DROP_LATCH_REFUSED);
-    else
-        pass_rtcp_to_browser(forwarding, session, sources.sender, length);
-}
-
-static void receive_bridged_rtcp(struct forwarding *forwarding, const struct bridge *bridge, const uint8_t *packet,
-                                 size_t length)
-{
-    struct session *session = bridge->session;
-    struct rtcp_sources sources;
-    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
-    if (!rtcp_parse(packet, length, &sources) || !sources.has_sender)
-        session_drop(session, DROP_MALFORMED);
-    else if (!session->streams[bridge->stream].plan.is_used)
-        session_drop(session, DROP_NO_STREAM);
-    else
-        pass_rtcp_to_browser(forwarding, session, sources.sender, length);
 }
 
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
@@ -349,6 +284,6 @@ void request_keyframe(struct forwarding *forwarding, struct session *session, en
         if (side == SIDE_BROWSER)
             send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
         else
-            send_rtcp_to_sip(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
+            sip_send_rtcp(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
     }
 }

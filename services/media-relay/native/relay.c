@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge.h"
 #include "loop.h"
 
 double monotonic_now(void)
@@ -181,9 +182,9 @@ bool relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint3
         return false;
     lock(relay);
     if (other)
-        session_join(one, stream, other, other_stream);
+        bridge_join(one, stream, other, other_stream);
     else
-        session_part(one, stream);
+        bridge_part(one, stream);
     unlock(relay);
     return true;
 }
@@ -222,7 +223,7 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
     lock(relay);
     struct session *session = relay->slots[slot].session;
     for (uint32_t i = 0; i < session->stream_count; i++)
-        session_part(session, i);
+        bridge_part(session, i);
     sources_remove_all(&relay->sources, session);
     watch_no_more(relay, session);
     free_slot(relay, slot);

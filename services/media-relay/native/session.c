@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "repair.h"
+
 struct session *session_new(uint64_t number, const struct stream_sockets *streams, size_t count)
 {
     struct session *session = calloc(1, sizeof *session + count * sizeof *session->streams);
@@ -30,6 +32,7 @@ void session_free(struct session *session)
         close(session->streams[i].rtp_socket);
         close(session->streams[i].rtcp_socket);
         free(session->streams[i].barred);
+        free(session->streams[i].repair);
         for (int profile = 0; profile < SRTP_PROFILES; profile++)
             srtp_session_free(session->streams[i].srtp_by_profile[profile]);
     }
@@ -40,17 +43,29 @@ void session_free(struct session *session)
     free(session);
 }
 
-/* Begun anew under a key that was used before, the keystream of old packets would serve new ones. */
-static void take_srtp(struct stream *stream, struct srtp_session **given)
+/* Memory that is not touched costs nothing, and audio has none. Without memory there is no repair. */
+static void prepare_repair(struct stream *stream)
 {
-    if (!*given)
-        return;
-    struct srtp_session **kept = &stream->srtp_by_profile[srtp_session_profile(*given)];
-    struct srtp_session *before = *kept;
-    if (before)
-        srtp_session_continue(*given, before);
-    *kept = *given;
-    *given = before;
+    if (!stream->repair && (stream->plan.answers_nack || stream->plan.sip_takes_nack))
+        stream->repair = calloc(1, sizeof *stream->repair);
+    stream->plan.answers_nack &= stream->repair != NULL;
+    stream->plan.sip_takes_nack &= stream->repair != NULL;
+}
+
+/* Begun anew under a key that was used before, the keystream of old packets would serve new ones. What was sent under
+ * another key cannot be sent again. */
+static void take_srtp(struct stream *stream, const struct srtp_session *former, struct srtp_session **given)
+{
+    bool sends_on = !former && !*given;
+    if (*given) {
+        struct srtp_session **kept = &stream->srtp_by_profile[srtp_session_profile(*given)];
+        struct srtp_session *before = *kept;
+        sends_on = before && srtp_session_continue(*given, before) && former == before;
+        *kept = *given;
+        *given = before;
+    }
+    if (!sends_on && stream->repair)
+        send_buffer_clear(&stream->repair->to_sip);
 }
 
 void session_set_plans(struct session *session, struct plan *plans, size_t count, double now)
@@ -60,9 +75,11 @@ void session_set_plans(struct session *session, struct plan *plans, size_t count
     session->has_browser_pt = false;
     for (uint32_t i = 0; i < session->stream_count; i++) {
         struct stream *stream = &session->streams[i];
+        const struct srtp_session *former = stream->plan.srtp;
+        struct srtp_session *none = NULL;
         stream->plan = i < count ? plans[i] : unused;
-        if (i < count)
-            take_srtp(stream, &plans[i].srtp);
+        prepare_repair(stream);
+        take_srtp(stream, former, i < count ? &plans[i].srtp : &none);
         rtp_latch_expect(&stream->rtp_latch, &stream->plan.sip_rtp, now);
         rtcp_latch_expect(&stream->rtcp_latch, &stream->plan.sip_rtcp);
         for (int payload_type = 0; stream->plan.is_used && payload_type < 128; payload_type++) {
@@ -75,36 +92,15 @@ void session_set_plans(struct session *session, struct plan *plans, size_t count
     }
 }
 
-void session_part(struct session *session, uint32_t stream)
-{
-    struct bridge *bridge = &session->streams[stream].bridge;
-    if (bridge->session)
-        bridge->session->streams[bridge->stream].bridge.session = NULL;
-    bridge->session = NULL;
-}
-
-static void lead(struct stream *stream, struct session *other, uint32_t other_stream)
-{
-    stream->bridge = (struct bridge){other, other_stream};
-    /* Not to listen to a stranger now that has not been heard yet. */
-    rtp_latch_lock(&stream->rtp_latch);
-    rtcp_latch_lock(&stream->rtcp_latch);
-}
-
-void session_join(struct session *one, uint32_t stream, struct session *other, uint32_t other_stream)
-{
-    session_part(one, stream);
-    session_part(other, other_stream);
-    lead(&one->streams[stream], other, other_stream);
-    lead(&other->streams[other_stream], one, stream);
-}
-
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp)
 {
     struct srtp_session *before = session->srtp;
     session->srtp = srtp;
     session->browser_ssrcs.count = 0;
     session->sip_ssrcs.count = 0;
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        if (session->streams[i].repair) /* what it holds was protected with the old keys */
+            send_buffer_clear(&session->streams[i].repair->to_browser);
     return before;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CORDBOARD_SESSION_H
 #define CORDBOARD_SESSION_H
 
+#include "allowance.h"
 #include "counters.h"
 #include "latch.h"
 #include "packet.h"
@@ -15,11 +16,13 @@
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends;
+    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
     struct srtp_session *srtp;            /* of the SIP side (RFC 4568); NULL: plain RTP */
 };
+
+struct repair;
 
 struct stream {
     int rtp_socket, rtcp_socket;
@@ -32,6 +35,8 @@ struct stream {
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
+    struct allowance unheard;
+    struct repair *repair; /* there where a plan ever wanted it */
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */
@@ -72,10 +77,6 @@ void session_free(struct session *session);
 void session_set_plans(struct session *session, struct plan *plans, size_t count, double now);
 /* Returns the SRTP that was there before, to be freed outside the lock. */
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
-
-/* Joins two streams, each the other's SIP side, or parts one from its other. Before a session ends all are parted. */
-void session_join(struct session *one, uint32_t stream, struct session *other, uint32_t other_stream);
-void session_part(struct session *session, uint32_t stream);
 
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc);
 /* Whether it is known or there is room. */

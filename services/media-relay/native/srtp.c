@@ -57,7 +57,7 @@ enum srtp_profile srtp_session_profile(const struct srtp_session *session)
     return session->profile;
 }
 
-void srtp_session_continue(struct srtp_session *session, struct srtp_session *before)
+bool srtp_session_continue(struct srtp_session *session, struct srtp_session *before)
 {
     if (srtp_same_keys(&session->receive, &before->receive)) {
         session->received = before->received;
@@ -66,13 +66,14 @@ void srtp_session_continue(struct srtp_session *session, struct srtp_session *be
         before->received = NULL;
         before->received_count = before->received_room = 0;
     }
-    if (srtp_same_keys(&session->send, &before->send)) {
-        session->sent = before->sent;
-        session->sent_count = before->sent_count;
-        session->sent_room = before->sent_room;
-        before->sent = NULL;
-        before->sent_count = before->sent_room = 0;
-    }
+    if (!srtp_same_keys(&session->send, &before->send))
+        return false;
+    session->sent = before->sent;
+    session->sent_count = before->sent_count;
+    session->sent_room = before->sent_room;
+    before->sent = NULL;
+    before->sent_count = before->sent_room = 0;
+    return true;
 }
 
 static void *grown(void *array, size_t *room, size_t count, size_t size)

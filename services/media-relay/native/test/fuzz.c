@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bridge.h"
 #include "../crypto.h"
+#include "../feedback.h"
 #include "../loop.h"
 
 static uint64_t chance_state;
@@ -116,6 +118,17 @@ static uint8_t *exact(const struct packet *packet)
     return copy;
 }
 
+static bool is_even(void *context, uint16_t number)
+{
+    (void)context;
+    return number % 2 == 0;
+}
+
+static size_t take_out(void *context, uint8_t *packet, size_t length)
+{
+    return feedback_is_nack(packet, length) ? feedback_without(packet, length, is_even, context) : length;
+}
+
 static void parse(const struct packet *packet)
 {
     uint8_t *copy = exact(packet);
@@ -126,7 +139,11 @@ static void parse(const struct packet *packet)
         require(header.length <= packet->length, "a header ends inside its packet");
         rtp_has_valid_padding(copy, packet->length);
     }
-    rtcp_parse(copy, packet->length, &sources);
+    if (rtcp_parse(copy, packet->length, &sources)) {
+        size_t left = feedback_rewrite(copy, packet->length, take_out, NULL);
+        require(left <= packet->length, "what is taken out makes no packet longer");
+        require(!left || rtcp_parse(copy, left, &sources), "what is left is valid");
+    }
     free(copy);
 }
 
@@ -147,10 +164,11 @@ static void unprotect(const struct packet *packet)
 struct world {
     struct relay *relay;
     struct session *session;
-    struct session *other; /* whose audio is joined with the session's in every second world */
+    struct session *other; /* one of whose streams is joined with the session's in every second world */
     struct srtp_session *phone_srtp; /* the phone's end of the video */
     union address browser, phone, stranger;
     int profile;
+    bool repairs; /* then a datagram may be answered, with nothing to count or with several packets */
 };
 
 static void open_world(struct world *world, int profile)
@@ -163,6 +181,7 @@ static void open_world(struct world *world, int profile)
     address_parse(&world->stranger, "203.0.113.1", 4000);
     for (int i = 0; i < 2; i++) {
         plans[i] = (struct plan){.is_used = true, .is_video = i, .browser_sends = true, .sip_sends = true};
+        plans[i].answers_nack = plans[i].sip_takes_nack = i && world->repairs;
         plans[i].sip_rtp = plans[i].sip_rtcp = world->phone;
         memset(plans[i].to_sip, NO_PAYLOAD_TYPE, sizeof plans[i].to_sip);
         memset(plans[i].to_browser, NO_PAYLOAD_TYPE, sizeof plans[i].to_browser);
@@ -176,7 +195,7 @@ static void open_world(struct world *world, int profile)
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
     outbox_init(&world->relay->forwarding.outbox, -1);
-    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4};
+    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4, 1000000};
     session_set_plans(world->session, plans, 2, 0);
     session_set_srtp(world->session, sessions[profile][0]);
     world->session->destination = world->browser;
@@ -186,15 +205,17 @@ static void open_world(struct world *world, int profile)
     session_set_plans(world->other, plans, 2, 0);
     session_set_srtp(world->other, new_srtp(profile, 5, 6));
     world->other->destination = world->stranger;
+    uint32_t joined = chance(2);
     if (chance(2))
-        session_join(world->session, 0, world->other, 0);
+        bridge_join(world->session, joined, world->other, joined);
     require(sources_add(&world->relay->sources, &world->browser, world->session), "memory");
 }
 
 static void close_world(struct world *world)
 {
     session_set_srtp(world->session, NULL);
-    session_part(world->session, 0);
+    for (uint32_t i = 0; i < 2; i++)
+        bridge_part(world->session, i);
     session_free(world->session);
     session_free(world->other);
     srtp_session_free(world->phone_srtp);
@@ -231,13 +252,13 @@ static void receive(struct world *world, const struct packet *packet)
     relay->forwarding.now += 1e-4;
     memcpy(bytes, packet->bytes, packet->length);
     receive_browser(relay, bytes, packet->length, chance(4) ? &world->browser : &world->stranger);
-    require(counted(world) + handed_up(world) - before == 1, "what a browser sends is counted once");
+    require(counted(world) + handed_up(world) - before == 1 || world->repairs, "what a browser sends is counted once");
     before = counted(world);
     memcpy(outbox_buffer(&relay->forwarding.outbox), packet->bytes, packet->length);
     receive_sip(&relay->forwarding, world->session, chance(2), chance(2), packet->length,
                 chance(4) ? &world->phone : &world->stranger);
     outbox_flush(&relay->forwarding.outbox);
-    require(counted(world) - before == 1, "what a phone sends is counted once");
+    require(counted(world) - before == 1 || world->repairs, "what a phone sends is counted once");
 }
 
 /* The browser's true packet goes through, whatever came before it. */
@@ -245,19 +266,24 @@ static void send_true_packet(struct world *world, uint16_t number)
 {
     struct packet packet = {.length = 172};
     memcpy(packet.bytes, headers[0], sizeof *headers);
+    bool is_video = world->repairs && number % 32;
+    if (is_video)
+        packet.bytes[1] = 100, packet.bytes[11] = 0xB2; /* video */
     write_16(packet.bytes + 2, number);
     require(srtp_protect_rtp(sessions[world->profile][1], packet.bytes, &packet.length) == SRTP_DONE, "protects");
-    struct session *sender = world->session->streams[0].bridge.session ? world->other : world->session;
-    counter *failed = &sender->counters.drops[DROP_SEND_FAILED];
+    bool is_bridged = world->session->streams[is_video].bridge.session;
+    counter *failed = &(is_bridged ? world->other : world->session)->counters.drops[DROP_SEND_FAILED];
     uint64_t before = read_counter(failed);
     receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
-    outbox_flush(&world->relay->forwarding.outbox);
+    if (is_bridged)
+        outbox_flush(&world->relay->forwarding.outbox);
     require(read_counter(failed) == before + 1, "the true packet would have been sent");
 }
 
 /* And the phone's, when the browser's address is known: it waits in the outbox, which cannot send it. */
 static void send_true_video(struct world *world, uint16_t number)
 {
+    outbox_flush(&world->relay->forwarding.outbox); /* NACKs of ours */
     uint8_t *packet = outbox_buffer(&world->relay->forwarding.outbox);
     size_t length = 172;
     memset(packet, 0, length);
@@ -279,7 +305,7 @@ int main(int argc, char **argv)
     uint64_t rounds = 0;
     do {
         open_sessions();
-        struct world world;
+        struct world world = {.repairs = chance(2)};
         open_world(&world, (int)chance(SRTP_PROFILES));
         for (int i = 0; i < 2000; i++, rounds++) {
             struct packet packet;

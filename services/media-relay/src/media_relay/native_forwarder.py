@@ -61,6 +61,7 @@ class NativeForwarder:
             policy.other_host_seconds,
             policy.settle_seconds,
             policy.probation_packets,
+            policy.unheard_packets_per_second,
             pacing_seconds,
         )
         browser_socket.detach()
@@ -147,11 +148,16 @@ def _flat_keys(keys: SrtpKeys | None) -> _FlatKeys:
     return None if keys is None else (_PROFILES[keys.profile], keys.receive, keys.send)
 
 
-def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes, _FlatKeys]:
+_FlatPlan = tuple[bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, _FlatKeys]
+
+
+def _flat(plan: StreamPlan) -> _FlatPlan:
     return (
         plan.kind == "video",
         plan.browser_sends,
         plan.sip_sends,
+        plan.answers_nack,
+        plan.sip_takes_nack,
         plan.sip_rtp,
         plan.sip_rtcp,
         _payload_types(plan.to_sip),

@@ -16,7 +16,8 @@ from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 from .forwarder import DatagramHandler, SessionEnd, StreamSockets
-from .python_session import PythonSession, PythonStream, join
+from .python_session import PythonSession
+from .python_stream import PythonStream, join
 
 _MAX_DATAGRAM = 2048
 _BROWSER_BUDGET = 64  # datagrams a turn: all browsers share the socket
@@ -69,7 +70,7 @@ class PythonForwarder:
 
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
-        self._sessions[session].request_keyframe(side)
+        self._sessions[session].request_keyframe(side, self._loop.time())
 
     def add_source(self, session: int, source: Address) -> None:
         """Take what comes from there for the session's."""
@@ -119,14 +120,15 @@ class PythonForwarder:
         self._browser_socket.close()
 
     def _read_browser(self) -> None:
+        now = self._loop.time()
         for _ in range(_BROWSER_BUDGET):
             try:
                 datagram, source = self._browser_socket.recvfrom(_MAX_DATAGRAM)
             except OSError:  # empty; or an ICMP error of something sent before, which the next turn reads on after
                 return
-            self._receive_browser(datagram, Address(source[0], source[1]))
+            self._receive_browser(datagram, Address(source[0], source[1]), now)
 
-    def _receive_browser(self, datagram: bytes, source: Address) -> None:
+    def _receive_browser(self, datagram: bytes, source: Address, now: float) -> None:
         kind = kind_of(datagram)
         session = self._by_source.get(source)
         if kind is DatagramKind.STUN:
@@ -134,9 +136,9 @@ class PythonForwarder:
         elif session is None:
             self._unattributed.drops[Drop.UNKNOWN_SOURCE] += 1
         elif kind is DatagramKind.RTP:
-            self._sessions[session].receive_browser_rtp(datagram)
+            self._sessions[session].receive_browser_rtp(datagram, now)
         elif kind is DatagramKind.RTCP:
-            self._sessions[session].receive_browser_rtcp(datagram)
+            self._sessions[session].receive_browser_rtcp(datagram, now)
         elif kind is DatagramKind.DTLS:
             self._on_datagram(datagram, kind, source, session)
         else:

@@ -4,95 +4,22 @@ Nothing is learned from a packet before it is known to be the peer's: SRTP by it
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
 
 from shared.messages.media import Side
 
 from .core.counters import Counters, Direction, Drop, PacketKind
-from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
-from .core.packet import rtcp, rtp
+from .core.packet import feedback, rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamKind, StreamPlan
-from .core.srtp_keys import SrtpKeys, SrtpProfile
+from .core.repair import answer
+from .core.srtp_keys import SrtpKeys
+from .python_stream import DatagramSender, PythonStream, StreamPlace
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
+_RTCP_HEADER = 8  # with the sender
 _OWN_SSRC = 1  # whom our own RTCP is from; browsers that only receive call themselves so
-
-
-class DatagramSender(Protocol):
-    """The part of a UDP socket that sending needs."""
-
-    def sendto(self, data: bytes, address: tuple[str, int], /) -> int:
-        """Send, or raise OSError."""
-
-
-class StreamPlace(NamedTuple):
-    """A stream with its session."""
-
-    session: "PythonSession"
-    stream: "PythonStream"
-
-
-def join(one: StreamPlace, other: StreamPlace) -> None:
-    """Let two streams be each other's SIP side. Neither listens to a stranger now that has not been heard yet."""
-    other.stream.part()
-    one.stream.bridge, other.stream.bridge = other, one
-    for stream in (one.stream, other.stream):
-        stream.rtp_latch.lock()
-        stream.rtcp_latch.lock()
-
-
-class PythonStream:
-    """The SIP side of one stream."""
-
-    def __init__(
-        self, rtp_socket: DatagramSender, rtcp_socket: DatagramSender, policy: LatchPolicy, barred: frozenset[Address]
-    ) -> None:
-        self.rtp_socket = rtp_socket
-        self.rtcp_socket = rtcp_socket
-        self.plan: StreamPlan | None = None
-        self.srtp: SrtpSession | None = None  # of the SIP side
-        self._srtp_by_profile: dict[SrtpProfile, SrtpSession] = {}  # all there have been: their keys may come again
-        self.bridge: StreamPlace | None = None  # instead of the sockets
-        self.rtp_latch = RtpLatch(policy, barred)
-        self.rtcp_latch = RtcpLatch()
-
-    def set_plan(self, plan: StreamPlan | None, now: float) -> None:
-        """Go by this plan; None: the stream is not in use."""
-        self.plan = plan
-        self.srtp = self._srtp_of(plan.sip_srtp) if plan and plan.sip_srtp else None
-        self.rtp_latch.expect(plan.sip_rtp if plan else None, now)
-        self.rtcp_latch.expect(plan.sip_rtcp if plan else None)
-
-    def _srtp_of(self, keys: SrtpKeys) -> SrtpSession:
-        srtp = SrtpSession(keys, self._srtp_by_profile.get(keys.profile))
-        self._srtp_by_profile[keys.profile] = srtp
-        return srtp
-
-    def part(self) -> None:
-        """Go by the sockets again, at both ends."""
-        if self.bridge is not None:
-            self.bridge.stream.bridge = None
-        self.bridge = None
-
-    def peers(self) -> frozenset[Address]:
-        """Return who was heard."""
-        heard = (self.rtp_latch.source, self.rtcp_latch.source)
-        return frozenset(source for source in heard if source is not None)
-
-    def accepts_rtcp(self, source: Address, on_rtp_port: bool) -> bool:
-        """Decide on a valid RTCP packet."""
-        if on_rtp_port:  # multiplexed: only from where RTP comes from, and it moves nothing
-            return source == self.rtp_latch.destination
-        return self.rtcp_latch.accepts(source, self.rtp_latch.destination)
-
-    def rtcp_route(self) -> tuple[DatagramSender, Address | None]:
-        """Return the socket to send RTCP on, and where to."""
-        if self.plan is not None and self.plan.sip_rtcp == self.plan.sip_rtp:
-            return self.rtp_socket, self.rtp_latch.destination
-        return self.rtcp_socket, self.rtcp_latch.destination
 
 
 class PythonSession:
@@ -126,12 +53,14 @@ class PythonSession:
         self._srtp = None if keys is None else SrtpSession(keys)
         self._browser_ssrcs.clear()
         self._sip_ssrcs.clear()
+        for stream in self.streams:  # what they hold was protected with the old keys
+            stream.repair.to_browser.clear()
 
     def drop(self, reason: Drop) -> None:
         """Count a packet that goes nowhere."""
         self.counters.drops[reason] += 1
 
-    def receive_browser_rtp(self, packet: bytes) -> None:
+    def receive_browser_rtp(self, packet: bytes, now: float) -> None:
         """SRTP from one of the browser's validated addresses."""
         header = rtp.parse(packet)
         if header is None:
@@ -152,14 +81,37 @@ class PythonSession:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
         if not stream.plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
-        payload_type = stream.plan.to_sip[header.payload_type]
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
+        self._forward_to_sip(stream, stream.plan, header, clear, now)
+
+    def _forward_to_sip(
+        self, stream: PythonStream, plan: StreamPlan, header: rtp.RtpHeader, clear: bytes, now: float
+    ) -> None:
+        payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._send_rtp_to_sip(stream, clear, stream.plan.kind)
+        self._ask_for_losses(stream, header, now)
+        packet = clear
+        if stream.srtp is not None and stream.bridge is None:
+            try:
+                packet = stream.srtp.protect_rtp(clear)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
+        if plan.sip_takes_nack:
+            stream.repair.to_sip.keep(header.ssrc, header.sequence_number, packet)
+        self._send_to_sip(stream, plan.kind, packet)
 
-    def receive_browser_rtcp(self, packet: bytes) -> None:
+    def _send_to_sip(self, stream: PythonStream, kind: StreamKind, packet: bytes) -> None:
+        """Send RTP, new or again, as the ports or the bridge have it."""
+        if stream.bridge is not None:
+            self._count("browser_to_sip", kind, packet)
+            return stream.bridge.session.receive_bridged_rtp(stream.bridge.stream, packet)
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
+
+    def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
-        if len(packet) < 8:
+        if len(packet) < _RTCP_HEADER:
             return self.drop(Drop.MALFORMED)
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
@@ -174,8 +126,9 @@ class PythonSession:
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
-        for stream in self._streams_concerned(sources):
-            self._send_rtcp_to_sip(stream, clear)
+        left = feedback.rewrite(clear, self._answer_browser)
+        for stream in self._streams_concerned(sources) if left else ():
+            self._send_rtcp_to_sip(stream, left, now)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
@@ -191,65 +144,14 @@ class PythonSession:
                 return self.drop(refused.drop)
         if not rtp.has_valid_padding(packet):
             return self.drop(Drop.MALFORMED)
-        refusal = self._why_not_from(stream, header, source, now)
-        if refusal is not None:
-            return self.drop(refusal)
-        self._send_rtp_to_browser(stream, header, packet)
+        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header, source, now))
 
     def receive_bridged_rtp(self, stream: PythonStream, packet: bytes) -> None:
         """RTP of the browser that the stream is joined with, as that session's SIP side would get it."""
         header = rtp.parse(packet)
         if header is None:
             return self.drop(Drop.MALFORMED)
-        self._send_rtp_to_browser(stream, header, packet)
-
-    def _send_rtp_to_browser(self, stream: PythonStream, header: rtp.RtpHeader, packet: bytes) -> None:
-        refusal = self._why_not_to_browser(stream, header)
-        if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
-            return self.drop(refusal or Drop.NOT_CONNECTED)
-        payload_type = stream.plan.to_browser[header.payload_type]
-        if payload_type != header.payload_type:
-            packet = rtp.with_payload_type(packet, payload_type)
-        try:
-            protected = self._srtp.protect_rtp(packet)
-        except SrtpRefused as refused:
-            return self.drop(refused.drop)
-        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind)
-
-    def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
-        """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
-        if stream.srtp is not None:
-            if len(packet) < 8:
-                return self.drop(Drop.MALFORMED)
-            try:
-                packet = self._authentic(int.from_bytes(packet[4:8], "big"), packet, stream.srtp.unprotect_rtcp)
-            except SrtpRefused as refused:
-                return self.drop(refused.drop)
-        sources = rtcp.parse(packet)
-        if sources is None or sources.sender is None:
-            return self.drop(Drop.MALFORMED)
-        if stream.plan is None:
-            return self.drop(Drop.NO_STREAM)
-        if not stream.accepts_rtcp(source, on_rtp_port):
-            return self.drop(Drop.LATCH_REFUSED)
-        self._pass_rtcp_to_browser(sources.sender, packet)
-
-    def receive_bridged_rtcp(self, stream: PythonStream, packet: bytes) -> None:
-        """RTCP of the browser that the stream is joined with."""
-        sources = rtcp.parse(packet)
-        if sources is None or sources.sender is None:
-            return self.drop(Drop.MALFORMED)
-        if stream.plan is None:
-            return self.drop(Drop.NO_STREAM)
-        self._pass_rtcp_to_browser(sources.sender, packet)
-
-    def _pass_rtcp_to_browser(self, sender: int, packet: bytes) -> None:
-        if self._srtp is None:
-            return self.drop(Drop.NOT_CONNECTED)
-        if not _has_room(self._sip_ssrcs, sender):
-            return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(sender, None)
-        self._send_rtcp_to_browser(packet)
+        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header))
 
     def _authentic(self, ssrc: int, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
         """Return what the SIP side protected, and count its source; or raise `SrtpRefused`."""
@@ -259,7 +161,60 @@ class PythonSession:
         self._sip_ssrcs.setdefault(ssrc, None)
         return clear
 
-    def request_keyframe(self, side: Side) -> None:
+    def _pass_rtp_to_browser(
+        self, stream: PythonStream, header: rtp.RtpHeader, packet: bytes, refusal: Drop | None
+    ) -> None:
+        if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
+            return self.drop(refusal or Drop.NOT_CONNECTED)
+        payload_type = stream.plan.to_browser[header.payload_type]
+        if payload_type != header.payload_type:
+            packet = rtp.with_payload_type(packet, payload_type)
+        try:
+            protected = self._srtp.protect_rtp(packet)
+        except SrtpRefused as refused:
+            return self.drop(refused.drop)
+        if stream.plan.answers_nack:
+            stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
+        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind)
+
+    def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
+        """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
+        if stream.srtp is not None:
+            if len(packet) < _RTCP_HEADER:
+                return self.drop(Drop.MALFORMED)
+            try:
+                packet = self._authentic(int.from_bytes(packet[4:8], "big"), packet, stream.srtp.unprotect_rtcp)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
+        self._pass_rtcp_to_browser(stream, packet, lambda: stream.accepts_rtcp(source, on_rtp_port))
+
+    def receive_bridged_rtcp(self, stream: PythonStream, packet: bytes) -> None:
+        """RTCP of the browser that the stream is joined with."""
+        self._pass_rtcp_to_browser(stream, packet, lambda: True)
+
+    def _pass_rtcp_to_browser(self, stream: PythonStream, packet: bytes, is_accepted: Callable[[], bool]) -> None:
+        sources = rtcp.parse(packet)
+        if sources is None or sources.sender is None:
+            return self.drop(Drop.MALFORMED)
+        if stream.plan is None:
+            return self.drop(Drop.NO_STREAM)
+        if not is_accepted():
+            return self.drop(Drop.LATCH_REFUSED)
+        if self._srtp is None:
+            return self.drop(Drop.NOT_CONNECTED)
+        if not _has_room(self._sip_ssrcs, sources.sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        left = feedback.rewrite(packet, lambda each: self._answer_sip(stream, each))
+        # What is left may begin with a packet of another sender, which SRTCP then goes by.
+        remaining = rtcp.parse(left)
+        if remaining is None or remaining.sender is None:
+            return
+        if not _has_room(self._sip_ssrcs, remaining.sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._sip_ssrcs.setdefault(remaining.sender, None)
+        self._send_rtcp_to_browser(left)
+
+    def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
         for stream in self.streams:
@@ -270,23 +225,19 @@ class PythonSession:
             if side == "browser":
                 self._send_rtcp_to_browser(packet)
             else:
-                self._send_rtcp_to_sip(stream, packet)
+                self._send_rtcp_to_sip(stream, packet, now)
 
-    def _why_not_from(self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float) -> Drop | None:
-        """Return why an RTP packet is not taken. The latch learns before media can flow, on hold too."""
+    def _why_not_to_browser(
+        self, stream: PythonStream, header: rtp.RtpHeader, source: Address | None = None, now: float = 0.0
+    ) -> Drop | None:
+        """Return why an RTP packet does not go on. The latch learns before media can flow, on hold too; without a
+        source it came over a bridge."""
         if stream.plan is None:
             return Drop.NO_STREAM
         if header.payload_type not in stream.plan.to_browser:
             return Drop.UNKNOWN_PT
-        is_peers = stream.rtp_latch.accepts(source, header.ssrc, header.sequence_number, now)
-        return None if is_peers else Drop.LATCH_REFUSED
-
-    def _why_not_to_browser(self, stream: PythonStream, header: rtp.RtpHeader) -> Drop | None:
-        """Return why an RTP packet of the stream's peer does not go on."""
-        if stream.plan is None:
-            return Drop.NO_STREAM
-        if header.payload_type not in stream.plan.to_browser:
-            return Drop.UNKNOWN_PT
+        if source is not None and not stream.rtp_latch.accepts(source, header.ssrc, header.sequence_number, now):
+            return Drop.LATCH_REFUSED
         if not stream.plan.sip_sends:
             return Drop.ON_HOLD
         if self._srtp is None:
@@ -309,21 +260,39 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
-        if stream.bridge is not None:
-            self._count("browser_to_sip", kind, packet)
-            return stream.bridge.session.receive_bridged_rtp(stream.bridge.stream, packet)
-        if stream.srtp is not None:
-            try:
-                packet = stream.srtp.protect_rtp(packet)
-            except SrtpRefused as refused:
-                return self.drop(refused.drop)
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
+    def _ask_for_losses(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
+        if stream.plan is None or not stream.plan.answers_nack:
+            return
+        numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
+        if numbers:
+            self._send_rtcp_to_browser(feedback.generic_nack(_OWN_SSRC, header.ssrc, numbers))
 
-    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+    def _answer_browser(self, packet: bytes) -> bytes:
+        """Return what is to go on of a packet of the browser's RTCP."""
+        stream = self._sip_ssrcs.get(feedback.source_of(packet)) if feedback.is_nack(packet) else None
+        if stream is None or stream.plan is None:
+            return packet
+        if stream.plan.answers_nack:
+            packet = answer(packet, stream.repair.to_browser, self._resend_to_browser)
+        return packet if stream.plan.sip_takes_nack else b""
+
+    def _answer_sip(self, stream: PythonStream, packet: bytes) -> bytes:
+        """Return what is to go on of a packet of the SIP side's RTCP."""
+        if stream.plan is None or not feedback.is_nack(packet):
+            return packet
+        if stream.plan.sip_takes_nack:
+            packet = answer(packet, stream.repair.to_sip, lambda sent: self._send_to_sip(stream, "video", sent))
+        return b"" if stream.plan.answers_nack else packet
+
+    def _resend_to_browser(self, packet: bytes) -> None:
+        self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
+
+    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         if stream.bridge is not None:
             self._count("browser_to_sip", "rtcp", packet)
             return stream.bridge.session.receive_bridged_rtcp(stream.bridge.stream, packet)
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
         if stream.srtp is not None:
             try:
                 packet = stream.srtp.protect_rtcp(packet)

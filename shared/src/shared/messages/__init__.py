@@ -21,6 +21,7 @@ from .account import (
 )
 from .call import (
     AnswerCall,
+    AnswerRenewal,
     CallActionFailed,
     CallEnded,
     CallEstablished,
@@ -32,6 +33,8 @@ from .call import (
     HoldCall,
     IncomingAccepted,
     IncomingCall,
+    RenewalOffered,
+    RenewMedia,
     SendDtmf,
     StartCall,
     TransferCall,
@@ -62,6 +65,7 @@ __all__ = [
     "AllocateMedia",
     "AnswerCall",
     "AnswerMedia",
+    "AnswerRenewal",
     "AnyMessage",
     "AttachSession",
     "CallActionFailed",
@@ -96,6 +100,8 @@ __all__ = [
     "RegistrationChanged",
     "ReleaseMedia",
     "Reply",
+    "RenewMedia",
+    "RenewalOffered",
     "RequestKeyframe",
     "RequestOffer",
     "SendDtmf",

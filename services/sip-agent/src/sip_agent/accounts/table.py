@@ -15,13 +15,17 @@ from shared.kv import Conflict
 from shared.messages import (
     AccountOpened,
     AdoptAccount,
+    AnswerRenewal,
     AttachSession,
     CloseAccount,
     DetachSession,
     Done,
+    MediaConnected,
     MediaFailed,
     Message,
     OpenAccount,
+    RenewalOffered,
+    RenewMedia,
     SessionSnapshot,
     SipAccount,
 )
@@ -44,7 +48,7 @@ SWEEP_EVERY = 0.5
 
 T = TypeVar("T")
 
-AccountCommand = AttachSession | DetachSession | CloseAccount | CallCommand
+AccountCommand = AttachSession | DetachSession | CloseAccount | RenewMedia | AnswerRenewal | CallCommand
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -82,7 +86,11 @@ class Accounts:
             case AdoptAccount():
                 return await self._adopt(message)
             case MediaFailed(call_id=call_id, reason=reason):
-                self._media_failed(call_id, reason)
+                if (call := self.calls.find(call_id)) is not None:
+                    call.browser.lost(reason, may_return=call.core.was_established)
+            case MediaConnected(call_id=call_id):
+                if (call := self.calls.find(call_id)) is not None:
+                    call.browser.connected()
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:
@@ -99,6 +107,12 @@ class Accounts:
                 if not account.is_closing:
                     await _in_turn(account, account.begin_close)
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
+            case RenewMedia(call_id=call_id):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                return RenewalOffered(browser_sdp=await call.browser.renew(call.media, account.epoch))
+            case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                await call.browser.answer(call.media, account.epoch, sdp)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -110,11 +124,6 @@ class Accounts:
         finally:
             if self._accounts.get(account.session_id) is account:
                 self._sockets.attached(account, time.monotonic())
-
-    def _media_failed(self, call_id: str, reason: str) -> None:
-        call = self.calls.find(call_id)
-        if call is not None:
-            call.fail(503, f"Media Failed ({reason})")
 
     # -- owning
 

@@ -31,6 +31,7 @@ from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
+from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
@@ -93,6 +94,12 @@ class LiveCall:
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
+        self.browser = BrowserMedia(
+            services.settings.media_grace_seconds,
+            lambda reason: self.fail(503, f"Media Failed ({reason})"),
+            services.bus,
+            self.asides,
+        )
         self._alarm = Alarm(lambda: self.post(self._handle_timers))
         self._finished = asyncio.Event()
         self._is_lost = False
@@ -336,6 +343,7 @@ class LiveCall:
         if self._finished.is_set():
             return
         self._finished.set()
+        self.browser.close()
         metrics.calls_active(self.facts.direction).dec()
         self._on_finished(self)
 

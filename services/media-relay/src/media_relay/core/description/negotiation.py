@@ -39,7 +39,7 @@ class Outcome:
 
 
 class LaterExchanges(Protocol):
-    """Offers after the first, with the SIP side alone."""
+    """Offers after the first: with the SIP side alone, and with the browser alone."""
 
     @property
     def has_offered(self) -> bool:
@@ -53,6 +53,16 @@ class LaterExchanges(Protocol):
 
     def reoffer(self, sdp: str) -> Outcome:
         """Take an offer of the SIP side; return the answer to it."""
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether an answer of the browser is one to an offer made here."""
+
+    def renew(self, transport: BrowserTransport, session_id: str) -> str:
+        """Make an offer to the browser, for another transport."""
+
+    def renewed(self, sdp: str, streams: Sequence[StreamPlan]) -> Outcome:
+        """Take the browser's answer to it, while the streams are these."""
 
 
 class Negotiation(Protocol):
@@ -152,8 +162,14 @@ def stream_plan(
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
         sip_srtp=leg.srtp.keys_with(stream.crypto) if stream.crypto else None,
-        sip_takes_pli=leg.kind == "video" and any("nack pli" in sip.codec.feedback for _, sip in pairs),
+        answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
+        sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
+        sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
     )
+
+
+def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
+    return leg.kind == "video" and any(what in codec.feedback for codec in codecs)
 
 
 def is_held(streams: Iterable[tuple[Direction, SipStream]], before: bool = False) -> bool:
