@@ -144,7 +144,7 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
         return DROP_NOT_CONNECTED;
     if (!may_send_as(session, header->ssrc, (int32_t)index))
         return DROP_SSRC_LIMIT;
-    return address_is_set(&session->destination) ? DROPS : DROP_NOT_CONNECTED;
+    return address_is_set(&session->destination.address) ? DROPS : DROP_NOT_CONNECTED;
 }
 
 void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
@@ -193,7 +193,7 @@ void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session
     enum srtp_status status = srtp_protect_rtcp(session->srtp, outbox_buffer(&forwarding->outbox), &length);
     if (status != SRTP_DONE)
         session_drop(session, drop_of(status));
-    else if (!address_is_set(&session->destination))
+    else if (!address_is_set(&session->destination.address))
         session_drop(session, DROP_NOT_CONNECTED);
     else
         outbox_send_to_browser(&forwarding->outbox, session, length, RTCP);

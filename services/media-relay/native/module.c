@@ -31,16 +31,17 @@ static PyObject *address_to_python(const union address *address)
     return Py_BuildValue("(si)", host, address_port(address));
 }
 
-/* (host, port), or None for no address: a converter of PyArg_ParseTuple. */
+/* (host, port, ...), or None for no address: a converter of PyArg_ParseTuple. */
 static int address_from_python(PyObject *object, void *into)
 {
     union address *address = into;
     const char *host;
     unsigned short port;
+    unsigned interface;
     memset(address, 0, sizeof *address);
     if (object == Py_None)
         return 1;
-    if (!PyTuple_Check(object) || !PyArg_ParseTuple(object, "sH", &host, &port)) {
+    if (!PyTuple_Check(object) || !PyArg_ParseTuple(object, "sH|I", &host, &port, &interface)) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_TypeError, "an address is a host and a port");
         return 0;
@@ -49,6 +50,22 @@ static int address_from_python(PyObject *object, void *into)
         return 1;
     PyErr_Format(PyExc_ValueError, "not an IP address: %s", host);
     return 0;
+}
+
+/* (host, port, interface), or None likewise. */
+static int path_from_python(PyObject *object, void *into)
+{
+    struct path *path = into;
+    path->interface = 0;
+    if (!address_from_python(object, &path->address))
+        return 0;
+    if (object == Py_None || PyTuple_Size(object) < 3)
+        return 1;
+    unsigned long interface = PyLong_AsUnsignedLong(PyTuple_GetItem(object, 2));
+    if (!PyErr_Occurred() && interface >= MOST_INTERFACES)
+        PyErr_Format(PyExc_ValueError, "there are no more than %d interfaces", MOST_INTERFACES);
+    path->interface = (uint32_t)interface;
+    return !PyErr_Occurred();
 }
 
 static struct relay *opened(Relay *self)
@@ -68,13 +85,29 @@ static struct session *session_at(Relay *self, unsigned slot)
     return session;
 }
 
+/* A tuple of descriptors: a converter of PyArg_ParseTuple. */
+static int sockets_from_python(PyObject *object, void *into)
+{
+    struct relay_settings *settings = into;
+    Py_ssize_t count = PyTuple_Check(object) ? PyTuple_Size(object) : 0;
+    memset(settings->browser_sockets, -1, sizeof settings->browser_sockets);
+    if (count < 1 || count > MOST_INTERFACES) {
+        PyErr_Format(PyExc_ValueError, "browser_sockets are a tuple of 1 to %d", MOST_INTERFACES);
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        settings->browser_sockets[i] = (int)PyLong_AsLong(PyTuple_GetItem(object, i));
+    settings->interface_count = (uint32_t)count;
+    return !PyErr_Occurred();
+}
+
 static PyObject *relay_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"browser_socket", "other_host_seconds", "settle_seconds", "probation_packets",
+    static char *names[] = {"browser_sockets", "other_host_seconds", "settle_seconds", "probation_packets",
                             "unheard_packets_per_second", "pacing_seconds", NULL};
     struct relay_settings settings;
     struct latch_policy *policy = &settings.latch_policy;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddIId", names, &settings.browser_socket,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&ddIId", names, sockets_from_python, &settings,
                                      &policy->other_host_seconds, &policy->settle_seconds,
                                      &policy->probation_packets, &policy->unheard_packets_per_second,
                                      &settings.pacing_seconds))
@@ -128,8 +161,10 @@ static PyObject *relay_fileno(Relay *self, PyObject *unused)
 static PyObject *entry_to_python(const struct ring_entry *entry, const uint8_t *bytes)
 {
     PyObject *session = entry->session == NO_SESSION ? Py_NewRef(Py_None) : PyLong_FromUnsignedLongLong(entry->session);
-    return Py_BuildValue("(iy#NN)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length,
-                         address_to_python(&entry->source), session);
+    char host[ADDRESS_TEXT];
+    address_print(&entry->source.address, host);
+    return Py_BuildValue("(iy#(siI)N)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length, host,
+                         address_port(&entry->source.address), entry->source.interface, session);
 }
 
 static PyObject *relay_drain(Relay *self, PyObject *args)
@@ -322,8 +357,8 @@ static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
 static PyObject *add_source(Relay *self, PyObject *args)
 {
     unsigned slot;
-    union address source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, address_from_python, &source) || !session_at(self, slot))
+    struct path source;
+    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
         return NULL;
     bool done;
     Py_BEGIN_ALLOW_THREADS
@@ -337,8 +372,8 @@ static PyObject *add_source(Relay *self, PyObject *args)
 static PyObject *remove_source(Relay *self, PyObject *args)
 {
     unsigned slot;
-    union address source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, address_from_python, &source) || !session_at(self, slot))
+    struct path source;
+    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     relay_remove_source(self->relay, slot, &source);
@@ -349,8 +384,8 @@ static PyObject *remove_source(Relay *self, PyObject *args)
 static PyObject *set_destination(Relay *self, PyObject *args)
 {
     unsigned slot;
-    union address destination;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, address_from_python, &destination) || !session_at(self, slot))
+    struct path destination;
+    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &destination) || !session_at(self, slot))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     relay_set_destination(self->relay, slot, &destination);
@@ -425,8 +460,8 @@ static PyObject *send_datagram(Relay *self, PyObject *args)
 {
     const char *datagram;
     Py_ssize_t length;
-    union address destination;
-    if (!PyArg_ParseTuple(args, "y#O&", &datagram, &length, address_from_python, &destination) || !opened(self))
+    struct path destination;
+    if (!PyArg_ParseTuple(args, "y#O&", &datagram, &length, path_from_python, &destination) || !opened(self))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     relay_send(self->relay, (const uint8_t *)datagram, (size_t)length, &destination);

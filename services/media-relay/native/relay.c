@@ -38,6 +38,14 @@ static bool watch(struct relay *relay, int descriptor, uint64_t token)
     return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
+static bool watch_browsers(struct relay *relay)
+{
+    for (uint32_t i = 0; i < relay->interface_count; i++)
+        if (!watch(relay, relay->browser_sockets[i], browser_token(i)))
+            return false;
+    return true;
+}
+
 static void give_back(struct relay *relay)
 {
     if (relay->epoll >= 0)
@@ -60,12 +68,13 @@ struct relay *relay_open(const struct relay_settings *settings)
     relay->first_free = NO_SLOT;
     relay->pacing_seconds = settings->pacing_seconds;
     relay->forwarding.latch_policy = settings->latch_policy;
-    outbox_init(&relay->forwarding.outbox, settings->browser_socket);
+    memcpy(relay->browser_sockets, settings->browser_sockets, sizeof relay->browser_sockets);
+    relay->interface_count = settings->interface_count;
+    outbox_init(&relay->forwarding.outbox, relay->browser_sockets);
     relay->epoll = epoll_create1(EPOLL_CLOEXEC);
     relay->stop_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bool is_ready = ring_open(&relay->ring) && relay->epoll >= 0 && relay->stop_event >= 0 &&
-                    watch(relay, settings->browser_socket, TOKEN_BROWSER) &&
-                    watch(relay, relay->stop_event, TOKEN_STOP);
+                    watch_browsers(relay) && watch(relay, relay->stop_event, TOKEN_STOP);
     relay->is_running = is_ready && pthread_create(&relay->thread, NULL, run_loop, relay) == 0;
     if (relay->is_running)
         return relay;
@@ -83,7 +92,8 @@ void relay_close(struct relay *relay)
     for (uint32_t i = 0; i < relay->slot_count; i++)
         if (relay->slots[i].session)
             session_free(relay->slots[i].session);
-    close(relay->forwarding.outbox.browser_socket);
+    for (uint32_t i = 0; i < relay->interface_count; i++)
+        close(relay->browser_sockets[i]);
     give_back(relay);
 }
 
@@ -196,7 +206,7 @@ void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side)
     unlock(relay);
 }
 
-bool relay_add_source(struct relay *relay, uint32_t slot, const union address *source)
+bool relay_add_source(struct relay *relay, uint32_t slot, const struct path *source)
 {
     lock(relay);
     bool done = sources_add(&relay->sources, source, relay->slots[slot].session);
@@ -204,14 +214,14 @@ bool relay_add_source(struct relay *relay, uint32_t slot, const union address *s
     return done;
 }
 
-void relay_remove_source(struct relay *relay, uint32_t slot, const union address *source)
+void relay_remove_source(struct relay *relay, uint32_t slot, const struct path *source)
 {
     lock(relay);
     sources_remove(&relay->sources, source, relay->slots[slot].session);
     unlock(relay);
 }
 
-void relay_set_destination(struct relay *relay, uint32_t slot, const union address *destination)
+void relay_set_destination(struct relay *relay, uint32_t slot, const struct path *destination)
 {
     lock(relay);
     relay->slots[slot].session->destination = *destination;
@@ -231,10 +241,11 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
     return session;
 }
 
-void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const union address *destination)
+void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const struct path *destination)
 {
-    int browser_socket = relay->forwarding.outbox.browser_socket;
-    if (sendto(browser_socket, datagram, length, 0, &destination->any, address_length(destination)) >= 0)
+    const union address *address = &destination->address;
+    int browser_socket = relay->browser_sockets[destination->interface];
+    if (sendto(browser_socket, datagram, length, 0, &address->any, address_length(address)) >= 0)
         return;
     lock(relay);
     count(&relay->unattributed.drops[DROP_SEND_FAILED], 1);

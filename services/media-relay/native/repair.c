@@ -18,7 +18,7 @@ static void resend_to_browser(struct answering *answering, const uint8_t *packet
 {
     struct session *session = answering->session;
     struct outbox *outbox = &answering->forwarding->outbox;
-    if (!address_is_set(&session->destination)) {
+    if (!address_is_set(&session->destination.address)) {
         session_drop(session, DROP_NOT_CONNECTED);
         return;
     }

@@ -50,11 +50,11 @@ struct ssrc_table {
 
 struct session {
     uint64_t number; /* the owner's name for it */
-    union address destination;
+    struct path destination;
     struct srtp_session *srtp;
     struct counters counters;
     struct ssrc_table browser_ssrcs, sip_ssrcs;
-    union address *sources; /* of the browser, as in the relay's map */
+    struct path *sources; /* of the browser, as in the relay's map */
     uint32_t source_count, source_room;
     int8_t by_browser_pt[128];
     bool has_browser_pt;

@@ -42,7 +42,7 @@ class World:
         self.to_browser, self.rtp, self.rtcp, self.video_rtp, self.video_rtcp = (Sent() for _ in range(5))
         self.audio = PythonStream(self.rtp, self.rtcp, LatchPolicy(), frozenset())
         self.video = PythonStream(self.video_rtp, self.video_rtcp, LatchPolicy(), frozenset())
-        self.session = PythonSession(self.to_browser, [self.audio, self.video])
+        self.session = PythonSession([self.to_browser], [self.audio, self.video])
         self.session.set_streams([AUDIO, VIDEO], 0.0)
         self.keys = keys[0]
         self.session.set_keys(self.keys)

@@ -166,7 +166,8 @@ struct world {
     struct session *session;
     struct session *other; /* one of whose streams is joined with the session's in every second world */
     struct srtp_session *phone_srtp; /* the phone's end of the video */
-    union address browser, phone, stranger;
+    struct path browser, stranger;
+    union address phone;
     int profile;
     bool repairs; /* then a datagram may be answered, with nothing to count or with several packets */
 };
@@ -176,9 +177,9 @@ static void open_world(struct world *world, int profile)
     struct plan plans[2];
     struct stream_sockets none[2] = {{-1, -1, NULL, 0}, {-1, -1, NULL, 0}};
     memset(plans, 0, sizeof plans);
-    address_parse(&world->browser, "192.0.2.1", 5000);
+    address_parse(&world->browser.address, "192.0.2.1", 5000);
     address_parse(&world->phone, "2001:db8::1", 4000);
-    address_parse(&world->stranger, "203.0.113.1", 4000);
+    address_parse(&world->stranger.address, "203.0.113.1", 4000);
     for (int i = 0; i < 2; i++) {
         plans[i] = (struct plan){.is_used = true, .is_video = i, .browser_sends = true, .sip_sends = true};
         plans[i].answers_nack = plans[i].sip_takes_nack = i && world->repairs;
@@ -194,7 +195,8 @@ static void open_world(struct world *world, int profile)
     world->relay = calloc(1, sizeof *world->relay);
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
-    outbox_init(&world->relay->forwarding.outbox, -1);
+    world->relay->browser_sockets[0] = -1;
+    outbox_init(&world->relay->forwarding.outbox, world->relay->browser_sockets);
     world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4, 1000000};
     session_set_plans(world->session, plans, 2, 0);
     session_set_srtp(world->session, sessions[profile][0]);
@@ -256,7 +258,7 @@ static void receive(struct world *world, const struct packet *packet)
     before = counted(world);
     memcpy(outbox_buffer(&relay->forwarding.outbox), packet->bytes, packet->length);
     receive_sip(&relay->forwarding, world->session, chance(2), chance(2), packet->length,
-                chance(4) ? &world->phone : &world->stranger);
+                chance(4) ? &world->phone : &world->stranger.address);
     outbox_flush(&relay->forwarding.outbox);
     require(counted(world) - before == 1 || world->repairs, "what a phone sends is counted once");
 }

@@ -2,16 +2,16 @@
 
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
-_Address = tuple[str, int]
+_Address = tuple[str, int] | tuple[str, int, int]  # a browser's, with the place of the socket that it comes by
 _Keys = tuple[int, bytes, bytes]  # profile, receive, send
 _Plan = tuple[bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, _Keys | None]
 
 class Relay:
-    """One thread that moves packets. It owns the browser socket from the start and closes it."""
+    """One thread that moves packets. It owns the browser sockets from the start and closes them."""
 
     def __new__(
         cls,
-        browser_socket: int,
+        browser_sockets: tuple[int, ...],
         other_host_seconds: float,
         settle_seconds: float,
         probation_packets: int,
@@ -21,7 +21,7 @@ class Relay:
     def fileno(self) -> int:
         """Readable when there is something to drain."""
 
-    def drain(self, most: int, /) -> list[tuple[int, bytes, _Address, int | None]]:
+    def drain(self, most: int, /) -> list[tuple[int, bytes, tuple[str, int, int], int | None]]:
         """Return what was handed up: kind, datagram, source, number of the session. Fewer than `most`: that was all."""
 
     def add_session(self, number: int, streams: tuple[tuple[int, int, tuple[_Address, ...]], ...], /) -> int:
@@ -39,7 +39,7 @@ class Relay:
     def add_source(self, slot: int, source: _Address, /) -> None: ...
     def remove_source(self, slot: int, source: _Address, /) -> None: ...
     def set_destination(self, slot: int, destination: _Address | None, /) -> None: ...
-    def remove_session(self, slot: int, /) -> tuple[tuple[int, ...], list[list[_Address]]]:
+    def remove_session(self, slot: int, /) -> tuple[tuple[int, ...], list[list[tuple[str, int]]]]:
         """Return the last counters, and who was heard on each stream's ports."""
 
     def send(self, datagram: bytes, destination: _Address, /) -> None: ...

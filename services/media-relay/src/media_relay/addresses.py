@@ -25,10 +25,12 @@ def default_route_address() -> str | None:
     return address
 
 
-def browser_addresses(given: tuple[str, ...]) -> tuple[str, ...]:
+def browser_addresses(given: tuple[str, ...], bound: tuple[str, ...] = ("0.0.0.0",)) -> tuple[str, ...]:
     """Return the candidates' addresses, best first. Loopback is for browsers on this host."""
     if given:
         return given
+    if not any(ipaddress.ip_address(host).is_unspecified for host in bound):
+        return bound
     found = default_route_address()
     return (LOOPBACK,) if found in (None, LOOPBACK) else (str(found), LOOPBACK)
 

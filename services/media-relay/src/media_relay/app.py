@@ -46,7 +46,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
         forwarder = forwarders.choose(settings.forwarder)
         NATIVE.set(forwarders.is_native(forwarder))
         data_path = await DataPath.open(
-            browser_host=settings.browser_host,
+            browser_hosts=settings.browser_host,
             browser_port=settings.browser_port,
             rtp_host=settings.rtp_host,
             port_range=(settings.rtp_min, settings.rtp_max),
@@ -73,7 +73,7 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
 
     place = Place(
         relay=settings.pod,
-        browser_addresses=browser_addresses(settings.addresses),
+        browser_addresses=browser_addresses(settings.addresses, settings.browser_host),
         sip_address=sip_address(settings.sip_address),
         capacity=settings.capacity,
         unclaimed_seconds=settings.unclaimed_seconds,

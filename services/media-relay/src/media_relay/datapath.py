@@ -109,20 +109,20 @@ class DataPath:
 
     def __init__(
         self,
-        browser_socket: sockets.UdpSocket,
+        browser_sockets: Sequence[sockets.UdpSocket],
         sip_ports: SipPorts,
         own: certificate.Certificate,
         on_event: Callable[[DataPathEvent], None],
         forwarder: ForwarderFactory = PythonForwarder,
         sip_address: str = "",
     ) -> None:
-        self.browser_port: int = browser_socket.getsockname()[1]
+        self.browser_port: int = browser_sockets[0].getsockname()[1]
         self.fingerprint = own.fingerprint  # sha-256 of this process's DTLS certificate, "AB:CD:.."
         self._loop = asyncio.get_running_loop()
         self._sip_ports = sip_ports
         self._context: SSL.Context = dtls.create_context(own)
         self._on_event = on_event
-        self._forwarder: Forwarder = forwarder(self._loop, browser_socket, self._receive)
+        self._forwarder: Forwarder = forwarder(self._loop, browser_sockets, self._receive)
         self._numbers = itertools.count(1)
         self._sessions: dict[str, _Session] = {}
         self._by_number: dict[int, _Session] = {}
@@ -135,7 +135,7 @@ class DataPath:
     async def open(
         cls,
         *,
-        browser_host: str,
+        browser_hosts: Sequence[str],
         browser_port: int = 0,
         rtp_host: str,
         port_range: tuple[int, int],
@@ -144,7 +144,7 @@ class DataPath:
         forwarder: ForwarderFactory = PythonForwarder,
         sip_address: str = "",
     ) -> "DataPath":
-        """Bind the browser port (0: any) and start.
+        """Bind the browser port (0: any) on each of the hosts, and start.
 
         `port_range` is inclusive. `sip_address` is what SIP peers are told: a far side there is one of our own streams.
         """
@@ -153,12 +153,14 @@ class DataPath:
             raise LocalError(f"no RTP port pair in {port_range[0]}-{port_range[1]}")
         SystemRandom().shuffle(ports)  # so that the next port cannot be guessed
         try:
-            browser_socket = sockets.bind_browser_socket(browser_host, browser_port)
+            browser_sockets = sockets.bind_browser_sockets(browser_hosts, browser_port)
         except OSError as error:
-            raise LocalError(f"cannot bind the browser port {browser_host}:{browser_port}: {error}") from error
+            raise LocalError(
+                f"cannot bind browser port {browser_port} on {', '.join(browser_hosts)}: {error}"
+            ) from error
         own = certificate.generate(datetime.datetime.now(datetime.UTC))
         sip_ports = SipPorts(rtp_host, PortPool(ports, quarantine_seconds))
-        data_path = cls(browser_socket, sip_ports, own, on_event, forwarder, sip_address)
+        data_path = cls(browser_sockets, sip_ports, own, on_event, forwarder, sip_address)
         _log.info("data path open", browser_port=data_path.browser_port, port_pairs=len(ports))
         return data_path
 

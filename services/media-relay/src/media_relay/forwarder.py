@@ -39,12 +39,13 @@ class SessionEnd:
     peers: tuple[frozenset[Address], ...]  # for each stream, who was heard on its ports and may go on sending
 
 
-# How one is made: the loop, the browser socket, which it owns from then on, and where STUN and DTLS go.
-ForwarderFactory = Callable[[asyncio.AbstractEventLoop, socket.socket, DatagramHandler], "Forwarder"]
+# How one is made: the loop, the sockets for browsers, which it owns from then on, and where STUN and DTLS go. Where a
+# browser's address is given, its `interface` is the place of a socket among these.
+ForwarderFactory = Callable[[asyncio.AbstractEventLoop, Sequence[socket.socket], DatagramHandler], "Forwarder"]
 
 
 class Forwarder(Protocol):
-    """SRTP on one browser socket, RTP on a pair of sockets a stream."""
+    """SRTP on a few sockets for browsers, RTP on a pair of sockets a stream."""
 
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets. Nothing is forwarded before there are a plan, keys and a destination."""
@@ -65,7 +66,7 @@ class Forwarder(Protocol):
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
 
     def add_source(self, session: int, source: Address) -> None:
-        """Datagrams from this address on the browser socket are the session's."""
+        """Datagrams from this address are the session's."""
 
     def remove_source(self, session: int, source: Address) -> None:
         """They are not any more."""
@@ -77,7 +78,7 @@ class Forwarder(Protocol):
         """Forget it and close its sockets."""
 
     def send(self, datagram: bytes, destination: Address) -> None:
-        """Send STUN or DTLS on the browser socket."""
+        """Send STUN or DTLS to a browser."""
 
     def counters(self, session: int) -> Counters:
         """Return a session's counters as they stand."""

@@ -46,7 +46,7 @@ class NativeForwarder:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        browser_socket: socket.socket,
+        browser_sockets: Sequence[socket.socket],
         on_datagram: DatagramHandler,
         latch_policy: LatchPolicy | None = None,
         pacing_seconds: float = _PACING_SECONDS,
@@ -57,14 +57,15 @@ class NativeForwarder:
         self._slots: dict[int, int] = {}
         self._is_closed = False
         self._native = _native.Relay(
-            browser_socket.fileno(),
+            tuple(bound.fileno() for bound in browser_sockets),
             policy.other_host_seconds,
             policy.settle_seconds,
             policy.probation_packets,
             policy.unheard_packets_per_second,
             pacing_seconds,
         )
-        browser_socket.detach()
+        for bound in browser_sockets:
+            bound.detach()
         loop.add_reader(self._native.fileno(), self._drain)
 
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
@@ -111,7 +112,7 @@ class NativeForwarder:
         return SessionEnd(_counters(values), heard)
 
     def send(self, datagram: bytes, destination: Address) -> None:
-        """Send STUN or DTLS on the browser socket."""
+        """Send STUN or DTLS to a browser."""
         self._native.send(datagram, destination)
 
     def counters(self, session: int) -> Counters:

@@ -30,24 +30,25 @@ class PythonForwarder:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        browser_socket: socket.socket,
+        browser_sockets: Sequence[socket.socket],
         on_datagram: DatagramHandler,
         latch_policy: LatchPolicy | None = None,
     ) -> None:
         self._loop = loop
-        self._browser_socket = browser_socket
+        self._browser_sockets = tuple(browser_sockets)
         self._on_datagram = on_datagram
         self._latch_policy = latch_policy or LatchPolicy()
         self._sessions: dict[int, PythonSession] = {}
         self._sockets: dict[int, list[socket.socket]] = {}
         self._by_source: dict[Address, int] = {}
         self._unattributed = Counters()
-        loop.add_reader(browser_socket, self._read_browser)
+        for interface, bound in enumerate(self._browser_sockets):
+            loop.add_reader(bound, self._read_browser, bound, interface)
 
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets."""
         made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
-        self._sessions[session] = owner = PythonSession(self._browser_socket, made)
+        self._sessions[session] = owner = PythonSession(self._browser_sockets, made)
         self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
         for each, stream in zip(streams, made, strict=True):
             self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
@@ -98,9 +99,9 @@ class PythonForwarder:
         return SessionEnd(ended.counters, tuple(stream.peers() for stream in ended.streams))
 
     def send(self, datagram: bytes, destination: Address) -> None:
-        """Send STUN or DTLS on the browser socket."""
+        """Send STUN or DTLS to a browser."""
         try:
-            self._browser_socket.sendto(datagram, destination)
+            self._browser_sockets[destination.interface].sendto(datagram, destination[:2])
         except OSError:
             self._unattributed.drops[Drop.SEND_FAILED] += 1
 
@@ -116,17 +117,18 @@ class PythonForwarder:
         """Close all sockets."""
         for session in list(self._sessions):
             self.remove_session(session)
-        self._loop.remove_reader(self._browser_socket)
-        self._browser_socket.close()
+        for bound in self._browser_sockets:
+            self._loop.remove_reader(bound)
+            bound.close()
 
-    def _read_browser(self) -> None:
+    def _read_browser(self, bound: socket.socket, interface: int) -> None:
         now = self._loop.time()
         for _ in range(_BROWSER_BUDGET):
             try:
-                datagram, source = self._browser_socket.recvfrom(_MAX_DATAGRAM)
+                datagram, source = bound.recvfrom(_MAX_DATAGRAM)
             except OSError:  # empty; or an ICMP error of something sent before, which the next turn reads on after
                 return
-            self._receive_browser(datagram, Address(source[0], source[1]), now)
+            self._receive_browser(datagram, Address(source[0], source[1], interface), now)
 
     def _receive_browser(self, datagram: bytes, source: Address, now: float) -> None:
         kind = kind_of(datagram)

@@ -25,11 +25,11 @@ _OWN_SSRC = 1  # whom our own RTCP is from; browsers that only receive call them
 class PythonSession:
     """Streams of one session, and the SRTP that they share."""
 
-    def __init__(self, browser_socket: DatagramSender, streams: Sequence[PythonStream]) -> None:
+    def __init__(self, browser_sockets: Sequence[DatagramSender], streams: Sequence[PythonStream]) -> None:
         self.streams = tuple(streams)
         self.destination: Address | None = None  # the browser's
         self.counters = Counters()
-        self._browser_socket = browser_socket
+        self._browser_sockets = browser_sockets
         self._srtp: SrtpSession | None = None
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
@@ -175,7 +175,7 @@ class PythonSession:
             return self.drop(refused.drop)
         if stream.plan.answers_nack:
             stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
-        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind)
+        self._send_to_browser(protected, stream.plan.kind)
 
     def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
         """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
@@ -285,7 +285,7 @@ class PythonSession:
         return b"" if stream.plan.answers_nack else packet
 
     def _resend_to_browser(self, packet: bytes) -> None:
-        self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
+        self._send_to_browser(packet, "video")
 
     def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         if stream.bridge is not None:
@@ -308,7 +308,11 @@ class PythonSession:
             protected = self._srtp.protect_rtcp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
-        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", "rtcp")
+        self._send_to_browser(protected, "rtcp")
+
+    def _send_to_browser(self, packet: bytes, kind: PacketKind) -> None:
+        browser_socket = self._browser_sockets[self.destination.interface if self.destination else 0]
+        self._send(browser_socket, packet, self.destination, "sip_to_browser", kind)
 
     def _send(
         self,
@@ -321,7 +325,7 @@ class PythonSession:
         if destination is None:
             return self.drop(Drop.NOT_CONNECTED)
         try:
-            socket.sendto(packet, destination)
+            socket.sendto(packet, destination[:2])
         except OSError:  # a full send buffer, no route: UDP may lose it anyway
             return self.drop(Drop.SEND_FAILED)
         self._count(direction, kind, packet)

@@ -12,9 +12,11 @@ ForwarderChoice = Literal["auto", "native", "python"]
 class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     """What a media-relay needs to know."""
 
-    browser_host: str = "0.0.0.0"  # bound for all browsers
+    browser_host: tuple[str, ...] = ("0.0.0.0",)  # bound for all browsers; several: a socket for each
     browser_port: int = 10000  # 0: any
-    addresses: tuple[str, ...] = ()  # told to browsers as candidates; empty: the default route's and loopback
+    addresses: tuple[
+        str, ...
+    ] = ()  # told to browsers as candidates; empty: what is bound, or the default route's and loopback
     rtp_host: str = "0.0.0.0"  # bound towards SIP
     sip_address: str = ""  # told to SIP peers; empty: the default route's, else loopback
     rtp_min: int = 30000  # inclusive; below net.ipv4.ip_local_port_range

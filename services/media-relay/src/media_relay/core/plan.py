@@ -15,10 +15,15 @@ DtlsRole = Literal["server", "client"]
 
 
 class Address(NamedTuple):
-    """An IP address, never a host name, and a port. A tuple, because sockets give and take it once a packet."""
+    """An IP address, never a host name, and a port. A tuple, because sockets give and take it once a packet.
+
+    A browser may reach us by several of our sockets from one address, and wants its answers from where it asked: the
+    place of the socket makes another address of it.
+    """
 
     host: str
     port: int
+    interface: int = 0
 
 
 @dataclass(frozen=True)
