@@ -40,6 +40,7 @@ from shared.messages import (
     MessageSent,
     OfferMedia,
     OpenAccount,
+    PictureWanted,
     Refused,
     RegistrationChanged,
     ReleaseMedia,
@@ -181,6 +182,7 @@ MESSAGES: tuple[Message, ...] = (
     ReleaseMedia(**COMMAND, **MEDIA_ID),
     MediaConnected(**MEDIA_ID, call_id=CALL["call_id"]),
     MediaFailed(**MEDIA_ID, call_id=CALL["call_id"], reason="consent"),
+    PictureWanted(**MEDIA_ID, call_id=CALL["call_id"]),
     Heartbeat(
         kind="agent",
         pod="agent-1",

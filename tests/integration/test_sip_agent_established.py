@@ -20,9 +20,11 @@ from shared.messages import (
     CallHold,
     DtmfReceived,
     IncomingCall,
+    PictureWanted,
     RequestOffer,
     SessionSnapshot,
 )
+from shared.subjects import agent_commands
 from sip_agent.app import Agent
 from sip_agent.settings import Settings
 
@@ -243,6 +245,24 @@ async def test_digits_go_out_one_after_the_other(alice: SessionSeat, server: Sip
     server.respond(await server.expect("INFO"), 415)
     failed = await alice.expect(CallActionFailed)
     assert (failed.action, failed.status) == ("dtmf", 415)
+    await far_hangs_up(server, alice, dialog)
+
+
+async def test_a_picture_that_the_browser_wants_is_asked_for_until_the_far_side_refuses(
+    alice: SessionSeat, server: SipPeer
+) -> None:
+    dialog = await talking(server, alice)
+    for status in (200, 415, None):
+        await alice.bus.publish(agent_commands(alice.agent), PictureWanted(media_id="m-1", call_id="c-1"))
+        await alice.send_dtmf("c-1", "1")
+        if status is not None:
+            asked = await server.expect("INFO")
+            assert asked.content_type == "application/media_control+xml"
+            assert b"<picture_fast_update/>" in asked.body
+            server.respond(asked, status)
+        digit = await server.expect("INFO")
+        assert digit.content_type == "application/dtmf-relay"
+        server.respond(digit, 200)
     await far_hangs_up(server, alice, dialog)
 
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "keyframe.h"
 #include "repair.h"
 #include "sip_leg.h"
 
@@ -107,12 +108,14 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         return;
     }
     uint32_t concerned = streams_concerned(session, &sources);
-    length = repair_from_browser(forwarding, session, packet, length);
-    if (!length)
-        return;
-    for (uint32_t i = 0; i < session->stream_count; i++)
-        if (concerned & 1u << i)
+    uint32_t pictures = 0;
+    length = repair_from_browser(forwarding, session, packet, length, &pictures);
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        if (pictures & 1u << i)
+            keyframe_ask(forwarding, session, &session->streams[i], SIDE_SIP);
+        if (length && concerned & 1u << i)
             sip_send_rtcp(forwarding, session, &session->streams[i], packet, length);
+    }
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -220,6 +223,22 @@ static enum drop why_not_rtcp_to_browser(struct session *session, struct stream 
     return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
 }
 
+/* What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by. */
+static void send_rest_to_browser(struct forwarding *forwarding, struct session *session, const uint8_t *packet,
+                                 size_t length)
+{
+    struct rtcp_sources sources;
+    if (!rtcp_parse(packet, length, &sources) || !sources.has_sender)
+        return;
+    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return;
+    }
+    ssrc_add(&session->sip_ssrcs, sources.sender);
+    memmove(outbox_buffer(&forwarding->outbox), packet, length);
+    send_rtcp_to_browser(forwarding, session, length);
+}
+
 void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session, struct stream *stream,
                           enum sip_port port, uint8_t *packet, size_t length, const union address *source)
 {
@@ -233,17 +252,12 @@ void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session
         session_drop(session, refusal);
         return;
     }
-    length = repair_from_sip(forwarding, session, stream, packet, length);
-    /* What is left may begin with a packet of another sender, which SRTCP then goes by. */
-    if (!length || !rtcp_parse(packet, length, &sources) || !sources.has_sender)
-        return;
-    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
-        session_drop(session, DROP_SSRC_LIMIT);
-        return;
-    }
-    ssrc_add(&session->sip_ssrcs, sources.sender);
-    memmove(outbox_buffer(&forwarding->outbox), packet, length);
-    send_rtcp_to_browser(forwarding, session, length);
+    bool wants_picture = false;
+    length = repair_from_sip(forwarding, session, stream, packet, length, &wants_picture);
+    if (length)
+        send_rest_to_browser(forwarding, session, packet, length);
+    if (wants_picture) /* after that, for it uses the same buffer */
+        keyframe_ask(forwarding, session, stream, SIDE_BROWSER);
 }
 
 static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
@@ -270,20 +284,6 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)
 {
-    const struct ssrc_table *table = side == SIDE_BROWSER ? &session->browser_ssrcs : &session->sip_ssrcs;
-    for (uint32_t i = 0; i < session->stream_count; i++) {
-        struct stream *stream = &session->streams[i];
-        const struct heard *seen = NULL;
-        for (uint32_t at = 0; at < table->count; at++)
-            if (table->of[at].stream == (int32_t)i)
-                seen = &table->of[at];
-        if (!seen || !stream->plan.is_used || !stream->plan.is_video)
-            continue;
-        uint8_t *packet = outbox_buffer(&forwarding->outbox);
-        rtcp_picture_loss_indication(packet, OWN_SSRC, seen->ssrc);
-        if (side == SIDE_BROWSER)
-            send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
-        else
-            sip_send_rtcp(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
-    }
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        keyframe_ask(forwarding, session, &session->streams[i], side);
 }

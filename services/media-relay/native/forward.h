@@ -7,9 +7,11 @@
 #define CORDBOARD_FORWARD_H
 
 #include "outbox.h"
+#include "ring.h"
 
 struct forwarding {
     struct outbox outbox;
+    struct ring *ring;
     struct latch_policy latch_policy;
     double now; /* monotonic, of this round */
 };

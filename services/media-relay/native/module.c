@@ -9,6 +9,12 @@
 #include "crypto.h"
 #include "relay.h"
 
+#define WITHOUT_GIL(...)                                                                                               \
+    do {                                                                                                               \
+        Py_BEGIN_ALLOW_THREADS __VA_ARGS__;                                                                            \
+        Py_END_ALLOW_THREADS                                                                                           \
+    } while (0)
+
 typedef struct {
     PyObject_HEAD
     struct relay *relay; /* NULL: closed */
@@ -134,11 +140,8 @@ static PyObject *close_relay(Relay *self, PyObject *unused)
     (void)unused;
     struct relay *relay = self->relay;
     self->relay = NULL;
-    if (relay) {
-        Py_BEGIN_ALLOW_THREADS
-        relay_close(relay);
-        Py_END_ALLOW_THREADS
-    }
+    if (relay)
+        WITHOUT_GIL(relay_close(relay));
     Py_RETURN_NONE;
 }
 
@@ -232,9 +235,7 @@ static PyObject *relay_add(Relay *self, PyObject *args)
             return NULL;
         }
     int64_t slot;
-    Py_BEGIN_ALLOW_THREADS
-    slot = relay_add_session(self->relay, number, streams, (size_t)count);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(slot = relay_add_session(self->relay, number, streams, (size_t)count));
     if (slot >= 0)
         return PyLong_FromLongLong(slot);
     free_streams(streams, (size_t)count);
@@ -264,16 +265,18 @@ static int srtp_from_python(PyObject *object, void *into)
     return *srtp != NULL;
 }
 
-/* (is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_rtp, sip_rtcp, to_sip, to_browser, sip_srtp) */
+/* (is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir, sip_rtp, sip_rtcp,
+ * to_sip, to_browser, sip_srtp) */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
+    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     const char *to_sip, *to_browser;
     Py_ssize_t to_sip_length, to_browser_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppO&O&y#y#O&", &is_video, &browser_sends, &sip_sends, &answers_nack,
-                          &sip_takes_nack, address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp,
-                          &to_sip, &to_sip_length, &to_browser, &to_browser_length, srtp_from_python, &plan->srtp))
+    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#O&", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp,
+                          address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+                          &to_browser_length, srtp_from_python, &plan->srtp))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser) {
         PyErr_SetString(PyExc_ValueError, "a payload type map has 128 bytes");
@@ -287,6 +290,8 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     plan->sip_sends = sip_sends;
     plan->answers_nack = answers_nack;
     plan->sip_takes_nack = sip_takes_nack;
+    plan->sip_takes_pli = sip_takes_pli;
+    plan->sip_takes_fir = sip_takes_fir;
     return true;
 }
 
@@ -306,9 +311,7 @@ static PyObject *set_plans(Relay *self, PyObject *args)
                 srtp_session_free(plans[made].srtp);
             return NULL;
         }
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_plans(self->relay, slot, plans, (size_t)count);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_set_plans(self->relay, slot, plans, (size_t)count));
     Py_RETURN_NONE;
 }
 
@@ -322,9 +325,7 @@ static PyObject *set_keys(Relay *self, PyObject *args)
         srtp_session_free(srtp);
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_srtp(self->relay, slot, srtp);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_set_srtp(self->relay, slot, srtp));
     Py_RETURN_NONE;
 }
 
@@ -334,9 +335,7 @@ static PyObject *set_bridge(Relay *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "II|II", &slot, &stream, &other_slot, &other_stream) || !session_at(self, slot))
         return NULL;
     bool done;
-    Py_BEGIN_ALLOW_THREADS
-    done = relay_set_bridge(self->relay, slot, stream, other_slot, other_stream);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(done = relay_set_bridge(self->relay, slot, stream, other_slot, other_stream));
     if (!done)
         return PyErr_Format(PyExc_KeyError, "no such streams");
     Py_RETURN_NONE;
@@ -348,9 +347,7 @@ static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
     int of_browser;
     if (!PyArg_ParseTuple(args, "Ip", &slot, &of_browser) || !session_at(self, slot))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_request_keyframe(self->relay, slot, of_browser ? SIDE_BROWSER : SIDE_SIP);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_request_keyframe(self->relay, slot, of_browser ? SIDE_BROWSER : SIDE_SIP));
     Py_RETURN_NONE;
 }
 
@@ -361,9 +358,7 @@ static PyObject *add_source(Relay *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
         return NULL;
     bool done;
-    Py_BEGIN_ALLOW_THREADS
-    done = relay_add_source(self->relay, slot, &source);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(done = relay_add_source(self->relay, slot, &source));
     if (!done)
         return PyErr_NoMemory();
     Py_RETURN_NONE;
@@ -375,9 +370,7 @@ static PyObject *remove_source(Relay *self, PyObject *args)
     struct path source;
     if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_remove_source(self->relay, slot, &source);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_remove_source(self->relay, slot, &source));
     Py_RETURN_NONE;
 }
 
@@ -387,9 +380,7 @@ static PyObject *set_destination(Relay *self, PyObject *args)
     struct path destination;
     if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &destination) || !session_at(self, slot))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_destination(self->relay, slot, &destination);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_set_destination(self->relay, slot, &destination));
     Py_RETURN_NONE;
 }
 
@@ -441,9 +432,7 @@ static PyObject *relay_remove(Relay *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "I", &slot) || !session_at(self, slot))
         return NULL;
     struct session *session;
-    Py_BEGIN_ALLOW_THREADS
-    session = relay_remove_session(self->relay, slot);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(session = relay_remove_session(self->relay, slot));
     PyObject *peers = PyList_New(0);
     for (uint32_t i = 0; peers && i < session->stream_count; i++) {
         PyObject *heard = peers_to_python(&session->streams[i]);
@@ -463,9 +452,7 @@ static PyObject *send_datagram(Relay *self, PyObject *args)
     struct path destination;
     if (!PyArg_ParseTuple(args, "y#O&", &datagram, &length, path_from_python, &destination) || !opened(self))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_send(self->relay, (const uint8_t *)datagram, (size_t)length, &destination);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_send(self->relay, (const uint8_t *)datagram, (size_t)length, &destination));
     Py_RETURN_NONE;
 }
 

@@ -68,6 +68,7 @@ struct relay *relay_open(const struct relay_settings *settings)
     relay->first_free = NO_SLOT;
     relay->pacing_seconds = settings->pacing_seconds;
     relay->forwarding.latch_policy = settings->latch_policy;
+    relay->forwarding.ring = &relay->ring;
     memcpy(relay->browser_sockets, settings->browser_sockets, sizeof relay->browser_sockets);
     relay->interface_count = settings->interface_count;
     outbox_init(&relay->forwarding.outbox, relay->browser_sockets);

@@ -16,7 +16,8 @@
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
+    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli,
+        sip_takes_fir;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
     struct srtp_session *srtp;            /* of the SIP side (RFC 4568); NULL: plain RTP */
@@ -36,6 +37,8 @@ struct stream {
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
     struct allowance unheard;
+    double keyframe_asked_at[2]; /* by enum side */
+    uint8_t pictures_asked;      /* by FIR */
     struct repair *repair; /* there where a plan ever wanted it */
 };
 

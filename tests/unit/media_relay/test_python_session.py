@@ -121,7 +121,7 @@ def test_unknown_payload_types_are_dropped_and_move_no_latch(world: World) -> No
 @pytest.mark.parametrize("packet", [b"", b"\x80", rtp_packet()[:11], rtp_packet(first=0xA0, payload=b"\0")])
 def test_malformed_packets_are_dropped(world: World, packet: bytes) -> None:
     world.sip_rtp(packet)
-    world.session.receive_sip_rtcp(world.audio, packet, PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, packet, PHONE_RTCP, 0.0)
     assert world.dropped() == {Drop.MALFORMED: 2}
     world.session.receive_browser_rtp(packet[:11], 0.0)
     world.session.receive_browser_rtcp(packet[:7], 0.0)
@@ -174,7 +174,7 @@ def test_sources_are_bounded_on_both_sides(world: World, monkeypatch: pytest.Mon
         world.browser_rtp(rtp_packet(111, ssrc=ssrc))
         world.sip_rtp(rtp_packet(96, ssrc=ssrc))
     world.browser_rtcp(receiver_report(4))
-    world.session.receive_sip_rtcp(world.audio, sender_report(4), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, sender_report(4), PHONE_RTCP, 0.0)
     assert world.dropped()[Drop.SSRC_LIMIT] == 4
     assert len(world.to_browser) == 3
 
@@ -192,7 +192,7 @@ def test_a_packet_too_long_for_srtp_is_dropped(world: World) -> None:
 
 
 def test_no_rtcp_of_the_phone_makes_srtcp_keep_an_ssrc_that_is_not_counted(world: World) -> None:
-    world.session.receive_sip_rtcp(world.audio, bytes.fromhex("80c90000") + receiver_report(1), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, bytes.fromhex("80c90000") + receiver_report(1), PHONE_RTCP, 0.0)
     assert world.dropped() == {Drop.MALFORMED: 1}
     assert world.to_browser == []
 
@@ -208,7 +208,7 @@ def test_a_socket_that_refuses_costs_the_packet_only(world: World) -> None:
 
 def test_who_was_heard_is_known_at_the_end(world: World) -> None:
     world.sip_rtp(rtp_packet(96))
-    world.session.receive_sip_rtcp(world.audio, sender_report(1), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, sender_report(1), PHONE_RTCP, 0.0)
     assert world.audio.peers() == {PHONE, PHONE_RTCP}
     assert world.video.peers() == frozenset()
 
@@ -223,6 +223,7 @@ def test_a_whole_picture_is_asked_of_the_video_that_was_seen_last(world: World) 
     assert destination == BROWSER
     assert world.browser.unprotect_rtcp(protected) == receiver_report(1) + picture_loss_indication(1, 0xB3)
 
+    world.session.set_streams([AUDIO, replace(VIDEO, sip_takes_pli=True)], 0.0)
     world.session.request_keyframe("sip", 0.0)
     world.session.receive_sip_rtp(world.video, rtp_packet(97, 1, 0x52), PHONE_VIDEO, 0.0)
     world.session.request_keyframe("sip", 0.0)

@@ -4,7 +4,7 @@ DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int] | tuple[str, int, int]  # a browser's, with the place of the socket that it comes by
 _Keys = tuple[int, bytes, bytes]  # profile, receive, send
-_Plan = tuple[bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, _Keys | None]
+_Plan = tuple[bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, _Keys | None]
 
 class Relay:
     """One thread that moves packets. It owns the browser sockets from the start and closes them."""
@@ -28,8 +28,8 @@ class Relay:
         """RTP socket, RTCP socket and barred sources of each stream; the sockets are the relay's then."""
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
-        """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked, and taken by
-        the SIP side; RTP and RTCP address, payload types each way; the SIP side's keys."""
+        """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked; whether the
+        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way; the SIP side's keys."""
 
     def set_keys(self, slot: int, keys: _Keys | None, /) -> None: ...
     def set_bridge(self, slot: int, stream: int, other_slot: int = ..., other_stream: int = ..., /) -> None:

@@ -22,6 +22,7 @@ from shared.messages import (
     MediaSdp,
     Message,
     OfferMedia,
+    PictureWanted,
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
@@ -37,7 +38,7 @@ from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
 
 _log = structlog.get_logger(__name__)
 
@@ -218,6 +219,8 @@ class Commands:
                 session.lost(now)
                 _log.info("browser lost", media=event.media_id, call=call, reason=event.reason)
                 self._tell(agent, MediaFailed(media_id=event.media_id, call_id=call, reason=event.reason))
+            case KeyframeWanted():
+                self._tell(agent, PictureWanted(media_id=event.media_id, call_id=call))
 
     def expire(self) -> None:
         """End the sessions that nobody commanded, or released, in time."""

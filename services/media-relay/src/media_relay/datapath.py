@@ -63,7 +63,14 @@ class Failed:
     reason: FailureReason
 
 
-DataPathEvent = Connected | Failed
+@dataclass(frozen=True)
+class KeyframeWanted:
+    """The browser wants a whole picture, of a SIP side that reads no RTCP that asks for one."""
+
+    media_id: str
+
+
+DataPathEvent = Connected | Failed | KeyframeWanted
 
 
 @dataclass(frozen=True)
@@ -285,6 +292,8 @@ class DataPath:
         owner = None if number is None else self._by_number[number]
         if kind is DatagramKind.STUN:
             self._receive_stun(datagram, source, owner, now)
+        elif owner is not None and kind is DatagramKind.RTCP:
+            self._tell(KeyframeWanted(owner.media_id))
         elif owner is not None:
             owner.browser.receive_dtls(datagram, source, now)
             self._drain(owner)

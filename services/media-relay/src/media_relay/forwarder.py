@@ -18,7 +18,8 @@ from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 
 # A STUN or DTLS datagram, its kind and source, and the session that the source belongs to. For DTLS always one: others
-# are dropped. (RFC 8445: a validated address.)
+# are dropped. (RFC 8445: a validated address.) Or RTCP: the browser wants a whole picture of a SIP side that reads no
+# RTCP that asks for it.
 DatagramHandler = Callable[[bytes, DatagramKind, Address, int | None], None]
 
 

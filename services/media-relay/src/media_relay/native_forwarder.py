@@ -36,7 +36,7 @@ _PROFILES = {
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
 }
-_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS}
+_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
 _NO_PAYLOAD_TYPE = 0xFF
 
 
@@ -149,7 +149,7 @@ def _flat_keys(keys: SrtpKeys | None) -> _FlatKeys:
     return None if keys is None else (_PROFILES[keys.profile], keys.receive, keys.send)
 
 
-_FlatPlan = tuple[bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, _FlatKeys]
+_FlatPlan = tuple[bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, _FlatKeys]
 
 
 def _flat(plan: StreamPlan) -> _FlatPlan:
@@ -159,6 +159,8 @@ def _flat(plan: StreamPlan) -> _FlatPlan:
         plan.sip_sends,
         plan.answers_nack,
         plan.sip_takes_nack,
+        plan.sip_takes_pli,
+        plan.sip_takes_fir,
         plan.sip_rtp,
         plan.sip_rtcp,
         _payload_types(plan.to_sip),

@@ -7,6 +7,7 @@ for each datagram and starves nobody.
 import asyncio
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 from shared.messages.media import Side
 
@@ -48,7 +49,8 @@ class PythonForwarder:
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets."""
         made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
-        self._sessions[session] = owner = PythonSession(self._browser_sockets, made)
+        wish = partial(self._hand_up_wish, session)
+        self._sessions[session] = owner = PythonSession(self._browser_sockets, made, wish)
         self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
         for each, stream in zip(streams, made, strict=True):
             self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
@@ -121,6 +123,11 @@ class PythonForwarder:
             self._loop.remove_reader(bound)
             bound.close()
 
+    def _hand_up_wish(self, session: int, packet: bytes) -> None:
+        destination = self._sessions[session].destination
+        if destination is not None:
+            self._on_datagram(packet, DatagramKind.RTCP, destination, session)
+
     def _read_browser(self, bound: socket.socket, interface: int) -> None:
         now = self._loop.time()
         for _ in range(_BROWSER_BUDGET):
@@ -155,6 +162,6 @@ class PythonForwarder:
                 return
             source = Address(address[0], address[1])
             if is_rtcp_port:
-                session.receive_sip_rtcp(stream, packet, source)
+                session.receive_sip_rtcp(stream, packet, source, now)
             else:
                 session.receive_sip_rtp(stream, packet, source, now)

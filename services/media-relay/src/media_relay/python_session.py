@@ -8,28 +8,33 @@ from collections.abc import Callable, Sequence
 from shared.messages.media import Side
 
 from .core.counters import Counters, Direction, Drop, PacketKind
-from .core.packet import feedback, rtcp, rtp
+from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamKind, StreamPlan
-from .core.repair import answer
 from .core.srtp_keys import SrtpKeys
+from .python_repair import PythonRepair
 from .python_stream import DatagramSender, PythonStream, StreamPlace
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
 _RTCP_HEADER = 8  # with the sender
-_OWN_SSRC = 1  # whom our own RTCP is from; browsers that only receive call themselves so
 
 
 class PythonSession:
     """Streams of one session, and the SRTP that they share."""
 
-    def __init__(self, browser_sockets: Sequence[DatagramSender], streams: Sequence[PythonStream]) -> None:
+    def __init__(
+        self,
+        browser_sockets: Sequence[DatagramSender],
+        streams: Sequence[PythonStream],
+        on_wish: Callable[[bytes], None] = lambda packet: None,
+    ) -> None:
         self.streams = tuple(streams)
         self.destination: Address | None = None  # the browser's
         self.counters = Counters()
         self._browser_sockets = browser_sockets
+        self._repair = PythonRepair(self, on_wish)
         self._srtp: SrtpSession | None = None
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
@@ -91,7 +96,7 @@ class PythonSession:
         payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._ask_for_losses(stream, header, now)
+        self._repair.received(stream, header, now)
         packet = clear
         if stream.srtp is not None and stream.bridge is None:
             try:
@@ -126,14 +131,14 @@ class PythonSession:
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
-        left = feedback.rewrite(clear, self._answer_browser)
+        left = self._repair.from_browser(clear, now)
         for stream in self._streams_concerned(sources) if left else ():
-            self._send_rtcp_to_sip(stream, left, now)
+            self.send_rtcp_to_sip(stream, left, now)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
         if is_rtcp(packet):
-            return self.receive_sip_rtcp(stream, packet, source, on_rtp_port=True)
+            return self.receive_sip_rtcp(stream, packet, source, now, on_rtp_port=True)
         header = rtp.parse(packet)
         if header is None:
             return self.drop(Drop.MALFORMED)
@@ -177,7 +182,9 @@ class PythonSession:
             stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
         self._send_to_browser(protected, stream.plan.kind)
 
-    def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
+    def receive_sip_rtcp(
+        self, stream: PythonStream, packet: bytes, source: Address, now: float, on_rtp_port: bool = False
+    ) -> None:
         """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
         if stream.srtp is not None:
             if len(packet) < _RTCP_HEADER:
@@ -186,13 +193,15 @@ class PythonSession:
                 packet = self._authentic(int.from_bytes(packet[4:8], "big"), packet, stream.srtp.unprotect_rtcp)
             except SrtpRefused as refused:
                 return self.drop(refused.drop)
-        self._pass_rtcp_to_browser(stream, packet, lambda: stream.accepts_rtcp(source, on_rtp_port))
+        self._pass_rtcp_to_browser(stream, packet, now, lambda: stream.accepts_rtcp(source, on_rtp_port))
 
-    def receive_bridged_rtcp(self, stream: PythonStream, packet: bytes) -> None:
+    def receive_bridged_rtcp(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """RTCP of the browser that the stream is joined with."""
-        self._pass_rtcp_to_browser(stream, packet, lambda: True)
+        self._pass_rtcp_to_browser(stream, packet, now, lambda: True)
 
-    def _pass_rtcp_to_browser(self, stream: PythonStream, packet: bytes, is_accepted: Callable[[], bool]) -> None:
+    def _pass_rtcp_to_browser(
+        self, stream: PythonStream, packet: bytes, now: float, is_accepted: Callable[[], bool]
+    ) -> None:
         sources = rtcp.parse(packet)
         if sources is None or sources.sender is None:
             return self.drop(Drop.MALFORMED)
@@ -204,28 +213,16 @@ class PythonSession:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
-        left = feedback.rewrite(packet, lambda each: self._answer_sip(stream, each))
-        # What is left may begin with a packet of another sender, which SRTCP then goes by.
-        remaining = rtcp.parse(left)
-        if remaining is None or remaining.sender is None:
-            return
-        if not _has_room(self._sip_ssrcs, remaining.sender):
-            return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(remaining.sender, None)
-        self._send_rtcp_to_browser(left)
+        left, wants_picture = self._repair.from_sip(stream, packet)
+        if left:
+            self._send_rest_to_browser(left)
+        if wants_picture:
+            self._repair.ask_for_picture(stream, "browser", now)
 
     def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
-        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
         for stream in self.streams:
-            seen = [ssrc for ssrc, owner in ssrcs.items() if owner is stream]
-            if not seen or stream.plan is None or stream.plan.kind != "video":
-                continue
-            packet = rtcp.picture_loss_indication(_OWN_SSRC, seen[-1])
-            if side == "browser":
-                self._send_rtcp_to_browser(packet)
-            else:
-                self._send_rtcp_to_sip(stream, packet, now)
+            self._repair.ask_for_picture(stream, side, now)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address | None = None, now: float = 0.0
@@ -260,37 +257,38 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _ask_for_losses(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
-        if stream.plan is None or not stream.plan.answers_nack:
+    def _send_rest_to_browser(self, packet: bytes) -> None:
+        """What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by."""
+        sources = rtcp.parse(packet)
+        if sources is None or sources.sender is None:
             return
-        numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
-        if numbers:
-            self._send_rtcp_to_browser(feedback.generic_nack(_OWN_SSRC, header.ssrc, numbers))
+        if not _has_room(self._sip_ssrcs, sources.sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._sip_ssrcs.setdefault(sources.sender, None)
+        self.send_rtcp_to_browser(packet)
 
-    def _answer_browser(self, packet: bytes) -> bytes:
-        """Return what is to go on of a packet of the browser's RTCP."""
-        stream = self._sip_ssrcs.get(feedback.source_of(packet)) if feedback.is_nack(packet) else None
-        if stream is None or stream.plan is None:
-            return packet
-        if stream.plan.answers_nack:
-            packet = answer(packet, stream.repair.to_browser, self._resend_to_browser)
-        return packet if stream.plan.sip_takes_nack else b""
+    def sip_stream(self, ssrc: int) -> PythonStream | None:
+        """Return whose media an SSRC of the SIP side is, if it was heard."""
+        return self._sip_ssrcs.get(ssrc)
 
-    def _answer_sip(self, stream: PythonStream, packet: bytes) -> bytes:
-        """Return what is to go on of a packet of the SIP side's RTCP."""
-        if stream.plan is None or not feedback.is_nack(packet):
-            return packet
-        if stream.plan.sip_takes_nack:
-            packet = answer(packet, stream.repair.to_sip, lambda sent: self._send_to_sip(stream, "video", sent))
-        return b"" if stream.plan.answers_nack else packet
+    def last_source(self, stream: PythonStream, side: Side) -> int | None:
+        """Return the SSRC of a stream that was heard last from that side."""
+        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
+        return next((ssrc for ssrc, owner in reversed(ssrcs.items()) if owner is stream), None)
 
-    def _resend_to_browser(self, packet: bytes) -> None:
+    def resend_to_browser(self, packet: bytes) -> None:
+        """Send video again, as it went out."""
         self._send_to_browser(packet, "video")
 
-    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+    def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        """Send video again, as it went out."""
+        self._send_to_sip(stream, "video", packet)
+
+    def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        """Send RTCP to the SIP side of a stream."""
         if stream.bridge is not None:
             self._count("browser_to_sip", "rtcp", packet)
-            return stream.bridge.session.receive_bridged_rtcp(stream.bridge.stream, packet)
+            return stream.bridge.session.receive_bridged_rtcp(stream.bridge.stream, packet, now)
         if not stream.may_send(now):
             return self.drop(Drop.UNHEARD)
         if stream.srtp is not None:
@@ -301,7 +299,8 @@ class PythonSession:
         socket, destination = stream.rtcp_route()
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
-    def _send_rtcp_to_browser(self, packet: bytes) -> None:
+    def send_rtcp_to_browser(self, packet: bytes) -> None:
+        """Protect RTCP and send it to the browser."""
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
         try:

@@ -23,7 +23,7 @@ class BridgedSession(Protocol):
     def receive_bridged_rtp(self, stream: "PythonStream", packet: bytes) -> None:
         """Take RTP, in the clear, as the stream's SIP side would have sent it."""
 
-    def receive_bridged_rtcp(self, stream: "PythonStream", packet: bytes) -> None:
+    def receive_bridged_rtcp(self, stream: "PythonStream", packet: bytes, now: float) -> None:
         """Take RTCP likewise."""
 
 

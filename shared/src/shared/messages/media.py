@@ -106,6 +106,13 @@ class MediaConnected(Event, frozen=True, kw_only=True, tag="media.connected"):
     call_id: str
 
 
+class PictureWanted(Event, frozen=True, kw_only=True, tag="media.picture_wanted"):
+    """The browser cannot decode, and the SIP side reads no RTCP that asks for a whole picture: RFC 5168 may help."""
+
+    media_id: str
+    call_id: str
+
+
 class MediaFailed(Event, frozen=True, kw_only=True, tag="media.failed"):
     """The browser's connection is lost for good; it may come by another one, else the session is to be released."""
 

@@ -52,6 +52,7 @@ AnyMessage = (
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
+    | media.PictureWanted
     | presence.Heartbeat
 )
 

@@ -48,6 +48,7 @@ class StreamPlan:
     answers_nack: bool = False  # the browser sends generic NACKs and reads them (RFC 4585 §6.2.1)
     sip_takes_nack: bool = False  # so does the SIP side
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
+    sip_takes_fir: bool = False  # or Full Intra Requests (RFC 5104 §4.3.1)
     # SRTP towards the SIP side (RFC 4568). A direction whose key is one of before goes on where it stood: began it
     # anew, one keystream would serve two packets.
     sip_srtp: SrtpKeys | None = None

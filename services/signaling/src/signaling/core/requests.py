@@ -4,6 +4,8 @@ Reading is strict. A frame that is not a request of this protocol is the page's 
 with which field.
 """
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -194,6 +196,16 @@ def decode(text: str) -> AnyRequest:
         raise bad_request(f"Bad Message: {_readable(error)}") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:  # the last: thousands of brackets
         raise bad_request(f"Not JSON: {error}") from error
+    _check(request)
+    return request
+
+
+def convert(fields: dict[str, Any]) -> AnyRequest:
+    """Return the request that has these fields; raise `PageError` if they make none."""
+    try:
+        request: AnyRequest = msgspec.convert(fields, AnyRequest)
+    except msgspec.ValidationError as error:
+        raise bad_request(f"Bad Message: {_readable(error)}") from error
     _check(request)
     return request
 

@@ -24,6 +24,7 @@ from shared.messages import (
     MediaFailed,
     Message,
     OpenAccount,
+    PictureWanted,
     RenewalOffered,
     RenewMedia,
     SessionSnapshot,
@@ -88,6 +89,9 @@ class Accounts:
             case MediaFailed(call_id=call_id, reason=reason):
                 if (call := self.calls.find(call_id)) is not None:
                     call.browser.lost(reason, may_return=call.core.was_established)
+            case PictureWanted(call_id=call_id):
+                if (call := self.calls.find(call_id)) is not None:
+                    call.want_picture()
             case MediaConnected(call_id=call_id):
                 if (call := self.calls.find(call_id)) is not None:
                     call.browser.connected()

@@ -11,7 +11,6 @@ from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
-from sip_agent.core.call.rules import CallRules
 from sip_agent.core.dialog.extra_headers import checked
 from sip_agent.core.dialog.shown_headers import asserted_identity, shown
 from sip_agent.core.events import Flow, TransactionId
@@ -30,14 +29,14 @@ CallCommand = StartCall | AnswerCall | HangupCall | HoldCall | SendDtmf | Transf
 class Switchboard:
     """Everything here is done in the account's mailbox. `has_proxy`: whether all goes through an outbound proxy."""
 
-    __slots__ = ("calls", "_services", "_owner", "_table", "_has_proxy")
+    __slots__ = ("calls", "_services", "_owner", "_table", "_rules")
 
     def __init__(self, services: Services, owner: CallOwner, table: CallTable, has_proxy: bool) -> None:
         self.calls: dict[str, LiveCall] = {}
         self._services = services
         self._owner = owner
         self._table = table
-        self._has_proxy = has_proxy
+        self._rules = services.call_rules(has_proxy)
 
     async def carry_out(self, command: CallCommand) -> None:
         """Do what a page wants, or begin to; raise `RemoteError` if that is not possible."""
@@ -54,9 +53,6 @@ class Switchboard:
                 await self.transfer(command)
             case SendMessage():
                 await self.send_message(command)
-
-    def _rules(self) -> CallRules:
-        return self._services.call_rules(self._has_proxy)
 
     async def start(self, command: StartCall) -> None:
         """Send an INVITE; raise `RemoteError` if that is not possible."""
@@ -77,7 +73,7 @@ class Switchboard:
             created_at=wall_clock(),
             is_private=command.is_private,
         )
-        core = OutgoingCall(facts, self._owner.identity.within(target), self._rules(), token(), token())
+        core = OutgoingCall(facts, self._owner.identity.within(target), self._rules, token(), token())
         call = self._add(core, command.media, command.has_video)
         await call.do(core.start, target, command.sip_sdp, headers)
 
@@ -85,7 +81,7 @@ class Switchboard:
         """Take an INVITE for this account's contact."""
         if self._owner.is_closing:
             raise RemoteError(480, "Temporarily Unavailable")
-        refused = too_small(request, self._rules(), token())
+        refused = too_small(request, self._rules, token())
         if refused is not None:
             self._services.endpoint.respond(transaction, refused)
             return
@@ -100,9 +96,7 @@ class Switchboard:
             asserted=asserted_identity(request, flow, self._services.identity_sources),
             headers=shown(request),
         )
-        core = IncomingCall(
-            facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
-        )
+        core = IncomingCall(facts, self._owner.identity.within(request.uri), self._rules, token(), transaction, request)
         call = self._add(core)
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))

@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from sip_agent.alarm import Alarm
+from sip_agent.core.earliest import earliest
 from sip_agent.core.events import (
     AckReceived,
     CancelReceived,
@@ -218,8 +219,7 @@ class Endpoint:
                     self._carry_out(output)
         finally:
             self._is_draining = False
-        times = (self._layer.next_timer(), self._accepted[0][0] if self._accepted else None)
-        self._alarm.set(min((at for at in times if at is not None), default=None))
+        self._alarm.set(earliest(self._layer.next_timer(), self._accepted[0][0] if self._accepted else None))
 
     def _carry_out(self, output: Output) -> None:
         try:

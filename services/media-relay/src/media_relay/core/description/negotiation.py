@@ -164,6 +164,7 @@ def stream_plan(
         sip_srtp=leg.srtp.keys_with(stream.crypto) if stream.crypto else None,
         answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
         sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
+        sip_takes_fir=_has_feedback(leg, "ccm fir", (sip.codec for _, sip in pairs)),
         sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
     )
 

@@ -203,6 +203,11 @@ class Call(ABC):
         """Send digits by INFO; `SipError` where they are none or too many."""
         self._in_dialog.send_dtmf(digits, duration_ms)
 
+    def request_picture(self, now: float) -> None:
+        """Ask the far side for a whole picture by INFO, while the call is through."""
+        if self.is_answered:
+            self._in_dialog.request_picture()
+
     def fail(self, status: int, reason: str, now: float) -> None:
         """End the call for a reason that is neither side's: the media failed, the session is gone."""
         self._step(Input.HANGUP, End(status, reason, "system"), now)
