@@ -39,6 +39,7 @@ class Notes:
     """In place of the data path."""
 
     browser_port = 10000
+    browser_tcp_port = 0
     fingerprint = FINGERPRINT
 
     def __init__(self) -> None:

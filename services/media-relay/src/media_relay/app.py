@@ -48,6 +48,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
         data_path = await DataPath.open(
             browser_hosts=settings.browser_host,
             browser_port=settings.browser_port,
+            browser_tcp_port=settings.browser_tcp_port,
             rtp_host=settings.rtp_host,
             port_range=(settings.rtp_min, settings.rtp_max),
             quarantine_seconds=settings.quarantine_seconds,

@@ -145,9 +145,14 @@ class Commands:
         return str(int.from_bytes(self._random_bytes(8), "big") >> 2)
 
     def _transport(self, ice: IceCredentials) -> BrowserTransport:
-        port = self._data_path.browser_port
-        candidates = tuple(Address(host, port) for host in self._place.browser_addresses)
-        return BrowserTransport(ice, self._data_path.fingerprint, candidates)
+        udp, tcp = self._data_path.browser_port, self._data_path.browser_tcp_port
+        hosts = self._place.browser_addresses
+        return BrowserTransport(
+            ice=ice,
+            fingerprint=self._data_path.fingerprint,
+            candidates=tuple(Address(host, udp) for host in hosts),
+            tcp_candidates=tuple(Address(host, tcp) for host in hosts) if tcp else (),
+        )
 
     def _answer(self, command: AnswerMedia) -> MediaSdp:
         session = self._session(command.media_id)

@@ -19,7 +19,7 @@ from OpenSSL import SSL
 from shared.errors import LocalError, RemoteError
 from shared.messages.media import Side
 
-from . import certificate, dtls, sockets
+from . import certificate, dtls, ice_tcp, sockets
 from .browser_side import BrowserSide
 from .browser_transport import (
     BrowserTransport,
@@ -35,9 +35,10 @@ from .core.counters import Counters, Drop, total
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
-from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
+from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
 from .forwarder import Forwarder, ForwarderFactory
+from .ice_tcp import IceTcp
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
 
@@ -124,6 +125,8 @@ class DataPath:
         sip_address: str = "",
     ) -> None:
         self.browser_port: int = browser_sockets[0].getsockname()[1]
+        self.browser_tcp_port = 0  # 0: none
+        self._ice_tcp: IceTcp | None = None
         self.fingerprint = own.fingerprint  # sha-256 of this process's DTLS certificate, "AB:CD:.."
         self._loop = asyncio.get_running_loop()
         self._sip_ports = sip_ports
@@ -144,6 +147,7 @@ class DataPath:
         *,
         browser_hosts: Sequence[str],
         browser_port: int = 0,
+        browser_tcp_port: int = 0,
         rtp_host: str,
         port_range: tuple[int, int],
         quarantine_seconds: float = 5.0,
@@ -151,7 +155,7 @@ class DataPath:
         forwarder: ForwarderFactory = PythonForwarder,
         sip_address: str = "",
     ) -> "DataPath":
-        """Bind the browser port (0: any) on each of the hosts, and start.
+        """Bind the browser port (0: any) on each of the hosts, and its TCP port (0: none), and start.
 
         `port_range` is inclusive. `sip_address` is what SIP peers are told: a far side there is one of our own streams.
         """
@@ -161,15 +165,28 @@ class DataPath:
         SystemRandom().shuffle(ports)  # so that the next port cannot be guessed
         try:
             browser_sockets = sockets.bind_browser_sockets(browser_hosts, browser_port)
+            if browser_tcp_port:
+                browser_sockets.append(sockets.bind_browser_socket(ice_tcp.LOOPBACK, 0))
         except OSError as error:
             raise LocalError(
                 f"cannot bind browser port {browser_port} on {', '.join(browser_hosts)}: {error}"
             ) from error
         own = certificate.generate(datetime.datetime.now(datetime.UTC))
         sip_ports = SipPorts(rtp_host, PortPool(ports, quarantine_seconds))
+        inner = Address(*browser_sockets[-1].getsockname()[:2])
         data_path = cls(browser_sockets, sip_ports, own, on_event, forwarder, sip_address)
+        if browser_tcp_port:
+            await data_path._listen(browser_hosts, browser_tcp_port, inner)
         _log.info("data path open", browser_port=data_path.browser_port, port_pairs=len(ports))
         return data_path
+
+    async def _listen(self, hosts: Sequence[str], port: int, relay: Address) -> None:
+        try:
+            self._ice_tcp = await IceTcp.open(hosts, port, relay)
+        except OSError as error:
+            await self.aclose()
+            raise LocalError(f"cannot listen on TCP port {port} of {', '.join(hosts)}: {error}") from error
+        self.browser_tcp_port = port
 
     def allocate(self, media_id: str, stream_count: int) -> Allocation:
         """Make a session; raise `RemoteError` 503 if no port pair is left."""
@@ -284,9 +301,11 @@ class DataPath:
             self.release(media_id)
         if self._timer is not None:
             self._timer.cancel()
+        if self._ice_tcp is not None:
+            await self._ice_tcp.aclose()
         self._forwarder.close()
 
-    def _receive(self, datagram: bytes, kind: DatagramKind, source: Address, number: int | None) -> None:
+    def _receive(self, datagram: bytes, kind: DatagramKind, source: BrowserPath, number: int | None) -> None:
         """STUN or DTLS from the forwarder; `number` is the session that the source belongs to."""
         now = self._loop.time()
         owner = None if number is None else self._by_number[number]
@@ -298,7 +317,7 @@ class DataPath:
             owner.browser.receive_dtls(datagram, source, now)
             self._drain(owner)
 
-    def _receive_stun(self, datagram: bytes, source: Address, owner: _Session | None, now: float) -> None:
+    def _receive_stun(self, datagram: bytes, source: BrowserPath, owner: _Session | None, now: float) -> None:
         request = parse_binding_request(datagram)
         session = None if request is None else self._by_ufrag.get(request.local_ufrag)
         if request is None or session is None or self._is_claimed(source, owner, session, now):
@@ -308,7 +327,7 @@ class DataPath:
             self._past.drops[Drop.STUN_AUTH] += 1
         self._drain(session)
 
-    def _is_claimed(self, source: Address, owner: _Session | None, session: _Session, now: float) -> bool:
+    def _is_claimed(self, source: BrowserPath, owner: _Session | None, session: _Session, now: float) -> bool:
         if owner is None or owner is session:
             return False
         last_check = owner.browser.last_check(source)

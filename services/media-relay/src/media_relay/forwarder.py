@@ -14,13 +14,13 @@ from shared.messages.media import Side
 
 from .core.counters import Counters
 from .core.packet.demux import DatagramKind
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys
 
 # A STUN or DTLS datagram, its kind and source, and the session that the source belongs to. For DTLS always one: others
 # are dropped. (RFC 8445: a validated address.) Or RTCP: the browser wants a whole picture of a SIP side that reads no
 # RTCP that asks for it.
-DatagramHandler = Callable[[bytes, DatagramKind, Address, int | None], None]
+DatagramHandler = Callable[[bytes, DatagramKind, BrowserPath, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ class Forwarder(Protocol):
     def request_keyframe(self, session: int, side: Side) -> None:
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
 
-    def add_source(self, session: int, source: Address) -> None:
+    def add_source(self, session: int, source: BrowserPath) -> None:
         """Datagrams from this address are the session's."""
 
-    def remove_source(self, session: int, source: Address) -> None:
+    def remove_source(self, session: int, source: BrowserPath) -> None:
         """They are not any more."""
 
-    def set_destination(self, session: int, destination: Address | None) -> None:
+    def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
 
     def remove_session(self, session: int) -> SessionEnd:
         """Forget it and close its sockets."""
 
-    def send(self, datagram: bytes, destination: Address) -> None:
+    def send(self, datagram: bytes, destination: BrowserPath) -> None:
         """Send STUN or DTLS to a browser."""
 
     def counters(self, session: int) -> Counters:

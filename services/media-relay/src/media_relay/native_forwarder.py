@@ -13,7 +13,7 @@ from . import _native
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys, SrtpProfile
 from .forwarder import DatagramHandler, SessionEnd, StreamSockets
 
@@ -93,15 +93,15 @@ class NativeForwarder:
         """Send Picture Loss Indications."""
         self._native.request_keyframe(self._slots[session], side == "browser")
 
-    def add_source(self, session: int, source: Address) -> None:
+    def add_source(self, session: int, source: BrowserPath) -> None:
         """Take what comes from there for the session's."""
         self._native.add_source(self._slots[session], source)
 
-    def remove_source(self, session: int, source: Address) -> None:
+    def remove_source(self, session: int, source: BrowserPath) -> None:
         """Unless another session has the address by now."""
         self._native.remove_source(self._slots[session], source)
 
-    def set_destination(self, session: int, destination: Address | None) -> None:
+    def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
         self._native.set_destination(self._slots[session], destination)
 
@@ -111,7 +111,7 @@ class NativeForwarder:
         heard = tuple(frozenset(Address(*source) for source in of_stream) for of_stream in peers)
         return SessionEnd(_counters(values), heard)
 
-    def send(self, datagram: bytes, destination: Address) -> None:
+    def send(self, datagram: bytes, destination: BrowserPath) -> None:
         """Send STUN or DTLS to a browser."""
         self._native.send(datagram, destination)
 
@@ -137,7 +137,7 @@ class NativeForwarder:
         handed_up = self._native.drain(_HAND_UP_BUDGET)
         for kind, datagram, source, session in handed_up:
             if session is None or session in self._slots:
-                self._on_datagram(datagram, _KINDS[kind], Address(*source), session)
+                self._on_datagram(datagram, _KINDS[kind], BrowserPath(*source), session)
         if len(handed_up) == _HAND_UP_BUDGET and not self._is_closed:
             self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
 

@@ -14,7 +14,7 @@ from shared.messages.media import Side
 from .core.counters import Counters, Drop
 from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind, kind_of
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys
 from .forwarder import DatagramHandler, SessionEnd, StreamSockets
 from .python_session import PythonSession
@@ -41,7 +41,7 @@ class PythonForwarder:
         self._latch_policy = latch_policy or LatchPolicy()
         self._sessions: dict[int, PythonSession] = {}
         self._sockets: dict[int, list[socket.socket]] = {}
-        self._by_source: dict[Address, int] = {}
+        self._by_source: dict[BrowserPath, int] = {}
         self._unattributed = Counters()
         for interface, bound in enumerate(self._browser_sockets):
             loop.add_reader(bound, self._read_browser, bound, interface)
@@ -75,16 +75,16 @@ class PythonForwarder:
         """Send Picture Loss Indications."""
         self._sessions[session].request_keyframe(side, self._loop.time())
 
-    def add_source(self, session: int, source: Address) -> None:
+    def add_source(self, session: int, source: BrowserPath) -> None:
         """Take what comes from there for the session's."""
         self._by_source[source] = session
 
-    def remove_source(self, session: int, source: Address) -> None:
+    def remove_source(self, session: int, source: BrowserPath) -> None:
         """Unless another session has the address by now."""
         if self._by_source.get(source) == session:
             del self._by_source[source]
 
-    def set_destination(self, session: int, destination: Address | None) -> None:
+    def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
         self._sessions[session].destination = destination
 
@@ -100,10 +100,10 @@ class PythonForwarder:
             del self._by_source[source]
         return SessionEnd(ended.counters, tuple(stream.peers() for stream in ended.streams))
 
-    def send(self, datagram: bytes, destination: Address) -> None:
+    def send(self, datagram: bytes, destination: BrowserPath) -> None:
         """Send STUN or DTLS to a browser."""
         try:
-            self._browser_sockets[destination.interface].sendto(datagram, destination[:2])
+            self._browser_sockets[destination.interface].sendto(datagram, destination.address)
         except OSError:
             self._unattributed.drops[Drop.SEND_FAILED] += 1
 
@@ -135,9 +135,9 @@ class PythonForwarder:
                 datagram, source = bound.recvfrom(_MAX_DATAGRAM)
             except OSError:  # empty; or an ICMP error of something sent before, which the next turn reads on after
                 return
-            self._receive_browser(datagram, Address(source[0], source[1], interface), now)
+            self._receive_browser(datagram, BrowserPath(source[0], source[1], interface), now)
 
-    def _receive_browser(self, datagram: bytes, source: Address, now: float) -> None:
+    def _receive_browser(self, datagram: bytes, source: BrowserPath, now: float) -> None:
         kind = kind_of(datagram)
         session = self._by_source.get(source)
         if kind is DatagramKind.STUN:

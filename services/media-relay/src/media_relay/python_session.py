@@ -10,7 +10,7 @@ from shared.messages.media import Side
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, StreamKind, StreamPlan
+from .core.plan import Address, BrowserPath, StreamKind, StreamPlan
 from .core.srtp_keys import SrtpKeys
 from .python_repair import PythonRepair
 from .python_stream import DatagramSender, PythonStream, StreamPlace
@@ -31,7 +31,7 @@ class PythonSession:
         on_wish: Callable[[bytes], None] = lambda packet: None,
     ) -> None:
         self.streams = tuple(streams)
-        self.destination: Address | None = None  # the browser's
+        self.destination: BrowserPath | None = None  # the browser's
         self.counters = Counters()
         self._browser_sockets = browser_sockets
         self._repair = PythonRepair(self, on_wish)
@@ -310,8 +310,10 @@ class PythonSession:
         self._send_to_browser(protected, "rtcp")
 
     def _send_to_browser(self, packet: bytes, kind: PacketKind) -> None:
-        browser_socket = self._browser_sockets[self.destination.interface if self.destination else 0]
-        self._send(browser_socket, packet, self.destination, "sip_to_browser", kind)
+        if self.destination is None:
+            return self.drop(Drop.NOT_CONNECTED)
+        browser_socket = self._browser_sockets[self.destination.interface]
+        self._send(browser_socket, packet, self.destination.address, "sip_to_browser", kind)
 
     def _send(
         self,
@@ -324,7 +326,7 @@ class PythonSession:
         if destination is None:
             return self.drop(Drop.NOT_CONNECTED)
         try:
-            socket.sendto(packet, destination[:2])
+            socket.sendto(packet, destination)
         except OSError:  # a full send buffer, no route: UDP may lose it anyway
             return self.drop(Drop.SEND_FAILED)
         self._count(direction, kind, packet)

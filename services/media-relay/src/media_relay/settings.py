@@ -14,6 +14,7 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
 
     browser_host: tuple[str, ...] = ("0.0.0.0",)  # bound for all browsers; several: a socket for each
     browser_port: int = 10000  # 0: any
+    browser_tcp_port: int = 0  # for browsers without UDP, on the same addresses; 0: none
     addresses: tuple[
         str, ...
     ] = ()  # told to browsers as candidates; empty: what is bound, or the default route's and loopback

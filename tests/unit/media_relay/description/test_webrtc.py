@@ -127,6 +127,18 @@ def test_an_offer_has_all_that_a_browser_insists_on() -> None:
     assert offer.media[1].has("recvonly")
 
 
+def test_candidates_of_tcp_are_passive_and_come_after_all_others() -> None:
+    tcp = tuple(Address(host, 443) for host in ("192.0.2.1", "127.0.0.1"))
+    offer = describe_offer([AUDIO], replace(LOCAL.transport, tcp_candidates=tcp))
+    candidates = offer.media[0].values("candidate")
+    assert candidates[2:] == [
+        "3 1 tcp 1520435199 192.0.2.1 443 typ host tcptype passive",
+        "4 1 tcp 1520434943 127.0.0.1 443 typ host tcptype passive",
+    ]
+    priorities = [int(candidate.split()[3]) for candidate in candidates]
+    assert priorities == sorted(priorities, reverse=True)
+
+
 def test_an_answer_keeps_every_line_in_its_place_and_bundles_what_is_taken() -> None:
     offer = parse(sdp("chromium_audio_video_offer"))
     answer = describe_answer(offer, [None, replace(VIDEO, mid="1"), None], LOCAL.transport, "passive")

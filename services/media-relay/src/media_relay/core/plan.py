@@ -15,15 +15,24 @@ DtlsRole = Literal["server", "client"]
 
 
 class Address(NamedTuple):
-    """An IP address, never a host name, and a port. A tuple, because sockets give and take it once a packet.
-
-    A browser may reach us by several of our sockets from one address, and wants its answers from where it asked: the
-    place of the socket makes another address of it.
-    """
+    """An IP address, never a host name, and a port. A tuple, because sockets give and take it once a packet."""
 
     host: str
     port: int
-    interface: int = 0
+
+
+class BrowserPath(NamedTuple):
+    """How a browser is reached: its address, and by which of our sockets for browsers. It may send from one address to
+    several of them, and wants its answers from where it asked."""
+
+    host: str
+    port: int
+    interface: int = 0  # the socket's place
+
+    @property
+    def address(self) -> Address:
+        """Where to send to, by that socket."""
+        return Address(self.host, self.port)
 
 
 @dataclass(frozen=True)
