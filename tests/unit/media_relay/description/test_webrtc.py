@@ -15,7 +15,7 @@ from media_relay.core.description.webrtc import (
     our_role,
     read_description,
 )
-from media_relay.core.plan import IceCredentials
+from media_relay.core.plan import Address, IceCredentials
 from shared.errors import RemoteError
 
 AUDIO = BrowserLine("a", "audio", (Codec(111, "opus", 48000, 2, "useinbandfec=1"),), Direction.SENDRECV)
