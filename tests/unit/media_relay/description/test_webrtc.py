@@ -132,8 +132,8 @@ def test_candidates_of_tcp_are_passive_and_come_after_all_others() -> None:
     offer = describe_offer([AUDIO], replace(LOCAL.transport, tcp_candidates=tcp))
     candidates = offer.media[0].values("candidate")
     assert candidates[2:] == [
-        "3 1 tcp 1520435199 192.0.2.1 443 typ host tcptype passive",
-        "4 1 tcp 1520434943 127.0.0.1 443 typ host tcptype passive",
+        "3 1 tcp 1520434943 192.0.2.1 443 typ host tcptype passive",
+        "4 1 tcp 1520434687 127.0.0.1 443 typ host tcptype passive",
     ]
     priorities = [int(candidate.split()[3]) for candidate in candidates]
     assert priorities == sorted(priorities, reverse=True)
