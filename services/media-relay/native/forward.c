@@ -1,5 +1,5 @@
 /* How the packets of one session are treated. */
-#include "forward.h"
+#include "event.h"
 
 #include <string.h>
 
@@ -55,12 +55,22 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
-    if (!sip_may_send(forwarding, stream)) {
+    uint8_t payload_type = stream->plan.to_sip[header.payload_type];
+    if (payload_type == EVENT_PAYLOAD_TYPE) {
+        hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
+        return;
+    }
+    if (!sip_may_send(forwarding, stream, rtp_latch_destination(&stream->rtp_latch))) {
         session_drop(session, DROP_UNHEARD);
         return;
     }
-    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
     repair_received(forwarding, session, stream, &header);
+    if (!outgoing_admit(&stream->outgoing, packet, &header, forwarding->now)) {
+        session_drop(session, DROP_DURING_EVENT);
+        return;
+    }
+    rtp_set_payload_type(packet, payload_type);
+    header.sequence_number = read_16(packet + 2);
     sip_send_rtp(forwarding, session, stream, &header, packet, length);
 }
 
@@ -160,6 +170,8 @@ void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session,
         session_drop(session, refusal);
         return;
     }
+    if (stream->plan.is_sip_event[header->payload_type])
+        hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header->payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {

@@ -26,8 +26,6 @@ enum sip_port { SIP_RTP_PORT, SIP_RTCP_PORT };
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t stream, enum sip_port port,
                  size_t length, const union address *source);
 
-enum side { SIDE_BROWSER, SIDE_SIP };
-
 /* What a stream's SIP side sent: RTP stands in the outbox's next buffer. Without a source it came over a bridge. */
 void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t stream,
                          const struct rtp_header *header, size_t length, const union address *source);
@@ -43,8 +41,6 @@ static inline enum packet_kind kind_of(const struct stream *stream)
 
 /* What stands in the outbox's next buffer, in the clear. */
 void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
-
-#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bridge.h"
+#include "event.h"
 #include "loop.h"
 
 double monotonic_now(void)
@@ -204,6 +205,21 @@ void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side)
 {
     lock(relay);
     request_keyframe(&relay->forwarding, relay->slots[slot].session, side);
+    unlock(relay);
+}
+
+void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins)
+{
+    lock(relay);
+    set_event(&relay->forwarding, relay->slots[slot].session, stream, begins);
+    unlock(relay);
+}
+
+void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const uint8_t *payload, size_t length,
+                      bool marker, uint32_t later)
+{
+    lock(relay);
+    send_event(&relay->forwarding, relay->slots[slot].session, stream, payload, length, marker, later);
     unlock(relay);
 }
 

@@ -70,6 +70,10 @@ void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srt
 #define NO_SLOT UINT32_MAX
 bool relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
+/* Whether a telephone-event takes the place of the browser's media. */
+void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins);
+void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const uint8_t *payload, size_t length,
+                      bool marker, uint32_t later);
 bool relay_add_source(struct relay *relay, uint32_t slot, const struct path *source);
 void relay_remove_source(struct relay *relay, uint32_t slot, const struct path *source);
 void relay_set_destination(struct relay *relay, uint32_t slot, const struct path *destination);

@@ -91,7 +91,10 @@ static bool phone_is_answered(void *context, uint16_t number)
     const uint8_t *packet;
     size_t length;
     enum found found = send_buffer_find(&stream->repair->to_sip, answering->about, number, &packet, &length);
-    if (found == BUFFERED)
+    bool is_heard = stream_has_heard(stream, rtp_latch_destination(&stream->rtp_latch));
+    if (found == BUFFERED && !is_heard)
+        session_drop(answering->session, DROP_UNHEARD); /* who asks is not who would get it */
+    else if (found == BUFFERED)
         sip_resend_rtp(answering->forwarding, answering->session, stream, packet, length);
     return found != NOT_BUFFERED;
 }

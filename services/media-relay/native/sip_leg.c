@@ -8,9 +8,9 @@
 
 #define VIDEO_FACTOR 10.0 /* a picture is many packets */
 
-bool sip_may_send(const struct forwarding *forwarding, struct stream *stream)
+bool sip_may_send(const struct forwarding *forwarding, struct stream *stream, const union address *destination)
 {
-    if (address_is_set(&stream->rtp_latch.source) || address_is_set(&stream->rtcp_latch.source))
+    if (stream_has_heard(stream, destination))
         return true;
     double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
     return allowance_take(&stream->unheard, most, most, forwarding->now);
@@ -35,7 +35,8 @@ void sip_send_rtp(struct forwarding *forwarding, struct session *session, struct
         session_drop(session, drop_of(status));
         return;
     }
-    repair_sent_to_sip(stream, header, packet, length);
+    if (header)
+        repair_sent_to_sip(stream, header, packet, length);
     sip_resend_rtp(forwarding, session, stream, packet, length);
 }
 
@@ -48,7 +49,11 @@ void sip_send_rtcp(struct forwarding *forwarding, struct session *session, struc
         bridge_rtcp(forwarding, session, stream, packet, length);
         return;
     }
-    if (!sip_may_send(forwarding, stream)) {
+    /* RFC 5761: multiplexed, it goes where RTP goes. */
+    bool is_multiplexed = plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp);
+    const union address *destination =
+        is_multiplexed ? rtp_latch_destination(&stream->rtp_latch) : rtcp_latch_destination(&stream->rtcp_latch);
+    if (!sip_may_send(forwarding, stream, destination)) {
         session_drop(session, DROP_UNHEARD);
         return;
     }
@@ -61,11 +66,7 @@ void sip_send_rtcp(struct forwarding *forwarding, struct session *session, struc
         }
         packet = protected;
     }
-    /* RFC 5761: multiplexed, it goes where RTP goes. */
-    if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
-        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
-    else
-        send_to_sip(session, stream->rtcp_socket, packet, length, rtcp_latch_destination(&stream->rtcp_latch), RTCP);
+    send_to_sip(session, is_multiplexed ? stream->rtp_socket : stream->rtcp_socket, packet, length, destination, RTCP);
 }
 
 enum drop sip_open(struct session *session, struct stream *stream, uint32_t ssrc, unprotect *unprotect,

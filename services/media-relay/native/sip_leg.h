@@ -4,10 +4,12 @@
 
 #include "forward.h"
 
-/* An address that signalling names may be anybody's: until it is heard, it gets no more than a call needs. */
-bool sip_may_send(const struct forwarding *forwarding, struct stream *stream);
+/* An address that signalling names may be anybody's: until its host is heard, it gets no more than a call needs. Who is
+ * heard on the one port does not speak for another host that is named for the other. */
+bool sip_may_send(const struct forwarding *forwarding, struct stream *stream, const union address *destination);
 
-/* In the clear, with SRTP_TRAILER bytes of room behind it; it may go on over a bridge. */
+/* In the clear, with SRTP_TRAILER bytes of room behind it; it may go on over a bridge. Without a header it is not kept
+ * to be sent again. */
 void sip_send_rtp(struct forwarding *forwarding, struct session *session, struct stream *stream,
                   const struct rtp_header *header, uint8_t *packet, size_t length);
 void sip_send_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,

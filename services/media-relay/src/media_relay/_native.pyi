@@ -4,7 +4,23 @@ DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int] | tuple[str, int, int]  # a browser's, with the place of the socket that it comes by
 _Keys = tuple[int, bytes, bytes]  # profile, receive, send
-_Plan = tuple[bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, _Keys | None]
+_Plan = tuple[
+    bool,
+    bool,
+    bool,
+    bool,
+    bool,
+    bool,
+    bool,
+    _Address | None,
+    _Address | None,
+    bytes,
+    bytes,
+    int,
+    bytes,
+    int,
+    _Keys | None,
+]
 
 class Relay:
     """One thread that moves packets. It owns the browser sockets from the start and closes them."""
@@ -21,21 +37,27 @@ class Relay:
     def fileno(self) -> int:
         """Readable when there is something to drain."""
 
-    def drain(self, most: int, /) -> list[tuple[int, bytes, tuple[str, int, int], int | None]]:
-        """Return what was handed up: kind, datagram, source, number of the session. Fewer than `most`: that was all."""
+    def drain(self, most: int, /) -> list[tuple[int, bytes, tuple[str, int, int], int | None, int]]:
+        """Return what was handed up: kind, datagram, source, number of the session, stream. Fewer: that was all."""
 
     def add_session(self, number: int, streams: tuple[tuple[int, int, tuple[_Address, ...]], ...], /) -> int:
         """RTP socket, RTCP socket and barred sources of each stream; the sockets are the relay's then."""
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
         """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked; whether the
-        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way; the SIP side's keys."""
+        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way.
+
+        Then of events: the clock rate that they are in, which payload types of the SIP side are, and as which ours go.
+        At last the SIP side's keys.
+        """
 
     def set_keys(self, slot: int, keys: _Keys | None, /) -> None: ...
     def set_bridge(self, slot: int, stream: int, other_slot: int = ..., other_stream: int = ..., /) -> None:
         """Join two streams; without the other: part it."""
 
     def request_keyframe(self, slot: int, of_browser: bool, /) -> None: ...
+    def set_event(self, slot: int, stream: int, begins: bool, /) -> None: ...
+    def send_event(self, slot: int, stream: int, payload: bytes, marker: bool, later: int, /) -> None: ...
     def add_source(self, slot: int, source: _Address, /) -> None: ...
     def remove_source(self, slot: int, source: _Address, /) -> None: ...
     def set_destination(self, slot: int, destination: _Address | None, /) -> None: ...

@@ -17,6 +17,7 @@ from shared.messages import (
     Event,
     MediaAllocated,
     MediaConnected,
+    MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
@@ -26,6 +27,7 @@ from shared.messages import (
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
 )
 from shared.messages.media import Side
 
@@ -38,7 +40,7 @@ from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, DigitReceived, Failed, KeyframeWanted
 
 _log = structlog.get_logger(__name__)
 
@@ -99,6 +101,8 @@ class Commands:
                 return self._request_offer(message)
             case RequestKeyframe():
                 return self._request_keyframe(message)
+            case SendDigits():
+                return self._send_digits(message)
             case ReleaseMedia():
                 return self._release(message)
             case _:
@@ -181,6 +185,11 @@ class Commands:
             self._data_path.request_keyframe(command.media_id, command.side)
         return Done()
 
+    def _send_digits(self, command: SendDigits) -> Done:
+        self._session(command.media_id).check(command.epoch)
+        self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
+        return Done()
+
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
         if outcome.plan is not None:
             self._data_path.apply(media_id, outcome.plan)
@@ -189,7 +198,7 @@ class Commands:
     def _release(self, command: ReleaseMedia) -> Done:
         known = self._sessions.get(command.media_id)
         if known is not None:
-            known.session.check_release(command.epoch)
+            known.session.check(command.epoch)
             self._end(command.media_id, "released")
         return Done()
 
@@ -219,6 +228,11 @@ class Commands:
                 session.regained()
                 _log.info("browser connected", media=event.media_id, call=call)
                 self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
+            case DigitReceived(side=side, digit=digit, duration_ms=duration_ms):
+                heard = MediaDigit(
+                    media_id=event.media_id, call_id=call, side=side, digit=digit, duration_ms=duration_ms
+                )
+                self._tell(agent, heard)
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)

@@ -22,6 +22,12 @@ from .core.srtp_keys import SrtpKeys
 # RTCP that asks for it.
 DatagramHandler = Callable[[bytes, DatagramKind, BrowserPath, int | None], None]
 
+# A telephone-event in the clear: the session, the index of its stream, the side that it came from, the RTP packet.
+EventHandler = Callable[[int, int, Side, bytes], None]
+
+# No thumb is faster: what comes beyond is not handed up. Events come at the pace of media (RFC 4733 §2.5.1.2).
+EVENT_PACKETS_PER_SECOND = 100
+
 
 @dataclass(frozen=True)
 class StreamSockets:
@@ -40,9 +46,11 @@ class SessionEnd:
     peers: tuple[frozenset[Address], ...]  # for each stream, who was heard on its ports and may go on sending
 
 
-# How one is made: the loop, the sockets for browsers, which it owns from then on, and where STUN and DTLS go. Where a
-# browser's address is given, its `interface` is the place of a socket among these.
-ForwarderFactory = Callable[[asyncio.AbstractEventLoop, Sequence[socket.socket], DatagramHandler], "Forwarder"]
+# How one is made: the loop, the sockets for browsers, which it owns from then on, where STUN and DTLS go, where events
+# go. Where a browser's path is given, its `interface` is the place of a socket among these.
+ForwarderFactory = Callable[
+    [asyncio.AbstractEventLoop, Sequence[socket.socket], DatagramHandler, EventHandler], "Forwarder"
+]
 
 
 class Forwarder(Protocol):
@@ -65,6 +73,18 @@ class Forwarder(Protocol):
 
     def request_keyframe(self, session: int, side: Side) -> None:
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
+
+    def begin_event(self, session: int, stream: int) -> None:
+        """Forward no media of the browser from now on; freeze the timestamp of the event (RFC 4733 §2.2.1)."""
+
+    def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
+        """Send a packet of the event to the SIP side, as the browser's source and in its numbering.
+
+        `later` is how far its segment is behind the begin of the event, in units of the timestamp.
+        """
+
+    def end_event(self, session: int, stream: int) -> None:
+        """Forward the browser's media again; its numbers go on without a gap."""
 
     def add_source(self, session: int, source: BrowserPath) -> None:
         """Datagrams from this address are the session's."""

@@ -16,7 +16,7 @@ from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys
-from .forwarder import DatagramHandler, SessionEnd, StreamSockets
+from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
 from .python_session import PythonSession
 from .python_stream import PythonStream, join
 
@@ -33,11 +33,13 @@ class PythonForwarder:
         loop: asyncio.AbstractEventLoop,
         browser_sockets: Sequence[socket.socket],
         on_datagram: DatagramHandler,
+        on_event: EventHandler,
         latch_policy: LatchPolicy | None = None,
     ) -> None:
         self._loop = loop
         self._browser_sockets = tuple(browser_sockets)
         self._on_datagram = on_datagram
+        self._on_event = on_event
         self._latch_policy = latch_policy or LatchPolicy()
         self._sessions: dict[int, PythonSession] = {}
         self._sockets: dict[int, list[socket.socket]] = {}
@@ -49,8 +51,8 @@ class PythonForwarder:
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets."""
         made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
-        wish = partial(self._hand_up_wish, session)
-        self._sessions[session] = owner = PythonSession(self._browser_sockets, made, wish)
+        wish, event = partial(self._hand_up_wish, session), partial(self._on_event, session)
+        self._sessions[session] = owner = PythonSession(self._browser_sockets, made, wish, event)
         self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
         for each, stream in zip(streams, made, strict=True):
             self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
@@ -74,6 +76,20 @@ class PythonForwarder:
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
         self._sessions[session].request_keyframe(side, self._loop.time())
+
+    def begin_event(self, session: int, stream: int) -> None:
+        """Hold the browser's media back."""
+        chosen = self._sessions[session].streams[stream]
+        chosen.outgoing.begin_event(chosen.plan.clock_rate if chosen.plan else 0, self._loop.time())
+
+    def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
+        """Send a packet of the event."""
+        owner = self._sessions[session]
+        owner.send_event(owner.streams[stream], payload, marker, later, self._loop.time())
+
+    def end_event(self, session: int, stream: int) -> None:
+        """Go on with the browser's media."""
+        self._sessions[session].streams[stream].outgoing.end_event()
 
     def add_source(self, session: int, source: BrowserPath) -> None:
         """Take what comes from there for the session's."""

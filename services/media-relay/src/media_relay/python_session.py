@@ -12,6 +12,7 @@ from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, BrowserPath, StreamKind, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .forwarder import EVENT_PACKETS_PER_SECOND
 from .python_repair import PythonRepair
 from .python_stream import DatagramSender, PythonStream, StreamPlace
 from .srtp import SrtpRefused, SrtpSession
@@ -19,6 +20,8 @@ from .srtp import SrtpRefused, SrtpSession
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
 _RTCP_HEADER = 8  # with the sender
+
+EventSink = Callable[[int, Side, bytes], None]  # the index of the stream, the side that it came from, the packet
 
 
 class PythonSession:
@@ -29,8 +32,10 @@ class PythonSession:
         browser_sockets: Sequence[DatagramSender],
         streams: Sequence[PythonStream],
         on_wish: Callable[[bytes], None] = lambda packet: None,
+        on_event: EventSink = lambda stream, side, packet: None,
     ) -> None:
         self.streams = tuple(streams)
+        self._on_event = on_event
         self.destination: BrowserPath | None = None  # the browser's
         self.counters = Counters()
         self._browser_sockets = browser_sockets
@@ -50,7 +55,7 @@ class PythonSession:
         for index, stream in enumerate(self.streams):
             plan = plans[index] if index < len(plans) else None
             stream.set_plan(plan, now)
-            for payload_type in plan.to_sip if plan else ():
+            for payload_type in (*plan.to_sip, *plan.browser_events) if plan else ():
                 self._by_browser_pt.setdefault(payload_type, stream)
 
     def set_keys(self, keys: SrtpKeys | None) -> None:
@@ -84,34 +89,48 @@ class PythonSession:
             return self.drop(Drop.MALFORMED)
         if stream is None or stream.plan is None:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
-        if not stream.plan.browser_sends:
-            return self.drop(Drop.ON_HOLD)
-        if not stream.may_send(now):
-            return self.drop(Drop.UNHEARD)
         self._forward_to_sip(stream, stream.plan, header, clear, now)
 
     def _forward_to_sip(
         self, stream: PythonStream, plan: StreamPlan, header: rtp.RtpHeader, clear: bytes, now: float
     ) -> None:
+        if not plan.browser_sends:
+            return self.drop(Drop.ON_HOLD)
+        if header.payload_type in plan.browser_events:
+            return self._hand_up(stream, "browser", clear, now)
+        if not stream.may_send(stream.rtp_latch.destination, now):
+            return self.drop(Drop.UNHEARD)
+        self._repair.received(stream, header, now)
+        number = stream.outgoing.admit(header, now)
+        if number is None:
+            return self.drop(Drop.DURING_EVENT)
         payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._repair.received(stream, header, now)
-        packet = clear
-        if stream.srtp is not None and stream.bridge is None:
-            try:
-                packet = stream.srtp.protect_rtp(clear)
-            except SrtpRefused as refused:
-                return self.drop(refused.drop)
+        if number != header.sequence_number:
+            clear = rtp.with_sequence_number(clear, number)
+        packet = self._for_sip(stream, clear)
+        if packet is None:
+            return
         if plan.sip_takes_nack:
-            stream.repair.to_sip.keep(header.ssrc, header.sequence_number, packet)
-        self._send_to_sip(stream, plan.kind, packet)
+            stream.repair.to_sip.keep(header.ssrc, number, packet)
+        self._send_to_sip(stream, plan.kind, packet, now)
 
-    def _send_to_sip(self, stream: PythonStream, kind: StreamKind, packet: bytes) -> None:
-        """Send RTP, new or again, as the ports or the bridge have it."""
+    def _for_sip(self, stream: PythonStream, clear: bytes) -> bytes | None:
+        """Return RTP as the stream's ports, or its bridge, want it; None: it was dropped."""
+        if stream.srtp is None or stream.bridge is not None:
+            return clear
+        try:
+            return stream.srtp.protect_rtp(clear)
+        except SrtpRefused as refused:
+            self.drop(refused.drop)
+            return None
+
+    def _send_to_sip(self, stream: PythonStream, kind: StreamKind, packet: bytes, now: float) -> None:
+        """Send RTP, new or again, by the ports or the bridge."""
         if stream.bridge is not None:
             self._count("browser_to_sip", kind, packet)
-            return stream.bridge.session.receive_bridged_rtp(stream.bridge.stream, packet)
+            return stream.bridge.session.receive_bridged_rtp(stream.bridge.stream, packet, now)
         self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
@@ -149,14 +168,14 @@ class PythonSession:
                 return self.drop(refused.drop)
         if not rtp.has_valid_padding(packet):
             return self.drop(Drop.MALFORMED)
-        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header, source, now))
+        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header, source, now), now)
 
-    def receive_bridged_rtp(self, stream: PythonStream, packet: bytes) -> None:
+    def receive_bridged_rtp(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """RTP of the browser that the stream is joined with, as that session's SIP side would get it."""
         header = rtp.parse(packet)
         if header is None:
             return self.drop(Drop.MALFORMED)
-        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header))
+        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header), now)
 
     def _authentic(self, ssrc: int, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
         """Return what the SIP side protected, and count its source; or raise `SrtpRefused`."""
@@ -167,10 +186,12 @@ class PythonSession:
         return clear
 
     def _pass_rtp_to_browser(
-        self, stream: PythonStream, header: rtp.RtpHeader, packet: bytes, refusal: Drop | None
+        self, stream: PythonStream, header: rtp.RtpHeader, packet: bytes, refusal: Drop | None, now: float
     ) -> None:
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
+        if header.payload_type in stream.plan.sip_events:
+            self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
             packet = rtp.with_payload_type(packet, payload_type)
@@ -213,7 +234,7 @@ class PythonSession:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
-        left, wants_picture = self._repair.from_sip(stream, packet)
+        left, wants_picture = self._repair.from_sip(stream, packet, now)
         if left:
             self._send_rest_to_browser(left)
         if wants_picture:
@@ -223,6 +244,21 @@ class PythonSession:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         for stream in self.streams:
             self._repair.ask_for_picture(stream, side, now)
+
+    def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int, now: float) -> None:
+        """Send a packet of a telephone-event in the place of the browser's media."""
+        if stream.plan is None or stream.plan.events_to_sip is None:
+            return self.drop(Drop.NO_STREAM)
+        clear = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
+        packet = self._for_sip(stream, clear)
+        if packet is not None:
+            self._send_to_sip(stream, stream.plan.kind, packet, now)
+
+    def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
+        if stream.events[side].take(EVENT_PACKETS_PER_SECOND, EVENT_PACKETS_PER_SECOND, now):
+            self._on_event(self.streams.index(stream), side, packet)
+        elif side == "browser":
+            self.drop(Drop.DURING_EVENT)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address | None = None, now: float = 0.0
@@ -280,23 +316,25 @@ class PythonSession:
         """Send video again, as it went out."""
         self._send_to_browser(packet, "video")
 
-    def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+    def resend_to_sip(self, stream: PythonStream, now: float, packet: bytes) -> None:
         """Send video again, as it went out."""
-        self._send_to_sip(stream, "video", packet)
+        if not stream.has_heard(stream.rtp_latch.destination):
+            return self.drop(Drop.UNHEARD)  # who asks is not who would get it
+        self._send_to_sip(stream, "video", packet, now)
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """Send RTCP to the SIP side of a stream."""
         if stream.bridge is not None:
             self._count("browser_to_sip", "rtcp", packet)
             return stream.bridge.session.receive_bridged_rtcp(stream.bridge.stream, packet, now)
-        if not stream.may_send(now):
+        socket, destination = stream.rtcp_route()
+        if not stream.may_send(destination, now):
             return self.drop(Drop.UNHEARD)
         if stream.srtp is not None:
             try:
                 packet = stream.srtp.protect_rtcp(packet)
             except SrtpRefused as refused:
                 return self.drop(refused.drop)
-        socket, destination = stream.rtcp_route()
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
     def send_rtcp_to_browser(self, packet: bytes) -> None:

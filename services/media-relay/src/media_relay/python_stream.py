@@ -2,8 +2,11 @@
 
 from typing import NamedTuple, Protocol
 
+from shared.messages.media import Side
+
 from .core.allowance import Allowance
 from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
+from .core.outgoing import OutgoingSource
 from .core.plan import Address, StreamPlan
 from .core.repair import StreamRepair
 from .core.srtp_keys import SrtpKeys, SrtpProfile
@@ -20,7 +23,7 @@ class DatagramSender(Protocol):
 class BridgedSession(Protocol):
     """What a bridge needs of the session at its other end."""
 
-    def receive_bridged_rtp(self, stream: "PythonStream", packet: bytes) -> None:
+    def receive_bridged_rtp(self, stream: "PythonStream", packet: bytes, now: float) -> None:
         """Take RTP, in the clear, as the stream's SIP side would have sent it."""
 
     def receive_bridged_rtcp(self, stream: "PythonStream", packet: bytes, now: float) -> None:
@@ -62,6 +65,8 @@ class PythonStream:
         self._unheard = Allowance()
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
+        self.outgoing = OutgoingSource()
+        self.events: dict[Side, Allowance] = {"browser": Allowance(), "sip": Allowance()}
 
     def set_plan(self, plan: StreamPlan | None, now: float) -> None:
         """Go by this plan; None: the stream is not in use."""
@@ -91,9 +96,17 @@ class PythonStream:
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
 
-    def may_send(self, now: float) -> bool:
-        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
-        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+    def has_heard(self, host: Address | None) -> bool:
+        """Tell whether somebody on that host has been heard on one of the ports."""
+        heard = (self.rtp_latch.source, self.rtcp_latch.source)
+        return host is not None and any(source is not None and source[0] == host[0] for source in heard)
+
+    def may_send(self, destination: Address | None, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until its host is heard, no more than a call needs.
+
+        Who is heard on the one port does not speak for another host that is named for the other.
+        """
+        if self.has_heard(destination):
             return True
         is_video = self.plan is not None and self.plan.kind == "video"
         most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)

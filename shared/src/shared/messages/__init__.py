@@ -47,6 +47,7 @@ from .media import (
     AnswerMedia,
     MediaAllocated,
     MediaConnected,
+    MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
@@ -55,6 +56,7 @@ from .media import (
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
 )
 from .presence import Heartbeat
 from .wire import AnyMessage, decode, encode
@@ -90,6 +92,7 @@ __all__ = [
     "IncomingMessage",
     "MediaAllocated",
     "MediaConnected",
+    "MediaDigit",
     "MediaFailed",
     "PictureWanted",
     "MediaRef",
@@ -106,6 +109,7 @@ __all__ = [
     "RenewalOffered",
     "RequestKeyframe",
     "RequestOffer",
+    "SendDigits",
     "SendDtmf",
     "SendMessage",
     "SessionEnded",

@@ -48,10 +48,12 @@ AnyMessage = (
     | media.OfferMedia
     | media.RequestOffer
     | media.RequestKeyframe
+    | media.SendDigits
     | media.MediaSdp
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
+    | media.MediaDigit
     | media.PictureWanted
     | presence.Heartbeat
 )

@@ -175,8 +175,8 @@ class MediaSession:
         self._keyframe_asked_at[side] = now
         return True
 
-    def check_release(self, epoch: int) -> None:
-        """Raise `RemoteError` if an owner of that epoch may not release the session."""
+    def check(self, epoch: int) -> None:
+        """Raise `RemoteError` if an owner of that epoch may not command the session any more."""
         self._admit(epoch)
 
     def lost(self, now: float) -> None:

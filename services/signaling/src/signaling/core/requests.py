@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from shared.messages.account import Transport
+from shared.messages.call import DtmfMethod
 from shared.messages.instant import TEXT
 
 from .errors import PageError, bad_request
@@ -20,6 +21,7 @@ from .fields import (
     Digits,
     Domain,
     DtmfDuration,
+    DtmfGap,
     FinalStatus,
     Jwt,
     Line,
@@ -140,11 +142,13 @@ class HoldRequest(Request, frozen=True, kw_only=True, tag="hold"):
 
 
 class DtmfRequest(Request, frozen=True, kw_only=True, tag="dtmf"):
-    """Send digits by SIP INFO. Those of RFC 4733 are in the page's own media."""
+    """Send digits, as telephone-events in the media (RFC 4733) or by SIP INFO; `auto`: as the far side takes them."""
 
     call: CallId
     digits: Digits
     duration: DtmfDuration = 100
+    method: DtmfMethod = "auto"
+    gap: DtmfGap = 70
 
 
 class TransferRequest(Request, frozen=True, kw_only=True, tag="transfer"):

@@ -157,10 +157,6 @@ class LiveCall:
         if not self._succession.end(status, reason, "system", now):
             self.core.fail(status, reason, now)
 
-    def want_picture(self) -> None:
-        """The browser wants a whole picture, and the far side reads no RTCP that asks for it."""
-        self.post(self.core.request_picture)
-
     def hang_up(self, status: int, reason: str, now: float) -> None:
         """End the call as the user does."""
         if not self._succession.end(200, "Normal Call Clearing", "local", now):

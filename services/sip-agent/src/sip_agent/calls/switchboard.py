@@ -1,11 +1,13 @@
 """The calls of one account: what its page does with them, and the INVITEs that come for it."""
 
 import dataclasses
+from functools import partial
 
 from shared.errors import RemoteError
 from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.digits import check, send_in_media
 from sip_agent.calls.live_call import LiveCall
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import CallFacts
@@ -77,11 +79,11 @@ class Switchboard:
         call = self._add(core, command.media, command.has_video)
         await call.do(core.start, target, command.sip_sdp, headers)
 
-    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str) -> None:
+    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str, local_tag: str) -> None:
         """Take an INVITE for this account's contact."""
         if self._owner.is_closing:
             raise RemoteError(480, "Temporarily Unavailable")
-        refused = too_small(request, self._rules, token())
+        refused = too_small(request, self._rules, local_tag)
         if refused is not None:
             self._services.endpoint.respond(transaction, refused)
             return
@@ -96,7 +98,9 @@ class Switchboard:
             asserted=asserted_identity(request, flow, self._services.identity_sources),
             headers=shown(request),
         )
-        core = IncomingCall(facts, self._owner.identity.within(request.uri), self._rules, token(), transaction, request)
+        core = IncomingCall(
+            facts, self._owner.identity.within(request.uri), self._rules, local_tag, transaction, request
+        )
         call = self._add(core)
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
@@ -123,15 +127,25 @@ class Switchboard:
     async def change(self, command: HoldCall | SendDtmf) -> None:
         """Do something in an established call; raise `RemoteError` if that cannot be begun."""
         call = self._call(command.call_id)
-        if call.core.told_state != "established":
+        in_media = isinstance(command, SendDtmf) and command.method != "info"
+        if call.core.told_state not in (("early", "established") if in_media else ("established",)):
             raise RemoteError(491, "Call Is Not Established")
         match command:
             case HoldCall() if call.is_changing_hands:  # who is being called has an offer already
                 raise RemoteError(491, "Transfer Under Way")
             case HoldCall(is_held=is_held):
                 await call.do(call.core.hold, is_held)
-            case SendDtmf(digits=digits, duration_ms=duration_ms):
-                await call.do(call.core.send_dtmf, digits, duration_ms)
+            case SendDtmf(method="info"):
+                await call.do(call.core.send_dtmf, command.digits, command.duration_ms)
+            case SendDtmf():
+                check(command.digits)
+                self._send_in_media(call, command)
+
+    def _send_in_media(self, call: LiveCall, command: SendDtmf) -> None:
+        """Let the relay send digits, in order with what else it is asked."""
+        if call.media is not None:
+            send = partial(send_in_media, self._services.bus, call.media, self._owner.epoch)
+            call.asides.post(partial(send, command, call.core, call.post))
 
     async def transfer(self, command: TransferCall) -> None:
         """Let the far side of a call take over another one, or call somebody; raise `RemoteError`."""

@@ -216,18 +216,15 @@ class Endpoint:
         try:
             while outputs := self._layer.take_output():
                 for output in outputs:
-                    self._carry_out(output)
+                    try:
+                        self._carry_out(output)
+                    except Exception:  # the boundary to the users: one message's failure is not the next one's
+                        _log.exception("sip event failed", event_type=type(output).__name__)
         finally:
             self._is_draining = False
         self._alarm.set(earliest(self._layer.next_timer(), self._accepted[0][0] if self._accepted else None))
 
     def _carry_out(self, output: Output) -> None:
-        try:
-            self._dispatch(output)
-        except Exception:  # the boundary to the users: one message's failure is not the next one's
-            _log.exception("sip event failed", event_type=type(output).__name__)
-
-    def _dispatch(self, output: Output) -> None:
         match output:
             case SendMessage(data, flow):
                 self._send(data, flow)

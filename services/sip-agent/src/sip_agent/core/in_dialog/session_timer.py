@@ -8,7 +8,6 @@ refreshed by us alone (§7.2, §9).
 import msgspec
 
 from sip_agent.core.call.rules import CallRules
-from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import find_param, parse_params
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
@@ -197,7 +196,7 @@ class SessionTimer:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        return earliest(self._refresh_at, self._ends_at)
+        return self._ends_at if self._refresh_at is None else self._refresh_at  # which comes first
 
     def is_refresh_due(self, now: float) -> bool:
         """Whether we are to refresh now; told once."""
