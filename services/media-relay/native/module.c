@@ -37,41 +37,33 @@ static PyObject *address_to_python(const union address *address)
     return Py_BuildValue("(si)", host, address_port(address));
 }
 
-/* (host, port, ...), or None for no address: a converter of PyArg_ParseTuple. */
-static int address_from_python(PyObject *object, void *into)
+/* (host, port) or, of browsers, (host, port, interface); None for no address: a converter of PyArg_ParseTuple. */
+static int path_from_python(PyObject *object, void *into)
 {
-    union address *address = into;
+    struct path *path = into;
     const char *host;
     unsigned short port;
-    unsigned interface;
-    memset(address, 0, sizeof *address);
+    memset(path, 0, sizeof *path);
     if (object == Py_None)
         return 1;
-    if (!PyTuple_Check(object) || !PyArg_ParseTuple(object, "sH|I", &host, &port, &interface)) {
+    if (!PyTuple_Check(object) || !PyArg_ParseTuple(object, "sH|I", &host, &port, &path->interface)) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_TypeError, "an address is a host and a port");
         return 0;
     }
-    if (address_parse(address, host, port))
+    if (path->interface < MOST_INTERFACES && address_parse(&path->address, host, port))
         return 1;
-    PyErr_Format(PyExc_ValueError, "not an IP address: %s", host);
+    PyErr_Format(PyExc_ValueError, "not an IP address, or no interface: %s, %u", host, path->interface);
     return 0;
 }
 
-/* (host, port, interface), or None likewise. */
-static int path_from_python(PyObject *object, void *into)
+static int address_from_python(PyObject *object, void *into)
 {
-    struct path *path = into;
-    path->interface = 0;
-    if (!address_from_python(object, &path->address))
+    struct path path;
+    if (!path_from_python(object, &path))
         return 0;
-    if (object == Py_None || PyTuple_Size(object) < 3)
-        return 1;
-    unsigned long interface = PyLong_AsUnsignedLong(PyTuple_GetItem(object, 2));
-    if (!PyErr_Occurred() && interface >= MOST_INTERFACES)
-        PyErr_Format(PyExc_ValueError, "there are no more than %d interfaces", MOST_INTERFACES);
-    path->interface = (uint32_t)interface;
-    return !PyErr_Occurred();
+    *(union address *)into = path.address;
+    return 1;
 }
 
 static struct relay *opened(Relay *self)
@@ -274,9 +266,9 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#Iy#bO&", &is_video, &browser_sends, &sip_sends, &answers_nack,
-                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp,
-                          address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+    if (!PyArg_ParseTuple(object, "pppppppIO&O&y#y#Iy#bO&", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, &plan->browser_bit_rate, address_from_python,
+                          &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
                           &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length,
                           &plan->events_to_sip, srtp_from_python, &plan->srtp))
         return false;
@@ -371,9 +363,7 @@ static PyObject *set_event(Relay *self, PyObject *args)
     int begins;
     if (!PyArg_ParseTuple(args, "IIp", &slot, &stream, &begins) || !stream_at(self, slot, stream))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_event(self->relay, slot, stream, begins);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_set_event(self->relay, slot, stream, begins));
     Py_RETURN_NONE;
 }
 
@@ -388,9 +378,7 @@ static PyObject *send_event_packet(Relay *self, PyObject *args)
         return NULL;
     if (length > MOST_EVENT_PAYLOAD)
         return PyErr_Format(PyExc_ValueError, "an event has at most %d bytes", MOST_EVENT_PAYLOAD);
-    Py_BEGIN_ALLOW_THREADS
-    relay_send_event(self->relay, slot, stream, (const uint8_t *)payload, (size_t)length, marker, later);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_send_event(self->relay, slot, stream, (const uint8_t *)payload, (size_t)length, marker, later));
     Py_RETURN_NONE;
 }
 

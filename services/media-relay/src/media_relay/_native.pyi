@@ -12,6 +12,7 @@ _Plan = tuple[
     bool,
     bool,
     bool,
+    int,
     _Address | None,
     _Address | None,
     bytes,
@@ -45,7 +46,8 @@ class Relay:
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
         """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked; whether the
-        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way.
+        SIP side takes NACKs, PLIs, FIRs; the bit rate that the browser is told; RTP and RTCP address, payload types
+        each way.
 
         Then of events: the clock rate that they are in, which payload types of the SIP side are, and as which ours go.
         At last the SIP side's keys.
