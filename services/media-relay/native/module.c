@@ -20,15 +20,6 @@ typedef struct {
     struct relay *relay; /* NULL: closed */
 } Relay;
 
-static PyObject *drop_names(void)
-{
-    static const char *const names[DROPS] = {DROP_NAMES};
-    PyObject *tuple = PyTuple_New(DROPS);
-    for (Py_ssize_t i = 0; tuple && i < DROPS; i++)
-        PyTuple_SetItem(tuple, i, PyUnicode_FromString(names[i]));
-    return tuple;
-}
-
 /* (host, port) */
 static PyObject *address_to_python(const union address *address)
 {
@@ -326,18 +317,6 @@ static PyObject *set_keys(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *set_bridge(Relay *self, PyObject *args)
-{
-    unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
-    if (!PyArg_ParseTuple(args, "II|II", &slot, &stream, &other_slot, &other_stream) || !session_at(self, slot))
-        return NULL;
-    bool done;
-    WITHOUT_GIL(done = relay_set_bridge(self->relay, slot, stream, other_slot, other_stream));
-    if (!done)
-        return PyErr_Format(PyExc_KeyError, "no such streams");
-    Py_RETURN_NONE;
-}
-
 static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
 {
     unsigned slot;
@@ -355,6 +334,16 @@ static bool stream_at(Relay *self, unsigned slot, unsigned stream)
     if (session && stream >= session->stream_count)
         PyErr_Format(PyExc_IndexError, "no stream %u", stream);
     return session && stream < session->stream_count;
+}
+
+static PyObject *set_bridge(Relay *self, PyObject *args)
+{
+    unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
+    if (!PyArg_ParseTuple(args, "II|II", &slot, &stream, &other_slot, &other_stream) ||
+        !stream_at(self, slot, stream) || (other_slot != NO_SLOT && !stream_at(self, other_slot, other_stream)))
+        return NULL;
+    WITHOUT_GIL(relay_set_bridge(self->relay, slot, stream, other_slot, other_stream));
+    Py_RETURN_NONE;
 }
 
 static PyObject *set_event(Relay *self, PyObject *args)
@@ -382,26 +371,20 @@ static PyObject *send_event_packet(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *add_source(Relay *self, PyObject *args)
+static PyObject *set_source(Relay *self, PyObject *args)
 {
     unsigned slot;
     struct path source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
+    int is_its;
+    if (!PyArg_ParseTuple(args, "IO&p", &slot, path_from_python, &source, &is_its) || !session_at(self, slot))
         return NULL;
-    bool done;
-    WITHOUT_GIL(done = relay_add_source(self->relay, slot, &source));
+    bool done = true;
+    if (is_its)
+        WITHOUT_GIL(done = relay_add_source(self->relay, slot, &source));
+    else
+        WITHOUT_GIL(relay_remove_source(self->relay, slot, &source));
     if (!done)
         return PyErr_NoMemory();
-    Py_RETURN_NONE;
-}
-
-static PyObject *remove_source(Relay *self, PyObject *args)
-{
-    unsigned slot;
-    struct path source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
-        return NULL;
-    WITHOUT_GIL(relay_remove_source(self->relay, slot, &source));
     Py_RETURN_NONE;
 }
 
@@ -428,17 +411,13 @@ static PyObject *counters_to_python(struct counters *counters)
 
 static PyObject *relay_counters(Relay *self, PyObject *args)
 {
-    unsigned slot;
-    if (!PyArg_ParseTuple(args, "I", &slot))
+    unsigned slot = NO_SLOT;
+    if (!PyArg_ParseTuple(args, "|I", &slot) || !opened(self))
         return NULL;
-    struct session *session = session_at(self, slot);
-    return session ? counters_to_python(&session->counters) : NULL;
-}
-
-static PyObject *relay_unattributed(Relay *self, PyObject *unused)
-{
-    (void)unused;
-    return opened(self) ? counters_to_python(&self->relay->unattributed) : NULL;
+    struct session *session = slot == NO_SLOT ? NULL : session_at(self, slot);
+    if (!session && PyErr_Occurred())
+        return NULL;
+    return counters_to_python(session ? &session->counters : &self->relay->unattributed);
 }
 
 /* Who was heard on a stream's ports. */
@@ -499,13 +478,11 @@ static PyMethodDef methods[] = {
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
     METHOD("set_event", set_event, METH_VARARGS),
     METHOD("send_event", send_event_packet, METH_VARARGS),
-    METHOD("add_source", add_source, METH_VARARGS),
-    METHOD("remove_source", remove_source, METH_VARARGS),
+    METHOD("set_source", set_source, METH_VARARGS),
     METHOD("set_destination", set_destination, METH_VARARGS),
     METHOD("remove_session", relay_remove, METH_VARARGS),
     METHOD("send", send_datagram, METH_VARARGS),
     METHOD("counters", relay_counters, METH_VARARGS),
-    METHOD("unattributed", relay_unattributed, METH_NOARGS),
     METHOD("close", close_relay, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };
@@ -529,10 +506,7 @@ static int fill(PyObject *module)
     PyObject *type = PyType_FromSpec(&relay_spec);
     int done = type ? PyModule_AddObjectRef(module, "Relay", type) : -1;
     Py_XDECREF(type);
-    PyObject *names = drop_names();
-    done = done < 0 || !names ? -1 : PyModule_AddObjectRef(module, "DROPS", names);
-    Py_XDECREF(names);
-    return done;
+    return done < 0 ? -1 : PyModule_AddStringConstant(module, "DROPS", DROP_NAMES);
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};
