@@ -37,11 +37,8 @@ static int path_from_python(PyObject *object, void *into)
     memset(path, 0, sizeof *path);
     if (object == Py_None)
         return 1;
-    if (!PyTuple_Check(object) || !PyArg_ParseTuple(object, "sH|I", &host, &port, &path->interface)) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "an address is a host and a port");
+    if (!PyArg_ParseTuple(object, "sH|I", &host, &port, &path->interface))
         return 0;
-    }
     if (path->interface < MOST_INTERFACES && address_parse(&path->address, host, port))
         return 1;
     PyErr_Format(PyExc_ValueError, "not an IP address, or no interface: %s, %u", host, path->interface);
@@ -147,9 +144,8 @@ static PyObject *relay_fileno(Relay *self, PyObject *unused)
 static PyObject *entry_to_python(const struct ring_entry *entry, const uint8_t *bytes)
 {
     PyObject *session = entry->session == NO_SESSION ? Py_NewRef(Py_None) : PyLong_FromUnsignedLongLong(entry->session);
-    char host[ADDRESS_TEXT] = "";
-    if (address_is_set(&entry->source.address))
-        address_print(&entry->source.address, host);
+    char host[ADDRESS_TEXT];
+    address_print(&entry->source.address, host);
     return Py_BuildValue("(iy#(siI)NI)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length, host,
                          address_port(&entry->source.address), entry->source.interface, session, entry->stream);
 }
@@ -236,12 +232,8 @@ static int srtp_from_python(PyObject *object, void *into)
     *srtp = NULL;
     if (object == Py_None)
         return 1;
-    if (!PyTuple_Check(object) ||
-        !PyArg_ParseTuple(object, "iy#y#", &profile, &receive, &receive_length, &send, &send_length)) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "SRTP is a profile and two keys");
+    if (!PyArg_ParseTuple(object, "iy#y#", &profile, &receive, &receive_length, &send, &send_length))
         return 0;
-    }
     *srtp = srtp_session_new((enum srtp_profile)profile, (const uint8_t *)receive, (size_t)receive_length,
                              (const uint8_t *)send, (size_t)send_length);
     if (!*srtp)
@@ -253,15 +245,15 @@ static int srtp_from_python(PyObject *object, void *into)
  * to_sip, to_browser, clock_rate, sip_events, events_to_sip, sip_srtp) */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppppIO&O&y#y#Iy#bO&", &is_video, &browser_sends, &sip_sends, &answers_nack,
-                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, &plan->browser_bit_rate, address_from_python,
-                          &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-                          &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length,
-                          &plan->events_to_sip, srtp_from_python, &plan->srtp))
+    if (!PyArg_ParseTuple(object, "pppppppIO&O&y#y#Iy#bO&", &plan->is_video, &plan->browser_sends, &plan->sip_sends,
+                          &plan->answers_nack, &plan->sip_takes_nack, &plan->sip_takes_pli, &plan->sip_takes_fir,
+                          &plan->browser_bit_rate, address_from_python, &plan->sip_rtp, address_from_python,
+                          &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser, &to_browser_length,
+                          &plan->clock_rate, &sip_events, &sip_events_length, &plan->events_to_sip, srtp_from_python,
+                          &plan->srtp))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
         sip_events_length != sizeof plan->is_sip_event) {
@@ -273,13 +265,6 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     for (size_t i = 0; i < sizeof plan->is_sip_event; i++)
         plan->is_sip_event[i] = sip_events[i];
     plan->is_used = true;
-    plan->is_video = is_video;
-    plan->browser_sends = browser_sends;
-    plan->sip_sends = sip_sends;
-    plan->answers_nack = answers_nack;
-    plan->sip_takes_nack = sip_takes_nack;
-    plan->sip_takes_pli = sip_takes_pli;
-    plan->sip_takes_fir = sip_takes_fir;
     return true;
 }
 
@@ -420,18 +405,19 @@ static PyObject *relay_counters(Relay *self, PyObject *args)
     return counters_to_python(session ? &session->counters : &self->relay->unattributed);
 }
 
-/* Who was heard on a stream's ports. */
-static PyObject *peers_to_python(const struct stream *stream)
+/* Who was heard on the streams' ports: (stream, address) each. */
+static PyObject *peers_to_python(const struct session *session)
 {
     PyObject *list = PyList_New(0);
-    const union address *const heard[] = {&stream->rtp_latch.source, &stream->rtcp_latch.source};
-    for (int i = 0; list && i < 2; i++) {
-        if (!address_is_set(heard[i]))
+    for (uint32_t i = 0; list && i < 2 * session->stream_count; i++) {
+        const struct stream *stream = &session->streams[i / 2];
+        const union address *heard = i % 2 ? &stream->rtcp_latch.source : &stream->rtp_latch.source;
+        if (!address_is_set(heard))
             continue;
-        PyObject *address = address_to_python(heard[i]);
-        if (!address || PyList_Append(list, address) < 0)
+        PyObject *peer = Py_BuildValue("(IN)", i / 2, address_to_python(heard));
+        if (!peer || PyList_Append(list, peer) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(address);
+        Py_XDECREF(peer);
     }
     return list;
 }
@@ -443,14 +429,8 @@ static PyObject *relay_remove(Relay *self, PyObject *args)
         return NULL;
     struct session *session;
     WITHOUT_GIL(session = relay_remove_session(self->relay, slot));
-    PyObject *peers = PyList_New(0);
-    for (uint32_t i = 0; peers && i < session->stream_count; i++) {
-        PyObject *heard = peers_to_python(&session->streams[i]);
-        if (!heard || PyList_Append(peers, heard) < 0)
-            Py_CLEAR(peers);
-        Py_XDECREF(heard);
-    }
-    PyObject *end = peers ? Py_BuildValue("(NN)", counters_to_python(&session->counters), peers) : NULL;
+    PyObject *counters = counters_to_python(&session->counters);
+    PyObject *end = Py_BuildValue("(INN)", session->stream_count, counters, peers_to_python(session));
     session_free(session);
     return end;
 }

@@ -123,8 +123,10 @@ class NativeForwarder:
 
     def remove_session(self, session: int) -> SessionEnd:
         """Forget it and close its sockets."""
-        values, peers = self._native.remove_session(self._slots.pop(session))
-        heard = tuple(frozenset(Address(*source) for source in of_stream) for of_stream in peers)
+        count, values, peers = self._native.remove_session(self._slots.pop(session))
+        heard = tuple(
+            frozenset(Address(*source) for stream, source in peers if stream == place) for place in range(count)
+        )
         return SessionEnd(_counters(values), heard)
 
     def send(self, datagram: bytes, destination: BrowserPath) -> None:
