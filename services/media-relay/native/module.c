@@ -397,11 +397,9 @@ static PyObject *counters_to_python(struct counters *counters)
 static PyObject *relay_counters(Relay *self, PyObject *args)
 {
     unsigned slot = NO_SLOT;
-    if (!PyArg_ParseTuple(args, "|I", &slot) || !opened(self))
+    if (!PyArg_ParseTuple(args, "|I", &slot) || !opened(self) || (slot != NO_SLOT && !session_at(self, slot)))
         return NULL;
-    struct session *session = slot == NO_SLOT ? NULL : session_at(self, slot);
-    if (!session && PyErr_Occurred())
-        return NULL;
+    struct session *session = relay_session(self->relay, slot);
     return counters_to_python(session ? &session->counters : &self->relay->unattributed);
 }
 
