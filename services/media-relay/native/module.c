@@ -241,19 +241,27 @@ static int srtp_from_python(PyObject *object, void *into)
     return *srtp != NULL;
 }
 
-/* (is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir, sip_rtp, sip_rtcp,
- * to_sip, to_browser, clock_rate, sip_events, events_to_sip, sip_srtp) */
+/* As _native.pyi says what each is. */
+static char *PLAN_FIELDS[] = {
+    "is_video",   "browser_sends", "sip_sends",     "answers_nack",     "sip_takes_nack", "sip_takes_pli",
+    "sip_takes_fir", "sip_rtp",    "sip_rtcp",      "to_sip",           "to_browser",     "clock_rate",
+    "sip_events", "events_to_sip", "browser_bit_rate", "sip_srtp",      NULL,
+};
+
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppppIO&O&y#y#Iy#bO&", &plan->is_video, &plan->browser_sends, &plan->sip_sends,
-                          &plan->answers_nack, &plan->sip_takes_nack, &plan->sip_takes_pli, &plan->sip_takes_fir,
-                          &plan->browser_bit_rate, address_from_python, &plan->sip_rtp, address_from_python,
-                          &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser, &to_browser_length,
-                          &plan->clock_rate, &sip_events, &sip_events_length, &plan->events_to_sip, srtp_from_python,
-                          &plan->srtp))
+    PyObject *nothing = PyTuple_New(0);
+    int is_read = nothing && PyArg_ParseTupleAndKeywords(
+        nothing, object, "$pppppppO&O&y#y#Iy#bIO&", PLAN_FIELDS, &plan->is_video, &plan->browser_sends,
+        &plan->sip_sends, &plan->answers_nack, &plan->sip_takes_nack, &plan->sip_takes_pli, &plan->sip_takes_fir,
+        address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+        &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length, &plan->events_to_sip,
+        &plan->browser_bit_rate, srtp_from_python, &plan->srtp);
+    Py_XDECREF(nothing);
+    if (!is_read)
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
         sip_events_length != sizeof plan->is_sip_event) {
@@ -383,10 +391,10 @@ static PyObject *set_destination(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Packets, bytes and drops, in the order of the enums. */
+/* Packets, bytes, drops and repairs, in the order of the enums. */
 static PyObject *counters_to_python(struct counters *counters)
 {
-    const size_t size = 2 * DIRECTIONS * PACKET_KINDS + DROPS;
+    const size_t size = 2 * DIRECTIONS * PACKET_KINDS + DROPS + REPAIRS;
     PyObject *tuple = PyTuple_New((Py_ssize_t)size);
     counter *all = &counters->packets[0][0];
     for (size_t i = 0; tuple && i < size; i++)
@@ -484,7 +492,9 @@ static int fill(PyObject *module)
     PyObject *type = PyType_FromSpec(&relay_spec);
     int done = type ? PyModule_AddObjectRef(module, "Relay", type) : -1;
     Py_XDECREF(type);
-    return done < 0 ? -1 : PyModule_AddStringConstant(module, "DROPS", DROP_NAMES);
+    return done < 0 || PyModule_AddStringConstant(module, "DROPS", DROP_NAMES) < 0
+               ? -1
+               : PyModule_AddStringConstant(module, "REPAIRS", REPAIR_NAMES);
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from shared.messages.media import Side
 
 from . import _native
-from .core.counters import Counters, Direction, Drop, PacketKind
+from .core.counters import Counters, Direction, Drop, PacketKind, Repair
 from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind
 from .core.plan import Address, BrowserPath, StreamPlan
@@ -31,6 +31,7 @@ _FLOWS: tuple[tuple[Direction, PacketKind], ...] = (
     ("sip_to_browser", "rtcp"),
 )
 _DROPS = tuple(Drop(name) for name in _native.DROPS.split())
+_REPAIRS = tuple(Repair(name) for name in _native.REPAIRS.split())
 _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
@@ -165,49 +166,31 @@ class NativeForwarder:
 
 
 _FlatKeys = tuple[int, bytes, bytes] | None
-_FlatPlan = tuple[
-    bool,
-    bool,
-    bool,
-    bool,
-    bool,
-    bool,
-    bool,
-    int,
-    Address | None,
-    Address | None,
-    bytes,
-    bytes,
-    int,
-    bytes,
-    int,
-    _FlatKeys,
-]
 
 
 def _flat_keys(keys: SrtpKeys | None) -> _FlatKeys:
     return None if keys is None else (_PROFILES[keys.profile], keys.receive, keys.send)
 
 
-def _flat(plan: StreamPlan) -> _FlatPlan:
-    return (
-        plan.kind == "video",
-        plan.browser_sends,
-        plan.sip_sends,
-        plan.answers_nack,
-        plan.sip_takes_nack,
-        plan.sip_takes_pli,
-        plan.sip_takes_fir,
-        plan.browser_bit_rate,
-        plan.sip_rtp,
-        plan.sip_rtcp,
-        _payload_types({**plan.to_sip, **dict.fromkeys(plan.browser_events, _EVENT_PAYLOAD_TYPE)}),
-        _payload_types(plan.to_browser),
-        plan.clock_rate,
-        bytes(payload_type in plan.sip_events for payload_type in range(128)),
-        plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
-        _flat_keys(plan.sip_srtp),
-    )
+def _flat(plan: StreamPlan) -> "_native.Plan":
+    return {
+        "is_video": plan.kind == "video",
+        "browser_sends": plan.browser_sends,
+        "sip_sends": plan.sip_sends,
+        "answers_nack": plan.answers_nack,
+        "sip_takes_nack": plan.sip_takes_nack,
+        "sip_takes_pli": plan.sip_takes_pli,
+        "sip_takes_fir": plan.sip_takes_fir,
+        "sip_rtp": plan.sip_rtp,
+        "sip_rtcp": plan.sip_rtcp,
+        "to_sip": _payload_types({**plan.to_sip, **dict.fromkeys(plan.browser_events, _EVENT_PAYLOAD_TYPE)}),
+        "to_browser": _payload_types(plan.to_browser),
+        "clock_rate": plan.clock_rate,
+        "sip_events": bytes(payload_type in plan.sip_events for payload_type in range(128)),
+        "events_to_sip": plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
+        "browser_bit_rate": plan.browser_bit_rate,
+        "sip_srtp": _flat_keys(plan.sip_srtp),
+    }
 
 
 def _payload_types(mapping: Mapping[int, int]) -> bytes:
@@ -215,9 +198,10 @@ def _payload_types(mapping: Mapping[int, int]) -> bytes:
 
 
 def _counters(values: Sequence[int]) -> Counters:
-    flows = len(_FLOWS)
+    left = iter(values)
     counters = Counters()
-    counters.packets.update({flow: value for flow, value in zip(_FLOWS, values[:flows], strict=True) if value})
-    counters.bytes.update({flow: value for flow, value in zip(_FLOWS, values[flows : 2 * flows], strict=True) if value})
-    counters.drops.update({drop: value for drop, value in zip(_DROPS, values[2 * flows :], strict=True) if value})
+    counters.packets.update({flow: value for flow, value in zip(_FLOWS, left, strict=False) if value})
+    counters.bytes.update({flow: value for flow, value in zip(_FLOWS, left, strict=False) if value})
+    counters.drops.update({drop: value for drop, value in zip(_DROPS, left, strict=False) if value})
+    counters.repairs.update({repair: value for repair, value in zip(_REPAIRS, left, strict=True) if value})
     return counters

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.messages.media import Side
 
+from .core.counters import Repair
 from .core.outgoing import OWN_SSRC
 from .core.packet import feedback, rtcp, rtp
 from .core.repair import answer
@@ -33,6 +34,7 @@ class PythonRepair:
             return
         numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
         if numbers:
+            self._count(Repair.ASKED_OF_BROWSER, len(numbers))
             self._session.send_rtcp_to_browser(feedback.generic_nack(OWN_SSRC, header.ssrc, numbers))
 
     def from_browser(self, compound: bytes, now: float) -> bytes:
@@ -49,6 +51,7 @@ class PythonRepair:
         source, plan = self._session.last_source(stream, side), stream.plan
         if source is None or plan is None or plan.kind != "video" or not stream.repair.may_ask_for_picture(side, now):
             return
+        self._count(Repair.PICTURES_OF_BROWSER if side == "browser" else Repair.PICTURES_OF_SIP)
         packet = rtcp.picture_loss_indication(OWN_SSRC, source)
         if side == "browser":
             self._session.send_rtcp_to_browser(packet)
@@ -90,3 +93,6 @@ class PythonRepair:
         if stream.plan.sip_takes_nack:
             packet = answer(packet, stream.repair.to_sip, partial(self._session.resend_to_sip, stream, now))
         return b"" if stream.plan.answers_nack else packet
+
+    def _count(self, what: Repair, how_many: int = 1) -> None:
+        self._session.counters.repairs[what] += how_many

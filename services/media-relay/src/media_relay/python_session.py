@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from shared.messages.media import Side
 
-from .core.counters import Counters, Direction, Drop, PacketKind
+from .core.counters import Counters, Direction, Drop, PacketKind, Repair
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, BrowserPath, StreamKind, StreamPlan
@@ -314,12 +314,14 @@ class PythonSession:
 
     def resend_to_browser(self, packet: bytes) -> None:
         """Send video again, as it went out."""
+        self.counters.repairs[Repair.RESENT_TO_BROWSER] += 1
         self._send_to_browser(packet, "video")
 
     def resend_to_sip(self, stream: PythonStream, now: float, packet: bytes) -> None:
         """Send video again, as it went out."""
         if not stream.has_heard(stream.rtp_latch.destination):
             return self.drop(Drop.UNHEARD)  # who asks is not who would get it
+        self.counters.repairs[Repair.RESENT_TO_SIP] += 1
         self._send_to_sip(stream, "video", packet, now)
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
