@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 from tests.support.data_path import Call, Relay, audio, connect
-from tests.support.rtp_packets import receiver_report, rtp_packet, sender_report
+from tests.support.rtp_packets import generic_nack, receiver_report, rtp_packet, sender_report
 
 from media_relay.core.counters import Drop
-from media_relay.core.plan import Address
+from media_relay.core.packet import rtp
+from media_relay.core.plan import Address, EventFormat
+from media_relay.datapath import DigitReceived
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import RemoteError
 
@@ -140,3 +142,33 @@ async def test_a_far_side_that_is_the_session_itself_is_refused(two: Two) -> Non
     assert refused.value.status == 482
     two.one.browser.send_rtp(rtp_packet(111, 7, 0xB1))  # and nothing has changed
     assert (await two.one.phone.receive())[0] == rtp_packet(96, 7, 0xB1)
+
+
+EVENTS = {"events_to_sip": EventFormat(101, 8000), "sip_events": {101: 8000}, "to_browser": {96: 111, 101: 126}}
+
+
+async def test_a_digit_goes_over_the_bridge_and_is_told_on_the_other_side(two: Two) -> None:
+    two.send("m1", two.other, **EVENTS)
+    two.send("m2", two.one, **EVENTS)
+    two.relay.path.send_digits("m1", "5", 40, 40)
+    event = rtp.parse(await two.other.browser.receive_rtp())
+    assert event is not None
+    assert event.payload_type == 126
+    told = await two.relay.event()
+    assert isinstance(told, DigitReceived)
+    assert (told.media_id, told.side, told.digit) == ("m2", "sip", "5")
+
+
+async def test_a_picture_that_is_lost_to_a_browser_is_sent_again_by_the_relay(two: Two) -> None:
+    video = {"kind": "video", "answers_nack": True, "sip_takes_nack": True}
+    two.send("m1", two.other, **video)
+    two.send("m2", two.one, **video)
+    two.one.browser.send_rtp(rtp_packet(111, 7, 0xB1))
+    assert await two.other.browser.receive_rtp() == rtp_packet(111, 7, 0xB1)
+    assert two.other.browser.srtp is not None
+    nack = two.other.browser.srtp.protect_rtcp(generic_nack(0xB2, 0xB1, (7, 0)))
+    two.other.browser.srtp = None  # it has the packet in truth, and would refuse the other one
+    two.other.browser.send(nack)
+    while two.packets("m2")["sip_to_browser", "video"] < 2:
+        await two.other.browser.check()
+    assert two.one.browser.rtcp.empty()

@@ -29,8 +29,8 @@ enum drop {
 };
 /* As Python calls them, in that order. */
 #define DROP_NAMES                                                                                                     \
-    "unknown_source", "stun_auth", "srtp_auth", "replay", "not_connected", "no_stream", "on_hold", "unknown_pt",       \
-        "during_event", "latch_refused", "unheard", "ssrc_limit", "too_long", "malformed", "send_failed"
+    "unknown_source stun_auth srtp_auth replay not_connected no_stream on_hold unknown_pt during_event "               \
+    "latch_refused unheard ssrc_limit too_long malformed send_failed"
 
 enum repair_kind {
     REPAIR_RESENT_TO_BROWSER,
@@ -41,7 +41,7 @@ enum repair_kind {
     REPAIRS,
 };
 /* The same. */
-#define REPAIR_NAMES "resent_to_browser", "resent_to_sip", "asked_of_browser", "pictures_of_browser", "pictures_of_sip"
+#define REPAIR_NAMES "resent_to_browser resent_to_sip asked_of_browser pictures_of_browser pictures_of_sip"
 
 enum packet_kind { AUDIO, VIDEO, RTCP, PACKET_KINDS };
 enum direction { BROWSER_TO_SIP, SIP_TO_BROWSER, DIRECTIONS };

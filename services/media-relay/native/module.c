@@ -20,14 +20,6 @@ typedef struct {
     struct relay *relay; /* NULL: closed */
 } Relay;
 
-static PyObject *names_to_python(const char *const *names, Py_ssize_t count)
-{
-    PyObject *tuple = PyTuple_New(count);
-    for (Py_ssize_t i = 0; tuple && i < count; i++)
-        PyTuple_SetItem(tuple, i, PyUnicode_FromString(names[i]));
-    return tuple;
-}
-
 /* (host, port) */
 static PyObject *address_to_python(const union address *address)
 {
@@ -45,11 +37,8 @@ static int path_from_python(PyObject *object, void *into)
     memset(path, 0, sizeof *path);
     if (object == Py_None)
         return 1;
-    if (!PyTuple_Check(object) || !PyArg_ParseTuple(object, "sH|I", &host, &port, &path->interface)) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "an address is a host and a port");
+    if (!PyArg_ParseTuple(object, "sH|I", &host, &port, &path->interface))
         return 0;
-    }
     if (path->interface < MOST_INTERFACES && address_parse(&path->address, host, port))
         return 1;
     PyErr_Format(PyExc_ValueError, "not an IP address, or no interface: %s, %u", host, path->interface);
@@ -155,9 +144,8 @@ static PyObject *relay_fileno(Relay *self, PyObject *unused)
 static PyObject *entry_to_python(const struct ring_entry *entry, const uint8_t *bytes)
 {
     PyObject *session = entry->session == NO_SESSION ? Py_NewRef(Py_None) : PyLong_FromUnsignedLongLong(entry->session);
-    char host[ADDRESS_TEXT] = "";
-    if (address_is_set(&entry->source.address))
-        address_print(&entry->source.address, host);
+    char host[ADDRESS_TEXT];
+    address_print(&entry->source.address, host);
     return Py_BuildValue("(iy#(siI)NI)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length, host,
                          address_port(&entry->source.address), entry->source.interface, session, entry->stream);
 }
@@ -244,12 +232,8 @@ static int srtp_from_python(PyObject *object, void *into)
     *srtp = NULL;
     if (object == Py_None)
         return 1;
-    if (!PyTuple_Check(object) ||
-        !PyArg_ParseTuple(object, "iy#y#", &profile, &receive, &receive_length, &send, &send_length)) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "SRTP is a profile and two keys");
+    if (!PyArg_ParseTuple(object, "iy#y#", &profile, &receive, &receive_length, &send, &send_length))
         return 0;
-    }
     *srtp = srtp_session_new((enum srtp_profile)profile, (const uint8_t *)receive, (size_t)receive_length,
                              (const uint8_t *)send, (size_t)send_length);
     if (!*srtp)
@@ -259,30 +243,24 @@ static int srtp_from_python(PyObject *object, void *into)
 
 /* As _native.pyi says what each is. */
 static char *PLAN_FIELDS[] = {
-    "is_video",   "browser_sends", "sip_sends",  "answers_nack", "sip_takes_nack", "sip_takes_pli",    "sip_takes_fir", "sip_rtp",
-    "sip_rtcp",   "to_sip",        "to_browser", "clock_rate",   "sip_events",     "events_to_sip",    "browser_bit_rate", "sip_srtp",
-    NULL,
+    "is_video",   "browser_sends", "sip_sends",     "answers_nack",     "sip_takes_nack", "sip_takes_pli",
+    "sip_takes_fir", "sip_rtp",    "sip_rtcp",      "to_sip",           "to_browser",     "clock_rate",
+    "sip_events", "events_to_sip", "browser_bit_rate", "sip_srtp",      NULL,
 };
 
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyDict_Check(object)) {
-        PyErr_SetString(PyExc_TypeError, "a plan is a dictionary");
-        return false;
-    }
     PyObject *nothing = PyTuple_New(0);
-    if (!nothing)
-        return false;
-    int is_read = PyArg_ParseTupleAndKeywords(
-        nothing, object, "$pppppppO&O&y#y#Iy#bIO&", PLAN_FIELDS, &is_video, &browser_sends, &sip_sends, &answers_nack,
-        &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp, address_from_python,
-        &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser, &to_browser_length, &plan->clock_rate, &sip_events,
-        &sip_events_length, &plan->events_to_sip, &plan->browser_bit_rate, srtp_from_python, &plan->srtp);
-    Py_DECREF(nothing);
+    int is_read = nothing && PyArg_ParseTupleAndKeywords(
+        nothing, object, "$pppppppO&O&y#y#Iy#bIO&", PLAN_FIELDS, &plan->is_video, &plan->browser_sends,
+        &plan->sip_sends, &plan->answers_nack, &plan->sip_takes_nack, &plan->sip_takes_pli, &plan->sip_takes_fir,
+        address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+        &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length, &plan->events_to_sip,
+        &plan->browser_bit_rate, srtp_from_python, &plan->srtp);
+    Py_XDECREF(nothing);
     if (!is_read)
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
@@ -295,13 +273,6 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     for (size_t i = 0; i < sizeof plan->is_sip_event; i++)
         plan->is_sip_event[i] = sip_events[i];
     plan->is_used = true;
-    plan->is_video = is_video;
-    plan->browser_sends = browser_sends;
-    plan->sip_sends = sip_sends;
-    plan->answers_nack = answers_nack;
-    plan->sip_takes_nack = sip_takes_nack;
-    plan->sip_takes_pli = sip_takes_pli;
-    plan->sip_takes_fir = sip_takes_fir;
     return true;
 }
 
@@ -339,18 +310,6 @@ static PyObject *set_keys(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *set_bridge(Relay *self, PyObject *args)
-{
-    unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
-    if (!PyArg_ParseTuple(args, "II|II", &slot, &stream, &other_slot, &other_stream) || !session_at(self, slot))
-        return NULL;
-    bool done;
-    WITHOUT_GIL(done = relay_set_bridge(self->relay, slot, stream, other_slot, other_stream));
-    if (!done)
-        return PyErr_Format(PyExc_KeyError, "no such streams");
-    Py_RETURN_NONE;
-}
-
 static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
 {
     unsigned slot;
@@ -368,6 +327,16 @@ static bool stream_at(Relay *self, unsigned slot, unsigned stream)
     if (session && stream >= session->stream_count)
         PyErr_Format(PyExc_IndexError, "no stream %u", stream);
     return session && stream < session->stream_count;
+}
+
+static PyObject *set_bridge(Relay *self, PyObject *args)
+{
+    unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
+    if (!PyArg_ParseTuple(args, "II|II", &slot, &stream, &other_slot, &other_stream) ||
+        !stream_at(self, slot, stream) || (other_slot != NO_SLOT && !stream_at(self, other_slot, other_stream)))
+        return NULL;
+    WITHOUT_GIL(relay_set_bridge(self->relay, slot, stream, other_slot, other_stream));
+    Py_RETURN_NONE;
 }
 
 static PyObject *set_event(Relay *self, PyObject *args)
@@ -395,26 +364,20 @@ static PyObject *send_event_packet(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *add_source(Relay *self, PyObject *args)
+static PyObject *set_source(Relay *self, PyObject *args)
 {
     unsigned slot;
     struct path source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
+    int is_its;
+    if (!PyArg_ParseTuple(args, "IO&p", &slot, path_from_python, &source, &is_its) || !session_at(self, slot))
         return NULL;
-    bool done;
-    WITHOUT_GIL(done = relay_add_source(self->relay, slot, &source));
+    bool done = true;
+    if (is_its)
+        WITHOUT_GIL(done = relay_add_source(self->relay, slot, &source));
+    else
+        WITHOUT_GIL(relay_remove_source(self->relay, slot, &source));
     if (!done)
         return PyErr_NoMemory();
-    Py_RETURN_NONE;
-}
-
-static PyObject *remove_source(Relay *self, PyObject *args)
-{
-    unsigned slot;
-    struct path source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &source) || !session_at(self, slot))
-        return NULL;
-    WITHOUT_GIL(relay_remove_source(self->relay, slot, &source));
     Py_RETURN_NONE;
 }
 
@@ -441,31 +404,26 @@ static PyObject *counters_to_python(struct counters *counters)
 
 static PyObject *relay_counters(Relay *self, PyObject *args)
 {
-    unsigned slot;
-    if (!PyArg_ParseTuple(args, "I", &slot))
+    unsigned slot = NO_SLOT;
+    if (!PyArg_ParseTuple(args, "|I", &slot) || !opened(self) || (slot != NO_SLOT && !session_at(self, slot)))
         return NULL;
-    struct session *session = session_at(self, slot);
-    return session ? counters_to_python(&session->counters) : NULL;
+    struct session *session = relay_session(self->relay, slot);
+    return counters_to_python(session ? &session->counters : &self->relay->unattributed);
 }
 
-static PyObject *relay_unattributed(Relay *self, PyObject *unused)
-{
-    (void)unused;
-    return opened(self) ? counters_to_python(&self->relay->unattributed) : NULL;
-}
-
-/* Who was heard on a stream's ports. */
-static PyObject *peers_to_python(const struct stream *stream)
+/* Who was heard on the streams' ports: (stream, address) each. */
+static PyObject *peers_to_python(const struct session *session)
 {
     PyObject *list = PyList_New(0);
-    const union address *const heard[] = {&stream->rtp_latch.source, &stream->rtcp_latch.source};
-    for (int i = 0; list && i < 2; i++) {
-        if (!address_is_set(heard[i]))
+    for (uint32_t i = 0; list && i < 2 * session->stream_count; i++) {
+        const struct stream *stream = &session->streams[i / 2];
+        const union address *heard = i % 2 ? &stream->rtcp_latch.source : &stream->rtp_latch.source;
+        if (!address_is_set(heard))
             continue;
-        PyObject *address = address_to_python(heard[i]);
-        if (!address || PyList_Append(list, address) < 0)
+        PyObject *peer = Py_BuildValue("(IN)", i / 2, address_to_python(heard));
+        if (!peer || PyList_Append(list, peer) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(address);
+        Py_XDECREF(peer);
     }
     return list;
 }
@@ -477,14 +435,8 @@ static PyObject *relay_remove(Relay *self, PyObject *args)
         return NULL;
     struct session *session;
     WITHOUT_GIL(session = relay_remove_session(self->relay, slot));
-    PyObject *peers = PyList_New(0);
-    for (uint32_t i = 0; peers && i < session->stream_count; i++) {
-        PyObject *heard = peers_to_python(&session->streams[i]);
-        if (!heard || PyList_Append(peers, heard) < 0)
-            Py_CLEAR(peers);
-        Py_XDECREF(heard);
-    }
-    PyObject *end = peers ? Py_BuildValue("(NN)", counters_to_python(&session->counters), peers) : NULL;
+    PyObject *counters = counters_to_python(&session->counters);
+    PyObject *end = Py_BuildValue("(INN)", session->stream_count, counters, peers_to_python(session));
     session_free(session);
     return end;
 }
@@ -512,13 +464,11 @@ static PyMethodDef methods[] = {
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
     METHOD("set_event", set_event, METH_VARARGS),
     METHOD("send_event", send_event_packet, METH_VARARGS),
-    METHOD("add_source", add_source, METH_VARARGS),
-    METHOD("remove_source", remove_source, METH_VARARGS),
+    METHOD("set_source", set_source, METH_VARARGS),
     METHOD("set_destination", set_destination, METH_VARARGS),
     METHOD("remove_session", relay_remove, METH_VARARGS),
     METHOD("send", send_datagram, METH_VARARGS),
     METHOD("counters", relay_counters, METH_VARARGS),
-    METHOD("unattributed", relay_unattributed, METH_NOARGS),
     METHOD("close", close_relay, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };
@@ -539,18 +489,12 @@ static PyType_Spec relay_spec = {
 
 static int fill(PyObject *module)
 {
-    static const char *const drop_names[DROPS] = {DROP_NAMES};
-    static const char *const repair_names[REPAIRS] = {REPAIR_NAMES};
     PyObject *type = PyType_FromSpec(&relay_spec);
     int done = type ? PyModule_AddObjectRef(module, "Relay", type) : -1;
     Py_XDECREF(type);
-    PyObject *drops = names_to_python(drop_names, DROPS);
-    done = done < 0 || !drops ? -1 : PyModule_AddObjectRef(module, "DROPS", drops);
-    Py_XDECREF(drops);
-    PyObject *repairs = names_to_python(repair_names, REPAIRS);
-    done = done < 0 || !repairs ? -1 : PyModule_AddObjectRef(module, "REPAIRS", repairs);
-    Py_XDECREF(repairs);
-    return done;
+    return done < 0 || PyModule_AddStringConstant(module, "DROPS", DROP_NAMES) < 0
+               ? -1
+               : PyModule_AddStringConstant(module, "REPAIRS", REPAIR_NAMES);
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};

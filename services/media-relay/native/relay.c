@@ -185,20 +185,15 @@ void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srt
     srtp_session_free(before);
 }
 
-bool relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream)
+void relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream)
 {
     struct session *one = relay_session(relay, slot), *other = relay_session(relay, other_slot);
-    if (!one || stream >= one->stream_count)
-        return false;
-    if (other_slot != NO_SLOT && (!other || other == one || other_stream >= other->stream_count))
-        return false;
     lock(relay);
-    if (other)
+    if (other && other != one)
         bridge_join(one, stream, other, other_stream);
     else
         bridge_part(one, stream);
     unlock(relay);
-    return true;
 }
 
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side)

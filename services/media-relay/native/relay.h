@@ -66,9 +66,9 @@ int64_t relay_add_session(struct relay *relay, uint64_t number, const struct str
 void relay_set_plans(struct relay *relay, uint32_t slot, struct plan *plans, size_t count);
 /* Takes the SRTP session over; NULL: none. */
 void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp);
-/* Joins two streams, or with `other_slot` NO_SLOT parts one from its other. False: there are no such streams. */
+/* Joins two streams, or with `other_slot` NO_SLOT parts one from its other. */
 #define NO_SLOT UINT32_MAX
-bool relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream);
+void relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
 /* Whether a telephone-event takes the place of the browser's media. */
 void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins);

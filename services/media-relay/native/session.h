@@ -20,8 +20,7 @@ enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli,
-        sip_takes_fir;
+    int is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     unsigned browser_bit_rate; /* what the browser is told that it may send; 0: nothing */
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */

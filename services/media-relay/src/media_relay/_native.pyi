@@ -2,8 +2,8 @@
 
 from typing import TypedDict
 
-DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
-REPAIRS: tuple[str, ...]  # likewise
+DROPS: str  # the reasons, in the order in which counters have them, with spaces between
+REPAIRS: str  # likewise
 
 _Address = tuple[str, int] | tuple[str, int, int]  # a browser's, with the place of the socket that it comes by
 _Keys = tuple[int, bytes, bytes]  # profile, receive, send
@@ -57,15 +57,15 @@ class Relay:
     def request_keyframe(self, slot: int, of_browser: bool, /) -> None: ...
     def set_event(self, slot: int, stream: int, begins: bool, /) -> None: ...
     def send_event(self, slot: int, stream: int, payload: bytes, marker: bool, later: int, /) -> None: ...
-    def add_source(self, slot: int, source: _Address, /) -> None: ...
-    def remove_source(self, slot: int, source: _Address, /) -> None: ...
+    def set_source(self, slot: int, source: _Address, is_its: bool, /) -> None: ...
     def set_destination(self, slot: int, destination: _Address | None, /) -> None: ...
-    def remove_session(self, slot: int, /) -> tuple[tuple[int, ...], list[list[tuple[str, int]]]]:
-        """Return the last counters, and who was heard on each stream's ports."""
+    def remove_session(self, slot: int, /) -> tuple[int, tuple[int, ...], list[tuple[int, tuple[str, int]]]]:
+        """Return how many streams it had, the last counters, and who was heard on the ports of which stream."""
 
     def send(self, datagram: bytes, destination: _Address, /) -> None: ...
-    def counters(self, slot: int, /) -> tuple[int, ...]:
-        """Packets, bytes (audio, video, RTCP from the browser, then the same from SIP), then drops."""
+    def counters(self, slot: int = ..., /) -> tuple[int, ...]:
+        """Those of a session, or without it of what belongs to none.
 
-    def unattributed(self) -> tuple[int, ...]: ...
+        Packets, bytes (audio, video, RTCP from the browser, then the same from SIP), then drops."""
+
     def close(self) -> None: ...

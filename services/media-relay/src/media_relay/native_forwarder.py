@@ -30,8 +30,8 @@ _FLOWS: tuple[tuple[Direction, PacketKind], ...] = (
     ("sip_to_browser", "video"),
     ("sip_to_browser", "rtcp"),
 )
-_DROPS = tuple(Drop(name) for name in _native.DROPS)
-_REPAIRS = tuple(Repair(name) for name in _native.REPAIRS)
+_DROPS = tuple(Drop(name) for name in _native.DROPS.split())
+_REPAIRS = tuple(Repair(name) for name in _native.REPAIRS.split())
 _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
@@ -112,11 +112,11 @@ class NativeForwarder:
 
     def add_source(self, session: int, source: BrowserPath) -> None:
         """Take what comes from there for the session's."""
-        self._native.add_source(self._slots[session], source)
+        self._native.set_source(self._slots[session], source, True)
 
     def remove_source(self, session: int, source: BrowserPath) -> None:
         """Unless another session has the address by now."""
-        self._native.remove_source(self._slots[session], source)
+        self._native.set_source(self._slots[session], source, False)
 
     def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
@@ -124,8 +124,10 @@ class NativeForwarder:
 
     def remove_session(self, session: int) -> SessionEnd:
         """Forget it and close its sockets."""
-        values, peers = self._native.remove_session(self._slots.pop(session))
-        heard = tuple(frozenset(Address(*source) for source in of_stream) for of_stream in peers)
+        count, values, peers = self._native.remove_session(self._slots.pop(session))
+        heard = tuple(
+            frozenset(Address(*source) for stream, source in peers if stream == place) for place in range(count)
+        )
         return SessionEnd(_counters(values), heard)
 
     def send(self, datagram: bytes, destination: BrowserPath) -> None:
@@ -138,7 +140,7 @@ class NativeForwarder:
 
     def unattributed(self) -> Counters:
         """Return the counters of what belongs to no session."""
-        return _counters(self._native.unattributed())
+        return _counters(self._native.counters())
 
     def close(self) -> None:
         """End the thread and close all sockets."""
