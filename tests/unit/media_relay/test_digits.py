@@ -113,12 +113,22 @@ def test_nothing_is_sent_where_nothing_is_taken(world: World, plan: StreamPlan) 
     assert world.forwarder.told == []
 
 
-def test_a_far_side_that_is_changed_for_one_without_events_gets_no_rest_of_a_number(world: World) -> None:
+@pytest.mark.parametrize("plans", [[VIDEO, replace(AUDIO, events_to_sip=None)], [VIDEO], []])
+def test_a_far_side_that_is_changed_for_one_without_events_gets_no_rest_of_a_number(
+    world: World, plans: list[StreamPlan]
+) -> None:
     world.digits.send("12", 100, 70)
-    world.digits.set_streams([VIDEO, replace(AUDIO, events_to_sip=None)])
+    world.digits.set_streams(plans)
     world.clock.run()
     assert world.forwarder.told == [("begin", 7, 1), ("end", 7, 1)]
     assert [event.code for event in world.forwarder.events] == [1]
+
+
+def test_digits_that_wait_are_sent_in_the_clock_of_whoever_gets_them(world: World) -> None:
+    world.digits.send("12", 40, 70)
+    world.digits.set_streams([VIDEO, replace(AUDIO, events_to_sip=EventFormat(110, 48000))])
+    world.clock.run()
+    assert [event.duration for event in world.forwarder.events] == [160, 320, 320, 320, 960, 1920, 1920, 1920]
 
 
 def test_a_digit_of_the_browser_is_made_again_as_long_as_it_was(world: World) -> None:

@@ -17,6 +17,8 @@ from .forwarder import Forwarder
 
 _GAP_MS = 70  # between digits of the browser that come faster
 
+_NO_AUDIO = StreamPlan("audio", browser_sends=False, sip_sends=False)
+
 # The side that sent a digit, and the digit.
 DigitHandler = Callable[[Side, Digit], None]
 
@@ -33,24 +35,24 @@ class SessionDigits:
         self._on_digit = on_digit  # called with those of the SIP side, and those of the browser that have no other way
         self._sender = DigitSender()
         self._receivers: dict[Side, DigitReceiver] = {"browser": DigitReceiver(), "sip": DigitReceiver()}
-        self._stream, self._plan = 0, StreamPlan("audio")
+        self._stream, self._plan = 0, _NO_AUDIO
         self._timer: asyncio.TimerHandle | None = None
 
     def set_streams(self, plans: Sequence[StreamPlan]) -> None:
         """Go by these plans; what waits to be sent is forgotten where it cannot be any more."""
-        for index, plan in enumerate(plans):
-            if plan.kind == "audio":
-                self._stream, self._plan = index, plan
-                break
-        if not self._can_send:
+        audio = next((place for place in enumerate(plans) if place[1].kind == "audio"), None)
+        self._stream, self._plan = audio or (self._stream, _NO_AUDIO)
+        if self._plan.events_to_sip is None or not self._plan.browser_sends:
             self._sender.stop()
+        else:
+            self._sender.clock_rate = self._plan.events_to_sip.clock_rate
         self._drain()
 
     def send(self, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Send digits; raise `RemoteError`: 501 if the SIP side takes no events, or no media now."""
-        if not self._can_send or self._plan.events_to_sip is None:
+        if not self._can_send:
             raise RemoteError(501, "The Far Side Takes No Telephone Events")
-        self._sender.send(digits, duration_ms, gap_ms, self._plan.events_to_sip.clock_rate, self._loop.time())
+        self._sender.send(digits, duration_ms, gap_ms, self._loop.time())
         self._drain()
 
     def receive(self, stream: int, side: Side, packet: bytes) -> None:
@@ -95,12 +97,11 @@ class SessionDigits:
         self._timer = None if due is None else self._loop.call_at(due, self._handle_timers)
 
     def _heard(self, side: Side, digit: Digit) -> None:
-        if side == "sip" or not self._can_send or self._plan.events_to_sip is None:
+        if side == "sip" or not self._can_send:
             self._on_digit(side, digit)
             return
-        rate = self._plan.events_to_sip.clock_rate
         try:
-            self._sender.send(digit.digit, digit.duration_ms, _GAP_MS, rate, self._loop.time())
+            self._sender.send(digit.digit, digit.duration_ms, _GAP_MS, self._loop.time())
         except RemoteError:  # more than it keeps: the browser sends faster than digits can be told apart
             return
 
