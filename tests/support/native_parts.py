@@ -141,6 +141,9 @@ class NativeRtpLatch:
     def expect(self, signalled: Address | None, now: float) -> None:
         _library.rtp_latch_expect(ctypes.byref(self._latch), ctypes.byref(_Address.of(signalled)), ctypes.c_double(now))
 
+    def lock(self) -> None:
+        _library.rtp_latch_lock(ctypes.byref(self._latch))
+
     def accepts(self, source: Address, ssrc: int, sequence_number: int, now: float) -> bool:
         accepted = _library.rtp_latch_accepts(
             ctypes.byref(self._latch),
