@@ -13,7 +13,7 @@ from media_relay.core.packet import rtp, telephone_event
 from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import Address, EventFormat, StreamPlan
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
-from media_relay.datapath import DigitReceived
+from media_relay.digits import DigitReceived
 from media_relay.forwarder import ForwarderFactory
 from media_relay.srtp import SrtpSession
 from shared.errors import RemoteError

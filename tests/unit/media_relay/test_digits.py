@@ -7,11 +7,10 @@ from typing import cast
 
 import pytest
 
-from media_relay.core.dtmf import Digit
 from media_relay.core.packet import rtp, telephone_event
 from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import EventFormat, StreamPlan
-from media_relay.digits import SessionDigits
+from media_relay.digits import DigitReceived, SessionDigits
 from media_relay.forwarder import Forwarder
 from shared.errors import RemoteError
 
@@ -78,13 +77,10 @@ class Clock:
 class World:
     def __init__(self) -> None:
         self.forwarder, self.clock = Notes(), Clock()
-        self.heard: list[tuple[str, Digit]] = []
+        self.heard: list[DigitReceived] = []
         loop = cast(asyncio.AbstractEventLoop, self.clock)
-        self.digits = SessionDigits(loop, cast(Forwarder, self.forwarder), 7, self.hear)
+        self.digits = SessionDigits(loop, cast(Forwarder, self.forwarder), 7, "m", self.heard.append)
         self.digits.set_streams([VIDEO, AUDIO])
-
-    def hear(self, side: str, digit: Digit) -> None:
-        self.heard.append((side, digit))
 
 
 def packet(digit: str, payload_type: int, timestamp: int = 8000, duration: int = 800, is_end: bool = True) -> bytes:
@@ -143,9 +139,9 @@ def test_a_digit_of_the_browser_is_made_again_as_long_as_it_was(world: World) ->
 def test_digits_of_the_sip_side_are_told_also_without_an_end(world: World) -> None:
     world.digits.receive(1, "sip", packet("4", 101))
     world.digits.receive(1, "sip", packet("5", 101, timestamp=16000, is_end=False))
-    assert world.heard == [("sip", Digit("4", 100))]
+    assert world.heard == [DigitReceived("m", "sip", "4", 100)]
     world.clock.run()
-    assert world.heard == [("sip", Digit("4", 100)), ("sip", Digit("5", 100))]
+    assert world.heard == [DigitReceived("m", "sip", digit, 100) for digit in "45"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ side after its end, by so much later as it is long.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from shared.errors import RemoteError
 from shared.messages.media import Side
@@ -19,20 +20,33 @@ _GAP_MS = 70  # between digits of the browser that come faster
 
 _NO_AUDIO = StreamPlan("audio", browser_sends=False, sip_sends=False)
 
-# The side that sent a digit, and the digit.
-DigitHandler = Callable[[Side, Digit], None]
+
+@dataclass(frozen=True)
+class DigitReceived:
+    """A side has sent a digit as a telephone-event; one of the browser has not been sent on."""
+
+    media_id: str
+    side: Side
+    digit: str
+    duration_ms: int
 
 
 class SessionDigits:
     """Knows the session's audio stream by its plan."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, forwarder: Forwarder, session: int, on_digit: DigitHandler
+        self,
+        loop: asyncio.AbstractEventLoop,
+        forwarder: Forwarder,
+        session: int,
+        media_id: str,
+        tell: Callable[[DigitReceived], None],
     ) -> None:
         self._loop = loop
         self._forwarder = forwarder
         self._session = session
-        self._on_digit = on_digit  # called with those of the SIP side, and those of the browser that have no other way
+        self._media_id = media_id
+        self._tell = tell
         self._sender = DigitSender()
         self._receivers: dict[Side, DigitReceiver] = {"browser": DigitReceiver(), "sip": DigitReceiver()}
         self._stream, self._plan = 0, _NO_AUDIO
@@ -98,7 +112,7 @@ class SessionDigits:
 
     def _heard(self, side: Side, digit: Digit) -> None:
         if side == "sip" or not self._can_send:
-            self._on_digit(side, digit)
+            self._tell(DigitReceived(self._media_id, side, digit.digit, digit.duration_ms))
             return
         try:
             self._sender.send(digit.digit, digit.duration_ms, _GAP_MS, self._loop.time())
