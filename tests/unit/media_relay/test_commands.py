@@ -11,7 +11,8 @@ from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdes import SrtpPolicy
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
-from media_relay.datapath import Allocation, Connected, DataPath, DigitReceived, Failed
+from media_relay.datapath import Allocation, Connected, DataPath, Failed
+from media_relay.digits import DigitReceived
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,

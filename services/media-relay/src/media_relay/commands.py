@@ -40,7 +40,8 @@ from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, DigitReceived, Failed, KeyframeWanted
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
+from .digits import DigitReceived
 
 _log = structlog.get_logger(__name__)
 
