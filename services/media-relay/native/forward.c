@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "reports.h"
+
 #define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
 
 static const enum drop drop_of[] = {
@@ -19,7 +21,6 @@ static enum packet_kind kind_of(const struct stream *stream)
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     struct rtp_header header;
     if (!rtp_parse(packet, length, &header)) {
         session_drop(session, DROP_MALFORMED);
@@ -55,9 +56,14 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
+    size_t octets = rtp_payload_length(packet, length, &header);
+    if (heard)
+        statistics_hear(&heard->statistics, &header, octets, forwarding->now, stream->plan.clock_rate);
     rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
-    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                kind_of(stream));
+    if (send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
+                    kind_of(stream)) &&
+        heard)
+        statistics_sent(&heard->statistics, octets);
 }
 
 static void send_rtcp_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
@@ -89,7 +95,6 @@ static uint32_t streams_concerned(const struct session *session, const struct rt
 
 void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     if (length < 8) {
         session_drop(session, DROP_MALFORMED);
         return;
@@ -114,6 +119,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         session_drop(session, DROP_MALFORMED);
         return;
     }
+    read_reports(packet, length, &session->browser_ssrcs, &session->sip_ssrcs, forwarding->now);
     uint32_t concerned = streams_concerned(session, &sources);
     for (uint32_t i = 0; i < session->stream_count; i++)
         if (concerned & 1u << i)
@@ -121,19 +127,21 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
-static bool may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
+static struct heard *may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
 {
     if (!ssrc_has_room(&session->sip_ssrcs, ssrc))
-        return false;
+        return NULL;
     struct heard *heard = ssrc_add(&session->sip_ssrcs, ssrc);
     if (heard && heard->stream == NO_STREAM)
         heard->stream = stream;
-    return heard && heard->stream == stream;
+    return heard && heard->stream == stream ? heard : NULL;
 }
 
-/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too. */
+/* Why an RTP packet does not go on; DROPS: it does, and `heard` is its source. The latch learns before media can flow,
+ * on hold too. */
 static enum drop why_not_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
-                                    const struct rtp_header *header, const union address *source)
+                                    const struct rtp_header *header, const union address *source,
+                                    struct heard **heard)
 {
     struct stream *stream = &session->streams[index];
     if (!stream->plan.is_used)
@@ -147,7 +155,8 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
         return DROP_ON_HOLD;
     if (!session->srtp)
         return DROP_NOT_CONNECTED;
-    if (!may_send_as(session, header->ssrc, (int32_t)index))
+    *heard = may_send_as(session, header->ssrc, (int32_t)index);
+    if (!*heard)
         return DROP_SSRC_LIMIT;
     return address_is_set(&session->destination) ? DROPS : DROP_NOT_CONNECTED;
 }
@@ -161,18 +170,23 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
         session_drop(session, DROP_MALFORMED);
         return;
     }
-    enum drop refusal = why_not_to_browser(forwarding, session, index, &header, source);
+    struct heard *heard;
+    enum drop refusal = why_not_to_browser(forwarding, session, index, &header, source, &heard);
     if (refusal != DROPS) {
         session_drop(session, refusal);
         return;
     }
     struct stream *stream = &session->streams[index];
+    size_t octets = rtp_payload_length(packet, length, &header);
+    statistics_hear(&heard->statistics, &header, octets, forwarding->now, stream->plan.clock_rate);
     rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
-    if (status != SRTP_DONE)
+    if (status != SRTP_DONE) {
         session_drop(session, drop_of[status]);
-    else
-        outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
+        return;
+    }
+    outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
+    statistics_sent(&heard->statistics, octets);
 }
 
 /* What stands in the outbox's next buffer. */
@@ -215,6 +229,8 @@ static void receive_sip_rtcp(struct forwarding *forwarding, struct session *sess
         session_drop(session, DROP_SSRC_LIMIT);
     else {
         ssrc_add(&session->sip_ssrcs, sources.sender);
+        read_reports(outbox_buffer(&forwarding->outbox), length, &session->sip_ssrcs, &session->browser_ssrcs,
+                     forwarding->now);
         send_rtcp_to_browser(forwarding, session, length);
     }
 }
@@ -226,6 +242,18 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
         receive_sip_rtcp(forwarding, session, &session->streams[index], port, length, source);
     else
         receive_sip_rtp(forwarding, session, index, length, source);
+}
+
+void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint32_t stream, enum side side,
+                   const uint8_t *packet, size_t length, double now)
+{
+    read_own_reports(packet, length, side == SIDE_BROWSER ? &session->sip_ssrcs : &session->browser_ssrcs, now);
+    if (side == SIDE_SIP) {
+        send_rtcp_to_sip(session, &session->streams[stream], packet, length);
+        return;
+    }
+    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
+    send_rtcp_to_browser(forwarding, session, length);
 }
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)

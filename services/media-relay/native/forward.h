@@ -26,6 +26,9 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
 
 enum side { SIDE_BROWSER, SIDE_SIP };
 
+/* RTCP of our own making, in the clear, towards that side. */
+void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint32_t stream, enum side side,
+                   const uint8_t *packet, size_t length, double now);
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 
 #endif

@@ -205,16 +205,16 @@ static PyObject *relay_add(Relay *self, PyObject *args)
     return PyErr_Format(PyExc_OSError, "no room for a session");
 }
 
-/* (is_video, browser_sends, sip_sends, sip_rtp, sip_rtcp, to_sip, to_browser) */
+/* (is_video, browser_sends, sip_sends, sip_rtp, sip_rtcp, to_sip, to_browser, clock_rate) */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
     int is_video, browser_sends, sip_sends;
     const char *to_sip, *to_browser;
     Py_ssize_t to_sip_length, to_browser_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppO&O&y#y#", &is_video, &browser_sends, &sip_sends, address_from_python,
+    if (!PyArg_ParseTuple(object, "pppO&O&y#y#I", &is_video, &browser_sends, &sip_sends, address_from_python,
                           &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-                          &to_browser_length))
+                          &to_browser_length, &plan->clock_rate))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser) {
         PyErr_SetString(PyExc_ValueError, "a payload type map has 128 bytes");
@@ -282,6 +282,26 @@ static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *send_rtcp(Relay *self, PyObject *args)
+{
+    unsigned slot, stream;
+    int to_browser;
+    const char *packet;
+    Py_ssize_t length;
+    if (!PyArg_ParseTuple(args, "IIpy#", &slot, &stream, &to_browser, &packet, &length))
+        return NULL;
+    struct session *session = session_at(self, slot);
+    if (!session)
+        return NULL;
+    if (stream >= session->stream_count || length > MOST_RTP)
+        return PyErr_Format(PyExc_ValueError, "no such stream, or too long a packet");
+    Py_BEGIN_ALLOW_THREADS
+    relay_send_rtcp(self->relay, slot, stream, to_browser ? SIDE_BROWSER : SIDE_SIP, (const uint8_t *)packet,
+                    (size_t)length);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 static PyObject *add_source(Relay *self, PyObject *args)
 {
     unsigned slot;
@@ -339,6 +359,51 @@ static PyObject *relay_counters(Relay *self, PyObject *args)
         return NULL;
     struct session *session = session_at(self, slot);
     return session ? counters_to_python(&session->counters) : NULL;
+}
+
+static PyObject *none_unless(bool is_known, double value)
+{
+    return is_known ? PyFloat_FromDouble(value) : Py_NewRef(Py_None);
+}
+
+/* The fields of media_relay.core.statistics.SourceStatistics. */
+static PyObject *source_to_python(const struct source *source)
+{
+    const struct source_statistics *known = &source->heard.statistics;
+    bool is_reported = known->reported_at != 0;
+    return Py_BuildValue(
+        "(isIKKIKddIKKNNNNN)", (int)source->heard.stream, source->side == SIDE_BROWSER ? "browser" : "sip",
+        source->heard.ssrc, (unsigned long long)known->packets, (unsigned long long)known->octets,
+        (unsigned)known->first, (unsigned long long)known->cycles + known->highest, known->jitter, known->last_heard,
+        known->last_timestamp, (unsigned long long)known->sent_packets, (unsigned long long)known->sent_octets,
+        known->sender_report_at != 0 ? Py_BuildValue("(Id)", known->sender_report, known->sender_report_at)
+                                     : Py_NewRef(Py_None),
+        none_unless(is_reported, known->reported_at), none_unless(is_reported, known->reported_loss / 256.0),
+        is_reported ? PyLong_FromUnsignedLong(known->reported_jitter) : Py_NewRef(Py_None),
+        none_unless(known->has_round_trip, known->round_trip));
+}
+
+static PyObject *relay_statistics_of(Relay *self, PyObject *args)
+{
+    unsigned slot;
+    if (!PyArg_ParseTuple(args, "I", &slot) || !session_at(self, slot))
+        return NULL;
+    struct source *sources = malloc(MOST_SOURCES * sizeof *sources);
+    if (!sources)
+        return PyErr_NoMemory();
+    size_t count;
+    Py_BEGIN_ALLOW_THREADS
+    count = relay_statistics(self->relay, slot, sources);
+    Py_END_ALLOW_THREADS
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *source = source_to_python(&sources[i]);
+        if (!source || PyList_Append(list, source) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(source);
+    }
+    free(sources);
+    return list;
 }
 
 static PyObject *relay_unattributed(Relay *self, PyObject *unused)
@@ -406,12 +471,14 @@ static PyMethodDef methods[] = {
     METHOD("set_streams", set_plans, METH_VARARGS),
     METHOD("set_keys", set_keys, METH_VARARGS),
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
+    METHOD("send_rtcp", send_rtcp, METH_VARARGS),
     METHOD("add_source", add_source, METH_VARARGS),
     METHOD("remove_source", remove_source, METH_VARARGS),
     METHOD("set_destination", set_destination, METH_VARARGS),
     METHOD("remove_session", relay_remove, METH_VARARGS),
     METHOD("send", send_datagram, METH_VARARGS),
     METHOD("counters", relay_counters, METH_VARARGS),
+    METHOD("statistics", relay_statistics_of, METH_VARARGS),
     METHOD("unattributed", relay_unattributed, METH_NOARGS),
     METHOD("close", close_relay, METH_NOARGS),
     {NULL, NULL, 0, NULL},

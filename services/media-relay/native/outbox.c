@@ -56,12 +56,12 @@ void outbox_flush(struct outbox *outbox)
     outbox->used = 0;
 }
 
-void send_to_sip(struct session *session, int socket, const uint8_t *packet, size_t length,
+bool send_to_sip(struct session *session, int socket, const uint8_t *packet, size_t length,
                  const union address *destination, enum packet_kind kind)
 {
     if (!address_is_set(destination)) {
         session_drop(session, DROP_NOT_CONNECTED);
-        return;
+        return false;
     }
     ssize_t sent;
     do
@@ -71,4 +71,5 @@ void send_to_sip(struct session *session, int socket, const uint8_t *packet, siz
         session_drop(session, DROP_SEND_FAILED);
     else
         count_sent(&session->counters, BROWSER_TO_SIP, kind, length);
+    return sent >= 0;
 }

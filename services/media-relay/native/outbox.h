@@ -34,7 +34,8 @@ void outbox_send_to_browser(struct outbox *outbox, struct session *session, size
 /* Before the lock is let go: the slots point to sessions. */
 void outbox_flush(struct outbox *outbox);
 
-void send_to_sip(struct session *session, int socket, const uint8_t *packet, size_t length,
+/* Whether it was taken. */
+bool send_to_sip(struct session *session, int socket, const uint8_t *packet, size_t length,
                  const union address *destination, enum packet_kind kind);
 
 #endif

@@ -25,6 +25,13 @@ struct inbox {
     uint8_t buffers[BATCH][MOST_DATAGRAM];
 };
 
+/* A source as its owner reads of it. */
+struct source {
+    enum side side;
+    struct heard heard;
+};
+#define MOST_SOURCES (2 * MOST_SSRCS)
+
 /* What the owner names a session by: a slot, until it is removed. */
 struct slot {
     struct session *session; /* NULL: free */
@@ -65,6 +72,11 @@ int64_t relay_add_session(struct relay *relay, uint64_t number, const struct str
 void relay_set_plans(struct relay *relay, uint32_t slot, const struct plan *plans, size_t count);
 /* Takes the SRTP session over; NULL: none. */
 void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp);
+/* RTCP of our own making: at most MOST_RTP octets, a stream that the session has. */
+void relay_send_rtcp(struct relay *relay, uint32_t slot, uint32_t stream, enum side side, const uint8_t *packet,
+                     size_t length);
+/* Copies what is known of the sources whose media was heard, at most MOST_SOURCES. Returns how many. */
+size_t relay_statistics(struct relay *relay, uint32_t slot, struct source *into);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
 bool relay_add_source(struct relay *relay, uint32_t slot, const union address *source);
 void relay_remove_source(struct relay *relay, uint32_t slot, const union address *source);

@@ -6,6 +6,7 @@
 #include "latch.h"
 #include "packet.h"
 #include "srtp.h"
+#include "statistics.h"
 
 /* Each SSRC costs state for as long as the session lives. A call has a few, a transfer adds some. */
 #define MOST_SSRCS 256
@@ -18,6 +19,7 @@ struct plan {
     bool is_used, is_video, browser_sends, sip_sends;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
+    uint32_t clock_rate;                  /* of RTP timestamps */
 };
 
 struct stream {
@@ -33,6 +35,7 @@ struct ssrc_table {
     struct heard {
         uint32_t ssrc;
         int32_t stream; /* NO_STREAM: seen in RTCP only */
+        struct source_statistics statistics;
     } *of;
     uint32_t count, room;
 };

@@ -48,10 +48,10 @@ class World:
         self.browser = SrtpSession(keys[1])
 
     def browser_rtp(self, packet: bytes) -> None:
-        self.session.receive_browser_rtp(self.browser.protect_rtp(packet))
+        self.session.receive_browser_rtp(self.browser.protect_rtp(packet), 0.0)
 
     def browser_rtcp(self, packet: bytes) -> None:
-        self.session.receive_browser_rtcp(self.browser.protect_rtcp(packet))
+        self.session.receive_browser_rtcp(self.browser.protect_rtcp(packet), 0.0)
 
     def sip_rtp(self, packet: bytes, source: Address = PHONE) -> None:
         self.session.receive_sip_rtp(self.audio, packet, source, 0.0)
@@ -119,10 +119,10 @@ def test_unknown_payload_types_are_dropped_and_move_no_latch(world: World) -> No
 @pytest.mark.parametrize("packet", [b"", b"\x80", rtp_packet()[:11], rtp_packet(first=0xA0, payload=b"\0")])
 def test_malformed_packets_are_dropped(world: World, packet: bytes) -> None:
     world.sip_rtp(packet)
-    world.session.receive_sip_rtcp(world.audio, packet, PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, packet, PHONE_RTCP, 0.0)
     assert world.dropped() == {Drop.MALFORMED: 2}
-    world.session.receive_browser_rtp(packet[:11])
-    world.session.receive_browser_rtcp(packet[:7])
+    world.session.receive_browser_rtp(packet[:11], 0.0)
+    world.session.receive_browser_rtcp(packet[:7], 0.0)
     assert world.dropped() == {Drop.MALFORMED: 4}
 
 
@@ -152,8 +152,8 @@ def test_multiplexed_rtcp_is_taken_only_from_where_rtp_comes_from(world: World) 
 
 
 def test_forged_srtp_leaves_no_trace(world: World) -> None:
-    world.session.receive_browser_rtp(rtp_packet(100, 1, 0xB1))
-    world.session.receive_browser_rtcp(receiver_report(0xB1) + bytes(16) + b"\x80\0\0\x01")
+    world.session.receive_browser_rtp(rtp_packet(100, 1, 0xB1), 0.0)
+    world.session.receive_browser_rtcp(receiver_report(0xB1) + bytes(16) + b"\x80\0\0\x01", 0.0)
     assert world.dropped() == {Drop.SRTP_AUTH: 2}
     world.browser_rtp(rtp_packet(111, 1, 0xB1))
     assert len(world.rtp) == 1
@@ -172,7 +172,7 @@ def test_sources_are_bounded_on_both_sides(world: World, monkeypatch: pytest.Mon
         world.browser_rtp(rtp_packet(111, ssrc=ssrc))
         world.sip_rtp(rtp_packet(96, ssrc=ssrc))
     world.browser_rtcp(receiver_report(4))
-    world.session.receive_sip_rtcp(world.audio, sender_report(4), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, sender_report(4), PHONE_RTCP, 0.0)
     assert world.dropped()[Drop.SSRC_LIMIT] == 4
     assert len(world.to_browser) == 3
 
@@ -190,7 +190,7 @@ def test_a_packet_too_long_for_srtp_is_dropped(world: World) -> None:
 
 
 def test_no_rtcp_of_the_phone_makes_srtcp_keep_an_ssrc_that_is_not_counted(world: World) -> None:
-    world.session.receive_sip_rtcp(world.audio, bytes.fromhex("80c90000") + receiver_report(1), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, bytes.fromhex("80c90000") + receiver_report(1), PHONE_RTCP, 0.0)
     assert world.dropped() == {Drop.MALFORMED: 1}
     assert world.to_browser == []
 
@@ -206,7 +206,7 @@ def test_a_socket_that_refuses_costs_the_packet_only(world: World) -> None:
 
 def test_who_was_heard_is_known_at_the_end(world: World) -> None:
     world.sip_rtp(rtp_packet(96))
-    world.session.receive_sip_rtcp(world.audio, sender_report(1), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, sender_report(1), PHONE_RTCP, 0.0)
     assert world.audio.peers() == {PHONE, PHONE_RTCP}
     assert world.video.peers() == frozenset()
 

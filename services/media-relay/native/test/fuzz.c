@@ -10,6 +10,7 @@
 
 #include "../crypto.h"
 #include "../loop.h"
+#include "../reports.h"
 
 static uint64_t chance_state;
 
@@ -110,6 +111,10 @@ static uint8_t *exact(const struct packet *packet)
     return copy;
 }
 
+/* Whom the reports of `headers` speak of. */
+static struct heard heard[] = {{.ssrc = 0x51, .statistics.packets = 1}, {.ssrc = 0xB1, .statistics.packets = 1}};
+static struct ssrc_table known = {heard, 2, 2};
+
 static void parse(const struct packet *packet)
 {
     uint8_t *copy = exact(packet);
@@ -118,9 +123,11 @@ static void parse(const struct packet *packet)
     datagram_kind(copy, packet->length);
     if (rtp_parse(copy, packet->length, &header)) {
         require(header.length <= packet->length, "a header ends inside its packet");
-        rtp_has_valid_padding(copy, packet->length);
+        if (rtp_has_valid_padding(copy, packet->length))
+            require(rtp_payload_length(copy, packet->length, &header) <= packet->length, "payload is part of it");
     }
-    rtcp_parse(copy, packet->length, &sources);
+    if (rtcp_parse(copy, packet->length, &sources))
+        read_reports(copy, packet->length, &known, &known, 1);
     free(copy);
 }
 

@@ -1,9 +1,31 @@
 """The native packet path. Addresses are (host, port), sessions go by the slot that `add_session` returns."""
 
+from shared.messages.media import Side
+
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int]
-_Plan = tuple[bool, bool, bool, _Address | None, _Address | None, bytes, bytes]
+_Plan = tuple[bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int]
+# What `SourceStatistics` has, in its order.
+_Source = tuple[
+    int,
+    Side,
+    int,
+    int,
+    int,
+    int,
+    int,
+    float,
+    float,
+    int,
+    int,
+    int,
+    tuple[int, float] | None,
+    float | None,
+    float | None,
+    int | None,
+    float | None,
+]
 
 class Relay:
     """One thread that moves packets. It owns the browser socket from the start and closes it."""
@@ -26,12 +48,14 @@ class Relay:
         """RTP socket, RTCP socket and barred sources of each stream; the sockets are the relay's then."""
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
-        """Video or not, whether the browser and the SIP side send, RTP and RTCP address, payload types each way."""
+        """Video or not, whether the browser and the SIP side send, RTP and RTCP address, payload types each way,
+        clock rate."""
 
     def set_keys(self, slot: int, profile: int, receive: bytes, send: bytes, /) -> None:
         """Profile -1: none."""
 
     def request_keyframe(self, slot: int, of_browser: bool, /) -> None: ...
+    def send_rtcp(self, slot: int, stream: int, to_browser: bool, packet: bytes, /) -> None: ...
     def add_source(self, slot: int, source: _Address, /) -> None: ...
     def remove_source(self, slot: int, source: _Address, /) -> None: ...
     def set_destination(self, slot: int, destination: _Address | None, /) -> None: ...
@@ -42,5 +66,6 @@ class Relay:
     def counters(self, slot: int, /) -> tuple[int, ...]:
         """Packets, bytes (audio, video, RTCP from the browser, then the same from SIP), then drops."""
 
+    def statistics(self, slot: int, /) -> list[_Source]: ...
     def unattributed(self) -> tuple[int, ...]: ...
     def close(self) -> None: ...

@@ -35,6 +35,7 @@ from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
+from .core.statistics import SourceStatistics
 from .forwarder import Forwarder, ForwarderFactory
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
@@ -198,6 +199,14 @@ class DataPath:
     def request_keyframe(self, media_id: str, side: Side) -> None:
         """Ask that side for whole pictures by RTCP."""
         self._forwarder.request_keyframe(self._sessions[media_id].number, side)
+
+    def statistics(self, media_id: str) -> tuple[SourceStatistics, ...]:
+        """Return what is known of the session's sources."""
+        return self._forwarder.statistics(self._sessions[media_id].number)
+
+    def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making to that side."""
+        self._forwarder.send_rtcp(self._sessions[media_id].number, stream, side, packet)
 
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""

@@ -15,6 +15,7 @@ from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys, SrtpProfile
+from .core.statistics import SourceStatistics
 from .forwarder import DatagramHandler, SessionEnd, StreamSockets
 
 # Under load, packets are let come together for so long: a thread that sleeps and wakes for each costs twice as much.
@@ -90,6 +91,10 @@ class NativeForwarder:
         """Send Picture Loss Indications."""
         self._native.request_keyframe(self._slots[session], side == "browser")
 
+    def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making."""
+        self._native.send_rtcp(self._slots[session], stream, side == "browser", packet)
+
     def add_source(self, session: int, source: Address) -> None:
         """Take what comes from there for the session's."""
         self._native.add_source(self._slots[session], source)
@@ -116,6 +121,10 @@ class NativeForwarder:
         """Return a session's counters as they stand."""
         return _counters(self._native.counters(self._slots[session]))
 
+    def statistics(self, session: int) -> tuple[SourceStatistics, ...]:
+        """Return what is known of its sources."""
+        return tuple(SourceStatistics(*values) for values in self._native.statistics(self._slots[session]))
+
     def unattributed(self) -> Counters:
         """Return the counters of what belongs to no session."""
         return _counters(self._native.unattributed())
@@ -139,7 +148,7 @@ class NativeForwarder:
             self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
 
 
-def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes]:
+def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes, int]:
     return (
         plan.kind == "video",
         plan.browser_sends,
@@ -148,6 +157,7 @@ def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address |
         plan.sip_rtcp,
         _payload_types(plan.to_sip),
         _payload_types(plan.to_browser),
+        plan.clock_rate,
     )
 
 

@@ -15,6 +15,7 @@ from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceStatistics
 from .forwarder import DatagramHandler, SessionEnd, StreamSockets
 from .python_session import PythonSession, PythonStream
 
@@ -64,6 +65,10 @@ class PythonForwarder:
         """Send Picture Loss Indications."""
         self._sessions[session].request_keyframe(side)
 
+    def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making."""
+        self._sessions[session].send_rtcp(stream, side, packet, self._loop.time())
+
     def add_source(self, session: int, source: Address) -> None:
         """Take what comes from there for the session's."""
         self._by_source[source] = session
@@ -98,6 +103,10 @@ class PythonForwarder:
         """Return a session's counters."""
         return self._sessions[session].counters
 
+    def statistics(self, session: int) -> tuple[SourceStatistics, ...]:
+        """Return what is known of its sources."""
+        return self._sessions[session].statistics()
+
     def unattributed(self) -> Counters:
         """Return the counters of what belongs to no session."""
         return self._unattributed
@@ -110,14 +119,15 @@ class PythonForwarder:
         self._browser_socket.close()
 
     def _read_browser(self) -> None:
+        now = self._loop.time()
         for _ in range(_BROWSER_BUDGET):
             try:
                 datagram, source = self._browser_socket.recvfrom(_MAX_DATAGRAM)
             except OSError:  # empty; or an ICMP error of something sent before, which the next turn reads on after
                 return
-            self._receive_browser(datagram, Address(source[0], source[1]))
+            self._receive_browser(datagram, Address(source[0], source[1]), now)
 
-    def _receive_browser(self, datagram: bytes, source: Address) -> None:
+    def _receive_browser(self, datagram: bytes, source: Address, now: float) -> None:
         kind = kind_of(datagram)
         session = self._by_source.get(source)
         if kind is DatagramKind.STUN:
@@ -125,9 +135,9 @@ class PythonForwarder:
         elif session is None:
             self._unattributed.drops[Drop.UNKNOWN_SOURCE] += 1
         elif kind is DatagramKind.RTP:
-            self._sessions[session].receive_browser_rtp(datagram)
+            self._sessions[session].receive_browser_rtp(datagram, now)
         elif kind is DatagramKind.RTCP:
-            self._sessions[session].receive_browser_rtcp(datagram)
+            self._sessions[session].receive_browser_rtcp(datagram, now)
         elif kind is DatagramKind.DTLS:
             self._on_datagram(datagram, kind, source, session)
         else:
@@ -142,6 +152,6 @@ class PythonForwarder:
                 return
             source = Address(address[0], address[1])
             if is_rtcp_port:
-                session.receive_sip_rtcp(stream, packet, source)
+                session.receive_sip_rtcp(stream, packet, source, now)
             else:
                 session.receive_sip_rtp(stream, packet, source, now)

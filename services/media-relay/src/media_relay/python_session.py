@@ -14,6 +14,7 @@ from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceRecords, SourceStatistics
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
@@ -76,6 +77,7 @@ class PythonSession:
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
         self._sip_ssrcs: dict[int, PythonStream | None] = {}
+        self._records = SourceRecords()  # of those above that sent media
 
     def set_streams(self, plans: Sequence[StreamPlan], now: float) -> None:
         """Take a new plan for each stream."""
@@ -91,12 +93,13 @@ class PythonSession:
         self._srtp = None if keys is None else SrtpSession(keys)
         self._browser_ssrcs.clear()
         self._sip_ssrcs.clear()
+        self._records.clear()
 
     def drop(self, reason: Drop) -> None:
         """Count a packet that goes nowhere."""
         self.counters.drops[reason] += 1
 
-    def receive_browser_rtp(self, packet: bytes) -> None:
+    def receive_browser_rtp(self, packet: bytes, now: float) -> None:
         """SRTP from one of the browser's validated addresses."""
         header = rtp.parse(packet)
         if header is None:
@@ -117,12 +120,15 @@ class PythonSession:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
         if not stream.plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
+        octets = rtp.payload_length(clear, header)
+        record = self._records.hear("browser", header, octets, now, stream.plan.clock_rate)
         payload_type = stream.plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind)
+        if self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind):
+            record.sent(octets)
 
-    def receive_browser_rtcp(self, packet: bytes) -> None:
+    def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
         if len(packet) < 8:
             return self.drop(Drop.MALFORMED)
@@ -139,19 +145,22 @@ class PythonSession:
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
+        self._records.read_reports("browser", clear, now)
         for stream in self._streams_concerned(sources):
             self._send_rtcp_to_sip(stream, clear)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
         if is_rtcp(packet):
-            return self.receive_sip_rtcp(stream, packet, source, on_rtp_port=True)
+            return self.receive_sip_rtcp(stream, packet, source, now, on_rtp_port=True)
         header = rtp.parse(packet)
         if header is None or not rtp.has_valid_padding(packet):
             return self.drop(Drop.MALFORMED)
         refusal = self._why_not_to_browser(stream, header, source, now)
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
+        octets = rtp.payload_length(packet, header)
+        record = self._records.hear("sip", header, octets, now, stream.plan.clock_rate)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
             packet = rtp.with_payload_type(packet, payload_type)
@@ -159,9 +168,12 @@ class PythonSession:
             protected = self._srtp.protect_rtp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
-        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind)
+        if self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind):
+            record.sent(octets)
 
-    def receive_sip_rtcp(self, stream: PythonStream, packet: bytes, source: Address, on_rtp_port: bool = False) -> None:
+    def receive_sip_rtcp(
+        self, stream: PythonStream, packet: bytes, source: Address, now: float, on_rtp_port: bool = False
+    ) -> None:
         """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
         sources = rtcp.parse(packet)
         if sources is None or sources.sender is None:
@@ -175,7 +187,25 @@ class PythonSession:
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
         self._sip_ssrcs.setdefault(sources.sender, None)
+        self._records.read_reports("sip", packet, now)
         self._send_rtcp_to_browser(packet)
+
+    def send_rtcp(self, stream: int, side: Side, packet: bytes, now: float) -> None:
+        """Send RTCP of our own making."""
+        self._records.read_own_reports(side, packet, now)
+        if side == "browser":
+            self._send_rtcp_to_browser(packet)
+        else:
+            self._send_rtcp_to_sip(self.streams[stream], packet)
+
+    def statistics(self) -> tuple[SourceStatistics, ...]:
+        """Return what is known of each source whose media was heard."""
+        owners = {"browser": self._browser_ssrcs, "sip": self._sip_ssrcs}
+        return tuple(
+            record.statistics(self.streams.index(stream), side, ssrc)
+            for side, ssrc, record in self._records
+            if (stream := owners[side].get(ssrc)) is not None
+        )
 
     def request_keyframe(self, side: Side) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
@@ -242,15 +272,18 @@ class PythonSession:
         destination: Address | None,
         direction: Direction,
         kind: PacketKind,
-    ) -> None:
+    ) -> bool:
         if destination is None:
-            return self.drop(Drop.NOT_CONNECTED)
+            self.drop(Drop.NOT_CONNECTED)
+            return False
         try:
             socket.sendto(packet, destination)
         except OSError:  # a full send buffer, no route: UDP may lose it anyway
-            return self.drop(Drop.SEND_FAILED)
+            self.drop(Drop.SEND_FAILED)
+            return False
         self.counters.packets[direction, kind] += 1
         self.counters.bytes[direction, kind] += len(packet)
+        return True
 
 
 def _has_room(ssrcs: dict[int, PythonStream | None], ssrc: int) -> bool:

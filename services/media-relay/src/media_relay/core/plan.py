@@ -39,6 +39,8 @@ class StreamPlan:
     browser_sends: bool = True
     sip_sends: bool = True
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
+    clock_rate: int = 8000  # of the RTP timestamps of its media codec
+    encoding: str = ""  # that codec's name, in lower case; empty: not known
 
 
 @dataclass(frozen=True)

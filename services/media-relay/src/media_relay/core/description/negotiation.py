@@ -139,6 +139,7 @@ def stream_plan(
         to_browser.setdefault(sip.received_as, browser.received_as)
     wanted = leg.direction & stream.direction.reverse & ours
     is_open = Direction.RECVONLY in ours
+    media = next(sip.codec for _, sip in pairs if sip.codec.is_media)
     return StreamPlan(
         kind=leg.kind,
         sip_rtp=stream.rtp,
@@ -148,6 +149,8 @@ def stream_plan(
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
         sip_takes_pli=leg.kind == "video" and any("nack pli" in sip.codec.feedback for _, sip in pairs),
+        clock_rate=media.clock_rate,
+        encoding=media.encoding.lower(),
     )
 
 
