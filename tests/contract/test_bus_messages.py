@@ -18,6 +18,7 @@ from shared.messages import (
     CallEstablished,
     CallHold,
     CallProgress,
+    CallQuality,
     CallSnapshot,
     CallTransferred,
     CloseAccount,
@@ -30,9 +31,11 @@ from shared.messages import (
     IncomingAccepted,
     IncomingCall,
     IncomingMessage,
+    LegQuality,
     MediaAllocated,
     MediaConnected,
     MediaFailed,
+    MediaQuality,
     MediaRef,
     MediaSdp,
     Message,
@@ -64,6 +67,19 @@ SESSION = "s-hjkmnpqr01234567"
 CALL = {"session_id": SESSION, "call_id": "c-abcdefgh12345678"}
 MEDIA = MediaRef(relay="relay-1", media_id="m-stvwxyza23456789")
 MEDIA_ID = {"media_id": MEDIA.media_id}
+LEGS = (
+    LegQuality(
+        side="browser",
+        kind="audio",
+        loss=0.01,
+        jitter=0.004,
+        round_trip=0.08,
+        mos=4.0,
+        reported_loss=0.02,
+        reported_jitter=0.005,
+    ),
+    LegQuality(side="sip", kind="audio", loss=0.0, jitter=0.002),
+)
 
 MESSAGES: tuple[Message, ...] = (
     Done(),
@@ -144,6 +160,7 @@ MESSAGES: tuple[Message, ...] = (
     CallHold(**CALL, local=True, remote=False),
     CallActionFailed(**CALL, action="transfer", status=603, reason="Decline"),
     DtmfReceived(**CALL, digit="5", duration_ms=160),
+    CallQuality(**CALL, legs=LEGS, unheard=("sip",)),
     TransferProgress(**CALL, status=180, reason="Ringing"),
     CallTransferred(**CALL, peer="sip:dave@example.org", peer_name="Dave"),
     CallEnded(**CALL, status=200, reason="OK", by="remote", was_established=True, media=MEDIA),
@@ -175,6 +192,7 @@ MESSAGES: tuple[Message, ...] = (
     ReleaseMedia(**COMMAND, **MEDIA_ID),
     MediaConnected(**MEDIA_ID, call_id=CALL["call_id"]),
     MediaFailed(**MEDIA_ID, call_id=CALL["call_id"], reason="consent"),
+    MediaQuality(**MEDIA_ID, call_id=CALL["call_id"], legs=LEGS, unheard=("browser", "sip")),
     Heartbeat(
         kind="agent",
         pod="agent-1",

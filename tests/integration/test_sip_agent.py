@@ -23,10 +23,13 @@ from shared.messages import (
     AttachSession,
     CallEstablished,
     CallProgress,
+    CallQuality,
     DetachSession,
     Done,
     IncomingCall,
+    LegQuality,
     MediaFailed,
+    MediaQuality,
     SessionEnded,
     SessionSnapshot,
     SipAccount,
@@ -270,6 +273,23 @@ async def test_media_that_fails_ends_the_call_with_that_reason(bus: Bus, relay: 
         (503, "Media Failed (dtls)", "system"),
         (503, "Media Failed (dtls)", "remote"),
     ]
+
+
+async def test_what_the_relay_measures_is_told_to_the_session_while_its_call_stands(
+    bus: Bus, relay: RelaySeat, login: Login
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    call_id = await ringing(alice, bob)
+    early, measured = (
+        MediaQuality(media_id="media of s-alice", call_id="c-1", legs=legs, unheard=("sip",))
+        for legs in ((), (LegQuality(side="sip", kind="audio", loss=0.25),))
+    )
+    await bus.publish(agent_commands("agent-1"), early)  # of a call that only rings nobody is told
+    await bob.answer(call_id)
+    await alice.expect(CallEstablished)
+    await bus.publish(agent_commands("agent-1"), measured)
+    told = await alice.expect(CallQuality)
+    assert told == CallQuality(session_id="s-alice", call_id="c-1", legs=measured.legs, unheard=("sip",))
 
 
 async def test_a_relay_that_refuses_the_answer_ends_the_call(relay: RelaySeat, login: Login) -> None:

@@ -9,7 +9,9 @@ from media_relay.commands import Commands, Place
 from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import SessionPlan
+from media_relay.core.session import MediaSession
 from media_relay.datapath import Allocation, Connected, DataPath, Failed
+from media_relay.quality_watch import QualityWatch
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,
@@ -58,12 +60,27 @@ class Notes:
         self.released.append(media_id)
 
 
+class Watched:
+    """Whose quality is measured."""
+
+    def __init__(self) -> None:
+        self.sessions: list[str] = []
+
+    def begin(self, media_id: str, session: MediaSession) -> None:
+        self.sessions.append(media_id)
+
+    def end(self, media_id: str) -> None:
+        if media_id in self.sessions:
+            self.sessions.remove(media_id)
+
+
 class Relay:
     """Commands with a clock of their own."""
 
     def __init__(self, capacity: int = 10) -> None:
         self.now = 1000.0
         self.path = Notes()
+        self.watched = Watched()
         self.told: list[tuple[str, Event]] = []
         place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0)
         self.commands = Commands(
@@ -72,6 +89,7 @@ class Relay:
             lambda agent, event: self.told.append((agent, event)),
             lambda: self.now,
             lambda count: b"\xff" * count,
+            cast(QualityWatch, self.watched),
         )
 
     async def handle(self, message: Message) -> Message | None:
@@ -257,6 +275,16 @@ async def test_the_agent_of_the_allocation_is_told_what_becomes_of_the_browser(r
         ("agent", MediaConnected(media_id="m", call_id="call")),
         ("agent", MediaFailed(media_id="m", call_id="call", reason="consent")),
     ]
+
+
+async def test_quality_is_watched_while_the_browser_is_connected(relay: Relay) -> None:
+    for media_id in ("m", "released", "lost"):
+        await relay.allocate(media_id)
+        relay.commands.on_event(Connected(media_id))
+    assert relay.watched.sessions == ["m", "released", "lost"]
+    await relay.release("released")
+    relay.commands.on_event(Failed("lost", "consent"))
+    assert relay.watched.sessions == ["m"]
 
 
 async def test_a_session_that_nobody_claims_ends_in_time(relay: Relay) -> None:

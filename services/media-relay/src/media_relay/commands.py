@@ -37,6 +37,7 @@ from .core.description.webrtc import BrowserTransport
 from .core.plan import Address
 from .core.session import MediaSession, Owner
 from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed
+from .quality_watch import QualityWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -71,12 +72,14 @@ class Commands:
         tell: Callable[[str, Event], None],
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        quality: QualityWatch,
     ) -> None:
         self._place = place
         self._data_path = data_path
         self._tell = tell  # an agent, an event
         self._clock = clock
         self._random_bytes = random_bytes
+        self._quality = quality
         self._sessions: dict[str, _Allocated] = {}
         self.draining = False
 
@@ -185,6 +188,7 @@ class Commands:
 
     def _end(self, media_id: str, why: str) -> None:
         ended = self._sessions.pop(media_id)
+        self._quality.end(media_id)
         self._data_path.release(media_id)
         _log.info(why, media=media_id, call=ended.session.owner.call_id)
 
@@ -200,11 +204,13 @@ class Commands:
                 metrics.HANDSHAKES.inc()
                 if session.answered_at is not None:
                     metrics.STAGES.labels("connect").observe(now - session.answered_at)
+                self._quality.begin(event.media_id, session)
                 _log.info("browser connected", media=event.media_id, call=call)
                 self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)
+                self._quality.end(event.media_id)
                 _log.info("browser lost", media=event.media_id, call=call, reason=event.reason)
                 self._tell(agent, MediaFailed(media_id=event.media_id, call_id=call, reason=event.reason))
 

@@ -20,4 +20,5 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     quarantine_seconds: float = 5.0  # before a freed port is given to another call
     forwarder: ForwarderChoice = "auto"  # native where it was built
     capacity: int = 500  # sessions
+    quality_seconds: float = 5.0  # between two measurements of a call; RTCP's interval, so better left alone
     unclaimed_seconds: float = 240.0  # a call may ring for SIP's Timer C, 3 minutes, before its agent first commands

@@ -33,6 +33,7 @@ AnyMessage = (
     | call.CallHold
     | call.CallActionFailed
     | call.DtmfReceived
+    | call.CallQuality
     | call.TransferProgress
     | call.CallTransferred
     | call.CallEnded
@@ -49,6 +50,7 @@ AnyMessage = (
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
+    | media.MediaQuality
     | presence.Heartbeat
 )
 

@@ -157,6 +157,16 @@ class MediaSession:
         """Raise `RemoteError` if an owner of that epoch may not release the session."""
         self._admit(epoch)
 
+    @property
+    def streams(self) -> tuple[StreamPlan, ...]:
+        """What was settled last."""
+        return self._streams
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both sides have accepted the call, so that its media flows."""
+        return self.state in (State.ANSWERED, State.OFFERING)
+
     def lost(self, now: float) -> None:
         """The browser is gone for good: should no agent be there to release the session, it ends by itself."""
         self._is_lost = True

@@ -20,6 +20,7 @@ from shared.messages import (
     DetachSession,
     Done,
     MediaFailed,
+    MediaQuality,
     Message,
     OpenAccount,
     SessionSnapshot,
@@ -83,6 +84,10 @@ class Accounts:
                 return await self._adopt(message)
             case MediaFailed(call_id=call_id, reason=reason):
                 self._media_failed(call_id, reason)
+            case MediaQuality(call_id=call_id):
+                call = self.calls.find(call_id)
+                if call is not None:
+                    await call.tell_quality(message)
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:

@@ -17,13 +17,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import (
-    CallSnapshot,
-    CallTransferred,
-    IncomingAccepted,
-    MediaRef,
-    Message,
-)
+from shared.messages import CallSnapshot, CallTransferred, IncomingAccepted, MediaQuality, MediaRef, Message
 from shared.messages.account import CallState
 from shared.records import CallRecord
 from shared.subjects import session_events
@@ -31,7 +25,7 @@ from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
-from sip_agent.calls.call_news import end_event_of, event_of
+from sip_agent.calls.call_news import end_event_of, event_of, quality_event_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
@@ -154,6 +148,11 @@ class LiveCall:
         """End the call as the user does."""
         if not self._succession.end(200, "Normal Call Clearing", "local", now):
             self.core.hangup(status, reason, now)
+
+    async def tell_quality(self, measured: MediaQuality) -> None:
+        """Pass on what the relay has measured, while the call stands."""
+        if self.told_state == "established" and not self._is_lost:
+            await self._publish(quality_event_of(measured, self._owner.session_id))
 
     def post(self, verb: Callable[..., Any], *facts: Any) -> None:
         """Give something to the core in its turn."""
