@@ -152,7 +152,7 @@ export class CallUse extends CallMedia {
       case "call.transferred":
         this.peer = event.peer;
         this.peerName = event.peer_name;
-        this.emit("TRANSFERRED", this.#call.#call);
+        this.emit("TRANSFERRED", this.#call);
         break;
     }
   }

@@ -79,7 +79,10 @@ function drawDial() {
 async function open(enter) {
   const opened = new Session({ url: podUrl(), store: storeIn(sessionStorage), oneCall: settings.oneCall.checked });
   session = opened;
-  opened.on("STATUS", redraw);
+  opened.on("STATUS", () => {
+    recognise(opened);
+    redraw();
+  });
   opened.on("INCOMING_CALL", follow);
   opened.on("CALL_RESUMED", goOn);
   opened.on("CALL_ENDED", ended);
@@ -88,11 +91,18 @@ async function open(enter) {
   opened.on("DISCONNECTED", () => closed(opened));
   opened.on("FAILED", () => closed(opened));
   await enter(opened);
-  setHome(opened.domain);
-  history.open(opened.aor);
-  messages.draw();
   void devices.refresh();
-  redraw();
+}
+
+/**
+ * Who logged in is said before anything of the calls is, which a resume tells at once.
+ * @param {Session} of
+ */
+function recognise({ aor, domain }) {
+  if (!aor) return;
+  setHome(domain);
+  history.open(aor);
+  messages.open(aor);
 }
 
 async function logIn() {
@@ -215,7 +225,10 @@ async function take(call) {
 /** @param {string} key */
 function press(key) {
   const call = lines.current;
-  if (!call?.isEstablished || isDialling) return typeInto(key);
+  if (!call?.isEstablished || isDialling) {
+    leave();
+    return typeInto(key);
+  }
   if (key === "+") return;
   const method = /** @type {"rfc4733" | "info"} */ (settings.digitsMethod.value);
   stage.digits.value += key;
@@ -256,6 +269,7 @@ onPress(stage.transfer, (call) => openTransfer(call, lines.others));
 onPress(stage.answer, (call) => answer(call, false));
 onPress(stage.answerVideo, (call) => answer(call, true));
 onPress(stage.hangup, (call) => call.hangup());
+onPress(stage.close, leave);
 onPress(stage.second, () => {
   isDialling = true;
   setTimeout(() => dial.callee.focus());
