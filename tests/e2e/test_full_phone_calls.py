@@ -1,4 +1,4 @@
-"""The full phone with several calls at once, of real SIP phones: waiting, switching, one-call mode, transfers, digits."""
+"""The full phone with several calls of real SIP phones at once: waiting, switching, one-call mode, transfers, digits."""
 
 import asyncio
 

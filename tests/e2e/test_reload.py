@@ -1,89 +1,58 @@
 """A page that is reloaded in a call goes on with it; the far side hears the same call."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import pytest
-import pytest_asyncio
 from tests.support.browser.tab import Browser
-from tests.support.full_phone import FullPhone, OpenFullPhone, open_full_phone
-from tests.support.page import Account, OpenPhone, PhonePage, establish, hear_each_other
-from tests.support.services import Cordboard
+from tests.support.full_phone import FullPhone, OpenFullPhone
+from tests.support.page import establish, hear_each_other
 
 
-@pytest.fixture(params=["chromium_browser", "firefox_browser"])
-def browser(request: pytest.FixtureRequest) -> Browser:
-    found: Browser = request.getfixturevalue(request.param)
-    return found
+async def open_both(open_full_page: OpenFullPhone, browser: Browser) -> tuple[FullPhone, FullPhone]:
+    alice, bob = await asyncio.gather(open_full_page("alice", 440, browser=browser), open_full_page("bob", 620))
+    return alice, bob
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def open_full(cluster: Cordboard, browser: Browser, open_page: OpenPhone) -> AsyncIterator[OpenFullPhone]:
-    """Open full phones; at the end they are closed, before what `open_page` looks at."""
-    opened: list[FullPhone] = []
-
-    async def open_one(frequency: float) -> FullPhone:
-        opened.append(await open_full_phone(browser, cluster.url, frequency))
-        return opened[-1]
-
-    yield open_one
-    for page in opened:
-        await page.close()
-
-
-async def connect(cluster: Cordboard, page: PhonePage, user: str) -> None:
-    await page.connect(Account(user, cluster.users[user]))
-
-
-async def test_a_page_that_is_reloaded_goes_on_with_its_call(
-    cluster: Cordboard, open_page: OpenPhone, open_full: OpenFullPhone
-) -> None:
-    alice, bob = await open_full(440), await open_page(620)
-    await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
+async def test_a_page_that_is_reloaded_goes_on_with_its_call(open_full_page: OpenFullPhone, browser: Browser) -> None:
+    alice, bob = await open_both(open_full_page, browser)
     await establish(alice, bob, "bob")
     await hear_each_other(alice, bob)
-    await alice.tab.reload()
-    await alice.wait_for_session("REGISTERED")
-    await alice.wait_for_call("^ESTABLISHED")
-    await hear_each_other(alice, bob)
-    await alice.tab.reload()  # and once more
-    await alice.wait_for_call("^ESTABLISHED")
-    await hear_each_other(alice, bob)
+    for _ in range(2):
+        await alice.tab.reload()
+        await alice.wait_for_call("^In call")
+        await hear_each_other(alice, bob)
     await alice.hang_up()
-    await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+    await asyncio.gather(alice.wait_for_call("^Call ended"), bob.wait_for_call("^Call ended"))
 
 
-async def test_a_page_that_was_called_goes_on_as_well_and_may_be_held(
-    cluster: Cordboard, open_page: OpenPhone, open_full: OpenFullPhone
+async def test_a_page_that_was_called_goes_on_as_well_also_when_held(
+    open_full_page: OpenFullPhone, browser: Browser
 ) -> None:
-    alice, bob = await open_page(440), await open_full(620)
-    await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
-    await establish(alice, bob, "bob")
-    await bob.tab.reload()
-    await bob.wait_for_call("^ESTABLISHED")
-    await hear_each_other(alice, bob)
-    await alice.hold()
-    await bob.wait_for_call("^HOLD the other")
-    await bob.tab.reload()
-    await bob.wait_for_call("^HOLD the other")
-    await alice.unhold()
-    await bob.wait_for_call("^ESTABLISHED")
-    await hear_each_other(alice, bob)
-    await alice.hang_up()
-    await bob.wait_for_call("^FINISH")
+    called, caller = await open_both(open_full_page, browser)
+    await establish(caller, called, "alice")
+    await called.tab.reload()
+    await called.wait_for_call("^In call")
+    await hear_each_other(caller, called)
+    await caller.hold()
+    await called.wait_for_call("^On hold by the other")
+    await called.tab.reload()
+    await called.wait_for_call("^On hold by the other")
+    await caller.unhold()
+    await called.wait_for_call("^In call")
+    await hear_each_other(caller, called)
+    await caller.hang_up()
+    await called.wait_for_call("^Call ended")
 
 
 async def test_a_page_that_is_reloaded_while_it_calls_hears_the_answer(
-    cluster: Cordboard, open_page: OpenPhone, open_full: OpenFullPhone
+    open_full_page: OpenFullPhone, browser: Browser
 ) -> None:
-    alice, bob = await open_full(440), await open_page(620)
-    await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
+    alice, bob = await open_both(open_full_page, browser)
     await alice.call("bob")
-    await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"))
+    await asyncio.gather(alice.wait_for_call("^Ringing"), bob.wait_for_call("^Incoming"))
     await alice.tab.reload()
-    await alice.wait_for_call("^RING")
+    await alice.wait_for_call("^Ringing")
     await bob.answer()
-    await asyncio.gather(alice.wait_for_call("^ESTABLISHED"), bob.wait_for_call("^ESTABLISHED"))
+    await asyncio.gather(alice.wait_for_call("^In call"), bob.wait_for_call("^In call"))
     await hear_each_other(alice, bob)
     await bob.hang_up()
-    await alice.wait_for_call("^FINISH")
+    await alice.wait_for_call("^Call ended")
