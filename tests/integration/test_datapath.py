@@ -246,6 +246,63 @@ async def test_rtcp_feedback_goes_to_the_stream_that_it_speaks_of(relay: Relay) 
     assert sockets[1].received.empty()
 
 
+async def come_anew(relay: Relay, call: Call, media_id: str = "m1") -> tuple[WebRtcClient, SessionPlan]:
+    """Return the browser as it is after a reload, not connected yet, and the plan with it."""
+    browser = await relay.browser(relay.path.renew(media_id))
+    plan = replace(call.plan, remote_ice=IceCredentials("anew", "another password"), fingerprints=browser.fingerprints)
+    return browser, plan
+
+
+async def exchange(call: Call, browser: WebRtcClient, sequence: int) -> None:
+    """Pass a packet each way."""
+    browser.send_rtp(rtp_packet(111, sequence))
+    there, _ = await call.phone.receive()
+    call.phone.send(rtp_packet(96, sequence), call.rtp_port)
+    back = await browser.receive_rtp()
+    assert [int.from_bytes(packet[2:4], "big") for packet in (there, back)] == [sequence, sequence]
+
+
+async def test_a_browser_that_comes_anew_takes_the_place_of_itself(relay: Relay) -> None:
+    call = await connect(relay)
+    new, plan = await come_anew(relay, call)
+    await exchange(call, call.browser, 1)
+    relay.path.apply("m1", plan)
+    await new.check()
+    await exchange(call, call.browser, 2)  # as long as the new one has no keys
+    await new.connect(relay.path.fingerprint)
+    assert await relay.event() == Connected("m1")
+    await asyncio.wait_for(call.browser.ended.wait(), 5)
+    await exchange(call, new, 3)
+    call.browser.send_rtp(rtp_packet(111, 4))
+    new.send_rtp(rtp_packet(111, 5))
+    assert (await call.phone.receive())[0][2:4] == b"\x00\x05"  # the old page's is dropped
+
+
+async def test_a_browser_comes_anew_after_it_was_lost(relay: Relay) -> None:
+    call = await connect(relay)
+    call.browser.close_dtls()
+    assert await relay.event() == Failed("m1", "closed")
+    new, plan = await come_anew(relay, call)
+    relay.path.apply("m1", plan)
+    await new.connect(relay.path.fingerprint)
+    assert await relay.event() == Connected("m1")
+    await exchange(call, new, 1)
+
+
+async def test_a_browser_that_says_it_comes_anew_and_does_not_stays_as_it_is(relay: Relay) -> None:
+    call = await connect(relay)
+    given_up, plan = await come_anew(relay, call)
+    relay.path.apply("m1", plan)
+    await given_up.check()
+    relay.path.renew("m1")  # another try
+    given_up.send_check()
+    given_up.start_dtls(relay.path.fingerprint)
+    relay.path.apply("m1", plan)
+    await exchange(call, call.browser, 1)
+    assert not given_up.connected.is_set()
+    assert relay.drops(Drop.STUN_AUTH) == 1
+
+
 async def test_two_browsers_share_the_port_and_hear_their_own_call(relay: Relay) -> None:
     first, second = await connect(relay, "m1"), await connect(relay, "m2")
     first.phone.send(rtp_packet(96, 1, 0x51), first.rtp_port)

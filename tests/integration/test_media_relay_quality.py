@@ -1,6 +1,7 @@
 """The quality of a call's legs as the real media-relay measures it, with either forwarder."""
 
 import asyncio
+import statistics
 from collections.abc import AsyncIterator
 
 import pytest
@@ -70,12 +71,13 @@ async def test_a_lossy_link_is_measured_right_and_the_other_leg_is_not_blamed(re
         tasks.create_task(talk.go_on(over))
         events = [await quality(relay) for _ in range(4)]
         over.set()
-    for event in events[1:]:
+    for event in events:
         assert (event.media_id, event.call_id, event.unheard) == ("m1", "call-m1", ())
         phone, browser = leg(event, "sip"), leg(event, "browser")
-        assert phone.loss == pytest.approx(0.1, abs=0.04)
         assert browser.loss == 0.0
         assert phone.round_trip is None and phone.mos is None  # nobody has reported
+    # A second has 5 of them, and one or two more on its edges.
+    assert statistics.mean(leg(event, "sip").loss or 0 for event in events) == pytest.approx(0.1, abs=0.025)
     jitters = [leg(events[-1], side).jitter for side in ("sip", "browser")]
     assert jitters[0] == pytest.approx(0.008 * 9 / 10, abs=0.003)
     assert jitters[1] is not None and jitters[1] < 0.004

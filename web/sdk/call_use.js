@@ -4,10 +4,13 @@ import { CallMedia } from "./call_media.js";
 import { RequestError } from "./errors.js";
 import { legOf } from "./quality.js";
 import { Waiting } from "./waiting.js";
+import { readOffer } from "./wire.js";
 
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("./media.js").Media} Media */
+/** @typedef {import("./media.js").MediaOptions} MediaOptions */
 /** @typedef {import("./wire.js").Held} Held */
+/** @typedef {import("./wire.js").OkReply} OkReply */
 /** @typedef {import("./wire.js").Request} Request */
 /** @typedef {import("./wire.js").UseEvent} UseEvent */
 /** @typedef {{ status: number, reason: string }} Progress */
@@ -25,7 +28,7 @@ const DIGITS = /^[0-9*#A-D]+$/;
 export class CallUse extends CallMedia {
   /** @type {Held} */ #held = { local: false, remote: false };
   /** @type {Media} */ #media;
-  /** @type {(request: Request) => Promise<unknown>} */ #request;
+  /** @type {(request: Request) => Promise<OkReply>} */ #request;
   /** @type {Waiting} */ #waiting;
   #wantsHold = false;
   /** Who is at the other side now; a transfer may change it. */
@@ -35,7 +38,7 @@ export class CallUse extends CallMedia {
   /**
    * @param {string} id
    * @param {Media} media
-   * @param {(request: Request) => Promise<unknown>} request
+   * @param {(request: Request) => Promise<OkReply>} request
    */
   constructor(id, media, request) {
     super(media);
@@ -43,6 +46,7 @@ export class CallUse extends CallMedia {
     this.#media = media;
     this.#request = request;
     this.#waiting = new Waiting(media.platform);
+    media.on("state", (state) => state === "failed" && this.regain());
   }
 
   /** Answered, and not over; it may be held. */
@@ -53,6 +57,33 @@ export class CallUse extends CallMedia {
   /** Who holds the call: this side, the other one, both or neither. */
   get held() {
     return this.#held;
+  }
+
+  /**
+   * Take the call up by another connection. After a reload it needs this to be heard again (see CALL_RESUMED); a
+   * connection that fails later is seen to by the call itself, with what it sends.
+   * @param {MediaOptions} [options] what to send, where nothing is sent yet
+   * @returns {Promise<void>} settled when the connection is on its way; rejected with a RequestError or a MediaError
+   */
+  async renew(options = {}) {
+    this.#mustBeEstablished();
+    const offer = readOffer(await this.#request({ type: "renew", call: this.id }));
+    const sdp = await this.#media.renew(offer, options);
+    if (sdp !== undefined) await this.#request({ type: "answer", call: this.id, sdp });
+  }
+
+  /**
+   * Nothing is heard any more: try once to change that. If it comes to nothing, the pod will end the call.
+   * @protected
+   */
+  async regain() {
+    if (!this.isEstablished || !this.#media.isLost || !this.#media.local) return;
+    try {
+      await this.renew();
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.emit("ACTION_FAILED", { action: "renew", status: error.status, reason: error.reason }, this.#call);
+    }
   }
 
   /** @returns {Promise<void>} settled when the far side has agreed; rejected with a RequestError */
@@ -125,7 +156,7 @@ export class CallUse extends CallMedia {
       case "call.transferred":
         this.peer = event.peer;
         this.peerName = event.peer_name;
-        this.emit("TRANSFERRED", this.#call.#call);
+        this.emit("TRANSFERRED", this.#call);
         break;
     }
   }

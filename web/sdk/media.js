@@ -67,6 +67,11 @@ export class Media extends Emitter {
     return this.#closed;
   }
 
+  /** Whether the connection is lost, or none was made yet. */
+  get isLost() {
+    return !this.#peer || this.#peer.connectionState === "failed" || this.#peer.connectionState === "closed";
+  }
+
   /** Whether the pod's offer was taken up, and so no second try. */
   get described() {
     return this.#described;
@@ -111,6 +116,29 @@ export class Media extends Emitter {
     this.#described = true;
     await peer.setRemoteDescription({ type: "offer", sdp });
     if (this.#closed) return undefined;
+    for (const track of stream.getTracks()) {
+      if (offers(sdp, track.kind)) this.#send(peer, track, stream);
+    }
+    await peer.setLocalDescription(await peer.createAnswer());
+    return peer.localDescription?.sdp;
+  }
+
+  /**
+   * Answer the pod's offer of another connection, which takes the place of the present one, if there is any, once it
+   * is there. What is sent goes on being sent; where nothing is yet, `options` say what is to be.
+   * @param {string} sdp
+   * @param {MediaOptions} options
+   * @returns {Promise<string | undefined>} the answer, or nothing if `close` came first
+   */
+  async renew(sdp, options) {
+    const stream = this.#local ?? (await this.#openLocal(options));
+    if (this.#closed) return undefined;
+    const former = this.#peer;
+    const peer = this.#open(former);
+    this.#settled = true; // the answers that were for the former one
+    await peer.setRemoteDescription({ type: "offer", sdp });
+    if (this.#closed) return undefined;
+    this.#senders.clear();
     for (const track of stream.getTracks()) {
       if (offers(sdp, track.kind)) this.#send(peer, track, stream);
     }
@@ -340,18 +368,37 @@ export class Media extends Emitter {
     this.#senders.set(track.kind, peer.addTrack(track, stream));
   }
 
-  /** @returns {RTCPeerConnection} */
-  #open() {
+  /**
+   * @param {RTCPeerConnection | null} [former] is heard until the new one is there
+   * @returns {RTCPeerConnection}
+   */
+  #open(former = null) {
     const peer = this.platform.createPeer({ iceServers: this.iceServers });
+    // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
+    const remote = this.platform.createStream();
+    let isHeard = former?.connectionState !== "connected";
+    const show = () => {
+      if (this.#isQuiet || !isHeard || remote.getTracks().length === 0) return;
+      this.#remote = remote;
+      this.emit("remote", remote);
+    };
     peer.ontrack = ({ track }) => {
       if (this.#isQuiet) return;
-      // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
-      this.#remote ??= this.platform.createStream();
-      this.#remote.addTrack(track);
-      this.emit("remote", this.#remote);
+      remote.addTrack(track);
+      show();
     };
-    peer.onconnectionstatechange = () => this.emit("state", peer.connectionState);
+    peer.onconnectionstatechange = () => {
+      if (former && peer.connectionState === "connected") {
+        former.close();
+        former = null;
+        isHeard = true;
+        show();
+      }
+      this.emit("state", peer.connectionState);
+    };
+    if (former) former.onconnectionstatechange = null;
     this.#peer = peer;
+    this.once("closed", () => former?.close());
     return peer;
   }
 }

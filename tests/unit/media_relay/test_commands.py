@@ -8,7 +8,7 @@ from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
 from media_relay.commands import Commands, Place
 from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdp import parse
-from media_relay.core.plan import SessionPlan
+from media_relay.core.plan import IceCredentials, SessionPlan
 from media_relay.core.session import MediaSession
 from media_relay.datapath import Allocation, Connected, DataPath, Failed
 from media_relay.quality_watch import QualityWatch
@@ -45,6 +45,7 @@ class Notes:
         self.allocated: dict[str, int] = {}
         self.plans: list[tuple[str, SessionPlan]] = []
         self.released: list[str] = []
+        self.renewals: list[str] = []
         self.full = False
 
     def allocate(self, media_id: str, stream_count: int) -> Allocation:
@@ -55,6 +56,10 @@ class Notes:
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
         self.plans.append((media_id, plan))
+
+    def renew(self, media_id: str) -> IceCredentials:
+        self.renewals.append(media_id)
+        return IceCredentials("renewed", "password of the renewed")
 
     def release(self, media_id: str) -> None:
         self.released.append(media_id)
@@ -233,6 +238,23 @@ async def test_an_offer_of_ours_plans_nothing_before_its_answer(relay: Relay) ->
     assert await relay.answer(ANSWER + "a=recvonly\r\n") == MediaSdp(sdp="")
     audio = relay.path.plans[-1][1].streams[0]
     assert (audio.browser_sends, audio.sip_sends) == (False, False)
+
+
+async def test_a_browser_that_comes_anew_gets_an_offer_with_other_credentials(relay: Relay) -> None:
+    await relay.allocate()
+    await relay.answer()
+    reply = await relay.handle(RequestOffer(**ENVELOPE, media_id="m", side="browser"))
+    assert isinstance(reply, MediaSdp)
+    assert parse(reply.sdp).media[0].value("ice-ufrag") == "renewed"
+    assert relay.path.renewals == ["m"]
+    assert len(relay.path.plans) == 1
+
+
+async def test_a_browser_cannot_come_anew_before_there_is_an_answer(relay: Relay) -> None:
+    await relay.allocate()
+    with pytest.raises(RemoteError, match="491"):
+        await relay.handle(RequestOffer(**ENVELOPE, media_id="m", side="browser"))
+    assert relay.path.renewals == []
 
 
 async def test_a_refused_answer_plans_nothing(relay: Relay) -> None:

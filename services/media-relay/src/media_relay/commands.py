@@ -34,7 +34,7 @@ from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
-from .core.plan import Address
+from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
 from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed
 from .quality_watch import QualityWatch
@@ -132,18 +132,21 @@ class Commands:
         return reply
 
     def _local(self, allocation: Allocation) -> Local:
-        port = self._data_path.browser_port
         return Local(
-            # 62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1).
-            session_id=str(int.from_bytes(self._random_bytes(8), "big") >> 2),
+            session_id=self._sdp_session_id(),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
-            transport=BrowserTransport(
-                ice=allocation.ice,
-                fingerprint=self._data_path.fingerprint,
-                candidates=tuple(Address(host, port) for host in self._place.browser_addresses),
-            ),
+            transport=self._transport(allocation.ice),
         )
+
+    def _sdp_session_id(self) -> str:
+        """62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1)."""
+        return str(int.from_bytes(self._random_bytes(8), "big") >> 2)
+
+    def _transport(self, ice: IceCredentials) -> BrowserTransport:
+        port = self._data_path.browser_port
+        candidates = tuple(Address(host, port) for host in self._place.browser_addresses)
+        return BrowserTransport(ice, self._data_path.fingerprint, candidates)
 
     def _answer(self, command: AnswerMedia) -> MediaSdp:
         session = self._session(command.media_id)
@@ -160,8 +163,12 @@ class Commands:
         return self._carry_out(command.media_id, outcome)
 
     def _request_offer(self, command: RequestOffer) -> MediaSdp:
-        outcome = self._session(command.media_id).request_offer(command.side, command.direction, command.epoch)
-        return self._carry_out(command.media_id, outcome)
+        session = self._session(command.media_id)
+        if command.side == "browser":
+            session.check_renewal(command.epoch)
+            transport = self._transport(self._data_path.renew(command.media_id))
+            return self._carry_out(command.media_id, session.renew(transport, self._sdp_session_id()))
+        return self._carry_out(command.media_id, session.request_offer(command.direction, command.epoch))
 
     def _request_keyframe(self, command: RequestKeyframe) -> Done:
         if self._session(command.media_id).request_keyframe(command.side, command.epoch, self._clock()):
@@ -205,6 +212,7 @@ class Commands:
                 if session.answered_at is not None:
                     metrics.STAGES.labels("connect").observe(now - session.answered_at)
                 self._quality.begin(event.media_id, session)
+                session.regained()
                 _log.info("browser connected", media=event.media_id, call=call)
                 self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
             case Failed():

@@ -197,8 +197,8 @@ class Gateway:
                     self._spawn(self._resume(output.request), "resume")
                 case outputs.LogOut():
                     self._spawn(self._log_out(output.re), "log out")
-                case outputs.PlaceCall() | outputs.Answer() | outputs.HangUp() | outputs.Use() | outputs.SendMessage():
-                    self._spawn(self._calls.carry_out(output), type(output).__name__)
+                case work if isinstance(work, outputs.CallWork):
+                    self._spawn(self._calls.carry_out(work), type(work).__name__)
                 case fact:
                     metrics.count(fact)
         self._arm()

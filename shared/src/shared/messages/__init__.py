@@ -21,6 +21,7 @@ from .account import (
 )
 from .call import (
     AnswerCall,
+    AnswerRenewal,
     CallActionFailed,
     CallEnded,
     CallEstablished,
@@ -33,6 +34,8 @@ from .call import (
     HoldCall,
     IncomingAccepted,
     IncomingCall,
+    RenewalOffered,
+    RenewMedia,
     SendDtmf,
     StartCall,
     TransferCall,
@@ -65,6 +68,7 @@ __all__ = [
     "AllocateMedia",
     "AnswerCall",
     "AnswerMedia",
+    "AnswerRenewal",
     "AnyMessage",
     "AttachSession",
     "CallActionFailed",
@@ -102,6 +106,8 @@ __all__ = [
     "RegistrationChanged",
     "ReleaseMedia",
     "Reply",
+    "RenewMedia",
+    "RenewalOffered",
     "RequestKeyframe",
     "RequestOffer",
     "SendDtmf",

@@ -54,6 +54,31 @@ class AnswerCall(Command, frozen=True, kw_only=True, tag="call.answer"):
     browser_sdp: str
 
 
+class RenewMedia(Command, frozen=True, kw_only=True, tag="call.renew"):
+    """The browser of an established call comes anew: after a reload, or because its connection was lost.
+
+    The reply is an offer for it, and `AnswerRenewal` its answer. Until it is connected the old connection goes on, if
+    it can; the far side hears nothing of it.
+    """
+
+    session_id: str
+    call_id: str
+
+
+class RenewalOffered(Reply, frozen=True, kw_only=True, tag="call.renewal.offered"):
+    """The offer, which has the codecs that the call has."""
+
+    browser_sdp: str
+
+
+class AnswerRenewal(Command, frozen=True, kw_only=True, tag="call.renewal.answer"):
+    """The browser's answer to the last such offer."""
+
+    session_id: str
+    call_id: str
+    browser_sdp: str
+
+
 class HangupCall(Command, frozen=True, kw_only=True, tag="call.hangup"):
     """End a call in whatever state it is: CANCEL, a final response with `status`, or BYE."""
 

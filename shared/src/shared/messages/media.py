@@ -13,6 +13,7 @@ A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who o
 
 `OfferMedia` brings a later offer of one side; its answer is for that same side. `RequestOffer` asks for a later offer
 to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
+One to the browser is for another connection of its, which takes over from the present one when it is there.
 """
 
 from typing import Literal
@@ -71,7 +72,7 @@ class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
 
 
 class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"):
-    """Make a later offer to `side`. `direction` is ours: `sendonly` or `inactive` holds the far side."""
+    """Make a later offer to `side`. `direction` is ours, towards SIP: `sendonly` or `inactive` holds the far side."""
 
     media_id: str
     side: Side
@@ -128,7 +129,7 @@ class MediaConnected(Event, frozen=True, kw_only=True, tag="media.connected"):
 
 
 class MediaFailed(Event, frozen=True, kw_only=True, tag="media.failed"):
-    """The browser's side is lost for good; the session is still to be released."""
+    """The browser's connection is lost for good; it may come by another one, else the session is to be released."""
 
     media_id: str
     call_id: str

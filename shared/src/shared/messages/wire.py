@@ -24,6 +24,9 @@ AnyMessage = (
     | call.IncomingCall
     | call.IncomingAccepted
     | call.AnswerCall
+    | call.RenewMedia
+    | call.RenewalOffered
+    | call.AnswerRenewal
     | call.HangupCall
     | call.HoldCall
     | call.SendDtmf

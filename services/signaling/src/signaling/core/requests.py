@@ -116,6 +116,12 @@ class AnswerRequest(Request, frozen=True, kw_only=True, tag="answer"):
     sdp: Sdp
 
 
+class RenewRequest(Request, frozen=True, kw_only=True, tag="renew"):
+    """Ask for an offer to a new connection of an established call; `answer` is to follow."""
+
+    call: CallId
+
+
 class HangupRequest(Request, frozen=True, kw_only=True, tag="hangup"):
     """End a call, in whatever state it is."""
 
@@ -165,6 +171,7 @@ AnyRequest = (
     | PingRequest
     | CallRequest
     | AnswerRequest
+    | RenewRequest
     | HangupRequest
     | CallUse
     | MessageRequest

@@ -14,7 +14,7 @@ from .call import AgentEvent
 from .call import Input as CallInput
 from .calls import Calls
 from .errors import PageError, bad_request
-from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, ResumeOk, SessionOk, type_of
+from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, RenewOk, ResumeOk, SessionOk, type_of
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
 from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume
@@ -28,6 +28,7 @@ from .requests import (
     LogoutRequest,
     MessageRequest,
     PingRequest,
+    RenewRequest,
     ResumeRequest,
     decode,
     readable_id,
@@ -188,12 +189,16 @@ class Session:
                 self._serve_call(request, now)
         self._errors.good()
 
-    def _serve_call(self, request: CallRequest | AnswerRequest | HangupRequest | CallUse, now: float) -> None:
+    def _serve_call(
+        self, request: CallRequest | AnswerRequest | RenewRequest | HangupRequest | CallUse, now: float
+    ) -> None:
         match request:
             case CallRequest():
                 self._calls.place(request, now)
             case AnswerRequest():
                 self._calls.answer(request)
+            case RenewRequest():
+                self._calls.renew(request)
             case HangupRequest():
                 self._calls.hang_up(request)
             case _:
@@ -263,6 +268,10 @@ class Session:
         """The agent has what the page asked for."""
         if re is not None:
             self._outbox.ok(re)
+
+    def renewal_offered(self, re: str, sdp: str) -> None:
+        """The relay expects the page by another connection."""
+        self._outbox.reply(RenewOk(re=re, sdp=sdp))
 
     def refused(self, re: str, status: int, reason: str) -> None:
         """The agent does not do what the page asked for: nothing has changed."""

@@ -15,24 +15,30 @@ from shared.kv import Conflict
 from shared.messages import (
     AccountOpened,
     AdoptAccount,
+    AnswerRenewal,
     AttachSession,
     CloseAccount,
     DetachSession,
     Done,
+    MediaConnected,
     MediaFailed,
     MediaQuality,
     Message,
     OpenAccount,
+    RenewalOffered,
+    RenewMedia,
     SessionSnapshot,
     SipAccount,
 )
 from shared.presence import Presence
 from shared.records import AccountRecord
+from shared.subjects import session_events
 from sip_agent.accounts.account import Account
 from sip_agent.accounts.hearing import Hearing, RelayWatch
 from sip_agent.accounts.moves import Moves
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
+from sip_agent.calls.call_news import quality_event_of
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.switchboard import CallCommand
 from sip_agent.core.auth.digest import Credentials, DigestClient
@@ -45,7 +51,7 @@ SWEEP_EVERY = 0.5
 
 T = TypeVar("T")
 
-AccountCommand = AttachSession | DetachSession | CloseAccount | CallCommand
+AccountCommand = AttachSession | DetachSession | CloseAccount | RenewMedia | AnswerRenewal | CallCommand
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -82,12 +88,14 @@ class Accounts:
                 return await self._open(message)
             case AdoptAccount():
                 return await self._adopt(message)
+            case MediaQuality():
+                await self._tell_quality(message)
             case MediaFailed(call_id=call_id, reason=reason):
-                self._media_failed(call_id, reason)
-            case MediaQuality(call_id=call_id):
-                call = self.calls.find(call_id)
-                if call is not None:
-                    await call.tell_quality(message)
+                if (call := self.calls.find(call_id)) is not None:
+                    call.browser_lost(reason)
+            case MediaConnected(call_id=call_id):
+                if (call := self.calls.find(call_id)) is not None:
+                    call.browser_connected()
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:
@@ -104,6 +112,12 @@ class Accounts:
                 if not account.is_closing:
                     await _in_turn(account, account.begin_close)
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
+            case RenewMedia(call_id=call_id):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                return RenewalOffered(browser_sdp=await call.renew_media())
+            case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                await call.answer_renewal(sdp)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -116,10 +130,12 @@ class Accounts:
             if self._accounts.get(account.session_id) is account:
                 self._sockets.attached(account, time.monotonic())
 
-    def _media_failed(self, call_id: str, reason: str) -> None:
-        call = self.calls.find(call_id)
-        if call is not None:
-            call.fail(503, f"Media Failed ({reason})")
+    async def _tell_quality(self, measured: MediaQuality) -> None:
+        """Pass on what the relay has measured, while the call stands."""
+        call = self.calls.find(measured.call_id)
+        if call is not None and call.told_state == "established":
+            session_id = call.facts.session_id
+            await self._services.bus.publish(session_events(session_id), quality_event_of(measured, session_id))
 
     # -- owning
 

@@ -49,6 +49,22 @@ async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> M
     return await bus.request(relay_commands(media.relay), command, MediaSdp)
 
 
+async def offer_anew(bus: Bus, media: MediaRef, epoch: int) -> str:
+    """Return an offer for the browser, which is to come by another connection; raise `RemoteError`."""
+    command = RequestOffer(
+        id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id, side="browser"
+    )
+    return (await bus.request(relay_commands(media.relay), command, MediaSdp)).sdp
+
+
+async def answer_anew(bus: Bus, media: MediaRef, epoch: int, sdp: str) -> None:
+    """Bring the browser's answer to that; raise `RemoteError`."""
+    command = AnswerMedia(
+        id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id, side="browser", sdp=sdp
+    )
+    await bus.request(relay_commands(media.relay), command, MediaSdp)
+
+
 async def request_keyframe(bus: Bus, media: MediaRef, epoch: int) -> None:
     """Ask for a whole picture of the browser; one that does not come is asked for again by who needs it."""
     command = RequestKeyframe(

@@ -114,6 +114,13 @@ class Switchboard:
         if not isinstance(call.core, IncomingCall) or not await call.do(call.core.answer, command.browser_sdp):
             raise RemoteError(481, "Nothing To Answer")
 
+    async def established(self, call_id: str) -> LiveCall:
+        """Return a call that its browser may come anew to; raise `RemoteError`."""
+        call = self._call(call_id)
+        if call.told_state != "established":
+            raise RemoteError(491, "Call Is Not Established")
+        return call
+
     async def hang_up(self, command: HangupCall) -> None:
         """The user ends a call."""
         call = self._call(command.call_id)

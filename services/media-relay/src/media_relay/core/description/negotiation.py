@@ -37,7 +37,7 @@ class Outcome:
 
 
 class LaterExchanges(Protocol):
-    """Offers after the first, with the SIP side alone."""
+    """Offers after the first: with the SIP side alone, and with the browser alone."""
 
     @property
     def has_offered(self) -> bool:
@@ -51,6 +51,16 @@ class LaterExchanges(Protocol):
 
     def reoffer(self, sdp: str) -> Outcome:
         """Take an offer of the SIP side; return the answer to it."""
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether an answer of the browser is one to an offer made here."""
+
+    def renew(self, transport: BrowserTransport, session_id: str) -> str:
+        """Make an offer to the browser, for another transport."""
+
+    def renewed(self, sdp: str, streams: Sequence[StreamPlan]) -> Outcome:
+        """Take the browser's answer to it, while the streams are these."""
 
 
 class Negotiation(Protocol):
