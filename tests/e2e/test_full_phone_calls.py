@@ -1,4 +1,4 @@
-"""The full phone with several calls of real SIP phones at once: waiting, switching, one-call mode, transfers, digits."""
+"""Several calls of the full phone at once, with real SIP phones: waiting, switching, one-call mode, transfers."""
 
 import asyncio
 

@@ -2,95 +2,20 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
+from tests.support.data_path import Call, Relay, audio, browser_plan, connect
+from tests.support.data_path import relay as relay
 from tests.support.rtp_packets import picture_loss_indication, receiver_report, rtp_packet, sender_report
-from tests.support.sip_phone import RtpSocket
 from tests.support.webrtc_client import WebRtcClient, binding_request
 
 from media_relay.core import ice
 from media_relay.core.counters import Drop
-from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamPlan
-from media_relay.datapath import Connected, DataPath, DataPathEvent, Failed
+from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamKind, StreamPlan
+from media_relay.datapath import Connected, Failed
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError, RemoteError
-
-PORT_RANGE = (42000, 42039)
-
-
-@dataclass
-class Relay:
-    """A data path with its events in a queue."""
-
-    forwarder: ForwarderFactory
-    events: "asyncio.Queue[DataPathEvent]" = field(default_factory=asyncio.Queue)
-    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    path: DataPath = field(init=False)
-
-    async def open(self, **settings: object) -> None:
-        chosen = {"port_range": PORT_RANGE, "quarantine_seconds": 60.0, "forwarder": self.forwarder} | settings
-        self.path = await DataPath.open(
-            browser_host="127.0.0.1", rtp_host="127.0.0.1", on_event=self.events.put_nowait, **chosen
-        )
-        self.stack.push_async_callback(self.path.aclose)
-
-    async def event(self) -> DataPathEvent:
-        return await asyncio.wait_for(self.events.get(), 10)
-
-    async def phone(self, host: str = "127.0.0.1") -> RtpSocket:
-        phone = await RtpSocket.open(host)
-        self.stack.callback(phone.close)
-        return phone
-
-    async def browser(self, ice: IceCredentials) -> WebRtcClient:
-        browser = await WebRtcClient.open(self.path.browser_port, ice)
-        self.stack.callback(browser.close)
-        return browser
-
-    def drops(self, reason: Drop) -> int:
-        return self.path.stats().totals.drops[reason]
-
-
-@pytest.fixture
-async def relay(forwarder: ForwarderFactory) -> AsyncIterator[Relay]:
-    opened = Relay(forwarder)
-    await opened.open()
-    async with opened.stack:
-        yield opened
-
-
-@dataclass
-class Call:
-    """A connected session: Opus 111 on the browser's side is 96 on the phone's."""
-
-    browser: WebRtcClient
-    phone: RtpSocket
-    phone_rtcp: RtpSocket
-    plan: SessionPlan
-    rtp_port: int
-    rtcp_port: int
-
-
-def audio(phone: Address | None, phone_rtcp: Address | None) -> StreamPlan:
-    return StreamPlan("audio", phone, phone_rtcp, to_sip={111: 96, 0: 0}, to_browser={96: 111, 0: 0})
-
-
-def browser_plan(browser: WebRtcClient, *streams: StreamPlan) -> SessionPlan:
-    return SessionPlan(IceCredentials("browser", "browser's password"), browser.fingerprints, "server", streams)
-
-
-async def connect(relay: Relay, media_id: str = "m1") -> Call:
-    allocation = relay.path.allocate(media_id, 1)
-    browser = await relay.browser(allocation.ice)
-    phone, phone_rtcp = await relay.phone(), await relay.phone()
-    plan = browser_plan(browser, audio(phone.address, phone_rtcp.address))
-    relay.path.apply(media_id, plan)
-    await browser.connect(relay.path.fingerprint)
-    assert await relay.event() == Connected(media_id)
-    return Call(browser, phone, phone_rtcp, plan, *allocation.ports[0])
 
 
 async def test_rtp_goes_both_ways_with_payload_types_rewritten_and_all_else_kept(relay: Relay) -> None:
@@ -301,6 +226,30 @@ async def test_a_browser_that_says_it_comes_anew_and_does_not_stays_as_it_is(rel
     await exchange(call, call.browser, 1)
     assert not given_up.connected.is_set()
     assert relay.drops(Drop.STUN_AUTH) == 1
+
+
+@pytest.mark.parametrize(("kind", "most"), [("audio", 100), ("video", 1000)])
+async def test_a_far_side_that_is_not_heard_gets_no_more_than_a_call_needs(
+    relay: Relay, kind: StreamKind, most: int
+) -> None:
+    call = await connect(relay, stream=lambda rtp, rtcp: replace(audio(rtp, rtcp), kind=kind))
+    sent = 0
+    async with asyncio.timeout(10):
+        while relay.drops(Drop.UNHEARD) == 0:
+            sent += 1
+            call.browser.send_rtp(rtp_packet(111, sent, 0xB1))
+            await asyncio.sleep(0)
+    assert sent > most
+    call.phone_rtcp.send(sender_report(0x51), call.rtcp_port)
+    assert await call.browser.receive_rtcp() == sender_report(0x51)
+    unheard = relay.drops(Drop.UNHEARD)
+    for number in range(2 * most):
+        call.browser.send_rtp(rtp_packet(111, sent + number, 0xB2))
+        if number % 16 == 0:
+            await asyncio.sleep(0)
+    call.phone.send(rtp_packet(96, 1, 0x51), call.rtp_port)
+    await call.browser.receive_rtp()
+    assert relay.drops(Drop.UNHEARD) == unheard
 
 
 async def test_two_browsers_share_the_port_and_hear_their_own_call(relay: Relay) -> None:

@@ -20,20 +20,12 @@ from shared.errors import RemoteError
 from shared.kv import open_store
 from shared.messages import (
     AnswerMedia,
-    AnswerRenewal,
     AttachSession,
     CallEstablished,
     CallProgress,
-    CallQuality,
     DetachSession,
     Done,
     IncomingCall,
-    LegQuality,
-    MediaFailed,
-    MediaQuality,
-    RenewalOffered,
-    RenewMedia,
-    RequestOffer,
     SessionEnded,
     SessionSnapshot,
     SipAccount,
@@ -41,7 +33,6 @@ from shared.messages import (
 from shared.records import AccountRecord, AgentLease
 from shared.sealing import account_password
 from shared.settings import CommonSettings
-from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent.app import Agent, running
 from sip_agent.core.transaction.timers import Timers
@@ -268,69 +259,6 @@ async def test_a_server_that_does_not_answer_fails_the_registration(bus: Bus) ->
     await seat.sit()
     await seat.open()
     assert (await seat.registration("failed")).status in (408, 503)
-
-
-async def test_a_browser_that_does_not_come_back_ends_the_call_with_that_reason(
-    bus: Bus, relay: RelaySeat, login: Login
-) -> None:
-    alice, bob = await registered(login, "alice", "bob")
-    await talking(alice, bob)
-    await bus.publish(agent_commands("agent-1"), MediaFailed(media_id="media of s-alice", call_id="c-1", reason="dtls"))
-    assert [(end.status, end.reason, end.by) for end in (await alice.ended(), await bob.ended())] == [
-        (503, "Media Failed (dtls)", "system"),
-        (503, "Media Failed (dtls)", "remote"),
-    ]
-
-
-async def test_what_the_relay_measures_is_told_to_the_session_while_its_call_stands(
-    bus: Bus, relay: RelaySeat, login: Login
-) -> None:
-    alice, bob = await registered(login, "alice", "bob")
-    call_id = await ringing(alice, bob)
-    early, measured = (
-        MediaQuality(media_id="media of s-alice", call_id="c-1", legs=legs, unheard=("sip",))
-        for legs in ((), (LegQuality(side="sip", kind="audio", loss=0.25),))
-    )
-    await bus.publish(agent_commands("agent-1"), early)  # of a call that only rings nobody is told
-    await bob.answer(call_id)
-    await alice.expect(CallEstablished)
-    await bus.publish(agent_commands("agent-1"), measured)
-    told = await alice.expect(CallQuality)
-    assert told == CallQuality(session_id="s-alice", call_id="c-1", legs=measured.legs, unheard=("sip",))
-
-
-@pytest.mark.usefixtures("relay")
-async def test_somebody_else_in_place_of_the_browser_ends_the_call_at_once(bus: Bus, login: Login) -> None:
-    alice, bob = await registered(login, "alice", "bob")
-    await talking(alice, bob)
-    failed = MediaFailed(media_id="media of s-alice", call_id="c-1", reason="fingerprint")
-    await bus.publish(agent_commands("agent-1"), failed)
-    assert (await alice.ended()).reason == "Media Failed (fingerprint)"
-
-
-async def test_a_browser_comes_anew_by_an_offer_of_the_relay(relay: RelaySeat, login: Login) -> None:
-    alice, bob = await registered(login, "alice", "bob")
-    await talking(alice, bob)
-    renew = RenewMedia(id=command_id(), expires_at=expiry(), session_id="s-alice", call_id="c-1")
-    offered = await alice.ask(renew, RenewalOffered)
-    assert offered.browser_sdp.startswith(sdp(20004))
-    answer = AnswerRenewal(
-        id=command_id(), expires_at=expiry(), session_id="s-alice", call_id="c-1", browser_sdp="anew"
-    )
-    await alice.ask(answer, Done)
-    asked, told = relay.commands[-2:]
-    assert isinstance(asked, RequestOffer) and isinstance(told, AnswerMedia)
-    assert (asked.side, told.side, told.sdp) == ("browser", "browser", "anew")
-
-
-async def test_a_browser_cannot_come_anew_to_a_call_that_is_not_established(login: Login) -> None:
-    alice, bob = await registered(login, "alice", "bob")
-    await ringing(alice, bob)
-    for call_id, status in (("c-1", 491), ("c-2", 481)):
-        renew = RenewMedia(id=command_id(), expires_at=expiry(), session_id="s-alice", call_id=call_id)
-        with pytest.raises(RemoteError) as refused:
-            await alice.ask(renew, RenewalOffered)
-        assert refused.value.status == status
 
 
 async def test_a_relay_that_refuses_the_answer_ends_the_call(relay: RelaySeat, login: Login) -> None:

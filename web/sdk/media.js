@@ -10,6 +10,7 @@
 
 import { MediaError } from "./errors.js";
 import { Emitter } from "./events.js";
+import { acceptProvisionally, offers, openPeer } from "./peer.js";
 import { summarize } from "./quality.js";
 import { Sources, stop } from "./sources.js";
 
@@ -373,54 +374,16 @@ export class Media extends Emitter {
    * @returns {RTCPeerConnection}
    */
   #open(former = null) {
-    const peer = this.platform.createPeer({ iceServers: this.iceServers });
-    // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
-    const remote = this.platform.createStream();
-    let isHeard = former?.connectionState !== "connected";
-    const show = () => {
-      if (this.#isQuiet || !isHeard || remote.getTracks().length === 0) return;
-      this.#remote = remote;
-      this.emit("remote", remote);
+    const listener = {
+      heard: (/** @type {MediaStream} */ remote) => {
+        if (this.#isQuiet) return;
+        this.#remote = remote;
+        this.emit("remote", remote);
+      },
+      moved: (/** @type {RTCPeerConnectionState} */ state) => this.emit("state", state),
     };
-    peer.ontrack = ({ track }) => {
-      if (this.#isQuiet) return;
-      remote.addTrack(track);
-      show();
-    };
-    peer.onconnectionstatechange = () => {
-      if (former && peer.connectionState === "connected") {
-        former.close();
-        former = null;
-        isHeard = true;
-        show();
-      }
-      this.emit("state", peer.connectionState);
-    };
-    if (former) former.onconnectionstatechange = null;
-    this.#peer = peer;
+    this.#peer = openPeer(this.platform, { iceServers: this.iceServers }, listener, former);
     this.once("closed", () => former?.close());
-    return peer;
+    return this.#peer;
   }
-}
-
-/**
- * @param {RTCPeerConnection} peer
- * @param {string} sdp
- */
-async function acceptProvisionally(peer, sdp) {
-  try {
-    await peer.setRemoteDescription({ type: "pranswer", sdp });
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== "NotSupportedError") throw error;
-    await peer.setRemoteDescription({ type: "answer", sdp });
-  }
-}
-
-/**
- * @param {string} sdp
- * @param {string} kind
- * @returns {boolean} whether `sdp` has a live section of that kind (port 0 is a rejected one, RFC 3264 §6)
- */
-function offers(sdp, kind) {
-  return new RegExp(`^m=${kind} [1-9]`, "m").test(sdp);
 }

@@ -3,9 +3,10 @@
 
 #include <string.h>
 
+#include "repair.h"
 #include "reports.h"
 
-#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
+#define VIDEO_FACTOR 10.0 /* a picture is many packets */
 
 static const enum drop drop_of[] = {
     [SRTP_AUTH] = DROP_SRTP_AUTH,
@@ -17,6 +18,15 @@ static const enum drop drop_of[] = {
 static enum packet_kind kind_of(const struct stream *stream)
 {
     return stream->plan.is_video ? VIDEO : AUDIO;
+}
+
+/* An address that signalling names may be anybody's: until it is heard, it gets no more than a call needs. */
+static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream)
+{
+    if (address_is_set(&stream->rtp_latch.source) || address_is_set(&stream->rtcp_latch.source))
+        return true;
+    double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
+    return allowance_take(&stream->unheard, most, most, forwarding->now);
 }
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
@@ -59,16 +69,27 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     size_t octets = rtp_payload_length(packet, length, &header);
     if (heard)
         statistics_hear(&heard->statistics, &header, octets, forwarding->now, stream->plan.clock_rate);
+    if (!may_send_to_sip(forwarding, stream)) {
+        session_drop(session, DROP_UNHEARD);
+        return;
+    }
     rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
+    repair_received(forwarding, session, stream, &header);
+    repair_sent_to_sip(stream, &header, packet, length);
     if (send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
                     kind_of(stream)) &&
         heard)
         statistics_sent(&heard->statistics, octets);
 }
 
-static void send_rtcp_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
+static void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                             const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
+    if (!may_send_to_sip(forwarding, stream)) {
+        session_drop(session, DROP_UNHEARD);
+        return;
+    }
     /* RFC 5761: multiplexed, it goes where RTP goes. */
     if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
         send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
@@ -121,9 +142,12 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
     }
     read_reports(packet, length, &session->browser_ssrcs, &session->sip_ssrcs, forwarding->now);
     uint32_t concerned = streams_concerned(session, &sources);
+    length = repair_from_browser(forwarding, session, packet, length);
+    if (!length)
+        return;
     for (uint32_t i = 0; i < session->stream_count; i++)
         if (concerned & 1u << i)
-            send_rtcp_to_sip(session, &session->streams[i], packet, length);
+            send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -185,12 +209,12 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
         session_drop(session, drop_of[status]);
         return;
     }
+    repair_sent_to_browser(stream, &header, packet, length);
     outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
     statistics_sent(&heard->statistics, octets);
 }
 
-/* What stands in the outbox's next buffer. */
-static void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
+void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
 {
     if (!session->srtp) {
         session_drop(session, DROP_NOT_CONNECTED);
@@ -213,26 +237,44 @@ static bool accepts_rtcp(struct stream *stream, const union address *source, enu
     return rtcp_latch_accepts(&stream->rtcp_latch, source, rtp_destination);
 }
 
+/* Why RTCP does not go on; DROPS: it does. */
+static enum drop why_not_rtcp_to_browser(struct session *session, struct stream *stream, enum sip_port port,
+                                         const struct rtcp_sources *sources, const union address *source)
+{
+    if (!stream->plan.is_used)
+        return DROP_NO_STREAM;
+    if (!accepts_rtcp(stream, source, port))
+        return DROP_LATCH_REFUSED;
+    if (!session->srtp)
+        return DROP_NOT_CONNECTED;
+    return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
+}
+
 static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
                              enum sip_port port, size_t length, const union address *source)
 {
+    uint8_t *packet = outbox_buffer(&forwarding->outbox);
     struct rtcp_sources sources;
-    if (!rtcp_parse(outbox_buffer(&forwarding->outbox), length, &sources) || !sources.has_sender)
+    if (!rtcp_parse(packet, length, &sources) || !sources.has_sender) {
         session_drop(session, DROP_MALFORMED);
-    else if (!stream->plan.is_used)
-        session_drop(session, DROP_NO_STREAM);
-    else if (!accepts_rtcp(stream, source, port))
-        session_drop(session, DROP_LATCH_REFUSED);
-    else if (!session->srtp)
-        session_drop(session, DROP_NOT_CONNECTED);
-    else if (!ssrc_has_room(&session->sip_ssrcs, sources.sender))
-        session_drop(session, DROP_SSRC_LIMIT);
-    else {
-        ssrc_add(&session->sip_ssrcs, sources.sender);
-        read_reports(outbox_buffer(&forwarding->outbox), length, &session->sip_ssrcs, &session->browser_ssrcs,
-                     forwarding->now);
-        send_rtcp_to_browser(forwarding, session, length);
+        return;
     }
+    enum drop refusal = why_not_rtcp_to_browser(session, stream, port, &sources, source);
+    if (refusal != DROPS) {
+        session_drop(session, refusal);
+        return;
+    }
+    read_reports(packet, length, &session->sip_ssrcs, &session->browser_ssrcs, forwarding->now);
+    length = repair_from_sip(forwarding, session, stream, packet, length);
+    /* What is left may begin with a packet of another sender, which SRTCP then goes by. */
+    if (!length || !rtcp_parse(packet, length, &sources) || !sources.has_sender)
+        return;
+    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return;
+    }
+    ssrc_add(&session->sip_ssrcs, sources.sender);
+    send_rtcp_to_browser(forwarding, session, length);
 }
 
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
@@ -249,7 +291,7 @@ void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint3
 {
     read_own_reports(packet, length, side == SIDE_BROWSER ? &session->sip_ssrcs : &session->browser_ssrcs, now);
     if (side == SIDE_SIP) {
-        send_rtcp_to_sip(session, &session->streams[stream], packet, length);
+        send_rtcp_to_sip(forwarding, session, &session->streams[stream], packet, length);
         return;
     }
     memcpy(outbox_buffer(&forwarding->outbox), packet, length);
@@ -272,6 +314,6 @@ void request_keyframe(struct forwarding *forwarding, struct session *session, en
         if (side == SIDE_BROWSER)
             send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
         else
-            send_rtcp_to_sip(session, stream, packet, PICTURE_LOSS_INDICATION);
+            send_rtcp_to_sip(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
     }
 }

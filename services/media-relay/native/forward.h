@@ -26,6 +26,11 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
 
 enum side { SIDE_BROWSER, SIDE_SIP };
 
+/* What stands in the outbox's next buffer, in the clear. */
+void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
+
+#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
+
 /* RTCP of our own making, in the clear, towards that side. */
 void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint32_t stream, enum side side,
                    const uint8_t *packet, size_t length, double now);

@@ -71,12 +71,13 @@ static struct session *session_at(Relay *self, unsigned slot)
 static PyObject *relay_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"browser_socket", "other_host_seconds", "settle_seconds", "probation_packets",
-                            "pacing_seconds", NULL};
+                            "unheard_packets_per_second", "pacing_seconds", NULL};
     struct relay_settings settings;
     struct latch_policy *policy = &settings.latch_policy;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddId", names, &settings.browser_socket,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddIId", names, &settings.browser_socket,
                                      &policy->other_host_seconds, &policy->settle_seconds,
-                                     &policy->probation_packets, &settings.pacing_seconds))
+                                     &policy->probation_packets, &policy->unheard_packets_per_second,
+                                     &settings.pacing_seconds))
         return NULL;
     if (!(settings.pacing_seconds >= 0 && settings.pacing_seconds < 1))
         return PyErr_Format(PyExc_ValueError, "pacing_seconds is less than a second");
@@ -205,16 +206,17 @@ static PyObject *relay_add(Relay *self, PyObject *args)
     return PyErr_Format(PyExc_OSError, "no room for a session");
 }
 
-/* (is_video, browser_sends, sip_sends, sip_rtp, sip_rtcp, to_sip, to_browser, clock_rate) */
+/* (is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_rtp, sip_rtcp, to_sip, to_browser,
+ * clock_rate) */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends;
+    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
     const char *to_sip, *to_browser;
     Py_ssize_t to_sip_length, to_browser_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppO&O&y#y#I", &is_video, &browser_sends, &sip_sends, address_from_python,
-                          &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-                          &to_browser_length, &plan->clock_rate))
+    if (!PyArg_ParseTuple(object, "pppppO&O&y#y#I", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp,
+                          &to_sip, &to_sip_length, &to_browser, &to_browser_length, &plan->clock_rate))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser) {
         PyErr_SetString(PyExc_ValueError, "a payload type map has 128 bytes");
@@ -226,6 +228,8 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     plan->is_video = is_video;
     plan->browser_sends = browser_sends;
     plan->sip_sends = sip_sends;
+    plan->answers_nack = answers_nack;
+    plan->sip_takes_nack = sip_takes_nack;
     return true;
 }
 

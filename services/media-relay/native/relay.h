@@ -39,11 +39,6 @@ struct slot {
     uint32_t next_free;
 };
 
-/* How much of what strangers send is handed up: tokens, one a datagram (RFC 8445's checks of new browsers come so). */
-struct allowance {
-    double tokens, filled_at;
-};
-
 struct relay {
     pthread_mutex_t lock;
     _Atomic int waiting; /* calls that want the lock */
@@ -55,7 +50,7 @@ struct relay {
     uint32_t slot_count, first_free;
     struct source_map sources;
     struct counters unattributed;
-    struct allowance strangers;
+    struct allowance strangers; /* what is handed up of theirs: new browsers' first checks come so (RFC 8445) */
     double pacing_seconds;
     struct ring ring;
     struct forwarding forwarding;

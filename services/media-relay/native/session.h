@@ -2,6 +2,7 @@
 #ifndef CORDBOARD_SESSION_H
 #define CORDBOARD_SESSION_H
 
+#include "allowance.h"
 #include "counters.h"
 #include "latch.h"
 #include "packet.h"
@@ -16,11 +17,13 @@
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends;
+    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
     uint32_t clock_rate;                  /* of RTP timestamps */
 };
+
+struct repair;
 
 struct stream {
     int rtp_socket, rtcp_socket;
@@ -28,6 +31,8 @@ struct stream {
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
+    struct allowance unheard;
+    struct repair *repair; /* there where a plan ever wanted it */
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */

@@ -43,7 +43,8 @@ class World:
         self.video = PythonStream(self.video_rtp, self.video_rtcp, LatchPolicy(), frozenset())
         self.session = PythonSession(self.to_browser, [self.audio, self.video])
         self.session.set_streams([AUDIO, VIDEO], 0.0)
-        self.session.set_keys(keys[0])
+        self.keys = keys[0]
+        self.session.set_keys(self.keys)
         self.session.destination = BROWSER
         self.browser = SrtpSession(keys[1])
 
@@ -212,24 +213,31 @@ def test_who_was_heard_is_known_at_the_end(world: World) -> None:
 
 
 def test_a_whole_picture_is_asked_of_the_video_that_was_seen_last(world: World) -> None:
-    world.session.request_keyframe("browser")
+    world.session.request_keyframe("browser", 0.0)
     for ssrc in (0xB2, 0xB3):
         world.browser_rtp(rtp_packet(100, 1, ssrc))
     world.browser_rtp(rtp_packet(111, 1, 0xB1))
-    world.session.request_keyframe("browser")
+    world.session.request_keyframe("browser", 0.0)
     ((protected, destination),) = world.to_browser
     assert destination == BROWSER
     assert world.browser.unprotect_rtcp(protected) == receiver_report(1) + picture_loss_indication(1, 0xB3)
 
-    world.session.request_keyframe("sip")
+    world.session.request_keyframe("sip", 0.0)
     world.session.receive_sip_rtp(world.video, rtp_packet(97, 1, 0x52), PHONE_VIDEO, 0.0)
-    world.session.request_keyframe("sip")
+    world.session.request_keyframe("sip", 0.0)
     assert world.video_rtcp == [(receiver_report(1) + picture_loss_indication(1, 0x52), PHONE_VIDEO_RTCP)]
     assert world.rtcp == []
+
+
+def test_new_keys_forget_what_went_out_under_the_old_ones(world: World) -> None:
+    world.session.set_streams([AUDIO, replace(VIDEO, answers_nack=True)], 0.0)
+    world.session.receive_sip_rtp(world.video, rtp_packet(97, 1, 0x52), PHONE_VIDEO, 0.0)
+    world.session.set_keys(world.keys)
+    assert world.video.repair.to_browser.find(0x52, 1) is None
 
 
 def test_without_keys_no_picture_is_asked_for(world: World) -> None:
     world.browser_rtp(rtp_packet(100, 1, 0xB2))
     world.session.set_keys(None)
-    world.session.request_keyframe("browser")
+    world.session.request_keyframe("browser", 0.0)
     assert world.to_browser == []

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../crypto.h"
+#include "../feedback.h"
 #include "../loop.h"
 #include "../reports.h"
 
@@ -111,6 +112,16 @@ static uint8_t *exact(const struct packet *packet)
     return copy;
 }
 
+static bool is_even(void *context, uint16_t number)
+{
+    (void)context;
+    return number % 2 == 0;
+}
+
+static size_t take_out(void *context, uint8_t *packet, size_t length)
+{
+    return feedback_is_nack(packet, length) ? feedback_without(packet, length, is_even, context) : length;
+}
 /* Whom the reports of `headers` speak of. */
 static struct heard heard[] = {{.ssrc = 0x51, .statistics.packets = 1}, {.ssrc = 0xB1, .statistics.packets = 1}};
 static struct ssrc_table known = {heard, 2, 2};
@@ -126,8 +137,12 @@ static void parse(const struct packet *packet)
         if (rtp_has_valid_padding(copy, packet->length))
             require(rtp_payload_length(copy, packet->length, &header) <= packet->length, "payload is part of it");
     }
-    if (rtcp_parse(copy, packet->length, &sources))
+    if (rtcp_parse(copy, packet->length, &sources)) {
         read_reports(copy, packet->length, &known, &known, 1);
+        size_t left = feedback_rewrite(copy, packet->length, take_out, NULL);
+        require(left <= packet->length, "what is taken out makes no packet longer");
+        require(!left || rtcp_parse(copy, left, &sources), "what is left is valid");
+    }
     free(copy);
 }
 
@@ -150,6 +165,7 @@ struct world {
     struct session *session;
     union address browser, phone, stranger;
     int profile;
+    bool repairs; /* then a datagram may be answered, with nothing to count or with several packets */
 };
 
 static void open_world(struct world *world, int profile)
@@ -162,6 +178,7 @@ static void open_world(struct world *world, int profile)
     address_parse(&world->stranger, "203.0.113.1", 4000);
     for (int i = 0; i < 2; i++) {
         plans[i] = (struct plan){.is_used = true, .is_video = i, .browser_sends = true, .sip_sends = true};
+        plans[i].answers_nack = plans[i].sip_takes_nack = i && world->repairs;
         plans[i].sip_rtp = plans[i].sip_rtcp = world->phone;
         memset(plans[i].to_sip, NO_PAYLOAD_TYPE, sizeof plans[i].to_sip);
         memset(plans[i].to_browser, NO_PAYLOAD_TYPE, sizeof plans[i].to_browser);
@@ -173,7 +190,7 @@ static void open_world(struct world *world, int profile)
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
     outbox_init(&world->relay->forwarding.outbox, -1);
-    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4};
+    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4, 1000000};
     session_set_plans(world->session, plans, 2, 0);
     session_set_srtp(world->session, sessions[profile][0]);
     world->session->destination = world->browser;
@@ -216,13 +233,13 @@ static void receive(struct world *world, const struct packet *packet)
     relay->forwarding.now += 1e-4;
     memcpy(bytes, packet->bytes, packet->length);
     receive_browser(relay, bytes, packet->length, chance(4) ? &world->browser : &world->stranger);
-    require(counted(world) + handed_up(world) - before == 1, "what a browser sends is counted once");
+    require(counted(world) + handed_up(world) - before == 1 || world->repairs, "what a browser sends is counted once");
     before = counted(world);
     memcpy(outbox_buffer(&relay->forwarding.outbox), packet->bytes, packet->length);
     receive_sip(&relay->forwarding, world->session, chance(2), chance(2), packet->length,
                 chance(4) ? &world->phone : &world->stranger);
     outbox_flush(&relay->forwarding.outbox);
-    require(counted(world) - before == 1, "what a phone sends is counted once");
+    require(counted(world) - before == 1 || world->repairs, "what a phone sends is counted once");
 }
 
 /* The browser's true packet goes through, whatever came before it. */
@@ -230,6 +247,8 @@ static void send_true_packet(struct world *world, uint16_t number)
 {
     struct packet packet = {.length = 172};
     memcpy(packet.bytes, headers[0], sizeof *headers);
+    if (world->repairs && number % 32)
+        packet.bytes[1] = 100, packet.bytes[11] = 0xB2; /* video */
     write_16(packet.bytes + 2, number);
     require(srtp_protect_rtp(sessions[world->profile][1], packet.bytes, &packet.length) == SRTP_DONE, "protects");
     counter *failed = &world->session->counters.drops[DROP_SEND_FAILED];
@@ -246,7 +265,7 @@ int main(int argc, char **argv)
     uint64_t rounds = 0;
     do {
         open_sessions();
-        struct world world;
+        struct world world = {.repairs = chance(2)};
         open_world(&world, (int)chance(SRTP_PROFILES));
         for (int i = 0; i < 2000; i++, rounds++) {
             struct packet packet;

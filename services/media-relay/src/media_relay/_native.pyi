@@ -5,7 +5,7 @@ from shared.messages.media import Side
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int]
-_Plan = tuple[bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int]
+_Plan = tuple[bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int]
 # What `SourceStatistics` has, in its order.
 _Source = tuple[
     int,
@@ -36,6 +36,7 @@ class Relay:
         other_host_seconds: float,
         settle_seconds: float,
         probation_packets: int,
+        unheard_packets_per_second: int,
         pacing_seconds: float,
     ) -> Relay: ...
     def fileno(self) -> int:
@@ -48,7 +49,8 @@ class Relay:
         """RTP socket, RTCP socket and barred sources of each stream; the sockets are the relay's then."""
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
-        """Video or not, whether the browser and the SIP side send, RTP and RTCP address, payload types each way,
+        """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked, and taken by
+        the SIP side; RTP and RTCP address, payload types each way;
         clock rate."""
 
     def set_keys(self, slot: int, profile: int, receive: bytes, send: bytes, /) -> None:

@@ -63,6 +63,7 @@ class NativeForwarder:
             policy.other_host_seconds,
             policy.settle_seconds,
             policy.probation_packets,
+            policy.unheard_packets_per_second,
             pacing_seconds,
         )
         browser_socket.detach()
@@ -148,11 +149,13 @@ class NativeForwarder:
             self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
 
 
-def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes, int]:
+def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int]:
     return (
         plan.kind == "video",
         plan.browser_sends,
         plan.sip_sends,
+        plan.answers_nack,
+        plan.sip_takes_nack,
         plan.sip_rtp,
         plan.sip_rtcp,
         _payload_types(plan.to_sip),

@@ -63,7 +63,7 @@ class PythonForwarder:
 
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
-        self._sessions[session].request_keyframe(side)
+        self._sessions[session].request_keyframe(side, self._loop.time())
 
     def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
         """Send RTCP of our own making."""

@@ -8,11 +8,13 @@ from typing import Protocol
 
 from shared.messages.media import Side
 
+from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
-from .core.latch import LatchPolicy, RtcpLatch, RtpLatch
-from .core.packet import rtcp, rtp
+from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
+from .core.packet import feedback, rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, StreamPlan
+from .core.repair import StreamRepair, answer
 from .core.srtp_keys import SrtpKeys
 from .core.statistics import SourceRecords, SourceStatistics
 from .srtp import SrtpRefused, SrtpSession
@@ -38,6 +40,9 @@ class PythonStream:
         self.rtp_socket = rtp_socket
         self.rtcp_socket = rtcp_socket
         self.plan: StreamPlan | None = None
+        self._policy = policy
+        self.repair = StreamRepair()
+        self._unheard = Allowance()
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
 
@@ -51,6 +56,14 @@ class PythonStream:
         """Return who was heard."""
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
+
+    def may_send(self, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
+        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+            return True
+        is_video = self.plan is not None and self.plan.kind == "video"
+        most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
+        return self._unheard.take(most, most, now)
 
     def accepts_rtcp(self, source: Address, on_rtp_port: bool) -> bool:
         """Decide on a valid RTCP packet."""
@@ -94,6 +107,8 @@ class PythonSession:
         self._browser_ssrcs.clear()
         self._sip_ssrcs.clear()
         self._records.clear()
+        for stream in self.streams:  # what they hold was protected with the old keys
+            stream.repair.to_browser.clear()
 
     def drop(self, reason: Drop) -> None:
         """Count a packet that goes nowhere."""
@@ -122,11 +137,21 @@ class PythonSession:
             return self.drop(Drop.ON_HOLD)
         octets = rtp.payload_length(clear, header)
         record = self._records.hear("browser", header, octets, now, stream.plan.clock_rate)
-        payload_type = stream.plan.to_sip[header.payload_type]
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
+        if self._forward_to_sip(stream, stream.plan, header, clear, now):
+            record.sent(octets)
+
+    def _forward_to_sip(
+        self, stream: PythonStream, plan: StreamPlan, header: rtp.RtpHeader, clear: bytes, now: float
+    ) -> bool:
+        payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        if self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", stream.plan.kind):
-            record.sent(octets)
+        self._ask_for_losses(stream, header, now)
+        if plan.sip_takes_nack:
+            stream.repair.to_sip.keep(header.ssrc, header.sequence_number, clear)
+        return self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", plan.kind)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -146,8 +171,9 @@ class PythonSession:
         if sources is None:
             return self.drop(Drop.MALFORMED)
         self._records.read_reports("browser", clear, now)
-        for stream in self._streams_concerned(sources):
-            self._send_rtcp_to_sip(stream, clear)
+        left = feedback.rewrite(clear, self._answer_browser)
+        for stream in self._streams_concerned(sources) if left else ():
+            self._send_rtcp_to_sip(stream, left, now)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
@@ -168,6 +194,8 @@ class PythonSession:
             protected = self._srtp.protect_rtp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
+        if stream.plan.answers_nack:
+            stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
         if self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind):
             record.sent(octets)
 
@@ -186,9 +214,16 @@ class PythonSession:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(sources.sender, None)
         self._records.read_reports("sip", packet, now)
-        self._send_rtcp_to_browser(packet)
+        left = feedback.rewrite(packet, lambda each: self._answer_sip(stream, each))
+        # What is left may begin with a packet of another sender, which SRTCP then goes by.
+        remaining = rtcp.parse(left)
+        if remaining is None or remaining.sender is None:
+            return
+        if not _has_room(self._sip_ssrcs, remaining.sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._sip_ssrcs.setdefault(remaining.sender, None)
+        self._send_rtcp_to_browser(left)
 
     def send_rtcp(self, stream: int, side: Side, packet: bytes, now: float) -> None:
         """Send RTCP of our own making."""
@@ -196,7 +231,7 @@ class PythonSession:
         if side == "browser":
             self._send_rtcp_to_browser(packet)
         else:
-            self._send_rtcp_to_sip(self.streams[stream], packet)
+            self._send_rtcp_to_sip(self.streams[stream], packet, now)
 
     def statistics(self) -> tuple[SourceStatistics, ...]:
         """Return what is known of each source whose media was heard."""
@@ -207,7 +242,7 @@ class PythonSession:
             if (stream := owners[side].get(ssrc)) is not None
         )
 
-    def request_keyframe(self, side: Side) -> None:
+    def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
         for stream in self.streams:
@@ -218,7 +253,7 @@ class PythonSession:
             if side == "browser":
                 self._send_rtcp_to_browser(packet)
             else:
-                self._send_rtcp_to_sip(stream, packet)
+                self._send_rtcp_to_sip(stream, packet, now)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
@@ -252,7 +287,39 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+    def _ask_for_losses(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
+        if stream.plan is None or not stream.plan.answers_nack:
+            return
+        numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
+        if numbers:
+            self._send_rtcp_to_browser(feedback.generic_nack(_OWN_SSRC, header.ssrc, numbers))
+
+    def _answer_browser(self, packet: bytes) -> bytes:
+        """Return what is to go on of a packet of the browser's RTCP."""
+        stream = self._sip_ssrcs.get(feedback.source_of(packet)) if feedback.is_nack(packet) else None
+        if stream is None or stream.plan is None:
+            return packet
+        if stream.plan.answers_nack:
+            packet = answer(packet, stream.repair.to_browser, self._resend_to_browser)
+        return packet if stream.plan.sip_takes_nack else b""
+
+    def _answer_sip(self, stream: PythonStream, packet: bytes) -> bytes:
+        """Return what is to go on of a packet of the SIP side's RTCP."""
+        if stream.plan is None or not feedback.is_nack(packet):
+            return packet
+        if stream.plan.sip_takes_nack:
+            packet = answer(packet, stream.repair.to_sip, lambda sent: self._resend_to_sip(stream, sent))
+        return b"" if stream.plan.answers_nack else packet
+
+    def _resend_to_browser(self, packet: bytes) -> None:
+        self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
+
+    def _resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
+
+    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        if not stream.may_send(now):
+            return self.drop(Drop.UNHEARD)
         socket, destination = stream.rtcp_route()
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 

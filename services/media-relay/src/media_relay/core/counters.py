@@ -22,6 +22,7 @@ class Drop(StrEnum):
     ON_HOLD = "on_hold"  # the plan says that this side does not send
     UNKNOWN_PT = "unknown_pt"
     LATCH_REFUSED = "latch_refused"  # on a SIP port, from a source that is not the peer's
+    UNHEARD = "unheard"  # more than is sent to a SIP side that has not been heard yet
     SSRC_LIMIT = "ssrc_limit"  # too many synchronisation sources, or one that another stream uses
     TOO_LONG = "too_long"
     MALFORMED = "malformed"

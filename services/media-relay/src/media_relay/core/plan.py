@@ -38,6 +38,8 @@ class StreamPlan:
     to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
     browser_sends: bool = True
     sip_sends: bool = True
+    answers_nack: bool = False  # the browser sends generic NACKs and reads them (RFC 4585 §6.2.1)
+    sip_takes_nack: bool = False  # so does the SIP side
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
     clock_rate: int = 8000  # of the RTP timestamps of its media codec
     encoding: str = ""  # that codec's name, in lower case; empty: not known

@@ -92,10 +92,10 @@ class Accounts:
                 await self._tell_quality(message)
             case MediaFailed(call_id=call_id, reason=reason):
                 if (call := self.calls.find(call_id)) is not None:
-                    call.browser_lost(reason)
+                    call.browser.lost(reason, may_return=call.core.was_established)
             case MediaConnected(call_id=call_id):
                 if (call := self.calls.find(call_id)) is not None:
-                    call.browser_connected()
+                    call.browser.connected()
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:
@@ -114,10 +114,10 @@ class Accounts:
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
             case RenewMedia(call_id=call_id):
                 call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                return RenewalOffered(browser_sdp=await call.renew_media())
+                return RenewalOffered(browser_sdp=await call.browser.renew(call.media, account.epoch))
             case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
                 call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                await call.answer_renewal(sdp)
+                await call.browser.answer(call.media, account.epoch, sdp)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()

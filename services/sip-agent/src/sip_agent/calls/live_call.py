@@ -25,11 +25,11 @@ from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
-from sip_agent.calls.browser_loss import BrowserLoss
+from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
-from sip_agent.calls.relay_client import answer_anew, ask_relay, offer_anew, release, request_keyframe
+from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.succession import LegTable, Succession
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
@@ -88,7 +88,12 @@ class LiveCall:
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
-        self._browser_loss = BrowserLoss(services.settings.media_grace_seconds, self._give_up_media)
+        self.browser = BrowserMedia(
+            services.settings.media_grace_seconds,
+            lambda reason: self.fail(503, f"Media Failed ({reason})"),
+            services.bus,
+            self.asides,
+        )
         self._alarm = Alarm(lambda: self.post(self._handle_timers))
         self._finished = asyncio.Event()
         self._is_lost = False
@@ -145,17 +150,6 @@ class LiveCall:
     def _fail(self, status: int, reason: str, now: float) -> None:
         if not self._succession.end(status, reason, "system", now):
             self.core.fail(status, reason, now)
-
-    def _give_up_media(self, reason: str) -> None:
-        self.fail(503, f"Media Failed ({reason})")
-
-    def browser_lost(self, reason: str) -> None:
-        """The relay has lost the browser. An established call waits for it."""
-        self._browser_loss.lost(reason, may_return=self.core.was_established)
-
-    def browser_connected(self) -> None:
-        """The browser is there, perhaps again."""
-        self._browser_loss.stop()
 
     def hang_up(self, status: int, reason: str, now: float) -> None:
         """End the call as the user does."""
@@ -343,7 +337,7 @@ class LiveCall:
         if self._finished.is_set():
             return
         self._finished.set()
-        self._browser_loss.stop()
+        self.browser.close()
         metrics.calls_active(self.facts.direction).dec()
         self._on_finished(self)
 
@@ -365,19 +359,6 @@ class LiveCall:
             self.post(core.media_refused, question, 500, "Server Internal Error")
         else:
             self.post(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
-
-    async def renew_media(self) -> str:
-        """Return an offer for the browser that comes anew; not in the mailbox, for the relay is asked."""
-        return await self.asides.ask(lambda: offer_anew(self._services.bus, self._reachable(), self._owner.epoch))
-
-    async def answer_renewal(self, sdp: str) -> None:
-        """Bring the relay the browser's answer."""
-        await self.asides.ask(lambda: answer_anew(self._services.bus, self._reachable(), self._owner.epoch, sdp))
-
-    def _reachable(self) -> MediaRef:
-        if self.media is None:
-            raise RemoteError(481, "Call Has No Media")
-        return self.media
 
     async def _clear(self) -> None:
         """Remove what is left of the call, at NATS and at the relay at once: each answer wakes the loop once more."""

@@ -158,10 +158,16 @@ def stream_plan(
         to_browser=to_browser,
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
-        sip_takes_pli=leg.kind == "video" and any("nack pli" in sip.codec.feedback for _, sip in pairs),
+        answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
+        sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
+        sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
         clock_rate=media.clock_rate,
         encoding=media.encoding.lower(),
     )
+
+
+def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
+    return leg.kind == "video" and any(what in codec.feedback for codec in codecs)
 
 
 def is_held(streams: Iterable[tuple[Direction, SipStream]], before: bool = False) -> bool:
