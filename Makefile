@@ -8,10 +8,10 @@ FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
 SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch])
-NATIVE_FUZZ := var/native-fuzz
+NATIVE_FUZZ := $(VENV)/native-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint types web unit contract integration e2e bench bench-sip fuzz lock clean
+.PHONY: help setup up down test lint types web unit contract integration trials e2e bench bench-sip fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,7 +24,7 @@ up: $(RUN) ## Start NATS and the three services; the phone is at http://localhos
 down: ## Stop a `make up` that runs elsewhere
 	@scripts/down
 
-test: lint types web unit contract integration e2e ## Everything: installs the peers, runs all checks and tests
+test: lint types web unit contract integration trials e2e ## Everything: installs the peers, runs all checks and tests
 
 lint: $(DEV) ## Style, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
@@ -45,7 +45,11 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 integration: $(DEV) peers ## One real service at a time, with real peers
 	scripts/in-netns $(BIN)/pytest -q tests/integration
 
-e2e: $(DEV) peers ## The whole system: browsers, phones, SIP servers
+trials: $(DEV) ## Attacks on the relay from hosts of their own, and thousands of sessions that come and go
+	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
+	scripts/in-netns $(BIN)/pytest -q tests/trials
+
+e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	scripts/in-netns $(BIN)/pytest -q tests/e2e
 
 bench: $(DEV) ## Figures, not verdicts

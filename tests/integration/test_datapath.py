@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.support.data_path import Call, Relay, audio, browser_plan, connect
 from tests.support.data_path import relay as relay
-from tests.support.rtp_packets import picture_loss_indication, receiver_report, rtp_packet, sender_report
+from tests.support.rtp_packets import receiver_report, rtp_packet, sender_report
 from tests.support.webrtc_client import WebRtcClient, binding_request
 
 from media_relay.core import ice
@@ -166,8 +166,8 @@ async def test_rtcp_feedback_goes_to_the_stream_that_it_speaks_of(relay: Relay) 
     await browser.connect(relay.path.fingerprint)
     sockets[2].send(rtp_packet(97, 1, 0x5151), allocation.ports[1][0])
     assert await browser.receive_rtp() == rtp_packet(96, 1, 0x5151)
-    browser.send_rtcp(picture_loss_indication(0xB0, about=0x5151))
-    assert (await sockets[3].receive())[0] == picture_loss_indication(0xB0, about=0x5151)
+    browser.send_rtcp(receiver_report(0xB0, about=(0x5151,)))
+    assert (await sockets[3].receive())[0] == receiver_report(0xB0, about=(0x5151,))
     assert sockets[1].received.empty()
 
 

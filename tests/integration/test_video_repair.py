@@ -1,6 +1,8 @@
 """Video is repaired leg by leg: by NACKs that the relay answers, and by those that it sends."""
 
 import asyncio
+import struct
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -19,6 +21,7 @@ from tests.support.rtp_packets import (
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, StreamPlan
 from media_relay.core.send_buffer import MAX_RESENT
+from media_relay.datapath import KeyframeWanted
 
 BROWSER, PHONE, OURS = 0xB2, 0x52, 1
 COUNT = 300
@@ -81,12 +84,8 @@ async def test_a_nack_goes_on_for_what_the_relay_never_had(relay: Relay) -> None
 
 async def test_a_phone_that_reads_no_nack_gets_none(relay: Relay) -> None:
     call = await video_call(relay, sip_takes_nack=False)
-    call.browser.send_rtcp(
-        receiver_report(BROWSER) + generic_nack(BROWSER, PHONE, (1, 1)) + picture_loss_indication(BROWSER, PHONE)
-    )
-    assert await call.phone_rtcp.receive_packet() == (
-        receiver_report(BROWSER) + picture_loss_indication(BROWSER, PHONE)
-    )
+    call.browser.send_rtcp(receiver_report(BROWSER) + generic_nack(BROWSER, PHONE, (1, 1)))
+    assert await call.phone_rtcp.receive_packet() == receiver_report(BROWSER)
 
 
 async def test_what_is_lost_on_the_way_to_the_phone_is_sent_again_and_the_browser_is_not_asked(relay: Relay) -> None:
@@ -175,3 +174,54 @@ async def test_nacks_of_any_shape_are_stood(relay: Relay, compound: bytes) -> No
     call = await video_call(relay)
     call.phone_rtcp.send(compound, call.rtcp_port)
     await nothing_more_came_to_the_browser(call)
+
+
+def full_intra_request(sender: int, about: int, number: int) -> bytes:
+    return struct.pack("!BBHIIIB3x", 0x84, 206, 4, sender, 0, about, number)
+
+
+WISHES = [
+    pytest.param(lambda sender, about: picture_loss_indication(sender, about), id="PLI"),
+    pytest.param(lambda sender, about: full_intra_request(sender, about, 7), id="FIR"),
+]
+Wish = Callable[[int, int], bytes]
+
+
+@pytest.mark.parametrize("wish", WISHES)
+async def test_a_phone_that_wants_a_picture_gets_the_browser_asked_once_in_a_while(relay: Relay, wish: Wish) -> None:
+    call = await video_call(relay)
+    for _ in range(3):
+        call.phone_rtcp.send(receiver_report(PHONE) + wish(PHONE, BROWSER), call.rtcp_port)
+    received = [await call.browser.receive_rtcp() for _ in range(4)]
+    assert sorted(received) == sorted(
+        [receiver_report(PHONE)] * 3 + [receiver_report(OURS) + picture_loss_indication(OURS, BROWSER)]
+    )
+    await nothing_more_came_to_the_browser(call)
+    async with asyncio.timeout(5):
+        while call.browser.rtcp.empty():
+            call.phone_rtcp.send(wish(PHONE, BROWSER), call.rtcp_port)
+            await asyncio.sleep(0.05)
+    assert await call.browser.receive_rtcp() == receiver_report(OURS) + picture_loss_indication(OURS, BROWSER)
+
+
+@pytest.mark.parametrize("wish", WISHES)
+@pytest.mark.parametrize(
+    ("reads", "asked"),
+    [
+        ({"sip_takes_pli": True, "sip_takes_fir": True}, [picture_loss_indication(OURS, PHONE)]),
+        ({"sip_takes_fir": True}, [full_intra_request(OURS, PHONE, 1)]),
+        ({}, []),
+    ],
+)
+async def test_a_browser_that_wants_a_picture_gets_the_phone_asked_in_the_way_that_it_reads(
+    relay: Relay, wish: Wish, reads: dict[str, bool], asked: list[bytes]
+) -> None:
+    call = await video_call(relay, **reads)
+    for _ in range(3):
+        call.browser.send_rtcp(receiver_report(BROWSER) + wish(BROWSER, PHONE))
+    received = [await call.phone_rtcp.receive_packet() for _ in range(3 + len(asked))]
+    assert sorted(received) == sorted([receiver_report(BROWSER)] * 3 + [receiver_report(OURS) + one for one in asked])
+    await nothing_more_came_to_the_phone(call)
+    if not asked:
+        assert await relay.event() == KeyframeWanted("m1")
+    assert relay.events.empty()

@@ -229,6 +229,7 @@ class _Statistics(ctypes.Structure):
         ("highest", ctypes.c_uint16),
         ("transit", ctypes.c_uint32),
         ("last_timestamp", ctypes.c_uint32),
+        ("has_transit", ctypes.c_bool),
         ("jitter", ctypes.c_double),
         ("last_heard", ctypes.c_double),
         ("sender_report_at", ctypes.c_double),

@@ -1,8 +1,9 @@
 """The phone page in a real browser: what a person does with it, and what stands on it."""
 
 import asyncio
+import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,10 +205,11 @@ class PhonePage:
 OpenPhone = Callable[..., Awaitable[PhonePage]]
 
 
-async def open_phone(browser: Browser, url: str, frequency: float, *, video: bool = False) -> PhonePage:
-    """Open the phone page with a microphone, and a camera if wanted, of the test's own."""
-    camera = "true" if video else "false"
-    tab = await browser.tab(f"window.cordboardMedia = () => harness.media({frequency}, {camera});")
+async def open_phone(
+    browser: Browser, url: str, frequency: float, *, video: bool | Mapping[str, int] = False
+) -> PhonePage:
+    """Open the phone page with a microphone of the test's own, and a camera, of some size and rate, if wanted."""
+    tab = await browser.tab(f"window.cordboardMedia = () => harness.media({frequency}, {json.dumps(video)});")
     await tab.goto(url)
     return PhonePage(tab, frequency)
 

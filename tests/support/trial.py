@@ -112,16 +112,16 @@ class Trial:
     audio_offer = _AUDIO_OFFER
 
     async def prepare(
-        self, media_id: str = "m1", certificate_of: WebRtcClient | None = None, phone_says: str = ""
+        self, media_id: str = "m1", certificate_of: WebRtcClient | None = None, phone_says: str = "", rtcp: str = ""
     ) -> Call:
-        """Let offer and answer be exchanged. The browser may name another's certificate, the phone another host."""
+        """Let offer and answer be exchanged. The browser may name another's certificate, the phone other hosts."""
         made = await self._open(media_id)
         digest = (certificate_of or made.browser).fingerprints[0][1]
         offer = re.sub(r"a=fingerprint:.*", f"a=fingerprint:sha-256 {digest}", _AUDIO_OFFER)
         allocated = await self.relay.allocate(media_id, browser_sdp=offer)
         assert allocated.sip_sdp is not None
         made.rtp_port = parse(allocated.sip_sdp).media[0].port
-        answer = parse(await self.relay.answer("sip", self.phone_sdp(made, phone_says), media_id))
+        answer = parse(await self.relay.answer("sip", self._phone_sdp(made, phone_says, rtcp), media_id))
         self._meet(made, answer)
         return made
 
@@ -136,10 +136,10 @@ class Trial:
         call.close()
         self.calls.remove(call)
 
-    def phone_sdp(self, call: Call, host: str = "") -> str:
-        """The answer of the call's phone."""
-        line = f"audio {call.rtp.address.port} RTP/AVP {PCMU}|rtcp:{call.rtcp.address.port}"
-        return phone(line, host=host or self.network.phone.address)
+    def _phone_sdp(self, call: Call, host: str, rtcp_host: str) -> str:
+        host = host or self.network.phone.address
+        rtcp = f"{call.rtcp.address.port} IN IP4 {rtcp_host or host}"
+        return phone(f"audio {call.rtp.address.port} RTP/AVP {PCMU}|rtcp:{rtcp}", host=host)
 
     async def _open(self, media_id: str) -> Call:
         made = Call(

@@ -55,7 +55,7 @@ async def test_a_range_with_busy_ports_that_the_kernel_gives_away_too_is_used_wh
     start_trial: StartTrial,
 ) -> None:
     let_kernel_give_away(FIRST, LAST + 200)
-    trial = await start_trial(RELAY_RTP_MIN=FIRST, RELAY_RTP_MAX=LAST)
+    trial = await start_trial(RELAY_RTP_MIN=FIRST, RELAY_RTP_MAX=LAST, RELAY_BROWSER_PORT=10000)
     assert re.search("overlap", trial.relay.process.log)
     with bound(BUSY_ODD, BUSY_EVEN, *[0] * 40) as busy:
         free = {port for port in range(FIRST, LAST, 2) if not {port, port + 1} & set(busy)}

@@ -13,8 +13,10 @@ async def test_the_next_call_on_the_same_ports_hears_nothing_of_the_one_before(s
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(at_rate(lambda _: old.say(), 1 / PERIOD, stop=stop))
         await trial.relay.release("old")
-        new = await trial.call("new")
+        new = await trial.prepare("new")
         assert new.rtp_port == old.rtp_port
+        await trial.connect(new)
+        await trial.dropped(10, "latch_refused")  # of the old phone alone: the new one has not spoken yet
         async with trial.talking(new) as heard:
             said = old.said
             await trial.dropped(25, "latch_refused")

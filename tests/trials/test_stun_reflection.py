@@ -12,6 +12,7 @@ from tests.support.webrtc_client import binding_request
 from media_relay.core.plan import Address
 
 SECONDS, RATE = 1.0, 1000
+FLOOD, SET_UPS = 10000, 20
 
 
 def plain_request() -> bytes:
@@ -59,3 +60,32 @@ async def test_an_answer_is_no_longer_than_what_it_answers(trial: Trial, network
                     await asyncio.get_running_loop().sock_recv(peer, 1500)
         lengths = [len(datagram.payload) for datagram in tap.datagrams(RELAY_HOST)]
     assert all(out <= len(check) for out, check in zip(lengths, checks, strict=True)), (lengths, list(map(len, checks)))
+
+
+async def test_browsers_that_repeat_their_check_get_through_a_flood_of_checks_for_nobody(
+    trial: Trial, network: Network
+) -> None:
+    first = await trial.prepare("first")
+    stop = asyncio.Event()
+    check_for_nobody = binding_request("nobody", "not the password")
+    with network.attacker.udp() as attacker:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                at_rate(lambda _: attacker.sendto(check_for_nobody, first.relay_browser), FLOOD, stop=stop)
+            )
+            await trial.dropped(FLOOD / 2, "stun_auth", "unknown_source")
+            for number in range(SET_UPS):
+                call = await trial.prepare(f"m{number}")
+                await answered(call)
+                await trial.connect(call)
+                await call.greet()
+            stop.set()
+
+
+async def answered(call: Call) -> None:
+    """Check each 50 ms, as Chromium does, until the relay answers."""
+    checked = asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(at_rate(lambda _: call.browser.send_check(), 20, stop=checked))
+        await call.browser.stun.get()
+        checked.set()

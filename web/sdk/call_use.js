@@ -16,13 +16,13 @@ import { readOffer } from "./wire.js";
 /** @typedef {{ status: number, reason: string }} Progress */
 
 /**
- * `duration` and `gap` are milliseconds; by `info` the server sets the gap.
- * @typedef {{ method?: "rfc4733" | "info", duration?: number, gap?: number }} DtmfOptions
+ * `duration` and `gap` are milliseconds; by `info` each digit waits for the answer to the one before.
+ * @typedef {{ method?: import("./wire.js").DtmfMethod, duration?: number, gap?: number }} DtmfOptions
  */
 
 const HOLD_SECONDS = 40; // longer than a re-INVITE without an answer (RFC 3261 §17.1.1.2: 64 × T1)
 const TRANSFER_SECONDS = 240; // longer than anything rings
-const DIGITS = /^[0-9*#A-D]+$/;
+const DIGITS = /^[0-9*#A-D,]+$/;
 
 /** The part of `Call` that begins when it is answered. */
 export class CallUse extends CallMedia {
@@ -97,17 +97,16 @@ export class CallUse extends CallMedia {
   }
 
   /**
-   * Send digits: in the media (RFC 4733), also before the answer, settled when the last one is over; or by SIP INFO,
-   * settled when the server has taken them (ACTION_FAILED tells if the far side does not).
-   * @param {string} digits of 0-9 * # A-D
+   * Send digits: in the media (RFC 4733, `rfc4733`), also into early media, by SIP INFO (`info`), or by that only where
+   * the far side takes none in the media (`auto`). The server makes them; what it cannot do is told by ACTION_FAILED.
+   * @param {string} digits of 0-9 * # A-D and `,`, a pause of two seconds
    * @param {DtmfOptions} [options]
-   * @returns {Promise<void>}
+   * @returns {Promise<void>} settled when the server has them
    */
-  async sendDtmf(digits, { method = "rfc4733", duration = 100, gap = 70 } = {}) {
+  async sendDtmf(digits, { method = "auto", duration = 100, gap = 70 } = {}) {
     const checked = checkDigits(digits);
-    if (method === "rfc4733") return this.#media.sendDigits(checked, duration, gap);
-    this.#mustBeEstablished();
-    await this.#request({ type: "dtmf", call: this.id, digits: checked, duration });
+    if (method === "info") this.#mustBeEstablished();
+    await this.#request({ type: "dtmf", call: this.id, digits: checked, method, duration, gap });
   }
 
   /**

@@ -181,28 +181,6 @@ export class Media extends Emitter {
   }
 
   /**
-   * Send digits as telephone events (RFC 4733) after those that are still being sent.
-   * @param {string} digits
-   * @param {number} duration of each, in milliseconds
-   * @param {number} gap between two
-   * @returns {Promise<void>} settled when the last one is over
-   */
-  async sendDigits(digits, duration, gap) {
-    const dtmf = this.#peer?.getSenders().find(({ dtmf }) => dtmf)?.dtmf;
-    if (!dtmf || this.#closed) throw new Error("there is no audio to send digits in");
-    dtmf.insertDTMF(dtmf.toneBuffer + digits, duration, gap);
-    await new Promise((resolve, reject) => {
-      const offClosed = this.once("closed", () => reject(new Error("the call ended before its digits were sent")));
-      dtmf.addEventListener("tonechange", function listen({ tone }) {
-        if (tone) return;
-        dtmf.removeEventListener("tonechange", listen);
-        offClosed();
-        resolve(undefined);
-      });
-    });
-  }
-
-  /**
    * @param {Kind} kind
    * @param {boolean} muted
    */

@@ -12,6 +12,7 @@ export const VERSION = 1;
 /** @typedef {{ status: number, reason: string, by: EndedBy, established: boolean }} CallEnd */
 
 /** @typedef {{ local: boolean, remote: boolean }} Held who holds a call */
+/** @typedef {"auto" | "rfc4733" | "info"} DtmfMethod how digits are sent; by itself: in the media if that can be */
 /** @typedef {"hold" | "unhold" | "dtmf" | "transfer" | "renew"} Action what a page asks of an established call */
 
 /**

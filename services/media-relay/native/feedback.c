@@ -6,6 +6,8 @@
 enum { HEADER = 12, GROUP = 4, EMPTY_REPORT = 8 };
 #define REPORT_START 0x80C90001u /* a receiver report without a block */
 #define NACK_START 0x81CD0000u   /* transport feedback, generic NACK, its length still to come */
+#define PLI_START 0x81CE0002u    /* payload feedback */
+#define FIR_START 0x84CE0004u    /* of one source */
 
 size_t feedback_rewrite(uint8_t *compound, size_t length, feedback_treatment *treat, void *context)
 {
@@ -20,9 +22,42 @@ size_t feedback_rewrite(uint8_t *compound, size_t length, feedback_treatment *tr
     return kept;
 }
 
+static bool begins_as(const uint8_t *packet, uint32_t start)
+{
+    return packet[0] == start >> 24 && packet[1] == (start >> 16 & 0xFF);
+}
+
 bool feedback_is_nack(const uint8_t *packet, size_t length)
 {
-    return length >= HEADER && packet[0] == NACK_START >> 24 && packet[1] == (NACK_START >> 16 & 0xFF);
+    return length >= HEADER && begins_as(packet, NACK_START);
+}
+
+bool feedback_wants_picture(const uint8_t *packet, size_t length)
+{
+    return length >= HEADER && (begins_as(packet, PLI_START) || begins_as(packet, FIR_START));
+}
+
+bool feedback_picture_source(const uint8_t *packet, size_t length, size_t n, uint32_t *source)
+{
+    bool is_full = begins_as(packet, FIR_START);
+    size_t at = is_full ? HEADER + 8 * n : 8;
+    if (at + 4 > length || (!is_full && n > 0))
+        return false;
+    *source = read_32(packet + at);
+    return true;
+}
+
+size_t feedback_full_intra_request(uint8_t *packet, uint32_t sender, uint32_t about, uint8_t number)
+{
+    uint8_t *request = packet + EMPTY_REPORT;
+    write_32(packet, REPORT_START);
+    write_32(packet + 4, sender);
+    write_32(request, FIR_START);
+    write_32(request + 4, sender);
+    write_32(request + 8, 0); /* RFC 5104 4.3.1.2: unused */
+    write_32(request + HEADER, about);
+    write_32(request + HEADER + 4, (uint32_t)number << 24);
+    return EMPTY_REPORT + HEADER + 8;
 }
 
 /* A number and bits for the sixteen that follow it: without those that are done. Whether any is left. */

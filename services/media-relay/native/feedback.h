@@ -21,6 +21,13 @@ static inline uint32_t feedback_source(const uint8_t *feedback)
     return read_32(feedback + 8);
 }
 
+/* A PLI (RFC 4585 6.3.1) or an FIR (RFC 5104 4.3.1). */
+bool feedback_wants_picture(const uint8_t *packet, size_t length);
+/* Of which sources: the n-th, counted from 0; false: there are no more. */
+bool feedback_picture_source(const uint8_t *packet, size_t length, size_t n, uint32_t *source);
+/* An FIR with its number, behind the report that a compound packet begins with; returns its length. */
+size_t feedback_full_intra_request(uint8_t *packet, uint32_t sender, uint32_t about, uint8_t number);
+
 typedef bool feedback_is_done(void *context, uint16_t number);
 
 /* Takes the numbers that are done out of a NACK; returns its new length, 0 if all are. */

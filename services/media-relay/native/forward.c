@@ -1,8 +1,9 @@
 /* How the packets of one session are treated. */
-#include "forward.h"
+#include "event.h"
 
 #include <string.h>
 
+#include "keyframe.h"
 #include "repair.h"
 #include "reports.h"
 
@@ -20,13 +21,23 @@ static enum packet_kind kind_of(const struct stream *stream)
     return stream->plan.is_video ? VIDEO : AUDIO;
 }
 
-/* An address that signalling names may be anybody's: until it is heard, it gets no more than a call needs. */
-static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream)
+/* An address that signalling names may be anybody's: until its host is heard, it gets no more than a call needs. Who is
+ * heard on the one port does not speak for another host that is named for the other. */
+static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream,
+                            const union address *destination)
 {
-    if (address_is_set(&stream->rtp_latch.source) || address_is_set(&stream->rtcp_latch.source))
+    if (stream_has_heard(stream, destination))
         return true;
     double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
     return allowance_take(&stream->unheard, most, most, forwarding->now);
+}
+
+void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
+                     size_t length)
+{
+    (void)forwarding;
+    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
+                kind_of(stream));
 }
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
@@ -67,34 +78,43 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         return;
     }
     size_t octets = rtp_payload_length(packet, length, &header);
+    uint8_t payload_type = stream->plan.to_sip[header.payload_type];
     if (heard)
-        statistics_hear(&heard->statistics, &header, octets, forwarding->now, stream->plan.clock_rate);
-    if (!may_send_to_sip(forwarding, stream)) {
+        statistics_hear(&heard->statistics, &header, octets, forwarding->now,
+                        payload_type == EVENT_PAYLOAD_TYPE ? 0 : stream->plan.clock_rate);
+    if (payload_type == EVENT_PAYLOAD_TYPE) {
+        hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
+        return;
+    }
+    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
+    if (!may_send_to_sip(forwarding, stream, destination)) {
         session_drop(session, DROP_UNHEARD);
         return;
     }
-    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
     repair_received(forwarding, session, stream, &header);
+    if (!outgoing_admit(&stream->outgoing, packet, &header, forwarding->now)) {
+        session_drop(session, DROP_DURING_EVENT);
+        return;
+    }
+    rtp_set_payload_type(packet, payload_type);
+    header.sequence_number = read_16(packet + 2);
     repair_sent_to_sip(stream, &header, packet, length);
-    if (send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                    kind_of(stream)) &&
-        heard)
+    if (send_to_sip(session, stream->rtp_socket, packet, length, destination, kind_of(stream)) && heard)
         statistics_sent(&heard->statistics, octets);
 }
 
-static void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
-                             const uint8_t *packet, size_t length)
+void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                      const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
-    if (!may_send_to_sip(forwarding, stream)) {
-        session_drop(session, DROP_UNHEARD);
-        return;
-    }
     /* RFC 5761: multiplexed, it goes where RTP goes. */
-    if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
-        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
+    bool is_multiplexed = plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp);
+    const union address *destination =
+        is_multiplexed ? rtp_latch_destination(&stream->rtp_latch) : rtcp_latch_destination(&stream->rtcp_latch);
+    if (may_send_to_sip(forwarding, stream, destination))
+        send_to_sip(session, is_multiplexed ? stream->rtp_socket : stream->rtcp_socket, packet, length, destination, RTCP);
     else
-        send_to_sip(session, stream->rtcp_socket, packet, length, rtcp_latch_destination(&stream->rtcp_latch), RTCP);
+        session_drop(session, DROP_UNHEARD);
 }
 
 /* The stream of the sender, else those that it speaks of, else all in use: as bits. */
@@ -142,12 +162,14 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
     }
     read_reports(packet, length, &session->browser_ssrcs, &session->sip_ssrcs, forwarding->now);
     uint32_t concerned = streams_concerned(session, &sources);
-    length = repair_from_browser(forwarding, session, packet, length);
-    if (!length)
-        return;
-    for (uint32_t i = 0; i < session->stream_count; i++)
-        if (concerned & 1u << i)
+    uint32_t pictures = 0;
+    length = repair_from_browser(forwarding, session, packet, length, &pictures);
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        if (pictures & 1u << i)
+            keyframe_ask(forwarding, session, &session->streams[i], SIDE_SIP);
+        if (length && concerned & 1u << i)
             send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
+    }
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -202,7 +224,10 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
     }
     struct stream *stream = &session->streams[index];
     size_t octets = rtp_payload_length(packet, length, &header);
-    statistics_hear(&heard->statistics, &header, octets, forwarding->now, stream->plan.clock_rate);
+    bool is_event = stream->plan.is_sip_event[header.payload_type];
+    statistics_hear(&heard->statistics, &header, octets, forwarding->now, is_event ? 0 : stream->plan.clock_rate);
+    if (is_event)
+        hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {
@@ -250,6 +275,20 @@ static enum drop why_not_rtcp_to_browser(struct session *session, struct stream 
     return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
 }
 
+/* What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by. */
+static void send_rest_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
+{
+    struct rtcp_sources sources;
+    if (!rtcp_parse(outbox_buffer(&forwarding->outbox), length, &sources) || !sources.has_sender)
+        return;
+    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return;
+    }
+    ssrc_add(&session->sip_ssrcs, sources.sender);
+    send_rtcp_to_browser(forwarding, session, length);
+}
+
 static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
                              enum sip_port port, size_t length, const union address *source)
 {
@@ -265,16 +304,12 @@ static void receive_sip_rtcp(struct forwarding *forwarding, struct session *sess
         return;
     }
     read_reports(packet, length, &session->sip_ssrcs, &session->browser_ssrcs, forwarding->now);
-    length = repair_from_sip(forwarding, session, stream, packet, length);
-    /* What is left may begin with a packet of another sender, which SRTCP then goes by. */
-    if (!length || !rtcp_parse(packet, length, &sources) || !sources.has_sender)
-        return;
-    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
-        session_drop(session, DROP_SSRC_LIMIT);
-        return;
-    }
-    ssrc_add(&session->sip_ssrcs, sources.sender);
-    send_rtcp_to_browser(forwarding, session, length);
+    bool wants_picture = false;
+    length = repair_from_sip(forwarding, session, stream, packet, length, &wants_picture);
+    if (length)
+        send_rest_to_browser(forwarding, session, length);
+    if (wants_picture) /* after that, for it uses the same buffer */
+        keyframe_ask(forwarding, session, stream, SIDE_BROWSER);
 }
 
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
@@ -300,20 +335,6 @@ void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint3
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)
 {
-    const struct ssrc_table *table = side == SIDE_BROWSER ? &session->browser_ssrcs : &session->sip_ssrcs;
-    for (uint32_t i = 0; i < session->stream_count; i++) {
-        struct stream *stream = &session->streams[i];
-        const struct heard *seen = NULL;
-        for (uint32_t at = 0; at < table->count; at++)
-            if (table->of[at].stream == (int32_t)i)
-                seen = &table->of[at];
-        if (!seen || !stream->plan.is_used || !stream->plan.is_video)
-            continue;
-        uint8_t *packet = outbox_buffer(&forwarding->outbox);
-        rtcp_picture_loss_indication(packet, OWN_SSRC, seen->ssrc);
-        if (side == SIDE_BROWSER)
-            send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
-        else
-            send_rtcp_to_sip(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
-    }
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        keyframe_ask(forwarding, session, &session->streams[i], side);
 }

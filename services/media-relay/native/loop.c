@@ -53,7 +53,7 @@ void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, cons
     case KIND_DTLS:
         hand_up(relay, kind, datagram, length, source, session);
         break;
-    case KIND_OTHER:
+    default:
         session_drop(session, DROP_MALFORMED);
         break;
     }

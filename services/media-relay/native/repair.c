@@ -11,6 +11,7 @@ struct answering {
     struct session *session;
     struct stream *stream; /* whose RTCP it is; NULL: of the browser's, the media's SSRC says it */
     uint32_t about;
+    uint32_t pictures; /* streams of which one is wanted, as bits */
 };
 
 static void resend_to_browser(struct answering *answering, const uint8_t *packet, size_t length)
@@ -37,25 +38,49 @@ static bool browser_is_answered(void *context, uint16_t number)
     return found != NOT_BUFFERED;
 }
 
+/* Of which stream of the SIP side it is, or NO_STREAM. */
+static int32_t stream_of(const struct session *session, uint32_t ssrc)
+{
+    const struct heard *heard = ssrc_find(&session->sip_ssrcs, ssrc);
+    return heard ? heard->stream : NO_STREAM;
+}
+
+/* Whether the wish was for pictures of known streams. */
+static bool take_wish(struct answering *answering, const uint8_t *packet, size_t length)
+{
+    uint32_t source, wanted = 0;
+    for (size_t n = 0; feedback_picture_source(packet, length, n, &source); n++) {
+        int32_t stream = stream_of(answering->session, source);
+        wanted |= stream == NO_STREAM ? 0 : 1u << stream;
+    }
+    answering->pictures |= wanted;
+    return wanted != 0;
+}
+
 static size_t treat_browsers(void *context, uint8_t *packet, size_t length)
 {
     struct answering *answering = context;
+    if (feedback_wants_picture(packet, length))
+        return take_wish(answering, packet, length) ? 0 : length;
     if (!feedback_is_nack(packet, length))
         return length;
     answering->about = feedback_source(packet);
-    struct heard *heard = ssrc_find(&answering->session->sip_ssrcs, answering->about);
-    if (!heard || heard->stream == NO_STREAM)
+    int32_t stream = stream_of(answering->session, answering->about);
+    if (stream == NO_STREAM)
         return length;
-    answering->stream = &answering->session->streams[heard->stream];
+    answering->stream = &answering->session->streams[stream];
     if (answering->stream->plan.answers_nack)
         length = feedback_without(packet, length, browser_is_answered, answering);
     return answering->stream->plan.sip_takes_nack ? length : 0;
 }
 
-size_t repair_from_browser(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
+size_t repair_from_browser(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length,
+                           uint32_t *pictures)
 {
-    struct answering answering = {forwarding, session, NULL, 0};
-    return feedback_rewrite(packet, length, treat_browsers, &answering);
+    struct answering answering = {forwarding, session, NULL, 0, 0};
+    length = feedback_rewrite(packet, length, treat_browsers, &answering);
+    *pictures = answering.pictures;
+    return length;
 }
 
 static bool phone_is_answered(void *context, uint16_t number)
@@ -65,9 +90,11 @@ static bool phone_is_answered(void *context, uint16_t number)
     const uint8_t *packet;
     size_t length;
     enum found found = send_buffer_find(&stream->repair->to_sip, answering->about, number, &packet, &length);
-    if (found == BUFFERED)
-        send_to_sip(answering->session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                    VIDEO);
+    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
+    if (found == BUFFERED && !stream_has_heard(stream, destination))
+        session_drop(answering->session, DROP_UNHEARD); /* who asks is not who would get it */
+    else if (found == BUFFERED)
+        send_to_sip(answering->session, stream->rtp_socket, packet, length, destination, VIDEO);
     return found != NOT_BUFFERED;
 }
 
@@ -77,6 +104,10 @@ static size_t treat_phones(void *context, uint8_t *packet, size_t length)
 {
     struct answering *answering = context;
     const struct plan *plan = &answering->stream->plan;
+    if (feedback_wants_picture(packet, length)) {
+        answering->pictures = 1;
+        return 0;
+    }
     if (!feedback_is_nack(packet, length))
         return length;
     answering->about = feedback_source(packet);
@@ -86,10 +117,12 @@ static size_t treat_phones(void *context, uint8_t *packet, size_t length)
 }
 
 size_t repair_from_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
-                       size_t length)
+                       size_t length, bool *wants_picture)
 {
-    struct answering answering = {forwarding, session, stream, 0};
-    return feedback_rewrite(packet, length, treat_phones, &answering);
+    struct answering answering = {forwarding, session, stream, 0, 0};
+    length = feedback_rewrite(packet, length, treat_phones, &answering);
+    *wants_picture = answering.pictures != 0;
+    return length;
 }
 
 void repair_received(struct forwarding *forwarding, struct session *session, struct stream *stream,

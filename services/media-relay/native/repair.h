@@ -13,10 +13,12 @@ struct repair {
     struct send_buffer to_browser, to_sip;
 };
 
-/* Valid RTCP in the clear; what is answered here is taken out. The length of what is to go on. */
-size_t repair_from_browser(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length);
+/* Valid RTCP in the clear. What is answered here is taken out, and so are wishes for pictures: of which streams, as bits,
+ * or of this one. Returns the length of what is to go on. */
+size_t repair_from_browser(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length,
+                           uint32_t *pictures);
 size_t repair_from_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
-                       size_t length);
+                       size_t length, bool *wants_picture);
 
 /* Media that was authenticated, or is sent as it is here. Streams that are not repaired are passed over. */
 void repair_received(struct forwarding *forwarding, struct session *session, struct stream *stream,

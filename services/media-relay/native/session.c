@@ -83,6 +83,12 @@ struct srtp_session *session_set_srtp(struct session *session, struct srtp_sessi
     return before;
 }
 
+bool stream_has_heard(const struct stream *stream, const union address *host)
+{
+    return address_is_set(host) &&
+           (address_same_host(&stream->rtp_latch.source, host) || address_same_host(&stream->rtcp_latch.source, host));
+}
+
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc)
 {
     for (uint32_t i = 0; i < table->count; i++)

@@ -10,6 +10,7 @@ static void begin(struct source_statistics *statistics, uint16_t sequence_number
     statistics->first = statistics->highest = sequence_number;
     statistics->cycles = 0;
     statistics->restarts_at = NO_RESTART;
+    statistics->has_transit = false;
 }
 
 /* Extends the highest number, or begins anew, without packets, at the second one of another run; whether it is either
@@ -31,20 +32,22 @@ static bool advance(struct source_statistics *statistics, uint16_t sequence_numb
     return true;
 }
 
-/* RFC 3550 A.8. A picture or a telephone-event has one timestamp for packets that are sent one after the other, so only
- * the first of them tells. */
+/* RFC 3550 A.8. A picture has one timestamp for packets that are sent one after the other, so only the first of them
+ * tells. */
 static void measure_jitter(struct source_statistics *statistics, uint32_t timestamp, double now, uint32_t clock_rate)
 {
-    if (statistics->packets && timestamp == statistics->last_timestamp)
+    if (statistics->has_transit && timestamp == statistics->last_timestamp)
         return;
     uint32_t transit = (uint32_t)(uint64_t)(now * clock_rate) - timestamp;
-    if (statistics->packets) {
+    if (statistics->has_transit) {
         uint32_t apart = transit - statistics->transit;
         if (apart > UINT32_MAX / 2)
             apart = -apart;
         statistics->jitter += (apart - statistics->jitter) / 16;
     }
     statistics->transit = transit;
+    statistics->has_transit = true;
+    statistics->last_timestamp = timestamp;
 }
 
 void statistics_hear(struct source_statistics *statistics, const struct rtp_header *header, size_t octets, double now,
@@ -55,10 +58,10 @@ void statistics_hear(struct source_statistics *statistics, const struct rtp_head
         return; /* far from all others: it counts if the next one follows it */
     if (!statistics->packets)
         begin(statistics, header->sequence_number);
-    measure_jitter(statistics, header->timestamp, now, clock_rate);
+    if (clock_rate)
+        measure_jitter(statistics, header->timestamp, now, clock_rate);
     statistics->packets++;
     statistics->octets += octets;
-    statistics->last_timestamp = header->timestamp;
 }
 
 void statistics_reported(struct source_statistics *statistics, const struct report_block *block, double now)

@@ -11,6 +11,7 @@ struct source_statistics {
     uint32_t restarts_at;
     uint16_t first, highest;
     uint32_t transit, last_timestamp;
+    bool has_transit;
     double jitter; /* RTP units */
     double last_heard;
     double sender_report_at, reported_at; /* 0: never */
@@ -21,7 +22,8 @@ struct source_statistics {
     double round_trip;
 };
 
-/* A packet that is known to be the peer's (RFC 3550 A.1 without probation, A.8). */
+/* A packet that is known to be the peer's (RFC 3550 A.1 without probation, A.8). Clock rate 0: its timestamp tells
+ * nothing. */
 void statistics_hear(struct source_statistics *statistics, const struct rtp_header *header, size_t octets, double now,
                      uint32_t clock_rate);
 

@@ -99,7 +99,7 @@ const SAID = {
     seat.world.socket.tell(golden("event.call.hold"));
     void call.unhold().catch(ignored);
   },
-  "request.dtmf": async (seat) => void (await talking(seat)).sendDtmf("12*#", { method: "info" }).catch(ignored),
+  "request.dtmf": async (seat) => void (await talking(seat)).sendDtmf("12*#", { method: "rfc4733" }).catch(ignored),
   "request.transfer": async (seat) => void (await talking(seat)).transfer("sip:carol@example.org").catch(ignored),
   "request.transfer.other": async (seat) => {
     const call = await talking(seat);

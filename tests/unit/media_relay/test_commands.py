@@ -10,7 +10,7 @@ from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
 from media_relay.core.session import MediaSession
-from media_relay.datapath import Allocation, Connected, DataPath, Failed
+from media_relay.datapath import Allocation, Connected, DataPath, DigitReceived, Failed
 from media_relay.quality_watch import QualityWatch
 from shared.errors import RemoteError
 from shared.messages import (
@@ -20,6 +20,7 @@ from shared.messages import (
     Event,
     MediaAllocated,
     MediaConnected,
+    MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
@@ -27,6 +28,7 @@ from shared.messages import (
     OfferMedia,
     ReleaseMedia,
     RequestOffer,
+    SendDigits,
     SessionSnapshot,
 )
 
@@ -45,6 +47,7 @@ class Notes:
         self.allocated: dict[str, int] = {}
         self.plans: list[tuple[str, SessionPlan]] = []
         self.released: list[str] = []
+        self.digits: list[tuple[str, str, int, int]] = []
         self.renewals: list[str] = []
         self.full = False
 
@@ -56,6 +59,11 @@ class Notes:
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
         self.plans.append((media_id, plan))
+
+    def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
+        if not digits.isdecimal():
+            raise RemoteError(400, "Bad Digits")
+        self.digits.append((media_id, digits, duration_ms, gap_ms))
 
     def renew(self, media_id: str) -> IceCredentials:
         self.renewals.append(media_id)
@@ -307,6 +315,20 @@ async def test_quality_is_watched_while_the_browser_is_connected(relay: Relay) -
     await relay.release("released")
     relay.commands.on_event(Failed("lost", "consent"))
     assert relay.watched.sessions == ["m"]
+
+
+async def test_digits_go_to_the_data_path_and_come_from_it(relay: Relay) -> None:
+    await relay.allocate()
+    assert await relay.handle(SendDigits(**ENVELOPE, media_id="m", digits="12", duration_ms=90, epoch=2)) == Done()
+    assert relay.path.digits == [("m", "12", 90, 70)]
+    relay.commands.on_event(DigitReceived("m", "sip", "#", 100))
+    digit = MediaDigit(media_id="m", call_id="call", side="sip", digit="#", duration_ms=100)
+    assert relay.told == [("agent", digit)]
+    for refused, why in (("m", "409"), ("none", "481")):
+        with pytest.raises(RemoteError, match=why):
+            await relay.handle(SendDigits(**ENVELOPE, media_id=refused, digits="12", epoch=1))
+    with pytest.raises(RemoteError, match="400"):
+        await relay.handle(SendDigits(**ENVELOPE, media_id="m", digits="x", epoch=2))
 
 
 async def test_a_session_that_nobody_claims_ends_in_time(relay: Relay) -> None:

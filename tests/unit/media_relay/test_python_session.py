@@ -41,12 +41,16 @@ class World:
         self.to_browser, self.rtp, self.rtcp, self.video_rtp, self.video_rtcp = (Sent() for _ in range(5))
         self.audio = PythonStream(self.rtp, self.rtcp, LatchPolicy(), frozenset())
         self.video = PythonStream(self.video_rtp, self.video_rtcp, LatchPolicy(), frozenset())
-        self.session = PythonSession(self.to_browser, [self.audio, self.video])
+        self.events: list[tuple[int, str, bytes]] = []
+        self.session = PythonSession(self.to_browser, [self.audio, self.video], on_event=self.handed_up)
         self.session.set_streams([AUDIO, VIDEO], 0.0)
         self.keys = keys[0]
         self.session.set_keys(self.keys)
         self.session.destination = BROWSER
         self.browser = SrtpSession(keys[1])
+
+    def handed_up(self, stream: int, side: str, packet: bytes) -> None:
+        self.events.append((stream, side, packet))
 
     def browser_rtp(self, packet: bytes) -> None:
         self.session.receive_browser_rtp(self.browser.protect_rtp(packet), 0.0)
@@ -222,6 +226,7 @@ def test_a_whole_picture_is_asked_of_the_video_that_was_seen_last(world: World) 
     assert destination == BROWSER
     assert world.browser.unprotect_rtcp(protected) == receiver_report(1) + picture_loss_indication(1, 0xB3)
 
+    world.session.set_streams([AUDIO, replace(VIDEO, sip_takes_pli=True)], 0.0)
     world.session.request_keyframe("sip", 0.0)
     world.session.receive_sip_rtp(world.video, rtp_packet(97, 1, 0x52), PHONE_VIDEO, 0.0)
     world.session.request_keyframe("sip", 0.0)

@@ -249,12 +249,12 @@ def test_a_lower_epoch_than_seen_is_refused(session: MediaSession) -> None:
     for stale in (
         lambda: answer(session, epoch=4),
         lambda: session.offer("sip", "x", 4),
-        lambda: session.check_release(4),
+        lambda: session.check(4),
     ):
         with pytest.raises(RemoteError, match="409 Stale Epoch"):
             stale()
-    session.check_release(5)
-    session.check_release(6)
+    session.check(5)
+    session.check(6)
 
 
 def test_a_session_expires_unless_its_agent_commands_it(session: MediaSession) -> None:

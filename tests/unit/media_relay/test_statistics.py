@@ -72,6 +72,16 @@ def test_packets_of_one_picture_tell_no_jitter(record: Record) -> None:
     assert known(record).jitter < 1.5
 
 
+def test_events_count_and_tell_no_time(record: Record) -> None:
+    for count in range(30):
+        is_event = 10 <= count < 15
+        timestamp = 77 if is_event else 960 * count  # in a clock of its own
+        record.hear(count, timestamp, 80, 1.0 + 0.02 * count, 0 if is_event else 48000)
+    statistics = known(record)
+    assert (statistics.packets, statistics.last_timestamp) == (30, 960 * 29)
+    assert statistics.jitter < 1.5
+
+
 def test_a_sender_that_begins_anew_has_no_jitter_of_its_new_clock(record: Record) -> None:
     for count in range(10):
         record.hear(count, 160 * count, 160, 1.0 + 0.02 * count, 8000)

@@ -230,7 +230,7 @@ function press(key) {
     return typeInto(key);
   }
   if (key === "+") return;
-  const method = /** @type {"rfc4733" | "info"} */ (settings.digitsMethod.value);
+  const method = /** @type {import("../../sdk/wire.js").DtmfMethod} */ (settings.digitsMethod.value);
   stage.digits.value += key;
   void attempt(`Digit ${key}`, () => call.sendDtmf(key, { method }));
 }

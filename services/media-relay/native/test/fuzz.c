@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../crypto.h"
+#include "../event.h"
 #include "../feedback.h"
 #include "../loop.h"
 #include "../reports.h"
@@ -39,9 +40,11 @@ struct packet {
 static const uint8_t headers[][20] = {
     {0x80, 111, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0xB1},                                              /* RTP */
     {0x92, 96, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0x51, 0, 0, 0, 7, 0xBE, 0xDE, 0, 1},                 /* CSRCs, extension */
+    {0x80, 0x80 | 101, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0xB1, 5, 10, 0, 160},                        /* telephone-event */
     {0xA0, 96, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0x52},                                               /* padding */
     {0x81, 200, 0, 12, 0, 0, 0, 0x51}, {0x81, 201, 0, 7, 0, 0, 0, 0xB1},                       /* reports */
     {0x81, 206, 0, 2, 0, 0, 0, 0xB1, 0, 0, 0, 0x51}, {0x81, 205, 0, 3, 0, 0, 0, 0xB1},         /* feedback */
+    {0x84, 206, 0, 4, 0, 0, 0, 0xB1, 0, 0, 0, 0, 0, 0, 0, 0x51},
     {0x00, 0x01, 0x00, 0x08, 0x21, 0x12, 0xA4, 0x42}, {0x16, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0}, /* STUN, DTLS */
 };
 
@@ -120,6 +123,10 @@ static bool is_even(void *context, uint16_t number)
 
 static size_t take_out(void *context, uint8_t *packet, size_t length)
 {
+    uint32_t source;
+    if (feedback_wants_picture(packet, length))
+        for (size_t n = 0; feedback_picture_source(packet, length, n, &source); n++)
+            require(n < length, "a wish for pictures has an end");
     return feedback_is_nack(packet, length) ? feedback_without(packet, length, is_even, context) : length;
 }
 /* Whom the reports of `headers` speak of. */
@@ -184,11 +191,17 @@ static void open_world(struct world *world, int profile)
         memset(plans[i].to_browser, NO_PAYLOAD_TYPE, sizeof plans[i].to_browser);
         plans[i].to_sip[i ? 100 : 111] = 96;
         plans[i].to_browser[96] = i ? 100 : 111;
+        plans[i].to_sip[101] = EVENT_PAYLOAD_TYPE;
+        plans[i].to_browser[101] = 101;
+        plans[i].is_sip_event[101] = true;
+        plans[i].events_to_sip = 101;
+        plans[i].clock_rate = 48000;
     }
     world->profile = profile;
     world->relay = calloc(1, sizeof *world->relay);
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
+    world->relay->forwarding.ring = &world->relay->ring;
     outbox_init(&world->relay->forwarding.outbox, -1);
     world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4, 1000000};
     session_set_plans(world->session, plans, 2, 0);
@@ -239,7 +252,9 @@ static void receive(struct world *world, const struct packet *packet)
     receive_sip(&relay->forwarding, world->session, chance(2), chance(2), packet->length,
                 chance(4) ? &world->phone : &world->stranger);
     outbox_flush(&relay->forwarding.outbox);
-    require(counted(world) - before == 1 || world->repairs, "what a phone sends is counted once");
+    bool is_feedback = is_rtcp(packet->bytes, packet->length); /* may be answered, with nothing to count */
+    require(counted(world) - before == 1 || is_feedback, "what a phone sends is counted once");
+    handed_up(world); /* events, which go on as well */
 }
 
 /* The browser's true packet goes through, whatever came before it. */
@@ -255,6 +270,33 @@ static void send_true_packet(struct world *world, uint16_t number)
     uint64_t before = read_counter(failed);
     receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
     require(read_counter(failed) == before + 1, "the true packet would have been sent");
+    outbox_flush(&world->relay->forwarding.outbox); /* a NACK of what came before it */
+}
+
+/* What a browser says that has the keys and means no good, also while an event is in the place of its media. */
+static void send_own_packet(struct world *world, const struct packet *bent)
+{
+    struct packet packet = *bent;
+    struct srtp_session *srtp = sessions[world->profile][1];
+    if (packet.length < RTP_FIXED_HEADER)
+        return;
+    bool is_report = is_rtcp(packet.bytes, packet.length);
+    write_32(packet.bytes + (is_report ? 4 : 8), 0xBAD); /* its numbers are not those of the true packets */
+    enum srtp_status status = is_report ? srtp_protect_rtcp(srtp, packet.bytes, &packet.length)
+                                        : srtp_protect_rtp(srtp, packet.bytes, &packet.length);
+    if (status != SRTP_DONE)
+        return;
+    uint32_t stream = chance(2);
+    const uint8_t payload[] = {1, 10, 0, 160};
+    set_event(&world->relay->forwarding, world->session, stream, chance(4) == 0);
+    send_event(&world->relay->forwarding, world->session, stream, payload, sizeof payload, chance(2), chance(2) * 65280);
+    uint64_t before = counted(world);
+    receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
+    outbox_flush(&world->relay->forwarding.outbox);
+    bool is_counted = counted(world) + handed_up(world) > before;
+    require(is_counted || is_report, "what a browser sends is counted"); /* NACKs are answered here */
+    for (stream = 0; stream < 2; stream++)
+        set_event(&world->relay->forwarding, world->session, stream, false);
 }
 
 int main(int argc, char **argv)
@@ -274,6 +316,7 @@ int main(int argc, char **argv)
             parse(&packet);
             unprotect(&packet);
             receive(&world, &packet);
+            send_own_packet(&world, &packet);
             if (i % 16 == 0)
                 send_true_packet(&world, (uint16_t)i);
         }

@@ -17,14 +17,17 @@ from shared.messages import (
     Event,
     MediaAllocated,
     MediaConnected,
+    MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
     Message,
     OfferMedia,
+    PictureWanted,
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
 )
 from shared.messages.media import Side
 
@@ -36,7 +39,7 @@ from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, DigitReceived, Failed, KeyframeWanted
 from .quality_watch import QualityWatch
 
 _log = structlog.get_logger(__name__)
@@ -99,6 +102,8 @@ class Commands:
                 return self._request_offer(message)
             case RequestKeyframe():
                 return self._request_keyframe(message)
+            case SendDigits():
+                return self._send_digits(message)
             case ReleaseMedia():
                 return self._release(message)
             case _:
@@ -175,6 +180,11 @@ class Commands:
             self._data_path.request_keyframe(command.media_id, command.side)
         return Done()
 
+    def _send_digits(self, command: SendDigits) -> Done:
+        self._session(command.media_id).check(command.epoch)
+        self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
+        return Done()
+
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
         if outcome.plan is not None:
             self._data_path.apply(media_id, outcome.plan)
@@ -183,7 +193,7 @@ class Commands:
     def _release(self, command: ReleaseMedia) -> Done:
         known = self._sessions.get(command.media_id)
         if known is not None:
-            known.session.check_release(command.epoch)
+            known.session.check(command.epoch)
             self._end(command.media_id, "released")
         return Done()
 
@@ -215,12 +225,19 @@ class Commands:
                 session.regained()
                 _log.info("browser connected", media=event.media_id, call=call)
                 self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
+            case DigitReceived(side=side, digit=digit, duration_ms=duration_ms):
+                heard = MediaDigit(
+                    media_id=event.media_id, call_id=call, side=side, digit=digit, duration_ms=duration_ms
+                )
+                self._tell(agent, heard)
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)
                 self._quality.end(event.media_id)
                 _log.info("browser lost", media=event.media_id, call=call, reason=event.reason)
                 self._tell(agent, MediaFailed(media_id=event.media_id, call_id=call, reason=event.reason))
+            case KeyframeWanted():
+                self._tell(agent, PictureWanted(media_id=event.media_id, call_id=call))
 
     def expire(self) -> None:
         """End the sessions that nobody commanded, or released, in time."""

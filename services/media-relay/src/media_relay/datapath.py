@@ -11,6 +11,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import SystemRandom
 
 import structlog
@@ -31,12 +32,14 @@ from .browser_transport import (
     TransportOutput,
 )
 from .core.counters import Counters, Drop, total
+from .core.dtmf import Digit
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
 from .core.statistics import SourceStatistics
+from .digits import SessionDigits
 from .forwarder import Forwarder, ForwarderFactory
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
@@ -63,7 +66,24 @@ class Failed:
     reason: FailureReason
 
 
-DataPathEvent = Connected | Failed
+@dataclass(frozen=True)
+class DigitReceived:
+    """A side has sent a digit as a telephone-event; one of the browser has not been sent on."""
+
+    media_id: str
+    side: Side
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class KeyframeWanted:
+    """The browser wants a whole picture, of a SIP side that reads no RTCP that asks for one."""
+
+    media_id: str
+
+
+DataPathEvent = Connected | Failed | KeyframeWanted | DigitReceived
 
 
 @dataclass(frozen=True)
@@ -100,6 +120,7 @@ class _Session:
     media_id: str
     browser: BrowserSide
     ports: tuple[int, ...]
+    digits: SessionDigits
     ufrags: set[str] = field(default_factory=set)  # by which it is found
 
 
@@ -121,7 +142,7 @@ class DataPath:
         self._sip_ports = sip_ports
         self._context: SSL.Context = dtls.create_context(own)
         self._on_event = on_event
-        self._forwarder: Forwarder = forwarder(self._loop, browser_socket, self._receive)
+        self._forwarder: Forwarder = forwarder(self._loop, browser_socket, self._receive, self._receive_event)
         self._numbers = itertools.count(1)
         self._sessions: dict[str, _Session] = {}
         self._by_number: dict[int, _Session] = {}
@@ -163,7 +184,9 @@ class DataPath:
             raise LocalError(f"media session {media_id} exists")
         pairs = self._sip_ports.bind(stream_count, self._loop.time())
         ice, transport = self._transport()
-        session = _Session(next(self._numbers), media_id, BrowserSide(transport), tuple(pairs.keys()))
+        number = next(self._numbers)
+        digits = SessionDigits(self._loop, self._forwarder, number, partial(self._tell_digit, media_id))
+        session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits)
         self._sessions[media_id] = self._by_number[session.number] = session
         self._name(session)
         self._forwarder.add_session(session.number, list(pairs.values()))
@@ -199,7 +222,9 @@ class DataPath:
             raise RemoteError(481, "Media Session Does Not Exist")
         if len(plan.streams) > len(session.ports):
             raise RemoteError(488, "More Streams Than Allocated")
-        self._forwarder.set_streams(session.number, [self._checked(stream) for stream in plan.streams])
+        streams = [self._checked(stream) for stream in plan.streams]
+        self._forwarder.set_streams(session.number, streams)
+        session.digits.set_streams(streams)
         session.browser.apply(plan, self._loop.time())
         self._drain(session)
 
@@ -231,6 +256,10 @@ class DataPath:
         """Send RTCP of our own making to that side."""
         self._forwarder.send_rtcp(self._sessions[media_id].number, stream, side, packet)
 
+    def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
+        """Send digits to the SIP side as telephone-events; raise `RemoteError`: 501 if it takes none."""
+        self._sessions[media_id].digits.send(digits, duration_ms, gap_ms)
+
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""
         session = self._sessions.pop(media_id, None)
@@ -238,6 +267,7 @@ class DataPath:
             return
         now = self._loop.time()
         session.browser.close(now)
+        session.digits.close()
         self._drain(session)
         del self._by_number[session.number]
         for ufrag in session.ufrags:
@@ -267,9 +297,17 @@ class DataPath:
         owner = None if number is None else self._by_number[number]
         if kind is DatagramKind.STUN:
             self._receive_stun(datagram, source, owner, now)
+        elif owner is not None and kind is DatagramKind.RTCP:
+            self._tell(KeyframeWanted(owner.media_id))
         elif owner is not None:
             owner.browser.receive_dtls(datagram, source, now)
             self._drain(owner)
+
+    def _receive_event(self, number: int, stream: int, side: Side, packet: bytes) -> None:
+        self._by_number[number].digits.receive(stream, side, packet)
+
+    def _tell_digit(self, media_id: str, side: Side, digit: Digit) -> None:
+        self._tell(DigitReceived(media_id, side, digit.digit, digit.duration_ms))
 
     def _receive_stun(self, datagram: bytes, source: Address, owner: _Session | None, now: float) -> None:
         request = parse_binding_request(datagram)

@@ -7,6 +7,7 @@ for each datagram and starves nobody.
 import asyncio
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 from shared.messages.media import Side
 
@@ -16,7 +17,7 @@ from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 from .core.statistics import SourceStatistics
-from .forwarder import DatagramHandler, SessionEnd, StreamSockets
+from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
 from .python_session import PythonSession, PythonStream
 
 _MAX_DATAGRAM = 2048
@@ -32,11 +33,13 @@ class PythonForwarder:
         loop: asyncio.AbstractEventLoop,
         browser_socket: socket.socket,
         on_datagram: DatagramHandler,
+        on_event: EventHandler,
         latch_policy: LatchPolicy | None = None,
     ) -> None:
         self._loop = loop
         self._browser_socket = browser_socket
         self._on_datagram = on_datagram
+        self._on_event = on_event
         self._latch_policy = latch_policy or LatchPolicy()
         self._sessions: dict[int, PythonSession] = {}
         self._sockets: dict[int, list[socket.socket]] = {}
@@ -47,7 +50,8 @@ class PythonForwarder:
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets."""
         made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
-        self._sessions[session] = owner = PythonSession(self._browser_socket, made)
+        wish, event = partial(self._hand_up_wish, session), partial(self._on_event, session)
+        self._sessions[session] = owner = PythonSession(self._browser_socket, made, wish, event)
         self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
         for each, stream in zip(streams, made, strict=True):
             self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
@@ -68,6 +72,20 @@ class PythonForwarder:
     def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
         """Send RTCP of our own making."""
         self._sessions[session].send_rtcp(stream, side, packet, self._loop.time())
+
+    def begin_event(self, session: int, stream: int) -> None:
+        """Hold the browser's media back."""
+        chosen = self._sessions[session].streams[stream]
+        chosen.outgoing.begin_event(chosen.plan.clock_rate if chosen.plan else 0, self._loop.time())
+
+    def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
+        """Send a packet of the event."""
+        owner = self._sessions[session]
+        owner.send_event(owner.streams[stream], payload, marker, later)
+
+    def end_event(self, session: int, stream: int) -> None:
+        """Go on with the browser's media."""
+        self._sessions[session].streams[stream].outgoing.end_event()
 
     def add_source(self, session: int, source: Address) -> None:
         """Take what comes from there for the session's."""
@@ -117,6 +135,11 @@ class PythonForwarder:
             self.remove_session(session)
         self._loop.remove_reader(self._browser_socket)
         self._browser_socket.close()
+
+    def _hand_up_wish(self, session: int, packet: bytes) -> None:
+        destination = self._sessions[session].destination
+        if destination is not None:
+            self._on_datagram(packet, DatagramKind.RTCP, destination, session)
 
     def _read_browser(self) -> None:
         now = self._loop.time()

@@ -3,7 +3,7 @@
 Nothing is learned from a packet before it is known to be the peer's: SRTP by its tag, RTP by the latch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shared.messages.media import Side
@@ -11,17 +11,21 @@ from shared.messages.media import Side
 from .core.allowance import Allowance
 from .core.counters import Counters, Direction, Drop, PacketKind
 from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
-from .core.packet import feedback, rtcp, rtp
+from .core.outgoing import OutgoingSource
+from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, StreamPlan
-from .core.repair import StreamRepair, answer
+from .core.plan import Address, StreamKind, StreamPlan
+from .core.repair import StreamRepair
 from .core.srtp_keys import SrtpKeys
 from .core.statistics import SourceRecords, SourceStatistics
+from .forwarder import EVENT_PACKETS_PER_SECOND
+from .python_repair import PythonRepair
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
-_OWN_SSRC = 1  # whom our own RTCP is from; browsers that only receive call themselves so
+
+EventSink = Callable[[int, Side, bytes], None]  # the index of the stream, the side that it came from, the packet
 
 
 class DatagramSender(Protocol):
@@ -45,6 +49,8 @@ class PythonStream:
         self._unheard = Allowance()
         self.rtp_latch = RtpLatch(policy, barred)
         self.rtcp_latch = RtcpLatch()
+        self.outgoing = OutgoingSource()
+        self.events: dict[Side, Allowance] = {"browser": Allowance(), "sip": Allowance()}
 
     def set_plan(self, plan: StreamPlan | None, now: float) -> None:
         """Go by this plan; None: the stream is not in use."""
@@ -57,9 +63,17 @@ class PythonStream:
         heard = (self.rtp_latch.source, self.rtcp_latch.source)
         return frozenset(source for source in heard if source is not None)
 
-    def may_send(self, now: float) -> bool:
-        """Tell whether a packet may be sent to the SIP side: until that is heard, no more than a call needs."""
-        if self.rtp_latch.source is not None or self.rtcp_latch.source is not None:
+    def has_heard(self, host: Address | None) -> bool:
+        """Tell whether somebody on that host has been heard on one of the ports."""
+        heard = (self.rtp_latch.source, self.rtcp_latch.source)
+        return host is not None and any(source is not None and source[0] == host[0] for source in heard)
+
+    def may_send(self, destination: Address | None, now: float) -> bool:
+        """Tell whether a packet may be sent to the SIP side: until its host is heard, no more than a call needs.
+
+        Who is heard on the one port does not speak for another host that is named for the other.
+        """
+        if self.has_heard(destination):
             return True
         is_video = self.plan is not None and self.plan.kind == "video"
         most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
@@ -81,11 +95,19 @@ class PythonStream:
 class PythonSession:
     """Streams of one session, and the SRTP that they share."""
 
-    def __init__(self, browser_socket: DatagramSender, streams: Sequence[PythonStream]) -> None:
+    def __init__(
+        self,
+        browser_socket: DatagramSender,
+        streams: Sequence[PythonStream],
+        on_wish: Callable[[bytes], None] = lambda packet: None,
+        on_event: EventSink = lambda stream, side, packet: None,
+    ) -> None:
         self.streams = tuple(streams)
+        self._on_event = on_event
         self.destination: Address | None = None  # the browser's
         self.counters = Counters()
         self._browser_socket = browser_socket
+        self._repair = PythonRepair(self, on_wish)
         self._srtp: SrtpSession | None = None
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
@@ -98,7 +120,7 @@ class PythonSession:
         for index, stream in enumerate(self.streams):
             plan = plans[index] if index < len(plans) else None
             stream.set_plan(plan, now)
-            for payload_type in plan.to_sip if plan else ():
+            for payload_type in (*plan.to_sip, *plan.browser_events) if plan else ():
                 self._by_browser_pt.setdefault(payload_type, stream)
 
     def set_keys(self, keys: SrtpKeys | None) -> None:
@@ -133,25 +155,33 @@ class PythonSession:
             return self.drop(Drop.MALFORMED)
         if stream is None or stream.plan is None:
             return self.drop(Drop.UNKNOWN_PT if self._by_browser_pt else Drop.NO_STREAM)
-        if not stream.plan.browser_sends:
-            return self.drop(Drop.ON_HOLD)
-        octets = rtp.payload_length(clear, header)
-        record = self._records.hear("browser", header, octets, now, stream.plan.clock_rate)
-        if not stream.may_send(now):
-            return self.drop(Drop.UNHEARD)
-        if self._forward_to_sip(stream, stream.plan, header, clear, now):
-            record.sent(octets)
+        self._forward_to_sip(stream, stream.plan, header, clear, now)
 
     def _forward_to_sip(
         self, stream: PythonStream, plan: StreamPlan, header: rtp.RtpHeader, clear: bytes, now: float
-    ) -> bool:
+    ) -> None:
+        if not plan.browser_sends:
+            return self.drop(Drop.ON_HOLD)
+        octets = rtp.payload_length(clear, header)
+        is_event = header.payload_type in plan.browser_events
+        record = self._records.hear("browser", header, octets, now, 0 if is_event else plan.clock_rate)
+        if is_event:
+            return self._hand_up(stream, "browser", clear, now)
+        if not stream.may_send(stream.rtp_latch.destination, now):
+            return self.drop(Drop.UNHEARD)
+        self._repair.received(stream, header, now)
+        number = stream.outgoing.admit(header, now)
+        if number is None:
+            return self.drop(Drop.DURING_EVENT)
         payload_type = plan.to_sip[header.payload_type]
         if payload_type != header.payload_type:
             clear = rtp.with_payload_type(clear, payload_type)
-        self._ask_for_losses(stream, header, now)
+        if number != header.sequence_number:
+            clear = rtp.with_sequence_number(clear, number)
         if plan.sip_takes_nack:
-            stream.repair.to_sip.keep(header.ssrc, header.sequence_number, clear)
-        return self._send(stream.rtp_socket, clear, stream.rtp_latch.destination, "browser_to_sip", plan.kind)
+            stream.repair.to_sip.keep(header.ssrc, number, clear)
+        if self._send_rtp_to_sip(stream, clear, plan.kind):
+            record.sent(octets)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -171,9 +201,9 @@ class PythonSession:
         if sources is None:
             return self.drop(Drop.MALFORMED)
         self._records.read_reports("browser", clear, now)
-        left = feedback.rewrite(clear, self._answer_browser)
+        left = self._repair.from_browser(clear, now)
         for stream in self._streams_concerned(sources) if left else ():
-            self._send_rtcp_to_sip(stream, left, now)
+            self.send_rtcp_to_sip(stream, left, now)
 
     def receive_sip_rtp(self, stream: PythonStream, packet: bytes, source: Address, now: float) -> None:
         """A datagram on a stream's RTP port."""
@@ -186,7 +216,10 @@ class PythonSession:
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
         octets = rtp.payload_length(packet, header)
-        record = self._records.hear("sip", header, octets, now, stream.plan.clock_rate)
+        is_event = header.payload_type in stream.plan.sip_events
+        record = self._records.hear("sip", header, octets, now, 0 if is_event else stream.plan.clock_rate)
+        if is_event:
+            self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
             packet = rtp.with_payload_type(packet, payload_type)
@@ -215,23 +248,19 @@ class PythonSession:
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
         self._records.read_reports("sip", packet, now)
-        left = feedback.rewrite(packet, lambda each: self._answer_sip(stream, each))
-        # What is left may begin with a packet of another sender, which SRTCP then goes by.
-        remaining = rtcp.parse(left)
-        if remaining is None or remaining.sender is None:
-            return
-        if not _has_room(self._sip_ssrcs, remaining.sender):
-            return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(remaining.sender, None)
-        self._send_rtcp_to_browser(left)
+        left, wants_picture = self._repair.from_sip(stream, packet)
+        if left:
+            self._send_rest_to_browser(left)
+        if wants_picture:
+            self._repair.ask_for_picture(stream, "browser", now)
 
     def send_rtcp(self, stream: int, side: Side, packet: bytes, now: float) -> None:
         """Send RTCP of our own making."""
         self._records.read_own_reports(side, packet, now)
         if side == "browser":
-            self._send_rtcp_to_browser(packet)
+            self.send_rtcp_to_browser(packet)
         else:
-            self._send_rtcp_to_sip(self.streams[stream], packet, now)
+            self.send_rtcp_to_sip(self.streams[stream], packet, now)
 
     def statistics(self) -> tuple[SourceStatistics, ...]:
         """Return what is known of each source whose media was heard."""
@@ -244,16 +273,21 @@ class PythonSession:
 
     def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
-        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
         for stream in self.streams:
-            seen = [ssrc for ssrc, owner in ssrcs.items() if owner is stream]
-            if not seen or stream.plan is None or stream.plan.kind != "video":
-                continue
-            packet = rtcp.picture_loss_indication(_OWN_SSRC, seen[-1])
-            if side == "browser":
-                self._send_rtcp_to_browser(packet)
-            else:
-                self._send_rtcp_to_sip(stream, packet, now)
+            self._repair.ask_for_picture(stream, side, now)
+
+    def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int) -> None:
+        """Send a packet of a telephone-event in the place of the browser's media."""
+        if stream.plan is None or stream.plan.events_to_sip is None:
+            return self.drop(Drop.NO_STREAM)
+        packet = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
+        self._send_rtp_to_sip(stream, packet, stream.plan.kind)
+
+    def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
+        if stream.events[side].take(EVENT_PACKETS_PER_SECOND, EVENT_PACKETS_PER_SECOND, now):
+            self._on_event(self.streams.index(stream), side, packet)
+        elif side == "browser":
+            self.drop(Drop.DURING_EVENT)
 
     def _why_not_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
@@ -287,43 +321,48 @@ class PythonSession:
         about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _ask_for_losses(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
-        if stream.plan is None or not stream.plan.answers_nack:
+    def _send_rest_to_browser(self, packet: bytes) -> None:
+        """What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by."""
+        sources = rtcp.parse(packet)
+        if sources is None or sources.sender is None:
             return
-        numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
-        if numbers:
-            self._send_rtcp_to_browser(feedback.generic_nack(_OWN_SSRC, header.ssrc, numbers))
+        if not _has_room(self._sip_ssrcs, sources.sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._sip_ssrcs.setdefault(sources.sender, None)
+        self.send_rtcp_to_browser(packet)
 
-    def _answer_browser(self, packet: bytes) -> bytes:
-        """Return what is to go on of a packet of the browser's RTCP."""
-        stream = self._sip_ssrcs.get(feedback.source_of(packet)) if feedback.is_nack(packet) else None
-        if stream is None or stream.plan is None:
-            return packet
-        if stream.plan.answers_nack:
-            packet = answer(packet, stream.repair.to_browser, self._resend_to_browser)
-        return packet if stream.plan.sip_takes_nack else b""
+    def sip_stream(self, ssrc: int) -> PythonStream | None:
+        """Return whose media an SSRC of the SIP side is, if it was heard."""
+        return self._sip_ssrcs.get(ssrc)
 
-    def _answer_sip(self, stream: PythonStream, packet: bytes) -> bytes:
-        """Return what is to go on of a packet of the SIP side's RTCP."""
-        if stream.plan is None or not feedback.is_nack(packet):
-            return packet
-        if stream.plan.sip_takes_nack:
-            packet = answer(packet, stream.repair.to_sip, lambda sent: self._resend_to_sip(stream, sent))
-        return b"" if stream.plan.answers_nack else packet
+    def last_source(self, stream: PythonStream, side: Side) -> int | None:
+        """Return the SSRC of a stream that was heard last from that side."""
+        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
+        return next((ssrc for ssrc, owner in reversed(ssrcs.items()) if owner is stream), None)
 
-    def _resend_to_browser(self, packet: bytes) -> None:
+    def resend_to_browser(self, packet: bytes) -> None:
+        """Send video again, as it went out."""
         self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
 
-    def _resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", "video")
+    def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+        """Send video again, as it went out."""
+        destination = stream.rtp_latch.destination
+        if not stream.has_heard(destination):
+            return self.drop(Drop.UNHEARD)  # who asks is not who would get it
+        self._send(stream.rtp_socket, packet, destination, "browser_to_sip", "video")
 
-    def _send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
-        if not stream.may_send(now):
-            return self.drop(Drop.UNHEARD)
+    def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> bool:
+        return self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
+
+    def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        """Send RTCP to the SIP side of a stream."""
         socket, destination = stream.rtcp_route()
+        if not stream.may_send(destination, now):
+            return self.drop(Drop.UNHEARD)
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
-    def _send_rtcp_to_browser(self, packet: bytes) -> None:
+    def send_rtcp_to_browser(self, packet: bytes) -> None:
+        """Protect RTCP and send it to the browser."""
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
         try:

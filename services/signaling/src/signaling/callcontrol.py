@@ -175,7 +175,14 @@ class CallControl:
             case HoldRequest():
                 await self._command(HoldCall, request.call, is_held=request.on)
             case DtmfRequest():
-                await self._command(SendDtmf, request.call, digits=request.digits, duration_ms=request.duration)
+                await self._command(
+                    SendDtmf,
+                    request.call,
+                    digits=request.digits,
+                    duration_ms=request.duration,
+                    method=request.method,
+                    gap_ms=request.gap,
+                )
             case TransferRequest(to=to, other=other):
                 await self._command(TransferCall, request.call, target=to or "", other_call_id=other or "")
 

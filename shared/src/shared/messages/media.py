@@ -93,6 +93,18 @@ class RequestKeyframe(Command, frozen=True, kw_only=True, tag="media.request_key
     side: Side
 
 
+class SendDigits(Command, frozen=True, kw_only=True, tag="media.send_digits"):
+    """Send digits to the SIP side as telephone-events (RFC 4733); `Refused(501)` where it takes none, or no media now.
+
+    `Done` means that they are on their way; digits that come while others are being sent wait for them.
+    """
+
+    media_id: str
+    digits: str  # of 0-9, *, #, A-D and ",", a pause of two seconds
+    duration_ms: int = 100  # of each
+    gap_ms: int = 70  # between two
+
+
 class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):
     """End the session and free its ports. Releasing one that is not there is `Done` too."""
 
@@ -123,6 +135,26 @@ class MediaQuality(Event, frozen=True, kw_only=True, tag="media.quality"):
 
 class MediaConnected(Event, frozen=True, kw_only=True, tag="media.connected"):
     """The browser's DTLS handshake is done and its fingerprint is the one in its SDP."""
+
+    media_id: str
+    call_id: str
+
+
+class MediaDigit(Event, frozen=True, kw_only=True, tag="media.digit"):
+    """A side has sent a digit as a telephone-event, told when it is over.
+
+    The browser's are sent on by the relay, and told only where the SIP side takes no events.
+    """
+
+    media_id: str
+    call_id: str
+    side: Side
+    digit: str
+    duration_ms: int
+
+
+class PictureWanted(Event, frozen=True, kw_only=True, tag="media.picture_wanted"):
+    """The browser cannot decode, and the SIP side reads no RTCP that asks for a whole picture: RFC 5168 may help."""
 
     media_id: str
     call_id: str

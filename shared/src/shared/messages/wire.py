@@ -49,11 +49,14 @@ AnyMessage = (
     | media.OfferMedia
     | media.RequestOffer
     | media.RequestKeyframe
+    | media.SendDigits
     | media.MediaSdp
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
     | media.MediaQuality
+    | media.MediaDigit
+    | media.PictureWanted
     | presence.Heartbeat
 )
 

@@ -124,7 +124,9 @@ def test_the_phone_is_answered_under_its_own_numbers_with_what_the_browser_accep
     assert (video.port, video.formats, video.value("rtcp")) == (30002, ("96",), "30003")
     assert video.values("rtcp-fb") == ["96 ccm fir", "96 nack pli"]
     assert not audio.has("candidate") and not audio.has("fingerprint")
-    assert plan.streams[0].to_sip == {number: number for number in (96, 0, 8, 101, 100)}
+    assert plan.streams[0].to_sip == {number: number for number in (96, 0, 8)}
+    assert plan.streams[0].sip_events == plan.streams[0].browser_events == {101: 48000, 100: 8000}
+    assert plan.streams[0].events_to_sip == (101, 48000)  # beside Opus
     assert (plan.streams[1].to_sip, plan.streams[1].to_browser) == ({98: 96}, {96: 98})
     assert plan.streams[0].sip_rtp == Address("192.0.2.30", 7078)
     assert plan.streams[0].sip_rtcp == Address("192.0.2.30", 7079)
@@ -187,9 +189,14 @@ def test_a_call_that_begins_on_hold_is_offered_both_ways_and_answered_one_way() 
     assert plan.streams[0].browser_sends
 
 
-def test_video_is_offered_the_way_that_the_phone_offers_it() -> None:
-    text = sdp("linphone_audio_video_offer") + "a=sendonly\n"
-    assert formats(parse(Call(text).offer))[1][2] == "sendonly"
+@pytest.mark.parametrize(
+    ("direction", "offered"), [("sendonly", "sendonly"), ("recvonly", "sendrecv"), ("inactive", "sendonly")]
+)
+def test_video_is_offered_the_way_that_the_phone_offers_it_or_wider(direction: str, offered: str) -> None:
+    call = Call(sdp("linphone_audio_video_offer") + f"a={direction}\n")
+    assert formats(parse(call.offer))[1][2] == offered
+    video = call.answer(sdp("chromium_audio_video_answer"))[1].streams[1]
+    assert (video.browser_sends, video.sip_sends) == (direction == "recvonly", direction == "sendonly")
 
 
 def test_a_browser_that_only_listens_sends_nothing() -> None:

@@ -8,22 +8,37 @@
   jitter buffer finds it in time; to one that has none it is as lost as it was. Nothing waits for it.
 - So a NACK of the SIP side ends here. One of the browser's is passed on for what never came, to a SIP side that reads
   it.
+- A wish for a whole picture ends here as well. The other side is asked, not too often, in the way that it reads.
 """
 
+import math
 from collections.abc import Callable
+
+from shared.messages.media import Side
 
 from .losses import Losses
 from .packet import feedback
 from .send_buffer import SendBuffer
+
+KEYFRAME_PERIOD = 0.5  # a whole picture is large: many wishes for one make one
 
 
 class StreamRepair:
     """What it takes to repair one video stream in both directions."""
 
     def __init__(self) -> None:
+        self.pictures_asked = 0  # by FIR
+        self._picture_asked_at: dict[Side, float] = {}
         self.losses = Losses()  # of what the browser sends
         self.to_browser = SendBuffer()
         self.to_sip = SendBuffer()
+
+    def may_ask_for_picture(self, side: Side, now: float) -> bool:
+        """Tell whether that side is to be asked for a whole picture now, and take it for done."""
+        if now - self._picture_asked_at.get(side, -math.inf) < KEYFRAME_PERIOD:
+            return False
+        self._picture_asked_at[side] = now
+        return True
 
 
 def answer(nack: bytes, buffer: SendBuffer, resend: Callable[[bytes], None]) -> bytes:

@@ -168,15 +168,15 @@ class MediaSession:
         video = next((stream for stream in self._streams if stream.kind == "video" and stream.to_sip), None)
         if video is None:
             raise RemoteError(488, "No Video")
-        if side == "sip" and not video.sip_takes_pli:
+        if side == "sip" and not (video.sip_takes_pli or video.sip_takes_fir):
             raise RemoteError(501, "The Far Side Takes No Picture Loss Indication")
         if now - self._keyframe_asked_at.get(side, -math.inf) < KEYFRAME_PERIOD:
             return False
         self._keyframe_asked_at[side] = now
         return True
 
-    def check_release(self, epoch: int) -> None:
-        """Raise `RemoteError` if an owner of that epoch may not release the session."""
+    def check(self, epoch: int) -> None:
+        """Raise `RemoteError` if an owner of that epoch may not command the session any more."""
         self._admit(epoch)
 
     @property

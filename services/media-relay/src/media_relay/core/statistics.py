@@ -62,24 +62,27 @@ class SourceRecord:
     _highest: int = 0
     _cycles: int = 0
     _restarts_at: int | None = None
-    _transit: int = 0
+    _transit: int | None = None
 
     def hear(self, sequence_number: int, timestamp: int, octets: int, now: float, clock_rate: int) -> None:
-        """Take a packet into account. There is no probation (RFC 3550 A.1): it is known to be the peer's."""
+        """Take a packet into account. There is no probation (RFC 3550 A.1): it is known to be the peer's.
+
+        `clock_rate` 0: its timestamp tells nothing, as that of an event, which may be in another clock.
+        """
         self.last_heard = now
         if self.packets and not self._advance(sequence_number):
             return  # far from all others: it counts if the next one follows it
         if not self.packets:
             self._begin(sequence_number)
-        self._measure_jitter(timestamp, now, clock_rate)
+        if clock_rate:
+            self._measure_jitter(timestamp, now, clock_rate)
         self.packets += 1
         self.octets += octets
-        self.last_timestamp = timestamp
 
     def _begin(self, sequence_number: int) -> None:
         self._first = self._highest = sequence_number
         self._cycles = 0
-        self._restarts_at = None
+        self._restarts_at = self._transit = None
 
     def _advance(self, sequence_number: int) -> bool:
         """Extend the highest number, or begin anew, without packets, at the second one of another run; tell whether it
@@ -97,15 +100,16 @@ class SourceRecord:
         return True
 
     def _measure_jitter(self, timestamp: int, now: float, clock_rate: int) -> None:
-        """RFC 3550 A.8. A picture or a telephone-event has one timestamp for packets that are sent one after the other,
-        so only the first of them tells."""
-        if self.packets and timestamp == self.last_timestamp:
+        """RFC 3550 A.8. A picture has one timestamp for packets that are sent one after the other, so only the first of
+        them tells."""
+        if self._transit is not None and timestamp == self.last_timestamp:
             return
         transit = (int(now * clock_rate) - timestamp) & _MASK
-        if self.packets:
+        if self._transit is not None:
             apart = (transit - self._transit) & _MASK
             self.jitter += (min(apart, (1 << 32) - apart) - self.jitter) / 16
         self._transit = transit
+        self.last_timestamp = timestamp
 
     def sent(self, octets: int) -> None:
         """Count a packet that was forwarded."""

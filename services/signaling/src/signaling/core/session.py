@@ -4,6 +4,7 @@ The machine of `docs/web-protocol.md`. After any call, take the outputs, carry t
 one timer.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Literal
 
@@ -30,10 +31,10 @@ from .requests import (
     PingRequest,
     RenewRequest,
     ResumeRequest,
-    decode,
     readable_id,
 )
 from .telling import message_frame
+from .wcs import Wcs, is_wcs
 
 NORMAL, GOING_AWAY, UNSUPPORTED_DATA, POLICY_VIOLATION, SERVICE_RESTART = 1000, 1001, 1003, 1008, 1012
 ByeReason = Literal["replaced", "account closed", "draining"]
@@ -101,10 +102,14 @@ _INPUTS: dict[type[AnyRequest], Input] = {
 
 
 class Session:
-    """The core of one socket. `receive`, `hear` and `handle_timer` feed it, the verbs below bring results."""
+    """The core of one socket. `receive`, `hear` and `handle_timer` feed it, the verbs below bring results.
 
-    def __init__(self, now: float, login_seconds: float) -> None:
+    `new_token` returns what nobody can guess, for dialects whose pages make no tokens.
+    """
+
+    def __init__(self, now: float, login_seconds: float, new_token: Callable[[], str]) -> None:
         self._outbox = Outbox()
+        self._new_token = new_token
         self._calls = Calls(self._outbox)
         self._state = SessionState.GREETING
         self._deadline = now + login_seconds
@@ -125,7 +130,14 @@ class Session:
 
     def take_output(self) -> list[Output]:
         """Return what the shell is to do now."""
+        for request in self._outbox.take_hangups():
+            self._calls.hang_up(request)
         return self._outbox.take()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the session is to outlive its socket."""
+        return self._outbox.dialect.is_kept
 
     def next_timer(self) -> float | None:
         """Return when `handle_timer` is due."""
@@ -156,12 +168,19 @@ class Session:
         if not self._bucket.take(now):
             self._shut(POLICY_VIOLATION, f"more than {MESSAGES_PER_SECOND} messages a second")
             return
+        if self._state is SessionState.GREETING and is_wcs(text):
+            self._outbox.dialect = Wcs(self._new_token)
         try:
-            request = decode(text)
+            read = self._outbox.dialect.read(text)
         except PageError as error:
             self._outbox.put(Received("malformed"))
             self._blame(readable_id(text), error)
             return
+        self._outbox.say(read.texts)
+        for request in read.requests:
+            self._receive(request, now)
+
+    def _receive(self, request: AnyRequest, now: float) -> None:
         self._outbox.put(Received(type_of(request)))
         try:
             self._serve(request, now)

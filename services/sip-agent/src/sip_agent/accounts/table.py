@@ -20,8 +20,6 @@ from shared.messages import (
     CloseAccount,
     DetachSession,
     Done,
-    MediaConnected,
-    MediaFailed,
     MediaQuality,
     Message,
     OpenAccount,
@@ -40,6 +38,7 @@ from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
 from sip_agent.calls.call_news import quality_event_of
 from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.relay_events import RelayEvent, hear
 from sip_agent.calls.switchboard import CallCommand
 from sip_agent.core.auth.digest import Credentials, DigestClient
 from sip_agent.core.dialog.identity import Identity
@@ -83,19 +82,17 @@ class Accounts:
         """Carry out a command or take an event; None for what is neither of ours."""
         if isinstance(message, AccountCommand):
             return await self._for_account(message)
+        if isinstance(message, RelayEvent):
+            if (call := self.calls.find(message.call_id)) is not None:
+                hear(call, message)
+            return None
         match message:
+            case MediaQuality():
+                await self._tell_quality(message)
             case OpenAccount():
                 return await self._open(message)
             case AdoptAccount():
                 return await self._adopt(message)
-            case MediaQuality():
-                await self._tell_quality(message)
-            case MediaFailed(call_id=call_id, reason=reason):
-                if (call := self.calls.find(call_id)) is not None:
-                    call.browser.lost(reason, may_return=call.core.was_established)
-            case MediaConnected(call_id=call_id):
-                if (call := self.calls.find(call_id)) is not None:
-                    call.browser.connected()
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:

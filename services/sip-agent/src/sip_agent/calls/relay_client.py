@@ -17,6 +17,7 @@ from shared.messages import (
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
 )
 from shared.subjects import relay_commands
 from sip_agent.core.call.outputs import AskMedia
@@ -74,6 +75,20 @@ async def request_keyframe(bus: Bus, media: MediaRef, epoch: int) -> None:
         await bus.request(relay_commands(media.relay), command, Done)
     except RemoteError as error:
         _log.info("no keyframe", relay=media.relay, error=str(error))
+
+
+async def send_digits(bus: Bus, media: MediaRef, epoch: int, digits: str, duration_ms: int, gap_ms: int) -> None:
+    """Send digits as telephone-events; raise `RemoteError`: 501 if the far side takes none."""
+    command = SendDigits(
+        id=command_id(),
+        expires_at=command_expiry(),
+        epoch=epoch,
+        media_id=media.media_id,
+        digits=digits,
+        duration_ms=duration_ms,
+        gap_ms=gap_ms,
+    )
+    await bus.request(relay_commands(media.relay), command, Done)
 
 
 async def release(bus: Bus, media: MediaRef, epoch: int) -> None:

@@ -158,6 +158,15 @@ def describe_offer(lines: Sequence[BrowserLine], transport: BrowserTransport) ->
     return _describe([line.mid for line in lines], [_print_line(line, transport, "actpass") for line in lines])
 
 
+def video_direction(theirs: Direction) -> Direction:
+    """Return what a browser is told of video that the SIP side describes as `theirs`: that some may come, always.
+
+    Of streams whose SSRC was not told Chromium (seen in 156) takes none in a bundle that has a video line of which
+    nothing will come: the call would have no audio. Video that does not come is a track that stays muted.
+    """
+    return theirs | Direction.SENDONLY
+
+
 def _describe(mids: Sequence[str], media: Sequence[Media]) -> SessionDescription:
     group = (Attribute("group", f"BUNDLE {' '.join(mids)}"),) if mids else ()
     return SessionDescription(attributes=(*group, Attribute("ice-lite")), media=tuple(media))

@@ -52,6 +52,28 @@ def payload_length(packet: bytes, header: RtpHeader) -> int:
     return max(0, len(packet) - header.length - padding)
 
 
+def payload_of(packet: bytes, header: RtpHeader) -> bytes:
+    """Return that payload."""
+    return packet[header.length : header.length + payload_length(packet, header)]
+
+
+def has_marker(packet: bytes) -> bool:
+    """Tell whether the marker bit is set, which begins an event or a spurt of talk."""
+    return bool(packet[1] & 0x80)
+
+
 def with_payload_type(packet: bytes, payload_type: int) -> bytes:
     """Return the packet with another payload type; marker, numbers, times and SSRC stay."""
     return b"%c%c%b" % (packet[0], packet[1] & 0x80 | payload_type, packet[2:])
+
+
+def with_sequence_number(packet: bytes, sequence_number: int) -> bytes:
+    """Return the packet under another number."""
+    return b"%b%b%b" % (packet[:2], sequence_number.to_bytes(2, "big"), packet[4:])
+
+
+def build(
+    payload_type: int, sequence_number: int, timestamp: int, ssrc: int, payload: bytes, marker: bool = False
+) -> bytes:
+    """Return a packet without CSRCs and header extension."""
+    return _HEADER.pack(0x80, payload_type | (0x80 if marker else 0), sequence_number, timestamp, ssrc) + payload
