@@ -56,3 +56,31 @@ async def test_a_page_that_is_reloaded_while_it_calls_hears_the_answer(
     await hear_each_other(alice, bob)
     await bob.hang_up()
     await alice.wait_for_call("^Call ended")
+
+
+async def test_of_two_calls_the_page_goes_on_with_the_one_that_is_not_held(
+    open_full_page: OpenFullPhone, browser: Browser
+) -> None:
+    alice, bob = await open_both(open_full_page, browser)
+    carol = await open_full_page("carol", 830)
+    await alice.choose(oneCall=True)
+    await establish(alice, bob, "bob")
+    await alice.second_call("carol")
+    await carol.wait_for_call("^Incoming")
+    await carol.answer()
+    await alice.wait_for_other("bob.*On hold")
+    await alice.take_other()
+    await alice.wait_for_other("carol.*On hold")
+    await hear_each_other(alice, bob)
+    await alice.tab.reload()
+    await alice.wait_for_text("partyName", "^bob$")
+    await alice.wait_for_other("carol.*On hold")
+    await hear_each_other(alice, bob)
+    await alice.take_other()
+    await alice.wait_for_text("partyName", "^carol$")
+    await hear_each_other(alice, carol)
+    assert await alice.tab.evaluate("() => document.getElementById('oneCall').checked")
+    await alice.hang_up()
+    await carol.wait_for_call("^Call ended")
+    await bob.hang_up()
+    await alice.wait_for_call("^Call ended")

@@ -86,7 +86,8 @@ async def test_a_browser_takes_an_answer_with_h264_where_it_offers_that(tab: Tab
 async def test_a_browser_answers_our_offers_and_we_take_its_answer(tab: Tab) -> None:
     ports, numbers = await offered(tab, sdp("linphone_audio_video_offer"))
     assert ports == [30000, 30002]
-    assert {96: 96, 0: 0, 8: 8, 100: 101}.items() <= numbers[0].items()  # linphone has events in two clocks
+    assert {96: 96, 0: 0, 8: 8}.items() <= numbers[0].items()
+    assert numbers[0][100] in (100, 101)  # linphone takes events in either clock, and ours has that of the media
     assert numbers[1][98] == 96
     assert await offered(tab, sdp("wcs_audio_offer")) == ([30000], [{8: 8, 0: 0, 100: 100}])
     ports, numbers = await offered(tab, sdp("baresip_audio_offer"))

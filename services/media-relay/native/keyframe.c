@@ -30,6 +30,7 @@ void keyframe_ask(struct forwarding *forwarding, struct session *session, struct
     if (!source || !plan->is_used || !plan->is_video || forwarding->now - *asked_at < KEYFRAME_PERIOD)
         return;
     *asked_at = forwarding->now;
+    count(&session->counters.repairs[side == SIDE_BROWSER ? REPAIR_PICTURES_OF_BROWSER : REPAIR_PICTURES_OF_SIP], 1);
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
     rtcp_picture_loss_indication(packet, OWN_SSRC, source->ssrc);
     if (side == SIDE_BROWSER)

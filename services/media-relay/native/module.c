@@ -14,11 +14,10 @@ typedef struct {
     struct relay *relay; /* NULL: closed */
 } Relay;
 
-static PyObject *drop_names(void)
+static PyObject *names_to_python(const char *const *names, Py_ssize_t count)
 {
-    static const char *const names[DROPS] = {DROP_NAMES};
-    PyObject *tuple = PyTuple_New(DROPS);
-    for (Py_ssize_t i = 0; tuple && i < DROPS; i++)
+    PyObject *tuple = PyTuple_New(count);
+    for (Py_ssize_t i = 0; tuple && i < count; i++)
         PyTuple_SetItem(tuple, i, PyUnicode_FromString(names[i]));
     return tuple;
 }
@@ -213,11 +212,11 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#Iy#b", &is_video, &browser_sends, &sip_sends, &answers_nack,
+    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#Iy#bI", &is_video, &browser_sends, &sip_sends, &answers_nack,
                           &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp,
                           address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
                           &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length,
-                          &plan->events_to_sip))
+                          &plan->events_to_sip, &plan->browser_bit_rate))
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
         sip_events_length != sizeof plan->is_sip_event) {
@@ -387,10 +386,10 @@ static PyObject *set_destination(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Packets, bytes and drops, in the order of the enums. */
+/* Packets, bytes, drops and repairs, in the order of the enums. */
 static PyObject *counters_to_python(struct counters *counters)
 {
-    const size_t size = 2 * DIRECTIONS * PACKET_KINDS + DROPS;
+    const size_t size = 2 * DIRECTIONS * PACKET_KINDS + DROPS + REPAIRS;
     PyObject *tuple = PyTuple_New((Py_ssize_t)size);
     counter *all = &counters->packets[0][0];
     for (size_t i = 0; tuple && i < size; i++)
@@ -548,12 +547,17 @@ static PyType_Spec relay_spec = {
 
 static int fill(PyObject *module)
 {
+    static const char *const drop_names[DROPS] = {DROP_NAMES};
+    static const char *const repair_names[REPAIRS] = {REPAIR_NAMES};
     PyObject *type = PyType_FromSpec(&relay_spec);
     int done = type ? PyModule_AddObjectRef(module, "Relay", type) : -1;
     Py_XDECREF(type);
-    PyObject *names = drop_names();
-    done = done < 0 || !names ? -1 : PyModule_AddObjectRef(module, "DROPS", names);
-    Py_XDECREF(names);
+    PyObject *drops = names_to_python(drop_names, DROPS);
+    done = done < 0 || !drops ? -1 : PyModule_AddObjectRef(module, "DROPS", drops);
+    Py_XDECREF(drops);
+    PyObject *repairs = names_to_python(repair_names, REPAIRS);
+    done = done < 0 || !repairs ? -1 : PyModule_AddObjectRef(module, "REPAIRS", repairs);
+    Py_XDECREF(repairs);
     return done;
 }
 

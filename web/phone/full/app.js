@@ -8,6 +8,7 @@
 import { RequestError, Session, storeIn } from "../../sdk/index.js";
 import { Tones, toneFor } from "../tones.js";
 import { partyName } from "../words.js";
+import { bindChoices } from "./choices.js";
 import { Devices } from "./devices.js";
 import { dial, login, page, settings, side, stage } from "./elements.js";
 import { History } from "./history.js";
@@ -156,6 +157,10 @@ function follow(call) {
 /** @param {Call} call of the page before this one, which has no media yet */
 function goOn(call) {
   follow(call);
+  if (call.isEstablished && !call.held.local) {
+    lines.pick(call); // the one that the user talked in
+    show();
+  }
   const renew = () => void attempt("Going on with the call", async () => call.renew(await devices.options(call.video)));
   if (!call.isEstablished) return void call.once("ESTABLISHED", renew);
   lines.begin(call, Date.now());
@@ -304,6 +309,7 @@ makeKeypad(press);
 bindKeys(press);
 bindTabs();
 bindTransfer();
+bindChoices();
 // What is said to who leaves is the browser's. A reload only interrupts a call; a tab that is closed ends it.
 window.addEventListener("beforeunload", (event) => {
   if (session && [...session.calls.values()].some((call) => call.isEstablished)) event.preventDefault();

@@ -3,9 +3,12 @@
 from shared.messages.media import Side
 
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
+REPAIRS: tuple[str, ...]  # likewise
 
 _Address = tuple[str, int]
-_Plan = tuple[bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int, bytes, int]
+_Plan = tuple[
+    bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int, bytes, int, int
+]
 # What `SourceStatistics` has, in its order.
 _Source = tuple[
     int,
@@ -53,6 +56,7 @@ class Relay:
         SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way.
 
         Then the clock rate, and of events: which payload types of the SIP side are, and as which ours go.
+        Last the bit rate that the browser is told.
         """
 
     def set_keys(self, slot: int, profile: int, receive: bytes, send: bytes, /) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from shared.messages.media import Side
 
 from . import _native
-from .core.counters import Counters, Direction, Drop, PacketKind
+from .core.counters import Counters, Direction, Drop, PacketKind, Repair
 from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind
 from .core.plan import Address, StreamPlan
@@ -32,6 +32,7 @@ _FLOWS: tuple[tuple[Direction, PacketKind], ...] = (
     ("sip_to_browser", "rtcp"),
 )
 _DROPS = tuple(Drop(name) for name in _native.DROPS)
+_REPAIRS = tuple(Repair(name) for name in _native.REPAIRS)
 _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
@@ -171,7 +172,9 @@ class NativeForwarder:
 
 def _flat(
     plan: StreamPlan,
-) -> tuple[bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int, bytes, int]:
+) -> tuple[
+    bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int, bytes, int, int
+]:
     return (
         plan.kind == "video",
         plan.browser_sends,
@@ -187,6 +190,7 @@ def _flat(
         plan.clock_rate,
         bytes(payload_type in plan.sip_events for payload_type in range(128)),
         plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
+        plan.browser_bit_rate,
     )
 
 
@@ -195,9 +199,10 @@ def _payload_types(mapping: Mapping[int, int]) -> bytes:
 
 
 def _counters(values: Sequence[int]) -> Counters:
-    flows = len(_FLOWS)
+    left = iter(values)
     counters = Counters()
-    counters.packets.update({flow: value for flow, value in zip(_FLOWS, values[:flows], strict=True) if value})
-    counters.bytes.update({flow: value for flow, value in zip(_FLOWS, values[flows : 2 * flows], strict=True) if value})
-    counters.drops.update({drop: value for drop, value in zip(_DROPS, values[2 * flows :], strict=True) if value})
+    counters.packets.update({flow: value for flow, value in zip(_FLOWS, left, strict=False) if value})
+    counters.bytes.update({flow: value for flow, value in zip(_FLOWS, left, strict=False) if value})
+    counters.drops.update({drop: value for drop, value in zip(_DROPS, left, strict=False) if value})
+    counters.repairs.update({repair: value for repair, value in zip(_REPAIRS, left, strict=True) if value})
     return counters

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.messages.media import Side
 
+from .core.counters import Repair
 from .core.outgoing import OWN_SSRC
 from .core.packet import feedback, rtcp, rtp
 from .core.repair import answer
@@ -22,11 +23,17 @@ class PythonRepair:
         self._on_wish = on_wish
 
     def received(self, stream: "PythonStream", header: rtp.RtpHeader, now: float) -> None:
-        """Ask the browser for what is missing before this packet of its."""
-        if stream.plan is None or not stream.plan.answers_nack:
+        """Ask the browser for what is missing before this packet of its; tell it how much it may send."""
+        if stream.plan is None:
+            return
+        bit_rate = stream.plan.browser_bit_rate
+        if bit_rate and stream.repair.may_tell_bit_rate(now):
+            self._session.send_rtcp_to_browser(feedback.receiver_estimate(OWN_SSRC, header.ssrc, bit_rate))
+        if not stream.plan.answers_nack:
             return
         numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
         if numbers:
+            self._count(Repair.ASKED_OF_BROWSER, len(numbers))
             self._session.send_rtcp_to_browser(feedback.generic_nack(OWN_SSRC, header.ssrc, numbers))
 
     def from_browser(self, compound: bytes, now: float) -> bytes:
@@ -43,6 +50,7 @@ class PythonRepair:
         source, plan = self._session.last_source(stream, side), stream.plan
         if source is None or plan is None or plan.kind != "video" or not stream.repair.may_ask_for_picture(side, now):
             return
+        self._count(Repair.PICTURES_OF_BROWSER if side == "browser" else Repair.PICTURES_OF_SIP)
         packet = rtcp.picture_loss_indication(OWN_SSRC, source)
         if side == "browser":
             self._session.send_rtcp_to_browser(packet)
@@ -84,3 +92,6 @@ class PythonRepair:
         if stream.plan.sip_takes_nack:
             packet = answer(packet, stream.repair.to_sip, partial(self._session.resend_to_sip, stream))
         return b"" if stream.plan.answers_nack else packet
+
+    def _count(self, what: Repair, how_many: int = 1) -> None:
+        self._session.counters.repairs[what] += how_many

@@ -9,7 +9,7 @@ from typing import Protocol
 from shared.messages.media import Side
 
 from .core.allowance import Allowance
-from .core.counters import Counters, Direction, Drop, PacketKind
+from .core.counters import Counters, Direction, Drop, PacketKind, Repair
 from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
 from .core.outgoing import OutgoingSource
 from .core.packet import rtcp, rtp
@@ -342,6 +342,7 @@ class PythonSession:
 
     def resend_to_browser(self, packet: bytes) -> None:
         """Send video again, as it went out."""
+        self.counters.repairs[Repair.RESENT_TO_BROWSER] += 1
         self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
 
     def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
@@ -349,6 +350,7 @@ class PythonSession:
         destination = stream.rtp_latch.destination
         if not stream.has_heard(destination):
             return self.drop(Drop.UNHEARD)  # who asks is not who would get it
+        self.counters.repairs[Repair.RESENT_TO_SIP] += 1
         self._send(stream.rtp_socket, packet, destination, "browser_to_sip", "video")
 
     def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> bool:

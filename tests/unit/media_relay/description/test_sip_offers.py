@@ -68,7 +68,10 @@ def test_the_browser_is_offered_what_the_phone_offered_and_we_pass() -> None:
         ("video", 10000, "sendrecv", ["98 VP8/90000", "97 H264/90000"]),
     ]
     assert offer.media[0].values("fmtp") == ["96 useinbandfec=1"]
-    assert offer.media[1].values("fmtp") == ["97 profile-level-id=42801F"]
+    assert offer.media[1].values("fmtp") == [
+        "98 x-google-start-bitrate=1200",
+        "97 profile-level-id=42801F;x-google-start-bitrate=1200",
+    ]
     assert "98 goog-remb" in offer.media[1].values("rtcp-fb")
 
 

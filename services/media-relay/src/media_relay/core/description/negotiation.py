@@ -16,6 +16,8 @@ from .rtp_avp import SipLine, SipStream
 from .sdp import Attribute, Origin, SessionDescription
 from .webrtc import BrowserDescription, BrowserTransport, our_role
 
+BROWSER_BIT_RATE = 2_000_000  # of video, 1280x720 at its best; how much of it gets through, receiver reports say
+
 
 @dataclass(frozen=True)
 class Local:
@@ -166,10 +168,18 @@ def stream_plan(
         sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
         events_to_sip=_events_to_sip([sip for _, sip in pairs], media.clock_rate),
         answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
+        browser_bit_rate=_bit_rate(leg, pairs),
         sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
         sip_takes_fir=_has_feedback(leg, "ccm fir", (sip.codec for _, sip in pairs)),
         sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
     )
+
+
+def _bit_rate(leg: Leg, pairs: Sequence[tuple[Numbered, Numbered]]) -> int:
+    """A browser that estimates by what the receiver says (REMB) must hear something: of us, if not of the SIP side."""
+    is_told = _has_feedback(leg, "goog-remb", (sip.codec for _, sip in pairs))
+    reads = _has_feedback(leg, "goog-remb", (browser.codec for browser, _ in pairs))
+    return BROWSER_BIT_RATE if reads and not is_told else 0
 
 
 def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
