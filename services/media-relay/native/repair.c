@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "feedback.h"
+#include "sip_leg.h"
 
 #define BIT_RATE_PERIOD 1.0
 
@@ -20,7 +21,7 @@ static void resend_to_browser(struct answering *answering, const uint8_t *packet
 {
     struct session *session = answering->session;
     struct outbox *outbox = &answering->forwarding->outbox;
-    if (!address_is_set(&session->destination)) {
+    if (!address_is_set(&session->destination.address)) {
         session_drop(session, DROP_NOT_CONNECTED);
         return;
     }
@@ -86,17 +87,6 @@ size_t repair_from_browser(struct forwarding *forwarding, struct session *sessio
     return length;
 }
 
-static void resend_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
-{
-    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
-    if (!stream_has_heard(stream, destination)) {
-        session_drop(session, DROP_UNHEARD); /* who asks is not who would get it */
-        return;
-    }
-    count(&session->counters.repairs[REPAIR_RESENT_TO_SIP], 1);
-    send_to_sip(session, stream->rtp_socket, packet, length, destination, VIDEO);
-}
-
 static bool phone_is_answered(void *context, uint16_t number)
 {
     struct answering *answering = context;
@@ -104,8 +94,13 @@ static bool phone_is_answered(void *context, uint16_t number)
     const uint8_t *packet;
     size_t length;
     enum found found = send_buffer_find(&stream->repair->to_sip, answering->about, number, &packet, &length);
-    if (found == BUFFERED)
-        resend_to_sip(answering->session, stream, packet, length);
+    bool is_heard = stream_has_heard(stream, rtp_latch_destination(&stream->rtp_latch));
+    if (found == BUFFERED && !is_heard) {
+        session_drop(answering->session, DROP_UNHEARD); /* who asks is not who would get it */
+    } else if (found == BUFFERED) {
+        count(&answering->session->counters.repairs[REPAIR_RESENT_TO_SIP], 1);
+        sip_resend_rtp(answering->forwarding, answering->session, stream, packet, length);
+    }
     return found != NOT_BUFFERED;
 }
 

@@ -2,11 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Answered } from "../../../web/phone/full/answered.js";
 import { keep } from "../../../web/phone/full/keep.js";
 import { Lines } from "../../../web/phone/full/lines.js";
 import { callWords, gradeOf, setHome, shortAddress, whenWords } from "../../../web/phone/full/status.js";
 
 const call = (direction = "incoming", now = {}) => ({ direction, isOver: false, isWaitingForAnswer: false, ...now });
+
+/** As much of a Storage as the page uses. */
+function memory() {
+  const texts = new Map();
+  return { getItem: (key) => texts.get(key) ?? null, setItem: (key, text) => texts.set(key, text) };
+}
 
 /** A call in the state that `lines.ended` finds it in. */
 function end(lines, ended) {
@@ -62,24 +69,28 @@ test("a call beside the stage that ends changes nothing on it", () => {
   assert.deepEqual(lines.others, []);
 });
 
-test("a call lasts from its first answer", () => {
-  const lines = new Lines();
-  const one = call();
-  assert.equal(lines.since(one), undefined);
-  lines.begin(one, 5);
-  lines.begin(one, 9);
-  assert.equal(lines.since(one), 5);
+test("a call lasts from its first answer, also after a reload, until it is over", () => {
+  const storage = memory();
+  const answered = new Answered(storage);
+  assert.equal(answered.since({ id: "c" }), undefined);
+  answered.begin({ id: "c" }, 5);
+  answered.begin({ id: "d" }, 7);
+  const reloaded = new Answered(storage);
+  reloaded.begin({ id: "c" }, 9);
+  assert.equal(reloaded.since({ id: "c" }), 5);
+  reloaded.forget({ id: "c" });
+  assert.equal(reloaded.since({ id: "c" }), undefined);
+  assert.equal(reloaded.since({ id: "d" }), 7);
 });
 
 test("what is kept is read again, and what is of another kind is forgotten", () => {
-  const texts = new Map();
-  const storage = { getItem: (key) => texts.get(key) ?? null, setItem: (key, text) => texts.set(key, text) };
+  const storage = memory();
   const kept = keep(storage, "calls", []);
   assert.deepEqual(kept.read(), []);
   kept.write([1, 2]);
   assert.deepEqual(keep(storage, "calls", []).read(), [1, 2]);
   for (const foreign of ["{}", "null", "7", "not JSON"]) {
-    texts.set("calls", foreign);
+    storage.setItem("calls", foreign);
     assert.deepEqual(kept.read(), [], foreign);
   }
 });

@@ -8,6 +8,7 @@
 import { RequestError, Session, storeIn } from "../../sdk/index.js";
 import { Tones, toneFor } from "../tones.js";
 import { partyName } from "../words.js";
+import { Answered } from "./answered.js";
 import { bindChoices } from "./choices.js";
 import { Devices } from "./devices.js";
 import { dial, login, page, settings, side, stage } from "./elements.js";
@@ -32,6 +33,7 @@ const IDLE = new Set(["NEW", "FAILED", "DISCONNECTED"]);
 /** @type {Session | null} */
 let session = null;
 const lines = new Lines();
+const answered = new Answered(sessionStorage);
 const tones = new Tones();
 const devices = new Devices(() => [...(session?.calls.values() ?? [])].filter((call) => call.localStream));
 const history = new History((peer, video) => void place(peer, video));
@@ -62,10 +64,15 @@ function redraw() {
   drawOthers(lines.others, { take: (other) => void take(other), end: (other) => void other.hangup() });
   followTransfer(call);
   drawDial();
-  drawDuration(call, call ? lines.since(call) : undefined);
+  drawTime();
   const isWaiting = lines.others.some((other) => other.isWaitingForAnswer);
   tones.play(toneFor(call) ?? (isWaiting ? "waiting" : null));
   document.title = call?.isWaitingForAnswer ? `${shortAddress(partyName(call))} calls` : "Cordboard";
+}
+
+function drawTime() {
+  const call = lines.current;
+  drawDuration(call, call ? answered.since(call) : undefined);
 }
 
 function drawDial() {
@@ -143,7 +150,7 @@ function follow(call) {
   const changes = /** @type {const} */ (["STATUS", "LOCAL_STREAM", "REMOTE_STREAM", "TRANSFERRED"]);
   for (const event of changes) call.on(event, redraw);
   call.once("ESTABLISHED", () => {
-    lines.begin(call, Date.now());
+    answered.begin(call, Date.now());
     call.watchQuality();
     redraw();
   });
@@ -163,7 +170,7 @@ function goOn(call) {
   }
   const renew = () => void attempt("Going on with the call", async () => call.renew(await devices.options(call.video)));
   if (!call.isEstablished) return void call.once("ESTABLISHED", renew);
-  lines.begin(call, Date.now());
+  answered.begin(call, Date.now());
   call.watchQuality();
   renew();
 }
@@ -179,7 +186,8 @@ function show() {
 
 /** @param {Call} call */
 function ended(call) {
-  history.add(call, lines.since(call));
+  history.add(call, answered.since(call));
+  answered.forget(call);
   const wasCurrent = call === lines.current;
   const stays = lines.ended(call);
   if (stays) setTimeout(leave, END_SHOWN_FOR);
@@ -314,7 +322,7 @@ bindChoices();
 window.addEventListener("beforeunload", (event) => {
   if (session && [...session.calls.values()].some((call) => call.isEstablished)) event.preventDefault();
 });
-setInterval(() => drawDuration(lines.current, lines.current ? lines.since(lines.current) : undefined), 1000);
+setInterval(drawTime, 1000);
 
 window.cordboard = {
   get session() {

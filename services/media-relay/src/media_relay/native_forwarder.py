@@ -13,7 +13,7 @@ from . import _native
 from .core.counters import Counters, Direction, Drop, PacketKind, Repair
 from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys, SrtpProfile
 from .core.statistics import SourceStatistics
 from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
@@ -38,7 +38,6 @@ _PROFILES = {
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
 }
-_NO_PROFILE = -1
 _KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
 _EVENTS: dict[int, Side] = {5: "browser", 6: "sip"}
 _NO_PAYLOAD_TYPE = 0xFF
@@ -51,7 +50,7 @@ class NativeForwarder:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        browser_socket: socket.socket,
+        browser_sockets: Sequence[socket.socket],
         on_datagram: DatagramHandler,
         on_event: EventHandler,
         latch_policy: LatchPolicy | None = None,
@@ -64,14 +63,15 @@ class NativeForwarder:
         self._slots: dict[int, int] = {}
         self._is_closed = False
         self._native = _native.Relay(
-            browser_socket.fileno(),
+            tuple(bound.fileno() for bound in browser_sockets),
             policy.other_host_seconds,
             policy.settle_seconds,
             policy.probation_packets,
             policy.unheard_packets_per_second,
             pacing_seconds,
         )
-        browser_socket.detach()
+        for bound in browser_sockets:
+            bound.detach()
         loop.add_reader(self._native.fileno(), self._drain)
 
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
@@ -88,10 +88,12 @@ class NativeForwarder:
 
     def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
         """Start SRTP anew."""
-        if keys is None:
-            self._native.set_keys(self._slots[session], _NO_PROFILE, b"", b"")
-        else:
-            self._native.set_keys(self._slots[session], _PROFILES[keys.profile], keys.receive, keys.send)
+        self._native.set_keys(self._slots[session], _flat_keys(keys))
+
+    def set_bridge(self, session: int, stream: int, other: tuple[int, int] | None) -> None:
+        """Join two streams, or part them."""
+        to = () if other is None else (self._slots[other[0]], other[1])
+        self._native.set_bridge(self._slots[session], stream, *to)
 
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
@@ -113,15 +115,15 @@ class NativeForwarder:
         """Go on with the browser's media."""
         self._native.set_event(self._slots[session], stream, False)
 
-    def add_source(self, session: int, source: Address) -> None:
+    def add_source(self, session: int, source: BrowserPath) -> None:
         """Take what comes from there for the session's."""
         self._native.add_source(self._slots[session], source)
 
-    def remove_source(self, session: int, source: Address) -> None:
+    def remove_source(self, session: int, source: BrowserPath) -> None:
         """Unless another session has the address by now."""
         self._native.remove_source(self._slots[session], source)
 
-    def set_destination(self, session: int, destination: Address | None) -> None:
+    def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
         self._native.set_destination(self._slots[session], destination)
 
@@ -131,8 +133,8 @@ class NativeForwarder:
         heard = tuple(frozenset(Address(*source) for source in of_stream) for of_stream in peers)
         return SessionEnd(_counters(values), heard)
 
-    def send(self, datagram: bytes, destination: Address) -> None:
-        """Send STUN or DTLS on the browser socket."""
+    def send(self, datagram: bytes, destination: BrowserPath) -> None:
+        """Send STUN or DTLS to a browser."""
         self._native.send(datagram, destination)
 
     def counters(self, session: int) -> Counters:
@@ -165,33 +167,37 @@ class NativeForwarder:
             if kind in _EVENTS and session is not None:
                 self._on_event(session, stream, _EVENTS[kind], datagram)
             else:
-                self._on_datagram(datagram, _KINDS[kind], Address(*source), session)
+                self._on_datagram(datagram, _KINDS[kind], BrowserPath(*source), session)
         if len(handed_up) == _HAND_UP_BUDGET and not self._is_closed:
             self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
 
 
-def _flat(
-    plan: StreamPlan,
-) -> tuple[
-    bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int, bytes, int, int
-]:
-    return (
-        plan.kind == "video",
-        plan.browser_sends,
-        plan.sip_sends,
-        plan.answers_nack,
-        plan.sip_takes_nack,
-        plan.sip_takes_pli,
-        plan.sip_takes_fir,
-        plan.sip_rtp,
-        plan.sip_rtcp,
-        _payload_types({**plan.to_sip, **dict.fromkeys(plan.browser_events, _EVENT_PAYLOAD_TYPE)}),
-        _payload_types(plan.to_browser),
-        plan.clock_rate,
-        bytes(payload_type in plan.sip_events for payload_type in range(128)),
-        plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
-        plan.browser_bit_rate,
-    )
+_FlatKeys = tuple[int, bytes, bytes] | None
+
+
+def _flat_keys(keys: SrtpKeys | None) -> _FlatKeys:
+    return None if keys is None else (_PROFILES[keys.profile], keys.receive, keys.send)
+
+
+def _flat(plan: StreamPlan) -> "_native.Plan":
+    return {
+        "is_video": plan.kind == "video",
+        "browser_sends": plan.browser_sends,
+        "sip_sends": plan.sip_sends,
+        "answers_nack": plan.answers_nack,
+        "sip_takes_nack": plan.sip_takes_nack,
+        "sip_takes_pli": plan.sip_takes_pli,
+        "sip_takes_fir": plan.sip_takes_fir,
+        "sip_rtp": plan.sip_rtp,
+        "sip_rtcp": plan.sip_rtcp,
+        "to_sip": _payload_types({**plan.to_sip, **dict.fromkeys(plan.browser_events, _EVENT_PAYLOAD_TYPE)}),
+        "to_browser": _payload_types(plan.to_browser),
+        "clock_rate": plan.clock_rate,
+        "sip_events": bytes(payload_type in plan.sip_events for payload_type in range(128)),
+        "events_to_sip": plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
+        "browser_bit_rate": plan.browser_bit_rate,
+        "sip_srtp": _flat_keys(plan.sip_srtp),
+    }
 
 
 def _payload_types(mapping: Mapping[int, int]) -> bytes:

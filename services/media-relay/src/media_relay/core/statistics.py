@@ -112,7 +112,7 @@ class SourceRecord:
         self.last_timestamp = timestamp
 
     def sent(self, octets: int) -> None:
-        """Count a packet that was forwarded."""
+        """Count a packet that goes on to the other side."""
         self.sent_packets += 1
         self.sent_octets += octets
 
