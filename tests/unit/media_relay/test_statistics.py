@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.native_parts import NativeSourceRecord
-from tests.support.rtp_packets import receiver_report_of, report_block, sender_report_at
+from tests.support.rtp_packets import receiver_report_of, report_block, rtp_packet, sender_report_at
 
-from media_relay.core.packet.rtp import RtpHeader
+from media_relay.core.packet import rtp
+from media_relay.core.plan import StreamPlan
 from media_relay.core.statistics import SourceRecord, SourceRecords, SourceStatistics
+from shared.messages.media import Side
 
 Record = SourceRecord | NativeSourceRecord
 RECORDS: tuple[Callable[[], Record], ...] = (SourceRecord, NativeSourceRecord)
@@ -127,24 +129,56 @@ def test_both_records_come_to_the_same(packets: list[tuple[int, int, int]]) -> N
     assert one == other
 
 
+PLAN = StreamPlan("audio", clock_rate=8000, browser_events={101: 8000}, sip_events={96: 8000})
+
+
+def heard(records: SourceRecords, side: Side, ssrc: int, payload_type: int = 0) -> None:
+    packet = rtp_packet(payload_type, 1, ssrc)
+    header = rtp.parse(packet)
+    assert header is not None
+    records.hear(side, header, packet, 1.0, PLAN).sent()
+
+
+def found(records: SourceRecords) -> dict[tuple[Side, int], SourceStatistics]:
+    """Return what is known of sources that all send the one stream."""
+    owners: dict[Side, dict[int, str | None]] = {
+        "browser": {0xB1: "stream", 0xB2: None},
+        "sip": {0x51: "stream", 0xB1: "stream"},
+    }
+    return {(each.side, each.ssrc): each for each in records.statistics(owners, ["stream"])}
+
+
 def test_reports_speak_of_the_own_sources_and_of_the_other_sides() -> None:
     records = SourceRecords()
-    for side, ssrc in (("browser", 0xB1), ("sip", 0x51), ("sip", 0xB1)):
-        records.hear(side, RtpHeader(0, 1, ssrc, 160, 12), 160, 1.0, 8000)  # type: ignore[arg-type]
+    heard(records, "browser", 0xB1)
+    heard(records, "sip", 0x51)
+    heard(records, "sip", 0xB1)
     records.read_reports("browser", sender_report_at(0xB1, 0x1_0000, report_block(0x51, 128)), 2.0)
     records.read_reports("sip", receiver_report_of(0x51, report_block(0xB1, 64, last_report=1)), 2.5)
-    found = {(side, ssrc): record for side, ssrc, record in records}
-    assert found["browser", 0xB1].sender_report == (1, 2.0)
-    assert found["browser", 0xB1].round_trip == 0.5
-    assert found["browser", 0xB1].reported_loss == 0.25
-    assert found["sip", 0x51].reported_loss == 0.5
-    assert found["sip", 0xB1].sender_report is None
-    assert found["sip", 0xB1].reported_loss is None
+    known = found(records)
+    assert known["browser", 0xB1].sender_report == (1, 2.0)
+    assert known["browser", 0xB1].round_trip == 0.5
+    assert known["browser", 0xB1].reported_loss == 0.25
+    assert known["sip", 0x51].reported_loss == 0.5
+    assert known["sip", 0xB1].sender_report is None
+    assert known["sip", 0xB1].reported_loss is None
 
 
 def test_a_report_made_here_counts_as_having_passed() -> None:
     records = SourceRecords()
-    records.hear("sip", RtpHeader(0, 1, 0x51, 160, 12), 160, 1.0, 8000)
+    heard(records, "sip", 0x51)
     records.read_own_reports("browser", sender_report_at(0x51, 0x2_0000), 2.0)
-    ((_, _, record),) = records
-    assert record.sender_report == (2, 2.0)
+    assert found(records)["sip", 0x51].sender_report == (2, 2.0)
+
+
+def test_octets_are_counted_as_heard_and_as_sent_and_events_tell_no_time() -> None:
+    records = SourceRecords()
+    heard(records, "browser", 0xB1, 101)
+    heard(records, "sip", 0x51, 96)
+    heard(records, "browser", 0xB2)  # of no stream any more
+    known = found(records)
+    assert set(known) == {("browser", 0xB1), ("sip", 0x51)}
+    for each in known.values():
+        assert (each.octets, each.sent_packets, each.sent_octets, each.last_timestamp) == (160, 1, 160, 0)
+    records.clear()
+    assert found(records) == {}

@@ -99,10 +99,8 @@ class PythonSession:
     ) -> None:
         if not plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
-        octets = rtp.payload_length(clear, header)
-        is_event = header.payload_type in plan.browser_events
-        record = self._records.hear("browser", header, octets, now, 0 if is_event else plan.clock_rate)
-        if is_event:
+        record = self._records.hear("browser", header, clear, now, plan)
+        if header.payload_type in plan.browser_events:
             return self._hand_up(stream, "browser", clear, now)
         if not stream.may_send(stream.rtp_latch.destination, now):
             return self.drop(Drop.UNHEARD)
@@ -120,7 +118,7 @@ class PythonSession:
             return
         if plan.sip_takes_nack:
             stream.repair.to_sip.keep(header.ssrc, number, packet)
-        record.sent(octets)
+        record.sent()
         self._send_to_sip(stream, plan.kind, packet, now)
 
     def _for_sip(self, stream: PythonStream, clear: bytes) -> bytes | None:
@@ -198,10 +196,8 @@ class PythonSession:
     ) -> None:
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
-        octets = rtp.payload_length(packet, header)
-        is_event = header.payload_type in stream.plan.sip_events
-        record = self._records.hear("sip", header, octets, now, 0 if is_event else stream.plan.clock_rate)
-        if is_event:
+        record = self._records.hear("sip", header, packet, now, stream.plan)
+        if header.payload_type in stream.plan.sip_events:
             self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
@@ -212,7 +208,7 @@ class PythonSession:
             return self.drop(refused.drop)
         if stream.plan.answers_nack:
             stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
-        record.sent(octets)
+        record.sent()
         self._send_to_browser(protected, stream.plan.kind)
 
     def receive_sip_rtcp(
@@ -256,19 +252,13 @@ class PythonSession:
     def send_rtcp(self, stream: int, side: Side, packet: bytes, now: float) -> None:
         """Send RTCP of our own making."""
         self._records.read_own_reports(side, packet, now)
-        if side == "browser":
-            self.send_rtcp_to_browser(packet)
-        else:
-            self.send_rtcp_to_sip(self.streams[stream], packet, now)
+        if side == "sip":
+            return self.send_rtcp_to_sip(self.streams[stream], packet, now)
+        self.send_rtcp_to_browser(packet)
 
     def statistics(self) -> tuple[SourceStatistics, ...]:
         """Return what is known of each source whose media was heard."""
-        owners = {"browser": self._browser_ssrcs, "sip": self._sip_ssrcs}
-        return tuple(
-            record.statistics(self.streams.index(stream), side, ssrc)
-            for side, ssrc, record in self._records
-            if (stream := owners[side].get(ssrc)) is not None
-        )
+        return self._records.statistics({"browser": self._browser_ssrcs, "sip": self._sip_ssrcs}, self.streams)
 
     def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""

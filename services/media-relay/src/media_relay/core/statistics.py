@@ -4,13 +4,17 @@
 that is native/statistics.c.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shared.messages.media import Side
 
-from .packet import rtcp
+from .packet import rtcp, rtp
 from .packet.rtp import RtpHeader
+from .plan import StreamPlan
+
+Stream = TypeVar("Stream")
 
 _SEQUENCE_NUMBERS = 1 << 16
 _MASK = 0xFFFFFFFF
@@ -63,6 +67,7 @@ class SourceRecord:
     _cycles: int = 0
     _restarts_at: int | None = None
     _transit: int | None = None
+    _octets: int = 0  # of the packet that was heard last
 
     def hear(self, sequence_number: int, timestamp: int, octets: int, now: float, clock_rate: int) -> None:
         """Take a packet into account. There is no probation (RFC 3550 A.1): it is known to be the peer's.
@@ -70,6 +75,7 @@ class SourceRecord:
         `clock_rate` 0: its timestamp tells nothing, as that of an event, which may be in another clock.
         """
         self.last_heard = now
+        self._octets = octets
         if self.packets and not self._advance(sequence_number):
             return  # far from all others: it counts if the next one follows it
         if not self.packets:
@@ -111,10 +117,10 @@ class SourceRecord:
         self._transit = transit
         self.last_timestamp = timestamp
 
-    def sent(self, octets: int) -> None:
-        """Count a packet that goes on to the other side."""
+    def sent(self) -> None:
+        """Count the packet that was heard last: it goes on to the other side."""
         self.sent_packets += 1
-        self.sent_octets += octets
+        self.sent_octets += self._octets
 
     def note_sender_report(self, middle: int, now: float) -> None:
         """Take a sender report that passed, or was made, here: the middle 32 bits of its NTP time."""
@@ -162,18 +168,28 @@ class SourceRecords:
     def __init__(self) -> None:
         self._records: dict[tuple[Side, int], SourceRecord] = {}
 
-    def __iter__(self) -> Iterator[tuple[Side, int, SourceRecord]]:
-        return ((side, ssrc, record) for (side, ssrc), record in self._records.items())
-
     def clear(self) -> None:
         """Forget all."""
         self._records.clear()
 
-    def hear(self, side: Side, header: RtpHeader, octets: int, now: float, clock_rate: int) -> SourceRecord:
-        """Take a packet of that side into account; return the record of its source."""
+    def statistics(
+        self, owners: Mapping[Side, Mapping[int, Stream | None]], streams: Sequence[Stream]
+    ) -> tuple[SourceStatistics, ...]:
+        """Return all as they stand; `owners` tells whose stream an SSRC of a side is."""
+        return tuple(
+            record.statistics(streams.index(stream), side, ssrc)
+            for (side, ssrc), record in self._records.items()
+            if (stream := owners[side].get(ssrc)) is not None
+        )
+
+    def hear(self, side: Side, header: RtpHeader, packet: bytes, now: float, plan: StreamPlan) -> SourceRecord:
+        """Take a packet of that side, in the clear, into account; return the record of its source."""
+        is_event = header.payload_type in (plan.browser_events if side == "browser" else plan.sip_events)
         record = self._records.get((side, header.ssrc))
         if record is None:
             record = self._records[side, header.ssrc] = SourceRecord()
+        octets = rtp.payload_length(packet, header)
+        clock_rate = 0 if is_event else plan.clock_rate
         record.hear(header.sequence_number, header.timestamp, octets, now, clock_rate)
         return record
 
