@@ -1,13 +1,15 @@
 """What the forwarders know of each source, from packets on real sockets."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from tests.integration.test_datapath import Call, Relay, audio, browser_plan, connect, relay
+from tests.support.data_path import Call, Relay, audio, browser_plan, connect, relay
 from tests.support.rtp_packets import receiver_report_of, report_block, rtp_packet, sender_report_at
 
-from media_relay.core.plan import StreamPlan
+from media_relay.core.plan import Address, StreamPlan
 from media_relay.core.statistics import SourceRecord, SourceStatistics
+from media_relay.forwarder import ForwarderFactory
 from shared.messages.media import Side
 
 __all__ = ["relay"]
@@ -112,3 +114,25 @@ async def test_each_stream_has_its_own_sources(relay: Relay) -> None:
         (0, "browser", 0xB1),
         (1, "browser", 0xB2),
     }
+
+
+async def test_over_a_bridge_the_other_browser_is_the_far_side(forwarder: ForwarderFactory) -> None:
+    relay = Relay(forwarder)
+    await relay.open(sip_address="127.0.0.1")
+    async with relay.stack:
+        calls = {"m1": await connect(relay, "m1"), "m2": await connect(relay, "m2")}
+        for media_id, other in (("m1", calls["m2"]), ("m2", calls["m1"])):
+            far_side = audio(Address("127.0.0.1", other.rtp_port), Address("127.0.0.1", other.rtcp_port))
+            relay.path.apply(media_id, replace(calls[media_id].plan, streams=(far_side,)))
+        one, other = calls["m1"].browser, calls["m2"].browser
+        for number in (1, 2, 4):
+            one.send_rtp(rtp_packet(0, number, 0xB1))
+            await other.receive_rtp()
+        one.send_rtcp(sender_report_at(0xB1, NTP))
+        await other.receive_rtcp()
+        (heard,), (passed,) = relay.path.statistics("m1"), relay.path.statistics("m2")
+        assert (heard.side, passed.side) == ("browser", "sip")
+        for each in (heard, passed):
+            assert (each.ssrc, each.packets, each.highest_sequence, each.sent_packets) == (0xB1, 3, 4, 3)
+            assert each.sender_report is not None
+            assert each.sender_report[0] == 0x3344_5566
