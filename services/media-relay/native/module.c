@@ -329,6 +329,22 @@ static bool stream_at(Relay *self, unsigned slot, unsigned stream)
     return session && stream < session->stream_count;
 }
 
+static PyObject *send_rtcp(Relay *self, PyObject *args)
+{
+    unsigned slot, stream;
+    int to_browser;
+    const char *packet;
+    Py_ssize_t length;
+    if (!PyArg_ParseTuple(args, "IIpy#", &slot, &stream, &to_browser, &packet, &length) ||
+        !stream_at(self, slot, stream))
+        return NULL;
+    if (length > MOST_RTP)
+        return PyErr_Format(PyExc_ValueError, "RTCP has at most %d bytes", MOST_RTP);
+    WITHOUT_GIL(relay_send_rtcp(self->relay, slot, stream, to_browser ? SIDE_BROWSER : SIDE_SIP,
+                                (const uint8_t *)packet, (size_t)length));
+    Py_RETURN_NONE;
+}
+
 static PyObject *set_bridge(Relay *self, PyObject *args)
 {
     unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
@@ -411,6 +427,49 @@ static PyObject *relay_counters(Relay *self, PyObject *args)
     return counters_to_python(session ? &session->counters : &self->relay->unattributed);
 }
 
+static PyObject *none_unless(bool is_known, double value)
+{
+    return is_known ? PyFloat_FromDouble(value) : Py_NewRef(Py_None);
+}
+
+/* The fields of media_relay.core.statistics.SourceStatistics. */
+static PyObject *source_to_python(const struct source *source)
+{
+    const struct source_statistics *known = &source->heard.statistics;
+    bool is_reported = known->reported_at != 0;
+    return Py_BuildValue(
+        "(isIKKIKddIKKNNNNN)", (int)source->heard.stream, source->side == SIDE_BROWSER ? "browser" : "sip",
+        source->heard.ssrc, (unsigned long long)known->packets, (unsigned long long)known->octets,
+        (unsigned)known->first, (unsigned long long)known->cycles + known->highest, known->jitter, known->last_heard,
+        known->last_timestamp, (unsigned long long)known->sent_packets, (unsigned long long)known->sent_octets,
+        known->sender_report_at != 0 ? Py_BuildValue("(Id)", known->sender_report, known->sender_report_at)
+                                     : Py_NewRef(Py_None),
+        none_unless(is_reported, known->reported_at), none_unless(is_reported, known->reported_loss / 256.0),
+        is_reported ? PyLong_FromUnsignedLong(known->reported_jitter) : Py_NewRef(Py_None),
+        none_unless(known->has_round_trip, known->round_trip));
+}
+
+static PyObject *relay_statistics_of(Relay *self, PyObject *args)
+{
+    unsigned slot;
+    if (!PyArg_ParseTuple(args, "I", &slot) || !session_at(self, slot))
+        return NULL;
+    struct source *sources = malloc(MOST_SOURCES * sizeof *sources);
+    if (!sources)
+        return PyErr_NoMemory();
+    size_t count;
+    WITHOUT_GIL(count = relay_statistics(self->relay, slot, sources));
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *source = source_to_python(&sources[i]);
+        if (!source || PyList_Append(list, source) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(source);
+    }
+    free(sources);
+    return list;
+}
+
 /* Who was heard on the streams' ports: (stream, address) each. */
 static PyObject *peers_to_python(const struct session *session)
 {
@@ -462,6 +521,7 @@ static PyMethodDef methods[] = {
     METHOD("set_keys", set_keys, METH_VARARGS),
     METHOD("set_bridge", set_bridge, METH_VARARGS),
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
+    METHOD("send_rtcp", send_rtcp, METH_VARARGS),
     METHOD("set_event", set_event, METH_VARARGS),
     METHOD("send_event", send_event_packet, METH_VARARGS),
     METHOD("set_source", set_source, METH_VARARGS),
@@ -469,6 +529,7 @@ static PyMethodDef methods[] = {
     METHOD("remove_session", relay_remove, METH_VARARGS),
     METHOD("send", send_datagram, METH_VARARGS),
     METHOD("counters", relay_counters, METH_VARARGS),
+    METHOD("statistics", relay_statistics_of, METH_VARARGS),
     METHOD("close", close_relay, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };

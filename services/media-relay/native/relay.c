@@ -185,6 +185,34 @@ void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srt
     srtp_session_free(before);
 }
 
+void relay_send_rtcp(struct relay *relay, uint32_t slot, uint32_t stream, enum side side, const uint8_t *packet,
+                     size_t length)
+{
+    lock(relay);
+    send_own_rtcp(&relay->forwarding, relay->slots[slot].session, stream, side, packet, length, monotonic_now());
+    outbox_flush(&relay->forwarding.outbox);
+    unlock(relay);
+}
+
+static size_t copy_sources(const struct ssrc_table *table, enum side side, struct source *into)
+{
+    size_t copied = 0;
+    for (uint32_t i = 0; i < table->count; i++)
+        if (table->of[i].stream != NO_STREAM && table->of[i].statistics.packets)
+            into[copied++] = (struct source){side, table->of[i]};
+    return copied;
+}
+
+size_t relay_statistics(struct relay *relay, uint32_t slot, struct source *into)
+{
+    lock(relay);
+    const struct session *session = relay->slots[slot].session;
+    size_t copied = copy_sources(&session->browser_ssrcs, SIDE_BROWSER, into);
+    copied += copy_sources(&session->sip_ssrcs, SIDE_SIP, into + copied);
+    unlock(relay);
+    return copied;
+}
+
 void relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream)
 {
     struct session *one = relay_session(relay, slot), *other = relay_session(relay, other_slot);

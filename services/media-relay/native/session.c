@@ -137,6 +137,6 @@ struct heard *ssrc_add(struct ssrc_table *table, uint32_t ssrc)
         table->room = room;
     }
     found = &table->of[table->count++];
-    *found = (struct heard){ssrc, NO_STREAM};
+    *found = (struct heard){.ssrc = ssrc, .stream = NO_STREAM};
     return found;
 }

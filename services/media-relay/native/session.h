@@ -8,6 +8,7 @@
 #include "outgoing.h"
 #include "packet.h"
 #include "srtp.h"
+#include "statistics.h"
 
 /* Each SSRC costs state for as long as the session lives. A call has a few, a transfer adds some. */
 #define MOST_SSRCS 256
@@ -57,6 +58,7 @@ struct ssrc_table {
     struct heard {
         uint32_t ssrc;
         int32_t stream; /* NO_STREAM: seen in RTCP only */
+        struct source_statistics statistics;
     } *of;
     uint32_t count, room;
 };
