@@ -7,7 +7,7 @@ FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
 SIPPY := var/sippy
-NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch])
+NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
 NATIVE_FUZZ := $(VENV)/native-fuzz
 
 .DEFAULT_GOAL := help
@@ -78,7 +78,7 @@ $(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)
 	@command -v gcc >/dev/null || scripts/debian gcc libc6-dev
 	@mkdir -p $(@D)
 	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ \
-	    $(filter-out %/module.c,$(filter %.c,$^)) -ldl -lpthread
+	    $(filter-out %/python/module.c %/python/converters.c,$(filter %.c,$^)) -ldl -lpthread
 
 $(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproject.toml) $(NATIVE)
 	@scripts/setup $(VENV) requirements/run.lock && touch $@
