@@ -1,6 +1,7 @@
 """Rooms of the native packet path, driven one by one: its library's functions, called as C does."""
 
 import ctypes
+from collections.abc import Callable, Sequence
 
 from media_relay import _native
 from media_relay.core.counters import Drop
@@ -140,6 +141,9 @@ class NativeRtpLatch:
     def expect(self, signalled: Address | None, now: float) -> None:
         _library.rtp_latch_expect(ctypes.byref(self._latch), ctypes.byref(_Address.of(signalled)), ctypes.c_double(now))
 
+    def lock(self) -> None:
+        _library.rtp_latch_lock(ctypes.byref(self._latch))
+
     def accepts(self, source: Address, ssrc: int, sequence_number: int, now: float) -> bool:
         accepted = _library.rtp_latch_accepts(
             ctypes.byref(self._latch),
@@ -239,3 +243,36 @@ class NativeLosses:
             self._losses, ctypes.c_uint32(ssrc), ctypes.c_uint16(sequence_number), ctypes.c_double(now), due
         )
         return list(due[:count])
+
+
+_IS_DONE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint16)
+
+
+class NativeFeedback:
+    """`packet.feedback` of the native path."""
+
+    @staticmethod
+    def without(nack: bytes, is_done: Callable[[int], bool]) -> bytes:
+        buffer = ctypes.create_string_buffer(nack, len(nack))
+        done = _IS_DONE(lambda _, number: is_done(number))
+        left = _library.feedback_without(buffer, _SIZE(len(nack)), done, None)
+        return buffer.raw[:left]
+
+    @staticmethod
+    def generic_nack(sender: int, about: int, numbers: Sequence[int]) -> bytes:
+        lost = (ctypes.c_uint16 * len(numbers))(*numbers)
+        return _written("feedback_generic_nack", sender, about, lost, _SIZE(len(numbers)))
+
+    @staticmethod
+    def receiver_estimate(sender: int, about: int, bit_rate: int) -> bytes:
+        return _written("feedback_receiver_estimate", sender, about, ctypes.c_uint32(bit_rate))
+
+    @staticmethod
+    def full_intra_request(sender: int, about: int, number: int) -> bytes:
+        return _written("feedback_full_intra_request", sender, about, ctypes.c_uint8(number))
+
+
+def _written(name: str, sender: int, about: int, *what: object) -> bytes:
+    buffer = ctypes.create_string_buffer(_ROOM)
+    length = _library[name](buffer, ctypes.c_uint32(sender), ctypes.c_uint32(about), *what)
+    return buffer.raw[:length]

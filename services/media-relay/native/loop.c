@@ -22,7 +22,7 @@ enum {
 #define RATE_WINDOW 0.01 /* seconds over which the rate is taken */
 
 static void hand_up(struct relay *relay, enum datagram_kind kind, const uint8_t *datagram, size_t length,
-                    const union address *source, struct session *session)
+                    const struct path *source, struct session *session)
 {
     struct ring_entry entry = {.length = (uint32_t)length,
                                .kind = kind,
@@ -33,7 +33,7 @@ static void hand_up(struct relay *relay, enum datagram_kind kind, const uint8_t 
     count(session ? &session->counters.drops[DROP_SEND_FAILED] : &relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
 }
 
-void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const union address *source)
+void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const struct path *source)
 {
     enum datagram_kind kind = datagram_kind(datagram, length);
     struct session *session = sources_find(&relay->sources, source);
@@ -69,19 +69,21 @@ static void prepare(struct inbox *inbox)
 }
 
 /* Returns how many came. */
-static unsigned read_browsers(struct relay *relay)
+static unsigned read_browsers(struct relay *relay, uint32_t interface)
 {
     struct inbox *inbox = &relay->inbox;
     unsigned total = 0;
     for (int batch = 0; batch < BROWSER_BATCHES; batch++) {
         for (unsigned i = 0; i < BATCH; i++)
             inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->sources[i];
-        int came = recvmmsg(relay->forwarding.outbox.browser_socket, inbox->headers, BATCH, MSG_DONTWAIT, NULL);
+        int came = recvmmsg(relay->browser_sockets[interface], inbox->headers, BATCH, MSG_DONTWAIT, NULL);
         /* Nothing more; or an ICMP error of something sent before, which the next round reads on after. */
         if (came <= 0)
             break;
-        for (int i = 0; i < came; i++)
-            receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &inbox->sources[i]);
+        for (int i = 0; i < came; i++) {
+            struct path source = {inbox->sources[i], interface};
+            receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &source);
+        }
         total += (unsigned)came;
         if (came < BATCH)
             break;
@@ -133,19 +135,21 @@ static void add_to_rate(struct rate *rate, unsigned packets, double now)
 
 static unsigned play_round(struct relay *relay, const struct epoll_event *events, int count)
 {
-    bool has_browsers = false;
+    uint32_t interfaces = 0; /* that something came by, as bits */
     unsigned packets = 0;
     pthread_mutex_lock(&relay->lock);
     relay->forwarding.now = monotonic_now();
     for (int i = 0; i < count; i++) {
-        if (events[i].data.u64 == TOKEN_BROWSER)
-            has_browsers = true;
-        else if (events[i].data.u64 != TOKEN_STOP)
-            packets += read_sip(relay, events[i].data.u64);
+        uint64_t token = events[i].data.u64;
+        if (token < FIRST_BROWSER_TOKEN)
+            packets += read_sip(relay, token);
+        else if (token != TOKEN_STOP)
+            interfaces |= 1u << (token - FIRST_BROWSER_TOKEN);
     }
     outbox_flush(&relay->forwarding.outbox);
-    if (has_browsers)
-        packets += read_browsers(relay);
+    for (uint32_t i = 0; i < relay->interface_count; i++)
+        if (interfaces & 1u << i)
+            packets += read_browsers(relay, i);
     outbox_flush(&relay->forwarding.outbox);
     pthread_mutex_unlock(&relay->lock);
     return packets;

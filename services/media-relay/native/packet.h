@@ -27,6 +27,7 @@ enum datagram_kind datagram_kind(const uint8_t *datagram, size_t length);
 bool is_rtcp(const uint8_t *datagram, size_t length);
 
 #define RTP_FIXED_HEADER 12
+#define RTCP_HEADER 8 /* with the sender */
 
 struct rtp_header {
     uint8_t payload_type;

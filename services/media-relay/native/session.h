@@ -20,10 +20,11 @@ enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli,
-        sip_takes_fir;
+    int is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
+    unsigned browser_bit_rate; /* what the browser is told that it may send; 0: nothing */
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
+    struct srtp_session *srtp;            /* of the SIP side (RFC 4568); NULL: plain RTP */
     bool is_sip_event[128];
     uint8_t events_to_sip; /* or NO_PAYLOAD_TYPE */
     uint32_t clock_rate;
@@ -34,6 +35,11 @@ struct repair;
 struct stream {
     int rtp_socket, rtcp_socket;
     struct plan plan;
+    struct srtp_session *srtp_by_profile[SRTP_PROFILES]; /* all there have been: their keys may come again */
+    struct bridge {
+        struct session *session; /* NULL: none */
+        uint32_t stream;
+    } bridge; /* with another session's stream, instead of the sockets */
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
@@ -41,6 +47,7 @@ struct stream {
     struct allowance events[SIDES]; /* packets that are handed up */
     struct allowance unheard;
     double keyframe_asked_at[2]; /* by enum side */
+    double bit_rate_told_at;
     uint8_t pictures_asked;      /* by FIR */
     struct repair *repair; /* there where a plan ever wanted it */
 };
@@ -56,11 +63,11 @@ struct ssrc_table {
 
 struct session {
     uint64_t number; /* the owner's name for it */
-    union address destination;
+    struct path destination;
     struct srtp_session *srtp;
     struct counters counters;
     struct ssrc_table browser_ssrcs, sip_ssrcs;
-    union address *sources; /* of the browser, as in the relay's map */
+    struct path *sources; /* of the browser, as in the relay's map */
     uint32_t source_count, source_room;
     int8_t by_browser_pt[128];
     bool has_browser_pt;
@@ -79,7 +86,8 @@ struct session *session_new(uint64_t number, const struct stream_sockets *stream
 /* Closes the sockets, wipes the keys. */
 void session_free(struct session *session);
 
-void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now);
+/* Takes the plans' SRTP sessions over, and leaves in their places those to be freed, outside the lock. */
+void session_set_plans(struct session *session, struct plan *plans, size_t count, double now);
 /* Returns the SRTP that was there before, to be freed outside the lock. */
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
 

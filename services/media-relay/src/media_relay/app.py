@@ -46,13 +46,15 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
         forwarder = forwarders.choose(settings.forwarder)
         NATIVE.set(forwarders.is_native(forwarder))
         data_path = await DataPath.open(
-            browser_host=settings.browser_host,
+            browser_hosts=settings.browser_host,
             browser_port=settings.browser_port,
+            browser_tcp_port=settings.browser_tcp_port,
             rtp_host=settings.rtp_host,
             port_range=(settings.rtp_min, settings.rtp_max),
             quarantine_seconds=settings.quarantine_seconds,
             on_event=on_event,
             forwarder=forwarder,
+            sip_address=sip_address(settings.sip_address),
         )
         try:
             commands = _commands(settings, bus, data_path, tasks)
@@ -72,10 +74,11 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
 
     place = Place(
         relay=settings.pod,
-        browser_addresses=browser_addresses(settings.addresses),
+        browser_addresses=browser_addresses(settings.addresses, settings.browser_host),
         sip_address=sip_address(settings.sip_address),
         capacity=settings.capacity,
         unclaimed_seconds=settings.unclaimed_seconds,
+        sip_srtp=settings.sip_srtp,
     )
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
     return Commands(place, data_path, tell, time.monotonic, os.urandom)

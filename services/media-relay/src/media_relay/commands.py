@@ -35,11 +35,13 @@ from . import metrics
 from .core.description.browser_offers import BrowserOffers
 from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
+from .core.description.sdes import OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, DigitReceived, Failed, KeyframeWanted
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
+from .digits import DigitReceived
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Place:
     sip_address: str
     capacity: int
     unclaimed_seconds: float
+    sip_srtp: SrtpPolicy = "off"
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Commands:
             return known.reply
         if self.draining or len(self._sessions) >= self._place.capacity:
             raise RemoteError(503, "Service Unavailable")
-        negotiation = _negotiation(offerer, offer)
+        negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
         try:
             sdp = negotiation.offer(self._local(allocation))
@@ -138,6 +141,7 @@ class Commands:
             session_id=self._sdp_session_id(),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
+            sip_srtp=tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in allocation.ports),
             transport=self._transport(allocation.ice),
         )
 
@@ -146,9 +150,14 @@ class Commands:
         return str(int.from_bytes(self._random_bytes(8), "big") >> 2)
 
     def _transport(self, ice: IceCredentials) -> BrowserTransport:
-        port = self._data_path.browser_port
-        candidates = tuple(Address(host, port) for host in self._place.browser_addresses)
-        return BrowserTransport(ice, self._data_path.fingerprint, candidates)
+        udp, tcp = self._data_path.browser_port, self._data_path.browser_tcp_port
+        hosts = self._place.browser_addresses
+        return BrowserTransport(
+            ice=ice,
+            fingerprint=self._data_path.fingerprint,
+            candidates=tuple(Address(host, udp) for host in hosts),
+            tcp_candidates=tuple(Address(host, tcp) for host in hosts) if tcp else (),
+        )
 
     def _answer(self, command: AnswerMedia) -> MediaSdp:
         session = self._session(command.media_id)
@@ -256,7 +265,7 @@ def _offer_of(command: AllocateMedia) -> tuple[Side | None, str]:
     return (None, "") if command.sip_sdp is None else ("sip", command.sip_sdp)
 
 
-def _negotiation(offerer: Side | None, offer: str) -> Negotiation:
+def _negotiation(offerer: Side | None, offer: str, sip_srtp: SrtpPolicy) -> Negotiation:
     if offerer is None:
         return DelayedOffer()
-    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer)
+    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, sip_srtp)

@@ -55,3 +55,7 @@ class DataPathCollector(Collector):
         for reason, count in stats.totals.drops.items():
             drops.add_metric((reason.value,), count)
         yield drops
+        repairs = CounterMetricFamily(f"{_PREFIX}_repairs", "Packets resent and asked for, pictures.", labels=("what",))
+        for what, count in stats.totals.repairs.items():
+            repairs.add_metric((what.value,), count)
+        yield repairs

@@ -56,7 +56,8 @@ def test_the_sessions_direction_holds_for_every_line() -> None:
     "line",
     [
         "audio 0 RTP/AVP 0",
-        "audio 4000 RTP/SAVP 0|crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
+        "audio 4000 RTP/SAVP 0",
+        "audio 4000 RTP/SAVP 0|crypto:1 AES_CM_128_HMAC_SHA1_32 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
         "audio 4000 UDP/TLS/RTP/SAVP 0",
         "audio 4000 udp 0",
         "audio 4000 RTP/AVP 18",
@@ -113,7 +114,7 @@ def test_video_says_which_feedback_passes_and_none_that_stays_here() -> None:
     codec = Codec(96, "VP8", 90000, feedback=frozenset({"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"}))
     media = print_line(SipLine("video", (codec,), Direction.SENDRECV, (30000, 30001), "RTP/AVPF"))
     assert media.protocol == "RTP/AVPF"
-    assert media.values("rtcp-fb") == ["96 ccm fir", "96 nack", "96 nack pli"]
+    assert media.values("rtcp-fb") == ["96 ccm fir", "96 goog-remb", "96 nack", "96 nack pli"]
 
 
 def test_a_rejected_line_stays_in_its_place_with_port_0() -> None:

@@ -167,7 +167,10 @@ class LiveCall:
         self._owner.mailbox.post(lambda: self.do(verb, *facts))
 
     async def _in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
-        """Give something to the core in its turn, and wait until that is done: an aside needs no other task for it."""
+        """Give something to the core in its turn, and wait until that is done: so an aside needs no second task.
+
+        What is done in the mailbox waits for no aside.
+        """
         await self._owner.mailbox.ask(lambda: self.do(verb, *facts))
 
     async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
