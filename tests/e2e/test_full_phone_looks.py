@@ -1,4 +1,4 @@
-"""What the full phone looks like, on a desktop and on a telephone, light and dark: all that can be pressed is in sight.
+"""What the full phone looks like, on a desktop and on a telephone, light and dark: all that is to be pressed can be.
 
 One of the pictures is the README's. With CORDBOARD_SCREENSHOTS set to a folder, all of them are left there; look at
 them after each change of the page.
