@@ -1,0 +1,62 @@
+/* What a window of load plays and what must come of it: a file that `tape.py` writes and this maps.
+ *
+ * A header; a record for each call; the browsers' packets, protected beforehand, all of a call together; then, for some
+ * calls, what the browser must get of the phone's packets, to the last byte. What phones send and get is not on the
+ * tape: plain RTP follows from the call and the number of the packet.
+ */
+#ifndef CORDBOARD_BENCH_TAPE_H
+#define CORDBOARD_BENCH_TAPE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RTP_HEADER = 12, PAYLOAD = 160, PLAIN = RTP_HEADER + PAYLOAD }; /* 20 ms of G.711 */
+enum { BROWSER, PHONE, SIDES };
+
+struct tape_header {
+    uint32_t magic, calls, packets, first, protected_length; /* `first`: number of the first packet */
+};
+
+/* Addresses in network order. */
+struct tape_call {
+    uint32_t hosts[SIDES];      /* from where each side sends */
+    uint16_t relay_ports[SIDES]; /* to where it sends, at the relay */
+    int32_t expected;           /* which of the expected blocks is this call's, or -1 */
+};
+
+struct tape {
+    const struct tape_header *header;
+    const struct tape_call *calls;
+    const uint8_t *protected, *expected;
+};
+
+/* Ends the program if there is no such tape. */
+struct tape tape_open(const char *path);
+
+static inline uint32_t tape_ssrc(int side, uint32_t call)
+{
+    return (side == BROWSER ? 0x10000000u : 0x20000000u) | call;
+}
+
+static inline const uint8_t *tape_protected(const struct tape *tape, uint32_t call, uint32_t packet)
+{
+    return tape->protected + ((size_t)call * tape->header->packets + packet) * tape->header->protected_length;
+}
+
+/* The packet that a side sends, without protection. `packet` counts from the start of the tape. */
+void tape_plain(const struct tape *tape, int side, uint32_t call, uint32_t packet, uint8_t plain[PLAIN]);
+
+enum verdict {
+    RIGHT_AND_CHECKED, /* every byte is as it must be */
+    RIGHT_LENGTH,      /* of this call only the framing was looked at */
+    STRAY,             /* of another window, or RTCP */
+    WRONG,
+};
+
+/* What came to a side: says which call and packet it is of. */
+enum verdict tape_check(const struct tape *tape, int side, const uint8_t *datagram, size_t length, uint32_t *call,
+                        uint32_t *packet);
+
+#endif

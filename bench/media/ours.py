@@ -1,0 +1,82 @@
+"""`python -m bench.media.ours native|python PROFILE`: our forwarder as a process, with known keys and no bus.
+
+Reads a number of calls to add from each line of its input, and answers with their ports and keys as a line of JSON.
+"""
+
+import asyncio
+import importlib
+import itertools
+import json
+import os
+import sys
+
+from media_relay import sockets
+from media_relay.core.packet.demux import DatagramKind
+from media_relay.core.plan import Address, StreamPlan
+from media_relay.core.ports import PortPool, even_ports
+from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
+from media_relay.forwarder import Forwarder
+from media_relay.sip_ports import SipPorts
+
+from .calls import RELAY_HOST, browser, phone
+
+FORWARDERS = {
+    "native": ("media_relay.native_forwarder", "NativeForwarder"),
+    "python": ("media_relay.python_forwarder", "PythonForwarder"),
+}
+PORTS = even_ports(20000, 29999)
+DESCRIPTORS_EACH = 2
+
+
+class Ours:
+    """A forwarder and its sessions."""
+
+    def __init__(self, kind: str, profile: SrtpProfile) -> None:
+        module, name = FORWARDERS[kind]
+        loop = asyncio.get_running_loop()
+        browser_socket = sockets.bind_browser_socket(RELAY_HOST, 0)
+        self._browser_port: int = browser_socket.getsockname()[1]
+        self._profile = profile
+        self._ports = SipPorts(RELAY_HOST, PortPool(PORTS, quarantine_seconds=0.0))
+        self._numbers = itertools.count()
+        make = getattr(importlib.import_module(module), name)
+        self._forwarder: Forwarder = make(loop, browser_socket, self._refuse)
+        loop.add_reader(sys.stdin, self._answer)
+
+    def _refuse(self, datagram: bytes, kind: DatagramKind, source: Address, session: int | None) -> None:
+        raise RuntimeError(f"{kind} came from {source}: the load is RTP alone")
+
+    def _answer(self) -> None:
+        line = sys.stdin.readline()
+        if not line:
+            asyncio.get_running_loop().stop()
+            return
+        print(json.dumps([self._add() for _ in range(int(line))]), flush=True)
+
+    def _add(self) -> tuple[int, int, str, str]:
+        number = next(self._numbers)
+        ((port, pair),) = self._ports.bind(1, 0.0).items()
+        length = self._profile.key_length + self._profile.salt_length
+        keys = SrtpKeys(self._profile, os.urandom(length), os.urandom(length))
+        far = phone(number)
+        plan = StreamPlan("audio", far, Address(far.host, far.port + 1), to_sip={0: 0}, to_browser={0: 0})
+        self._forwarder.add_session(number, [pair])
+        self._forwarder.set_streams(number, [plan])
+        self._forwarder.set_keys(number, keys)
+        self._forwarder.add_source(number, browser(number))
+        self._forwarder.set_destination(number, browser(number))
+        return self._browser_port, port, keys.receive.hex(), keys.send.hex()
+
+
+async def _run(kind: str, profile: SrtpProfile) -> None:
+    made = Ours(kind, profile)
+    await asyncio.Event().wait()
+    del made
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(_run(sys.argv[1], SrtpProfile[sys.argv[2]]))
+    except RuntimeError as error:
+        if "Event loop stopped" not in str(error):
+            raise

@@ -1,0 +1,143 @@
+"""The relays under load, each a process held to a core: ours, rtpengine, and the floor of bare sockets."""
+
+import base64
+import contextlib
+import itertools
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
+
+from ..calls.process import Measured, free_port, measured, wait_for_udp
+from .calls import BROWSER_PORT, PHONE_PORT, RELAY_HOST, Call, browser, phone
+from .ng import Ng
+from .tape import Tape
+
+BINARIES = Path("var/bench-media")
+_SDES_NAMES = {
+    SrtpProfile.AES128_CM_SHA1_80: "AES_CM_128_HMAC_SHA1_80",
+    SrtpProfile.AEAD_AES_128_GCM: "AEAD_AES_128_GCM",
+}
+
+
+class Relay:
+    """A relay that runs. `add` makes it take more calls."""
+
+    def __init__(self, name: str, process: Measured, tape: Tape, add: Callable[[int, int], list[Call]]) -> None:
+        self.name = name
+        self.process = process
+        self.tape = tape
+        self.calls: list[Call] = []
+        self._add = add
+
+    def have(self, count: int) -> None:
+        """Have at least so many calls."""
+        if len(self.calls) < count:
+            self.calls += self._add(len(self.calls), count)
+
+
+@contextlib.contextmanager
+def ours(kind: str, profile: SrtpProfile, core: int, folder: Path) -> Iterator[Relay]:
+    """Run our forwarder, native or python, as it is by default."""
+    command = [sys.executable, "-m", "bench.media.ours", kind, profile.name]
+    with measured(command, core) as process:
+
+        def add(first: int, end: int) -> list[Call]:
+            made = json.loads(process.ask(str(end - first)))
+            return [
+                Call(browser(number), phone(number), browser_port, sip_port, _keys(profile, receive, send))
+                for number, (browser_port, sip_port, receive, send) in zip(range(first, end), made, strict=True)
+            ]
+
+        yield Relay(kind, process, Tape(folder / f"{kind}-{profile.name}"), add)
+
+
+def _keys(profile: SrtpProfile, receive: str, send: str) -> SrtpKeys:
+    return SrtpKeys(profile, bytes.fromhex(receive), bytes.fromhex(send))
+
+
+@contextlib.contextmanager
+def floor(core: int, folder: Path, pacing_microseconds: int) -> Iterator[Relay]:
+    """Run the bare loop."""
+    browsers, phones = free_port(), free_port()
+    ports = (browsers, phones, BROWSER_PORT, PHONE_PORT, pacing_microseconds)
+    with measured([str(BINARIES / "floor"), RELAY_HOST, *map(str, ports)], core) as process:
+        process.line_with("ready")
+
+        def add(first: int, end: int) -> list[Call]:
+            return [Call(browser(number), phone(number), browsers, phones, None) for number in range(first, end)]
+
+        yield Relay("floor", process, Tape(folder / "floor"), add)
+
+
+@contextlib.contextmanager
+def rtpengine(profile: SrtpProfile, core: int, folder: Path) -> Iterator[Relay]:
+    """Run rtpengine in user space, with one worker thread and otherwise as it is by default."""
+    port = free_port()
+    options = (
+        "--table=-1",  # no kernel module
+        "--num-threads=1",
+        f"--interface={RELAY_HOST}",
+        f"--listen-ng=127.0.0.1:{port}",
+        "--port-min=20000",
+        "--port-max=32767",
+        "--foreground",
+        "--log-stderr",
+        "--log-level=3",
+        f"--pidfile={folder}/rtpengine-{profile.name}.pid",
+    )
+    with measured(["rtpengine", *options], core) as process:
+        wait_for_udp(port)
+        ng = Ng(port)
+
+        def add(first: int, end: int) -> list[Call]:
+            return [_negotiate(ng, number, profile) for number in range(first, end)]
+
+        yield Relay("rtpengine", process, Tape(folder / f"rtpengine-{profile.name}"), add)
+        ng.close()
+
+
+_unique = itertools.count(1)
+
+
+def _negotiate(ng: Ng, number: int, profile: SrtpProfile) -> Call:
+    """Offer and answer of a call: SDES on the browser's side, RTP/AVP on the phone's."""
+    ours_to_it = os.urandom(profile.key_length + profile.salt_length)
+    crypto = f"a=crypto:1 {_SDES_NAMES[profile]} inline:{base64.b64encode(ours_to_it).decode()}\r\n"
+    dialog = {"call-id": f"bench-{next(_unique)}", "from-tag": "browser", "ICE": "remove"}
+    replaced = ["origin", "session-connection"]
+    offered = ng.ask(
+        "offer",
+        {
+            **dialog,
+            "sdp": _sdp(browser(number).host, BROWSER_PORT, "RTP/SAVP", crypto),
+            "transport-protocol": "RTP/AVP",
+            "replace": replaced,
+        },
+    )
+    answered = ng.ask(
+        "answer",
+        {**dialog, "to-tag": "phone", "sdp": _sdp(phone(number).host, PHONE_PORT, "RTP/AVP"), "replace": replaced},
+    )
+    key = _found(rf"a=crypto:1 {_SDES_NAMES[profile]} inline:([A-Za-z0-9+/=]+)", str(answered["sdp"]))
+    its_to_us = base64.b64decode(key + "=" * (-len(key) % 4))
+    ports = (int(_found(r"m=audio (\d+) ", str(answer["sdp"]))) for answer in (answered, offered))
+    return Call(browser(number), phone(number), *ports, SrtpKeys(profile, receive=ours_to_it, send=its_to_us))
+
+
+def _sdp(host: str, port: int, protocol: str, attributes: str = "") -> str:
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+        f"m=audio {port} {protocol} 0\r\na=rtpmap:0 PCMU/8000\r\n{attributes}a=sendrecv\r\n"
+    )
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if not found:
+        raise RuntimeError(f"no {pattern} in {text}")
+    return found[1]
