@@ -65,7 +65,9 @@ peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
 	@scripts/debian chromium firefox-esr kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
-$(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproject.toml)
+NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch])
+
+$(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproject.toml) $(NATIVE)
 	@scripts/setup $(VENV) requirements/run.lock && touch $@
 
 $(DEV): $(RUN) requirements/dev.lock

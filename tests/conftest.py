@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.forwarders import forwarder as forwarder
 from tests.support.nats import nats_server
 
 # How fast the machine is at the moment is no property of the code: time is held against growth, in test_linear_time.

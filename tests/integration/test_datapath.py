@@ -15,6 +15,7 @@ from media_relay.core import ice
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from media_relay.datapath import Connected, DataPath, DataPathEvent, Failed
+from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError, RemoteError
 
 PORT_RANGE = (42000, 42039)
@@ -24,12 +25,13 @@ PORT_RANGE = (42000, 42039)
 class Relay:
     """A data path with its events in a queue."""
 
+    forwarder: ForwarderFactory
     events: "asyncio.Queue[DataPathEvent]" = field(default_factory=asyncio.Queue)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     path: DataPath = field(init=False)
 
     async def open(self, **settings: object) -> None:
-        chosen = {"port_range": PORT_RANGE, "quarantine_seconds": 60.0} | settings
+        chosen = {"port_range": PORT_RANGE, "quarantine_seconds": 60.0, "forwarder": self.forwarder} | settings
         self.path = await DataPath.open(
             browser_host="127.0.0.1", rtp_host="127.0.0.1", on_event=self.events.put_nowait, **chosen
         )
@@ -53,8 +55,8 @@ class Relay:
 
 
 @pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    opened = Relay()
+async def relay(forwarder: ForwarderFactory) -> AsyncIterator[Relay]:
+    opened = Relay(forwarder)
     await opened.open()
     async with opened.stack:
         yield opened
@@ -261,8 +263,10 @@ async def test_a_session_cannot_claim_the_address_of_another(relay: Relay) -> No
     assert relay.drops(Drop.STUN_AUTH) == 1
 
 
-async def test_what_is_still_sent_to_a_freed_port_does_not_reach_its_next_session() -> None:
-    relay = Relay()
+async def test_what_is_still_sent_to_a_freed_port_does_not_reach_its_next_session(
+    forwarder: ForwarderFactory,
+) -> None:
+    relay = Relay(forwarder)
     await relay.open(port_range=(42100, 42101), quarantine_seconds=0.0)
     async with relay.stack:
         old = await connect(relay, "m1")
@@ -278,8 +282,8 @@ async def test_what_is_still_sent_to_a_freed_port_does_not_reach_its_next_sessio
         assert relay.drops(Drop.LATCH_REFUSED) == 10
 
 
-async def test_ports_rest_in_quarantine_and_running_out_leaks_nothing() -> None:
-    relay = Relay()
+async def test_ports_rest_in_quarantine_and_running_out_leaks_nothing(forwarder: ForwarderFactory) -> None:
+    relay = Relay(forwarder)
     await relay.open(port_range=(42100, 42105))
     async with relay.stack:
         relay.path.allocate("m1", 2)
@@ -294,8 +298,8 @@ async def test_ports_rest_in_quarantine_and_running_out_leaks_nothing() -> None:
         assert (use.used, use.free, use.quarantined) == (0, 0, 3)
 
 
-async def test_a_pair_whose_odd_port_is_taken_is_passed_over() -> None:
-    relay = Relay()
+async def test_a_pair_whose_odd_port_is_taken_is_passed_over(forwarder: ForwarderFactory) -> None:
+    relay = Relay(forwarder)
     await relay.open(port_range=(42100, 42103))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 42101))
@@ -323,9 +327,9 @@ async def test_plans_that_cannot_be_carried_out_are_refused(relay: Relay) -> Non
 
 async def test_opening_fails_plainly_without_a_port(relay: Relay) -> None:
     with pytest.raises(LocalError):
-        await Relay().open(browser_port=relay.path.browser_port)
+        await Relay(relay.forwarder).open(browser_port=relay.path.browser_port)
     with pytest.raises(LocalError):
-        await Relay().open(port_range=(42001, 42001))
+        await Relay(relay.forwarder).open(port_range=(42001, 42001))
 
 
 async def test_sending_stops_when_the_browsers_checks_stop(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,11 @@ from shared.presence import beat
 from shared.subjects import agent_commands, heartbeat, relay_commands
 from shared.tasks import Tasks
 
+from . import forwarders
 from .addresses import browser_addresses, sip_address, warn_of_overlap
 from .commands import Commands, Place
 from .datapath import DataPath, DataPathEvent
-from .metrics import DataPathCollector
+from .metrics import NATIVE, DataPathCollector
 from .settings import RelaySettings
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +43,8 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
 
     try:
         warn_of_overlap(settings.rtp_min, settings.rtp_max)
+        forwarder = forwarders.choose(settings.forwarder)
+        NATIVE.set(forwarders.is_native(forwarder))
         data_path = await DataPath.open(
             browser_host=settings.browser_host,
             browser_port=settings.browser_port,
@@ -49,6 +52,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
             port_range=(settings.rtp_min, settings.rtp_max),
             quarantine_seconds=settings.quarantine_seconds,
             on_event=on_event,
+            forwarder=forwarder,
         )
         try:
             commands = _commands(settings, bus, data_path, tasks)

@@ -35,7 +35,7 @@ from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
-from .forwarder import Forwarder
+from .forwarder import Forwarder, ForwarderFactory
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
 
@@ -110,6 +110,7 @@ class DataPath:
         sip_ports: SipPorts,
         own: certificate.Certificate,
         on_event: Callable[[DataPathEvent], None],
+        forwarder: ForwarderFactory = PythonForwarder,
     ) -> None:
         self.browser_port: int = browser_socket.getsockname()[1]
         self.fingerprint = own.fingerprint  # sha-256 of this process's DTLS certificate, "AB:CD:.."
@@ -117,7 +118,7 @@ class DataPath:
         self._sip_ports = sip_ports
         self._context: SSL.Context = dtls.create_context(own)
         self._on_event = on_event
-        self._forwarder: Forwarder = PythonForwarder(self._loop, browser_socket, self._receive)
+        self._forwarder: Forwarder = forwarder(self._loop, browser_socket, self._receive)
         self._numbers = itertools.count(1)
         self._sessions: dict[str, _Session] = {}
         self._by_number: dict[int, _Session] = {}
@@ -135,6 +136,7 @@ class DataPath:
         port_range: tuple[int, int],
         quarantine_seconds: float = 5.0,
         on_event: Callable[[DataPathEvent], None],
+        forwarder: ForwarderFactory = PythonForwarder,
     ) -> "DataPath":
         """Bind the browser port (0: any) and start. `port_range` is inclusive."""
         ports = list(even_ports(*port_range))
@@ -146,7 +148,9 @@ class DataPath:
         except OSError as error:
             raise LocalError(f"cannot bind the browser port {browser_host}:{browser_port}: {error}") from error
         own = certificate.generate(datetime.datetime.now(datetime.UTC))
-        data_path = cls(browser_socket, SipPorts(rtp_host, PortPool(ports, quarantine_seconds)), own, on_event)
+        data_path = cls(
+            browser_socket, SipPorts(rtp_host, PortPool(ports, quarantine_seconds)), own, on_event, forwarder
+        )
         _log.info("data path open", browser_port=data_path.browser_port, port_pairs=len(ports))
         return data_path
 

@@ -4,6 +4,7 @@ Sessions go by a number, everything else is flat, so that native code can stand 
 forwarder does not understand itself, STUN and DTLS, it hands up together with the session that the source belongs to.
 """
 
+import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ class SessionEnd:
 
     counters: Counters
     peers: tuple[frozenset[Address], ...]  # for each stream, who was heard on its ports and may go on sending
+
+
+# How one is made: the loop, the browser socket, which it owns from then on, and where STUN and DTLS go.
+ForwarderFactory = Callable[[asyncio.AbstractEventLoop, socket.socket, DatagramHandler], "Forwarder"]
 
 
 class Forwarder(Protocol):

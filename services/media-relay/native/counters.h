@@ -1,0 +1,54 @@
+/* What is counted: the fields of media_relay/core/counters.py.
+ *
+ * There is one writer at a time (whoever holds the relay's lock), so an increment is a load and a store; readers hold
+ * no lock and see each number whole.
+ */
+#ifndef CORDBOARD_COUNTERS_H
+#define CORDBOARD_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum drop {
+    DROP_UNKNOWN_SOURCE,
+    DROP_STUN_AUTH,
+    DROP_SRTP_AUTH,
+    DROP_REPLAY,
+    DROP_NOT_CONNECTED,
+    DROP_NO_STREAM,
+    DROP_ON_HOLD,
+    DROP_UNKNOWN_PT,
+    DROP_LATCH_REFUSED,
+    DROP_SSRC_LIMIT,
+    DROP_TOO_LONG,
+    DROP_MALFORMED,
+    DROP_SEND_FAILED,
+    DROPS,
+};
+/* As Python calls them, in that order. */
+#define DROP_NAMES                                                                                                     \
+    "unknown_source", "stun_auth", "srtp_auth", "replay", "not_connected", "no_stream", "on_hold", "unknown_pt",       \
+        "latch_refused", "ssrc_limit", "too_long", "malformed", "send_failed"
+
+enum packet_kind { AUDIO, VIDEO, RTCP, PACKET_KINDS };
+enum direction { BROWSER_TO_SIP, SIP_TO_BROWSER, DIRECTIONS };
+
+typedef _Atomic uint64_t counter;
+
+struct counters {
+    counter packets[DIRECTIONS][PACKET_KINDS];
+    counter bytes[DIRECTIONS][PACKET_KINDS];
+    counter drops[DROPS];
+};
+
+static inline void count(counter *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more, memory_order_relaxed);
+}
+
+static inline uint64_t read_counter(counter *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,249 @@
+/* How the packets of one session are treated. */
+#include "forward.h"
+
+#include <string.h>
+
+#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
+
+static const enum drop drop_of[] = {
+    [SRTP_AUTH] = DROP_SRTP_AUTH,
+    [SRTP_REPLAY] = DROP_REPLAY,
+    [SRTP_MALFORMED] = DROP_MALFORMED,
+    [SRTP_TOO_LONG] = DROP_TOO_LONG,
+};
+
+static enum packet_kind kind_of(const struct stream *stream)
+{
+    return stream->plan.is_video ? VIDEO : AUDIO;
+}
+
+void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
+{
+    (void)forwarding;
+    struct rtp_header header;
+    if (!rtp_parse(packet, length, &header)) {
+        session_drop(session, DROP_MALFORMED);
+        return;
+    }
+    if (!session->srtp) {
+        session_drop(session, DROP_NOT_CONNECTED);
+        return;
+    }
+    if (!ssrc_has_room(&session->browser_ssrcs, header.ssrc)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return;
+    }
+    enum srtp_status status = srtp_unprotect_rtp(session->srtp, packet, &length);
+    if (status != SRTP_DONE) {
+        session_drop(session, drop_of[status]);
+        return;
+    }
+    int index = session->by_browser_pt[header.payload_type];
+    struct heard *heard = ssrc_add(&session->browser_ssrcs, header.ssrc);
+    if (heard)
+        heard->stream = index;
+    if (!rtp_has_valid_padding(packet, length)) {
+        session_drop(session, DROP_MALFORMED);
+        return;
+    }
+    if (index == NO_STREAM) {
+        session_drop(session, session->has_browser_pt ? DROP_UNKNOWN_PT : DROP_NO_STREAM);
+        return;
+    }
+    struct stream *stream = &session->streams[index];
+    if (!stream->plan.browser_sends) {
+        session_drop(session, DROP_ON_HOLD);
+        return;
+    }
+    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
+    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
+                kind_of(stream));
+}
+
+static void send_rtcp_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
+{
+    const struct plan *plan = &stream->plan;
+    /* RFC 5761: multiplexed, it goes where RTP goes. */
+    if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
+        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
+    else
+        send_to_sip(session, stream->rtcp_socket, packet, length, rtcp_latch_destination(&stream->rtcp_latch), RTCP);
+}
+
+/* The stream of the sender, else those that it speaks of, else all in use: as bits. */
+static uint32_t streams_concerned(const struct session *session, const struct rtcp_sources *sources)
+{
+    uint32_t about = 0, used = 0;
+    struct heard *heard = sources->has_sender ? ssrc_find(&session->browser_ssrcs, sources->sender) : NULL;
+    if (heard && heard->stream != NO_STREAM)
+        return 1u << heard->stream;
+    for (size_t i = 0; i < sources->about_count; i++) {
+        heard = ssrc_find(&session->sip_ssrcs, sources->about[i]);
+        if (heard && heard->stream != NO_STREAM)
+            about |= 1u << heard->stream;
+    }
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        used |= session->streams[i].plan.is_used ? 1u << i : 0;
+    return about ? about : used;
+}
+
+void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
+{
+    (void)forwarding;
+    if (length < 8) {
+        session_drop(session, DROP_MALFORMED);
+        return;
+    }
+    if (!session->srtp) {
+        session_drop(session, DROP_NOT_CONNECTED);
+        return;
+    }
+    uint32_t sender = read_32(packet + 4);
+    if (!ssrc_has_room(&session->browser_ssrcs, sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return;
+    }
+    enum srtp_status status = srtp_unprotect_rtcp(session->srtp, packet, &length);
+    if (status != SRTP_DONE) {
+        session_drop(session, drop_of[status]);
+        return;
+    }
+    ssrc_add(&session->browser_ssrcs, sender);
+    struct rtcp_sources sources;
+    if (!rtcp_parse(packet, length, &sources)) {
+        session_drop(session, DROP_MALFORMED);
+        return;
+    }
+    uint32_t concerned = streams_concerned(session, &sources);
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        if (concerned & 1u << i)
+            send_rtcp_to_sip(session, &session->streams[i], packet, length);
+}
+
+/* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
+static bool may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
+{
+    if (!ssrc_has_room(&session->sip_ssrcs, ssrc))
+        return false;
+    struct heard *heard = ssrc_add(&session->sip_ssrcs, ssrc);
+    if (heard && heard->stream == NO_STREAM)
+        heard->stream = stream;
+    return heard && heard->stream == stream;
+}
+
+/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too. */
+static enum drop why_not_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
+                                    const struct rtp_header *header, const union address *source)
+{
+    struct stream *stream = &session->streams[index];
+    if (!stream->plan.is_used)
+        return DROP_NO_STREAM;
+    if (stream->plan.to_browser[header->payload_type] == NO_PAYLOAD_TYPE)
+        return DROP_UNKNOWN_PT;
+    if (!rtp_latch_accepts(&stream->rtp_latch, &forwarding->latch_policy, source, header->ssrc,
+                           header->sequence_number, forwarding->now))
+        return DROP_LATCH_REFUSED;
+    if (!stream->plan.sip_sends)
+        return DROP_ON_HOLD;
+    if (!session->srtp)
+        return DROP_NOT_CONNECTED;
+    if (!may_send_as(session, header->ssrc, (int32_t)index))
+        return DROP_SSRC_LIMIT;
+    return address_is_set(&session->destination) ? DROPS : DROP_NOT_CONNECTED;
+}
+
+static void receive_sip_rtp(struct forwarding *forwarding, struct session *session, uint32_t index, size_t length,
+                            const union address *source)
+{
+    uint8_t *packet = outbox_buffer(&forwarding->outbox);
+    struct rtp_header header;
+    if (!rtp_parse(packet, length, &header) || !rtp_has_valid_padding(packet, length)) {
+        session_drop(session, DROP_MALFORMED);
+        return;
+    }
+    enum drop refusal = why_not_to_browser(forwarding, session, index, &header, source);
+    if (refusal != DROPS) {
+        session_drop(session, refusal);
+        return;
+    }
+    struct stream *stream = &session->streams[index];
+    rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
+    enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
+    if (status != SRTP_DONE)
+        session_drop(session, drop_of[status]);
+    else
+        outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
+}
+
+/* What stands in the outbox's next buffer. */
+static void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
+{
+    if (!session->srtp) {
+        session_drop(session, DROP_NOT_CONNECTED);
+        return;
+    }
+    enum srtp_status status = srtp_protect_rtcp(session->srtp, outbox_buffer(&forwarding->outbox), &length);
+    if (status != SRTP_DONE)
+        session_drop(session, drop_of[status]);
+    else if (!address_is_set(&session->destination))
+        session_drop(session, DROP_NOT_CONNECTED);
+    else
+        outbox_send_to_browser(&forwarding->outbox, session, length, RTCP);
+}
+
+static bool accepts_rtcp(struct stream *stream, const union address *source, enum sip_port port)
+{
+    const union address *rtp_destination = rtp_latch_destination(&stream->rtp_latch);
+    if (port == SIP_RTP_PORT) /* multiplexed: only from where RTP comes from, and it moves nothing */
+        return address_is_set(rtp_destination) && address_equal(source, rtp_destination);
+    return rtcp_latch_accepts(&stream->rtcp_latch, source, rtp_destination);
+}
+
+static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                             enum sip_port port, size_t length, const union address *source)
+{
+    struct rtcp_sources sources;
+    if (!rtcp_parse(outbox_buffer(&forwarding->outbox), length, &sources) || !sources.has_sender)
+        session_drop(session, DROP_MALFORMED);
+    else if (!stream->plan.is_used)
+        session_drop(session, DROP_NO_STREAM);
+    else if (!accepts_rtcp(stream, source, port))
+        session_drop(session, DROP_LATCH_REFUSED);
+    else if (!session->srtp)
+        session_drop(session, DROP_NOT_CONNECTED);
+    else if (!ssrc_has_room(&session->sip_ssrcs, sources.sender))
+        session_drop(session, DROP_SSRC_LIMIT);
+    else {
+        ssrc_add(&session->sip_ssrcs, sources.sender);
+        send_rtcp_to_browser(forwarding, session, length);
+    }
+}
+
+void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
+                 size_t length, const union address *source)
+{
+    if (port == SIP_RTCP_PORT || is_rtcp(outbox_buffer(&forwarding->outbox), length))
+        receive_sip_rtcp(forwarding, session, &session->streams[index], port, length, source);
+    else
+        receive_sip_rtp(forwarding, session, index, length, source);
+}
+
+void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)
+{
+    const struct ssrc_table *table = side == SIDE_BROWSER ? &session->browser_ssrcs : &session->sip_ssrcs;
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        struct stream *stream = &session->streams[i];
+        const struct heard *seen = NULL;
+        for (uint32_t at = 0; at < table->count; at++)
+            if (table->of[at].stream == (int32_t)i)
+                seen = &table->of[at];
+        if (!seen || !stream->plan.is_used || !stream->plan.is_video)
+            continue;
+        uint8_t *packet = outbox_buffer(&forwarding->outbox);
+        rtcp_picture_loss_indication(packet, OWN_SSRC, seen->ssrc);
+        if (side == SIDE_BROWSER)
+            send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
+        else
+            send_rtcp_to_sip(session, stream, packet, PICTURE_LOSS_INDICATION);
+    }
+}

@@ -1,0 +1,192 @@
+/* The relay's thread: wait, take what has come from both sides in turn, send, and under load let some come together.
+ *
+ * A thread that sleeps and wakes for each packet pays more for that than for the packet, so above some thousand packets
+ * a second it sleeps on for a moment after each round. Below, each packet is handled as it comes.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+enum {
+    MOST_EVENTS = 512,     /* a round: SIP sockets, each of which holds a packet or two */
+    BROWSER_BATCHES = 4,   /* a round */
+    SIP_BUDGET = 2,        /* datagrams of a socket a round */
+    PACED_RATE = 5000,     /* packets a second from which on rounds are spaced */
+    STRANGERS_RATE = 1000, /* datagrams of unknown sources a second that are handed up, */
+    STRANGERS_BURST = 2000, /* and at once: some hundred browsers whose first checks come together */
+};
+#define RATE_WINDOW 0.01 /* seconds over which the rate is taken */
+
+static void hand_up(struct relay *relay, enum datagram_kind kind, const uint8_t *datagram, size_t length,
+                    const union address *source, struct session *session)
+{
+    struct ring_entry entry = {.length = (uint32_t)length,
+                               .kind = kind,
+                               .session = session ? session->number : NO_SESSION,
+                               .source = *source};
+    if (ring_put(&relay->ring, &entry, datagram))
+        return;
+    count(session ? &session->counters.drops[DROP_SEND_FAILED] : &relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
+}
+
+static bool is_allowed(struct allowance *allowance, double now)
+{
+    allowance->tokens += (now - allowance->filled_at) * STRANGERS_RATE;
+    allowance->filled_at = now;
+    if (allowance->tokens > STRANGERS_BURST)
+        allowance->tokens = STRANGERS_BURST;
+    if (allowance->tokens < 1)
+        return false;
+    allowance->tokens -= 1;
+    return true;
+}
+
+void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const union address *source)
+{
+    enum datagram_kind kind = datagram_kind(datagram, length);
+    struct session *session = sources_find(&relay->sources, source);
+    if (!session && (kind != KIND_STUN || !is_allowed(&relay->strangers, relay->forwarding.now))) {
+        count(&relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
+        return;
+    }
+    switch (kind) {
+    case KIND_RTP:
+        receive_browser_rtp(&relay->forwarding, session, datagram, length);
+        break;
+    case KIND_RTCP:
+        receive_browser_rtcp(&relay->forwarding, session, datagram, length);
+        break;
+    case KIND_STUN:
+    case KIND_DTLS:
+        hand_up(relay, kind, datagram, length, source, session);
+        break;
+    case KIND_OTHER:
+        session_drop(session, DROP_MALFORMED);
+        break;
+    }
+}
+
+static void prepare(struct inbox *inbox)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        inbox->vectors[i] = (struct iovec){inbox->buffers[i], sizeof inbox->buffers[i]};
+        inbox->headers[i].msg_hdr = (struct msghdr){
+            .msg_name = &inbox->sources[i], .msg_iov = &inbox->vectors[i], .msg_iovlen = 1};
+    }
+}
+
+/* Returns how many came. */
+static unsigned read_browsers(struct relay *relay)
+{
+    struct inbox *inbox = &relay->inbox;
+    unsigned total = 0;
+    for (int batch = 0; batch < BROWSER_BATCHES; batch++) {
+        for (unsigned i = 0; i < BATCH; i++)
+            inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->sources[i];
+        int came = recvmmsg(relay->forwarding.outbox.browser_socket, inbox->headers, BATCH, MSG_DONTWAIT, NULL);
+        /* Nothing more; or an ICMP error of something sent before, which the next round reads on after. */
+        if (came <= 0)
+            break;
+        for (int i = 0; i < came; i++)
+            receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &inbox->sources[i]);
+        total += (unsigned)came;
+        if (came < BATCH)
+            break;
+    }
+    return total;
+}
+
+static unsigned read_sip(struct relay *relay, uint64_t token)
+{
+    const struct slot *slot = &relay->slots[token >> 5 & (MOST_SLOTS - 1)];
+    if (!slot->session || slot->generation != token >> 32)
+        return 0; /* removed since epoll told of it */
+    uint32_t index = token >> 1 & (MOST_STREAMS - 1);
+    enum sip_port port = token & 1;
+    const struct stream *stream = &slot->session->streams[index];
+    int descriptor = port == SIP_RTP_PORT ? stream->rtp_socket : stream->rtcp_socket;
+    unsigned came = 0;
+    while (came < SIP_BUDGET) {
+        union address source;
+        socklen_t source_length = sizeof source;
+        uint8_t *buffer = outbox_buffer(&relay->forwarding.outbox);
+        ssize_t length = recvfrom(descriptor, buffer, MOST_DATAGRAM, MSG_DONTWAIT, &source.any, &source_length);
+        if (length < 0) /* as above */
+            break;
+        came++;
+        receive_sip(&relay->forwarding, slot->session, index, port, (size_t)length, &source);
+        if (slot->session->streams[index].plan.is_video)
+            continue; /* a picture is several packets */
+        break;
+    }
+    return came;
+}
+
+/* How many packets come, as it was in the last window. */
+struct rate {
+    double since, per_second;
+    unsigned packets;
+};
+
+static void add_to_rate(struct rate *rate, unsigned packets, double now)
+{
+    rate->packets += packets;
+    if (now - rate->since < RATE_WINDOW)
+        return;
+    rate->per_second = rate->packets / (now - rate->since);
+    rate->since = now;
+    rate->packets = 0;
+}
+
+static unsigned play_round(struct relay *relay, const struct epoll_event *events, int count)
+{
+    bool has_browsers = false;
+    unsigned packets = 0;
+    pthread_mutex_lock(&relay->lock);
+    relay->forwarding.now = monotonic_now();
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u64 == TOKEN_BROWSER)
+            has_browsers = true;
+        else if (events[i].data.u64 != TOKEN_STOP)
+            packets += read_sip(relay, events[i].data.u64);
+    }
+    outbox_flush(&relay->forwarding.outbox);
+    if (has_browsers)
+        packets += read_browsers(relay);
+    outbox_flush(&relay->forwarding.outbox);
+    pthread_mutex_unlock(&relay->lock);
+    return packets;
+}
+
+static void let_calls_in(struct relay *relay)
+{
+    while (atomic_load(&relay->waiting))
+        sched_yield();
+}
+
+void *run_loop(void *argument)
+{
+    struct relay *relay = argument;
+    struct epoll_event events[MOST_EVENTS];
+    struct rate rate = {.since = monotonic_now()};
+    const struct timespec pause = {0, (long)(relay->pacing_seconds * 1e9)};
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    prctl(PR_SET_NAME, "media");
+    relay->strangers = (struct allowance){STRANGERS_BURST, rate.since};
+    prepare(&relay->inbox);
+    while (!atomic_load_explicit(&relay->is_ending, memory_order_relaxed)) {
+        int count = epoll_wait(relay->epoll, events, MOST_EVENTS, -1);
+        if (count <= 0)
+            continue; /* a signal */
+        unsigned packets = play_round(relay, events, count);
+        add_to_rate(&rate, packets, relay->forwarding.now);
+        if (pause.tv_nsec && rate.per_second > PACED_RATE && packets < BATCH * BROWSER_BATCHES)
+            nanosleep(&pause, NULL);
+        let_calls_in(relay);
+    }
+    return NULL;
+}

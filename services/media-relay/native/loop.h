@@ -1,0 +1,21 @@
+/* The relay's thread. */
+#ifndef CORDBOARD_LOOP_H
+#define CORDBOARD_LOOP_H
+
+#include "relay.h"
+
+/* What epoll tells of a descriptor: one of these, or a SIP socket's slot with its generation, stream and port. */
+#define TOKEN_BROWSER UINT64_MAX
+#define TOKEN_STOP (UINT64_MAX - 1)
+#define MOST_SLOTS (1u << 24)
+
+static inline uint64_t sip_token(uint32_t slot, uint32_t generation, uint32_t stream, enum sip_port port)
+{
+    return (uint64_t)generation << 32 | (uint64_t)slot << 5 | (uint64_t)stream << 1 | port;
+}
+
+void *run_loop(void *relay);
+
+double monotonic_now(void);
+
+#endif

@@ -1,0 +1,74 @@
+/* Packets on their way out. */
+#include "outbox.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+void outbox_init(struct outbox *outbox, int browser_socket)
+{
+    outbox->browser_socket = browser_socket;
+    outbox->used = 0;
+    for (unsigned i = 0; i < BATCH; i++) {
+        outbox->vectors[i].iov_base = outbox->buffers[i];
+        outbox->headers[i].msg_hdr = (struct msghdr){
+            .msg_name = &outbox->destinations[i], .msg_iov = &outbox->vectors[i], .msg_iovlen = 1};
+    }
+}
+
+uint8_t *outbox_buffer(struct outbox *outbox)
+{
+    return outbox->buffers[outbox->used];
+}
+
+void outbox_send_to_browser(struct outbox *outbox, struct session *session, size_t length, enum packet_kind kind)
+{
+    unsigned slot = outbox->used++;
+    outbox->vectors[slot].iov_len = length;
+    outbox->destinations[slot] = session->destination;
+    outbox->headers[slot].msg_hdr.msg_namelen = address_length(&session->destination);
+    outbox->owners[slot] = (struct outgoing){session, kind};
+    if (outbox->used == BATCH)
+        outbox_flush(outbox);
+}
+
+static void count_sent(struct counters *counters, enum direction direction, enum packet_kind kind, size_t length)
+{
+    count(&counters->packets[direction][kind], 1);
+    count(&counters->bytes[direction][kind], length);
+}
+
+/* A datagram that the kernel does not take stops sendmmsg; the others go on behind it. */
+void outbox_flush(struct outbox *outbox)
+{
+    unsigned done = 0;
+    while (done < outbox->used) {
+        int sent = sendmmsg(outbox->browser_socket, outbox->headers + done, outbox->used - done, 0);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        unsigned end = done + (sent > 0 ? (unsigned)sent : 0);
+        for (; done < end; done++) {
+            struct outgoing *owner = &outbox->owners[done];
+            count_sent(&owner->session->counters, SIP_TO_BROWSER, owner->kind, outbox->vectors[done].iov_len);
+        }
+        if (sent <= 0)
+            session_drop(outbox->owners[done++].session, DROP_SEND_FAILED);
+    }
+    outbox->used = 0;
+}
+
+void send_to_sip(struct session *session, int socket, const uint8_t *packet, size_t length,
+                 const union address *destination, enum packet_kind kind)
+{
+    if (!address_is_set(destination)) {
+        session_drop(session, DROP_NOT_CONNECTED);
+        return;
+    }
+    ssize_t sent;
+    do
+        sent = sendto(socket, packet, length, 0, &destination->any, address_length(destination));
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) /* a full send buffer, no route: UDP may lose it anyway */
+        session_drop(session, DROP_SEND_FAILED);
+    else
+        count_sent(&session->counters, BROWSER_TO_SIP, kind, length);
+}

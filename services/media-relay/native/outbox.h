@@ -1,0 +1,40 @@
+/* Packets on their way out. The browsers' share a socket and go in batches; each SIP side has a socket of its own.
+ *
+ * A slot's buffer is also where a packet is received into and protected, so that it is not copied.
+ */
+#ifndef CORDBOARD_OUTBOX_H
+#define CORDBOARD_OUTBOX_H
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "session.h"
+
+#define BATCH 64
+
+struct outbox {
+    int browser_socket;
+    unsigned used;
+    struct mmsghdr headers[BATCH];
+    struct iovec vectors[BATCH];
+    union address destinations[BATCH];
+    struct outgoing {
+        struct session *session;
+        enum packet_kind kind;
+    } owners[BATCH];
+    uint8_t buffers[BATCH][MOST_DATAGRAM + SRTP_TRAILER];
+};
+
+void outbox_init(struct outbox *outbox, int browser_socket);
+/* The next slot's buffer; it is free until outbox_send_to_browser takes it. */
+uint8_t *outbox_buffer(struct outbox *outbox);
+/* What is in the next slot's buffer goes to the session's browser with the next flush, which comes by itself when all
+ * slots are used. */
+void outbox_send_to_browser(struct outbox *outbox, struct session *session, size_t length, enum packet_kind kind);
+/* Before the lock is let go: the slots point to sessions. */
+void outbox_flush(struct outbox *outbox);
+
+void send_to_sip(struct session *session, int socket, const uint8_t *packet, size_t length,
+                 const union address *destination, enum packet_kind kind);
+
+#endif

@@ -1,0 +1,81 @@
+/* The relay: one thread that moves packets, and the calls by which its owner changes what it does.
+ *
+ * Both take the lock: the thread for a round, in which it handles what has come, a call for what it changes. Keys are
+ * derived and memory is freed outside it. A call that waits is let in between two rounds.
+ */
+#ifndef CORDBOARD_RELAY_H
+#define CORDBOARD_RELAY_H
+
+#include <pthread.h>
+
+#include "forward.h"
+#include "ring.h"
+#include "sources.h"
+
+struct relay_settings {
+    int browser_socket; /* the relay's from then on */
+    struct latch_policy latch_policy;
+    double pacing_seconds; /* how long packets are let come together, under load; 0: never */
+};
+
+struct inbox {
+    struct mmsghdr headers[BATCH];
+    struct iovec vectors[BATCH];
+    union address sources[BATCH];
+    uint8_t buffers[BATCH][MOST_DATAGRAM];
+};
+
+/* What the owner names a session by: a slot, until it is removed. */
+struct slot {
+    struct session *session; /* NULL: free */
+    uint32_t generation;     /* one more each time it is used, so that a late event finds nobody */
+    uint32_t next_free;
+};
+
+/* How much of what strangers send is handed up: tokens, one a datagram (RFC 8445's checks of new browsers come so). */
+struct allowance {
+    double tokens, filled_at;
+};
+
+struct relay {
+    pthread_mutex_t lock;
+    _Atomic int waiting; /* calls that want the lock */
+    pthread_t thread;
+    bool is_running;
+    _Atomic bool is_ending;
+    int epoll, stop_event;
+    struct slot *slots;
+    uint32_t slot_count, first_free;
+    struct source_map sources;
+    struct counters unattributed;
+    struct allowance strangers;
+    double pacing_seconds;
+    struct ring ring;
+    struct forwarding forwarding;
+    struct inbox inbox;
+};
+
+/* NULL without memory, descriptors or a thread; the browser socket is then still the caller's. */
+struct relay *relay_open(const struct relay_settings *settings);
+/* Ends the thread and all sessions, closes all sockets. */
+void relay_close(struct relay *relay);
+
+/* Returns the slot, or -1 with nothing taken. */
+int64_t relay_add_session(struct relay *relay, uint64_t number, const struct stream_sockets *streams, size_t count);
+void relay_set_plans(struct relay *relay, uint32_t slot, const struct plan *plans, size_t count);
+/* Takes the SRTP session over; NULL: none. */
+void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp);
+void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
+bool relay_add_source(struct relay *relay, uint32_t slot, const union address *source);
+void relay_remove_source(struct relay *relay, uint32_t slot, const union address *source);
+void relay_set_destination(struct relay *relay, uint32_t slot, const union address *destination);
+/* The session is the caller's now: to read what it counted and whom it heard, then to be freed. */
+struct session *relay_remove_session(struct relay *relay, uint32_t slot);
+void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const union address *destination);
+
+static inline struct session *relay_session(const struct relay *relay, uint32_t slot)
+{
+    return slot < relay->slot_count ? relay->slots[slot].session : NULL;
+}
+
+#endif

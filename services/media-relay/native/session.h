@@ -1,0 +1,80 @@
+/* Sessions as the packet path sees them, and how they are changed. Everything here is under the relay's lock. */
+#ifndef CORDBOARD_SESSION_H
+#define CORDBOARD_SESSION_H
+
+#include "counters.h"
+#include "latch.h"
+#include "packet.h"
+#include "srtp.h"
+
+/* Each SSRC costs state for as long as the session lives. A call has a few, a transfer adds some. */
+#define MOST_SSRCS 256
+#define MOST_STREAMS 16
+#define NO_STREAM (-1)
+#define NO_PAYLOAD_TYPE 0xFF
+
+/* What the owner says about a stream. */
+struct plan {
+    bool is_used, is_video, browser_sends, sip_sends;
+    union address sip_rtp, sip_rtcp;
+    uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
+};
+
+struct stream {
+    int rtp_socket, rtcp_socket;
+    struct plan plan;
+    struct rtp_latch rtp_latch;
+    struct rtcp_latch rtcp_latch;
+    union address *barred; /* the RTP latch's */
+};
+
+/* Which stream an SSRC belongs to, in the order in which they were heard. */
+struct ssrc_table {
+    struct heard {
+        uint32_t ssrc;
+        int32_t stream; /* NO_STREAM: seen in RTCP only */
+    } *of;
+    uint32_t count, room;
+};
+
+struct session {
+    uint64_t number; /* the owner's name for it */
+    union address destination;
+    struct srtp_session *srtp;
+    struct counters counters;
+    struct ssrc_table browser_ssrcs, sip_ssrcs;
+    union address *sources; /* of the browser, as in the relay's map */
+    uint32_t source_count, source_room;
+    int8_t by_browser_pt[128];
+    bool has_browser_pt;
+    uint32_t stream_count;
+    struct stream streams[];
+};
+
+/* What is handed to the relay for one stream; it owns the sockets from then on. */
+struct stream_sockets {
+    int rtp, rtcp;
+    union address *barred; /* owned too */
+    size_t barred_count;
+};
+
+struct session *session_new(uint64_t number, const struct stream_sockets *streams, size_t count);
+/* Closes the sockets, wipes the keys. */
+void session_free(struct session *session);
+
+void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now);
+/* Returns the SRTP that was there before, to be freed outside the lock. */
+struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
+
+struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc);
+/* Whether it is known or there is room. */
+bool ssrc_has_room(const struct ssrc_table *table, uint32_t ssrc);
+/* Finds or adds; NULL without memory. */
+struct heard *ssrc_add(struct ssrc_table *table, uint32_t ssrc);
+
+static inline void session_drop(struct session *session, enum drop reason)
+{
+    count(&session->counters.drops[reason], 1);
+}
+
+#endif

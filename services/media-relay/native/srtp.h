@@ -1,0 +1,42 @@
+/* SRTP and SRTCP of one peer: framing, indexes, replay and key derivation of RFC 3711, and of RFC 7714 for AEAD.
+ *
+ * Ciphers and hashes are OpenSSL's. A packet is authenticated before it is decrypted and before anything is
+ * remembered of it. Each SSRC that was seen costs state for as long as the session lives: callers bound their number.
+ */
+#ifndef CORDBOARD_SRTP_H
+#define CORDBOARD_SRTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum srtp_profile {
+    SRTP_AES128_CM_SHA1_80,
+    SRTP_AEAD_AES_128_GCM,
+    SRTP_AEAD_AES_256_GCM,
+    SRTP_PROFILES,
+};
+
+enum srtp_status { SRTP_DONE, SRTP_AUTH, SRTP_REPLAY, SRTP_MALFORMED, SRTP_TOO_LONG };
+
+/* What may be added behind a packet: a GCM tag and the SRTCP index. */
+#define SRTP_TRAILER 20
+/* A video frame and its repairs come in bursts; the 64 packets that RFC 3711 3.3.2 asks for are few for that. */
+#define SRTP_WINDOW 1024
+#define SRTCP_WINDOW 128
+
+struct srtp_session;
+
+/* Master key and salt, joined, of each direction; NULL without memory or with a length that is not the profile's. */
+struct srtp_session *srtp_session_new(enum srtp_profile profile, const uint8_t *receive, size_t receive_length,
+                                      const uint8_t *send, size_t send_length);
+/* Wipes the keys. */
+void srtp_session_free(struct srtp_session *session);
+
+/* All in place. Protecting needs SRTP_TRAILER bytes of room; a packet may be protected again, for a retransmission
+ * without RTX (RFC 4588) has its old sequence number. */
+enum srtp_status srtp_protect_rtp(struct srtp_session *session, uint8_t *packet, size_t *length);
+enum srtp_status srtp_unprotect_rtp(struct srtp_session *session, uint8_t *packet, size_t *length);
+enum srtp_status srtp_protect_rtcp(struct srtp_session *session, uint8_t *packet, size_t *length);
+enum srtp_status srtp_unprotect_rtcp(struct srtp_session *session, uint8_t *packet, size_t *length);
+
+#endif

@@ -1,0 +1,164 @@
+"""The forwarder in C: translates plans into what `native/` takes, and hands up what it leaves to Python.
+
+Packets never come here, only STUN and DTLS. Everything that is counted is counted there and read without a lock.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+
+from shared.messages.media import Side
+
+from . import _native
+from .core.counters import Counters, Direction, Drop, PacketKind
+from .core.latch import LatchPolicy
+from .core.packet.demux import DatagramKind
+from .core.plan import Address, StreamPlan
+from .core.srtp_keys import SrtpKeys, SrtpProfile
+from .forwarder import DatagramHandler, SessionEnd, StreamSockets
+
+# Under load, packets are let come together for so long: a thread that sleeps and wakes for each costs twice as much.
+_PACING_SECONDS = 100e-6
+_HAND_UP_BUDGET = 64  # datagrams a turn of the loop
+
+# Counters as the native part orders them.
+_FLOWS: tuple[tuple[Direction, PacketKind], ...] = (
+    ("browser_to_sip", "audio"),
+    ("browser_to_sip", "video"),
+    ("browser_to_sip", "rtcp"),
+    ("sip_to_browser", "audio"),
+    ("sip_to_browser", "video"),
+    ("sip_to_browser", "rtcp"),
+)
+_DROPS = tuple(Drop(name) for name in _native.DROPS)
+_PROFILES = {
+    SrtpProfile.AES128_CM_SHA1_80: 0,
+    SrtpProfile.AEAD_AES_128_GCM: 1,
+    SrtpProfile.AEAD_AES_256_GCM: 2,
+}
+_NO_PROFILE = -1
+_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS}
+_NO_PAYLOAD_TYPE = 0xFF
+
+
+class NativeForwarder:
+    """See `forwarder.Forwarder`."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        browser_socket: socket.socket,
+        on_datagram: DatagramHandler,
+        latch_policy: LatchPolicy | None = None,
+        pacing_seconds: float = _PACING_SECONDS,
+    ) -> None:
+        policy = latch_policy or LatchPolicy()
+        self._loop = loop
+        self._on_datagram = on_datagram
+        self._slots: dict[int, int] = {}
+        self._is_closed = False
+        self._native = _native.Relay(
+            browser_socket.fileno(),
+            policy.other_host_seconds,
+            policy.settle_seconds,
+            policy.probation_packets,
+            pacing_seconds,
+        )
+        browser_socket.detach()
+        loop.add_reader(self._native.fileno(), self._drain)
+
+    def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
+        """Begin to read the sockets."""
+        described = tuple((each.rtp.fileno(), each.rtcp.fileno(), tuple(each.barred)) for each in streams)
+        self._slots[session] = self._native.add_session(session, described)
+        for each in streams:
+            each.rtp.detach()
+            each.rtcp.detach()
+
+    def set_streams(self, session: int, plans: Sequence[StreamPlan]) -> None:
+        """Take a new plan for each stream."""
+        self._native.set_streams(self._slots[session], tuple(_flat(plan) for plan in plans))
+
+    def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
+        """Start SRTP anew."""
+        if keys is None:
+            self._native.set_keys(self._slots[session], _NO_PROFILE, b"", b"")
+        else:
+            self._native.set_keys(self._slots[session], _PROFILES[keys.profile], keys.receive, keys.send)
+
+    def request_keyframe(self, session: int, side: Side) -> None:
+        """Send Picture Loss Indications."""
+        self._native.request_keyframe(self._slots[session], side == "browser")
+
+    def add_source(self, session: int, source: Address) -> None:
+        """Take what comes from there for the session's."""
+        self._native.add_source(self._slots[session], source)
+
+    def remove_source(self, session: int, source: Address) -> None:
+        """Unless another session has the address by now."""
+        self._native.remove_source(self._slots[session], source)
+
+    def set_destination(self, session: int, destination: Address | None) -> None:
+        """Send the browser's media there."""
+        self._native.set_destination(self._slots[session], destination)
+
+    def remove_session(self, session: int) -> SessionEnd:
+        """Forget it and close its sockets."""
+        values, peers = self._native.remove_session(self._slots.pop(session))
+        heard = tuple(frozenset(Address(*source) for source in of_stream) for of_stream in peers)
+        return SessionEnd(_counters(values), heard)
+
+    def send(self, datagram: bytes, destination: Address) -> None:
+        """Send STUN or DTLS on the browser socket."""
+        self._native.send(datagram, destination)
+
+    def counters(self, session: int) -> Counters:
+        """Return a session's counters as they stand."""
+        return _counters(self._native.counters(self._slots[session]))
+
+    def unattributed(self) -> Counters:
+        """Return the counters of what belongs to no session."""
+        return _counters(self._native.unattributed())
+
+    def close(self) -> None:
+        """End the thread and close all sockets."""
+        self._is_closed = True
+        self._loop.remove_reader(self._native.fileno())
+        self._slots.clear()
+        self._native.close()
+
+    def _drain(self) -> None:
+        """Take what was handed up. A session may be gone by the time that its datagram comes here."""
+        if self._is_closed:
+            return
+        handed_up = self._native.drain(_HAND_UP_BUDGET)
+        for kind, datagram, source, session in handed_up:
+            if session is None or session in self._slots:
+                self._on_datagram(datagram, _KINDS[kind], Address(*source), session)
+        if len(handed_up) == _HAND_UP_BUDGET and not self._is_closed:
+            self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
+
+
+def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes]:
+    return (
+        plan.kind == "video",
+        plan.browser_sends,
+        plan.sip_sends,
+        plan.sip_rtp,
+        plan.sip_rtcp,
+        _payload_types(plan.to_sip),
+        _payload_types(plan.to_browser),
+    )
+
+
+def _payload_types(mapping: Mapping[int, int]) -> bytes:
+    return bytes(mapping.get(payload_type, _NO_PAYLOAD_TYPE) for payload_type in range(128))
+
+
+def _counters(values: Sequence[int]) -> Counters:
+    flows = len(_FLOWS)
+    counters = Counters()
+    counters.packets.update({flow: value for flow, value in zip(_FLOWS, values[:flows], strict=True) if value})
+    counters.bytes.update({flow: value for flow, value in zip(_FLOWS, values[flows : 2 * flows], strict=True) if value})
+    counters.drops.update({drop: value for drop, value in zip(_DROPS, values[2 * flows :], strict=True) if value})
+    return counters
