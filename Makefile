@@ -7,6 +7,8 @@ FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
 SIPPY := var/sippy
+NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch])
+NATIVE_FUZZ := var/native-fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down test lint types web unit contract integration e2e bench bench-sip fuzz lock clean
@@ -33,8 +35,9 @@ types: $(DEV) ## mypy, strict
 web: $(WEB) ## The SDK and the page: tsc on JSDoc, tests in Node
 	npm --prefix web run check && npm --prefix web test
 
-unit: $(DEV) ## No socket, no clock
+unit: $(DEV) $(NATIVE_FUZZ) ## No socket, no clock
 	$(BIN)/pytest -q tests/unit
+	$(NATIVE_FUZZ) 2
 
 contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
@@ -51,8 +54,9 @@ bench: $(DEV) ## Figures, not verdicts
 bench-sip: $(DEV) $(SIPPY) peers ## Calls per CPU second of sip-agent, beside Sippy's B2BUA
 	$(BIN)/python -m bench.calls $(SIPPY)/bin/python
 
-fuzz: $(FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS a target, finds go to var/fuzz
+fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS a target, finds go to var/fuzz
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
+	$(NATIVE_FUZZ) $(FUZZ_SECONDS) $$(od -An -N4 -tu4 /dev/urandom)
 
 lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock
@@ -65,7 +69,12 @@ peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
 	@scripts/debian chromium firefox-esr kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
-NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch])
+# The native packet path under AddressSanitizer and UBSan, with every warning an error.
+$(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)
+	@command -v gcc >/dev/null || scripts/debian gcc libc6-dev
+	@mkdir -p $(@D)
+	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ \
+	    $(filter-out %/module.c,$(filter %.c,$^)) -ldl -lpthread
 
 $(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproject.toml) $(NATIVE)
 	@scripts/setup $(VENV) requirements/run.lock && touch $@

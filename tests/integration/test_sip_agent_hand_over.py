@@ -122,10 +122,10 @@ async def test_a_session_that_moved_calls_and_is_called_at_its_new_agent(
 async def test_an_account_with_a_call_moves_when_the_call_has_ended(
     agent: Agent, other: Agent, relay: RelaySeat, login: Login
 ) -> None:
-    alice, bob = await registered(login, "alice", "bob")
+    alice, bob, carol = await registered(login, "alice", "bob", "carol")
     call_id = await talking(alice, bob)
     leaving = asyncio.ensure_future(leave(agent))
-    await asyncio.sleep(0.4)  # some rounds of the departure: that nothing happens tells of no event
+    await carol.expect(AccountMoved)  # the departure has been through all accounts
     assert await owner(agent, "s-alice") == ("agent-1", 1)
     await alice.hang_up("c-1")
     assert (await bob.ended(call_id)).was_established

@@ -14,6 +14,9 @@ static inline uint64_t sip_token(uint32_t slot, uint32_t generation, uint32_t st
     return (uint64_t)generation << 32 | (uint64_t)slot << 5 | (uint64_t)stream << 1 | port;
 }
 
+/* One datagram on the browser socket. */
+void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const union address *source);
+
 void *run_loop(void *relay);
 
 double monotonic_now(void);

@@ -9,6 +9,7 @@
 /* Longer ones are cut off by the sockets; what is longer than MOST_RTP is dropped. */
 #define MOST_DATAGRAM 2048
 #define MOST_RTP 1500
+#define MOST_SRTP (MOST_RTP + 144) /* with the longest trailer that libsrtp knows, as the twin has it */
 
 enum datagram_kind { KIND_STUN, KIND_DTLS, KIND_RTP, KIND_RTCP, KIND_OTHER };
 

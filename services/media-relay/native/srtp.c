@@ -193,7 +193,7 @@ static enum srtp_status open_rtp(struct srtp_session *session, uint8_t *packet, 
 enum srtp_status srtp_unprotect_rtp(struct srtp_session *session, uint8_t *packet, size_t *length)
 {
     struct rtp_header header;
-    if (*length > MOST_RTP)
+    if (*length > MOST_SRTP)
         return SRTP_TOO_LONG;
     if (!rtp_parse(packet, *length, &header) || *length < header.length + tag_length(session))
         return SRTP_MALFORMED;
@@ -281,7 +281,7 @@ static enum srtp_status open_rtcp(struct srtp_session *session, uint8_t *packet,
 enum srtp_status srtp_unprotect_rtcp(struct srtp_session *session, uint8_t *packet, size_t *length)
 {
     size_t trailer = tag_length(session) + RTCP_INDEX;
-    if (*length > MOST_RTP)
+    if (*length > MOST_SRTP)
         return SRTP_TOO_LONG;
     if (*length < RTCP_HEADER + trailer)
         return SRTP_MALFORMED;

@@ -23,6 +23,7 @@ from .requests import Requests
 
 T = TypeVar("T", bound=Record)
 _LISTING_SECONDS = 1.0
+_LISTINGS = 3  # a stream of nothing but markers is listed so often
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
 USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
 _MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
@@ -139,6 +140,15 @@ class Bucket(Generic[T]):
 
     async def names(self) -> list[str]:
         """Return the names of all records, in no order."""
+        # nats-py 2.16 ends a listing before its first entry if the server has sent all of them, and the client has
+        # looked at none, when it asks how many are to come. So "none" is believed of an empty stream, or said often.
+        for _ in range(_LISTINGS):
+            names = await self._list()
+            if names or (await self._kv.status()).values == 0:
+                break
+        return names
+
+    async def _list(self) -> list[str]:
         # `keys()` of nats-py 2.16 leaves a consumer at the server for 5 minutes; this one goes at once.
         watcher = await self._kv.watchall(ignore_deletes=True, meta_only=True, inactive_threshold=_LISTING_SECONDS)
         names = []

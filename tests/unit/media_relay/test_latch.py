@@ -1,5 +1,10 @@
 """Which sources a SIP-side port believes."""
 
+from collections.abc import Callable
+
+import pytest
+from tests.support.native_parts import NativeRtpLatch
+
 from media_relay.core.latch import MAX_CANDIDATES, LatchPolicy, LatchState, RtcpLatch, RtpLatch
 from media_relay.core.plan import Address
 
@@ -10,27 +15,37 @@ ELSEWHERE = Address("203.0.113.9", 7000)
 POLICY = LatchPolicy(other_host_seconds=10.0, settle_seconds=2.0, probation_packets=3)
 
 
-def armed(signalled: Address = SIGNALLED, barred: frozenset[Address] = frozenset()) -> RtpLatch:
-    latch = RtpLatch(POLICY, barred)
-    latch.expect(signalled, 0.0)
-    return latch
+Latch = RtpLatch | NativeRtpLatch
+Armed = Callable[..., Latch]
 
 
-def hear(latch: RtpLatch, source: Address, now: float, first: int = 1, count: int = 1, ssrc: int = 1) -> list[bool]:
+@pytest.fixture(params=[RtpLatch, NativeRtpLatch])
+def armed(request: pytest.FixtureRequest) -> Armed:
+    """The rules hold for the latch of either forwarder."""
+
+    def arm(signalled: Address | None = SIGNALLED, barred: frozenset[Address] = frozenset()) -> Latch:
+        latch: Latch = request.param(POLICY, barred)
+        latch.expect(signalled, 0.0)
+        return latch
+
+    return arm
+
+
+def hear(latch: Latch, source: Address, now: float, first: int = 1, count: int = 1, ssrc: int = 1) -> list[bool]:
     return [latch.accepts(source, ssrc, (first + n) & 0xFFFF, now) for n in range(count)]
 
 
-def test_nothing_is_accepted_before_an_address_is_signalled() -> None:
-    latch = RtpLatch(POLICY)
+def test_nothing_is_accepted_before_an_address_is_signalled(armed: Armed) -> None:
+    latch = armed(None)
     assert hear(latch, SIGNALLED, 0.0) == [False]
     assert latch.destination is None
 
 
-def test_media_goes_to_the_signalled_address_until_the_peer_is_heard() -> None:
+def test_media_goes_to_the_signalled_address_until_the_peer_is_heard(armed: Armed) -> None:
     assert armed().destination == SIGNALLED
 
 
-def test_the_signalled_source_locks_at_once() -> None:
+def test_the_signalled_source_locks_at_once(armed: Armed) -> None:
     latch = armed()
     assert hear(latch, SIGNALLED, 0.0) == [True]
     assert latch.state is LatchState.LOCKED
@@ -39,14 +54,14 @@ def test_the_signalled_source_locks_at_once() -> None:
     assert latch.destination == SIGNALLED
 
 
-def test_another_port_of_the_signalled_host_is_latched_onto_at_any_time() -> None:
+def test_another_port_of_the_signalled_host_is_latched_onto_at_any_time(armed: Armed) -> None:
     latch = armed()
     assert hear(latch, SAME_HOST, 100.0) == [True]
     assert latch.destination == SAME_HOST
     assert hear(latch, SAME_HOST_2, 100.0) == [False]
 
 
-def test_a_better_source_takes_over_while_the_latch_settles_only() -> None:
+def test_a_better_source_takes_over_while_the_latch_settles_only(armed: Armed) -> None:
     early, late = armed(), armed()
     hear(early, SAME_HOST, 0.0)
     assert hear(early, SIGNALLED, 2.0) == [True]
@@ -57,13 +72,13 @@ def test_a_better_source_takes_over_while_the_latch_settles_only() -> None:
     assert late.destination == SAME_HOST
 
 
-def test_another_host_must_send_in_sequence_before_it_is_believed() -> None:
+def test_another_host_must_send_in_sequence_before_it_is_believed(armed: Armed) -> None:
     latch = armed()
     assert hear(latch, ELSEWHERE, 0.0, first=65534, count=4) == [False, False, True, True]
     assert latch.destination == ELSEWHERE
 
 
-def test_a_spray_of_unrelated_packets_never_latches() -> None:
+def test_a_spray_of_unrelated_packets_never_latches(armed: Armed) -> None:
     latch = armed()
     for number in range(50):
         assert hear(latch, ELSEWHERE, 0.0, first=number * 7) == [False]
@@ -71,13 +86,13 @@ def test_a_spray_of_unrelated_packets_never_latches() -> None:
     assert latch.destination == SIGNALLED
 
 
-def test_two_sources_in_turn_do_not_help_each_other_through_probation() -> None:
+def test_two_sources_in_turn_do_not_help_each_other_through_probation(armed: Armed) -> None:
     latch = armed()
     other = Address("203.0.113.10", 7000)
     assert [hear(latch, (ELSEWHERE, other)[n % 2], 0.0, first=n) for n in range(10)] == [[False]] * 10
 
 
-def test_a_spray_does_not_keep_a_phone_behind_nat_from_passing_probation() -> None:
+def test_a_spray_does_not_keep_a_phone_behind_nat_from_passing_probation(armed: Armed) -> None:
     latch = armed()
     accepted = []
     for number in range(3):
@@ -88,14 +103,14 @@ def test_a_spray_does_not_keep_a_phone_behind_nat_from_passing_probation() -> No
     assert latch.destination == ELSEWHERE
 
 
-def test_candidates_are_bounded() -> None:
+def test_candidates_are_bounded(armed: Armed) -> None:
     latch = armed()
     for number in range(50):
         hear(latch, Address("198.51.100.66", 1000 + number), 0.0)
-    assert len(latch._candidates) == MAX_CANDIDATES
+    assert latch.candidates == MAX_CANDIDATES
 
 
-def test_another_host_yields_to_the_signalled_address_however_late_and_for_good() -> None:
+def test_another_host_yields_to_the_signalled_address_however_late_and_for_good(armed: Armed) -> None:
     latch = armed()
     hear(latch, ELSEWHERE, 0.0, count=3)
     assert hear(latch, SAME_HOST, 60.0) == [False]
@@ -104,12 +119,12 @@ def test_another_host_yields_to_the_signalled_address_however_late_and_for_good(
     assert hear(latch, ELSEWHERE, 60.0, count=9) == [False] * 9
 
 
-def test_another_host_is_believed_only_in_time() -> None:
+def test_another_host_is_believed_only_in_time(armed: Armed) -> None:
     assert hear(armed(), ELSEWHERE, 9.9, count=3)[-1] is True
     assert hear(armed(), ELSEWHERE, 10.0, count=3)[-1] is False
 
 
-def test_signalling_the_same_again_gives_a_silent_phone_more_time_and_disturbs_no_other() -> None:
+def test_signalling_the_same_again_gives_a_silent_phone_more_time_and_disturbs_no_other(armed: Armed) -> None:
     silent, heard = armed(), armed()
     silent.expect(SIGNALLED, 60.0)
     assert hear(silent, ELSEWHERE, 65.0, count=3)[-1] is True
@@ -119,7 +134,7 @@ def test_signalling_the_same_again_gives_a_silent_phone_more_time_and_disturbs_n
     assert hear(heard, SIGNALLED, 60.0) == [False]
 
 
-def test_signalling_another_address_starts_all_over() -> None:
+def test_signalling_another_address_starts_all_over(armed: Armed) -> None:
     latch = armed()
     hear(latch, SIGNALLED, 0.0)
     moved = Address("192.0.2.7", 4000)
@@ -129,7 +144,7 @@ def test_signalling_another_address_starts_all_over() -> None:
     assert hear(latch, SIGNALLED, 50.0, count=9) == [False] * 9
 
 
-def test_who_was_heard_at_the_address_before_is_not_taken_for_the_new_peer() -> None:
+def test_who_was_heard_at_the_address_before_is_not_taken_for_the_new_peer(armed: Armed) -> None:
     latch = armed()
     hear(latch, SAME_HOST, 0.0)
     latch.expect(Address(SIGNALLED.host, 4002), 1.0)
@@ -139,7 +154,7 @@ def test_who_was_heard_at_the_address_before_is_not_taken_for_the_new_peer() -> 
     assert hear(unheard, SIGNALLED, 1.0, count=9) == [False] * 9
 
 
-def test_a_peer_that_signalling_names_again_is_believed_again() -> None:
+def test_a_peer_that_signalling_names_again_is_believed_again(armed: Armed) -> None:
     latch = armed()
     hear(latch, SAME_HOST, 0.0)
     for other in (None, Address("192.0.2.7", 4000), SIGNALLED):
@@ -147,14 +162,14 @@ def test_a_peer_that_signalling_names_again_is_believed_again() -> None:
     assert hear(latch, SAME_HOST, 1.0) == [True]
 
 
-def test_only_the_last_former_peers_are_remembered() -> None:
+def test_only_the_last_former_peers_are_remembered(armed: Armed) -> None:
     latch = armed()
     for number in range(MAX_CANDIDATES + 1):
         latch.expect(Address("192.0.2.7", 4000 + number), 1.0)
     assert hear(latch, SIGNALLED, 1.0, count=3)[-1] is True
 
 
-def test_taking_the_address_away_closes_the_port() -> None:
+def test_taking_the_address_away_closes_the_port(armed: Armed) -> None:
     latch = armed()
     hear(latch, SIGNALLED, 0.0)
     latch.expect(None, 1.0)
@@ -162,7 +177,7 @@ def test_taking_the_address_away_closes_the_port() -> None:
     assert latch.destination is None
 
 
-def test_a_barred_source_is_believed_only_if_it_is_signalled() -> None:
+def test_a_barred_source_is_believed_only_if_it_is_signalled(armed: Armed) -> None:
     assert hear(armed(barred=frozenset({SAME_HOST, ELSEWHERE})), SAME_HOST, 0.0) == [False]
     assert hear(armed(barred=frozenset({ELSEWHERE})), ELSEWHERE, 0.0, count=5) == [False] * 5
     assert hear(armed(barred=frozenset({SIGNALLED})), SIGNALLED, 0.0) == [True]

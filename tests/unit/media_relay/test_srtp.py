@@ -1,27 +1,41 @@
 """SRTP with every profile that may be negotiated."""
 
 import pytest
+from tests.support.native_parts import NativeSrtpSession
 from tests.support.rtp_packets import receiver_report, rtp_packet
 
 from media_relay.core.counters import Drop
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile, split
 from media_relay.srtp import SrtpRefused, SrtpSession
 
+Srtp = SrtpSession | NativeSrtpSession
+Pair = tuple[Srtp, Srtp]
+# Each with itself, and each with the other: what one protects, the other must read.
+ENDS: dict[str, tuple[type[Srtp], type[Srtp]]] = {
+    "libsrtp": (SrtpSession, SrtpSession),
+    "native": (NativeSrtpSession, NativeSrtpSession),
+    "libsrtp-native": (SrtpSession, NativeSrtpSession),
+    "native-libsrtp": (NativeSrtpSession, SrtpSession),
+}
 
-def session_pair(profile: SrtpProfile) -> tuple[SrtpSession, SrtpSession]:
+
+def session_pair(profile: SrtpProfile, ends: str) -> Pair:
     material = bytes(range(profile.material_length))
-    return SrtpSession(split(profile, material, is_server=True)), SrtpSession(split(profile, material, is_server=False))
+    one, other = ENDS[ends]
+    return one(split(profile, material, is_server=True)), other(split(profile, material, is_server=False))
+
+
+@pytest.fixture(params=list(ENDS))
+def ends(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(params=list(SrtpProfile), ids=lambda profile: profile.name)
-def pair(request: pytest.FixtureRequest) -> tuple[SrtpSession, SrtpSession]:
-    return session_pair(request.param)
+def pair(request: pytest.FixtureRequest, ends: str) -> Pair:
+    return session_pair(request.param, ends)
 
 
-Pair = tuple[SrtpSession, SrtpSession]
-
-
-def refusal(session: SrtpSession, packet: bytes, *, rtcp: bool = False) -> Drop:
+def refusal(session: Srtp, packet: bytes, *, rtcp: bool = False) -> Drop:
     with pytest.raises(SrtpRefused) as refused:
         session.unprotect_rtcp(packet) if rtcp else session.unprotect_rtp(packet)
     return refused.value.drop
@@ -69,7 +83,7 @@ def test_what_is_too_long_or_too_short_is_refused(pair: Pair) -> None:
     assert refusal(receiver, receiver_report(1), rtcp=True) is Drop.MALFORMED
 
 
-def test_keys_of_another_session_open_nothing() -> None:
+def test_keys_of_another_session_open_nothing(ends: str) -> None:
     profile = SrtpProfile.AEAD_AES_128_GCM
-    stranger = SrtpSession(SrtpKeys(profile, b"a" * 28, b"b" * 28))
-    assert refusal(session_pair(profile)[0], stranger.protect_rtp(rtp_packet())) is Drop.SRTP_AUTH
+    stranger = ENDS[ends][1](SrtpKeys(profile, b"a" * 28, b"b" * 28))
+    assert refusal(session_pair(profile, ends)[0], stranger.protect_rtp(rtp_packet())) is Drop.SRTP_AUTH

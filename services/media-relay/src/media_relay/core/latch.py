@@ -78,6 +78,11 @@ class RtpLatch:
         """Where to send now."""
         return self.source or self._signalled
 
+    @property
+    def candidates(self) -> int:
+        """How many are on probation."""
+        return len(self._candidates)
+
     def expect(self, signalled: Address | None, now: float) -> None:
         """Take the address that signalling names; a new one, or one not heard yet, starts all over."""
         if signalled == self._signalled and self.source is not None:

@@ -1,0 +1,259 @@
+/* Every byte that comes from the network, under AddressSanitizer and UBSan: `fuzz SECONDS [SEED]`.
+ *
+ * Packets of each protocol are bent (bits, lengths, cuts, joints) and given to the parsers in buffers of exactly their
+ * length, and to a relay without sockets as if they had come on each of its ports. What must hold besides: each
+ * datagram is counted once, nothing forged goes on, and the true packets after it still do.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../crypto.h"
+#include "../loop.h"
+
+static uint64_t chance_state;
+
+static uint32_t chance(uint32_t below)
+{
+    chance_state ^= chance_state << 13;
+    chance_state ^= chance_state >> 7;
+    chance_state ^= chance_state << 17;
+    return (uint32_t)(chance_state >> 32) % below;
+}
+
+static void require(bool holds, const char *what)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "broken: %s\n", what);
+    abort();
+}
+
+struct packet {
+    size_t length;
+    uint8_t bytes[MOST_DATAGRAM + SRTP_TRAILER];
+};
+
+static const uint8_t headers[][20] = {
+    {0x80, 111, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0xB1},                                              /* RTP */
+    {0x92, 96, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0x51, 0, 0, 0, 7, 0xBE, 0xDE, 0, 1},                 /* CSRCs, extension */
+    {0xA0, 96, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0x52},                                               /* padding */
+    {0x81, 200, 0, 12, 0, 0, 0, 0x51}, {0x81, 201, 0, 7, 0, 0, 0, 0xB1},                       /* reports */
+    {0x81, 206, 0, 2, 0, 0, 0, 0xB1, 0, 0, 0, 0x51}, {0x81, 205, 0, 3, 0, 0, 0, 0xB1},         /* feedback */
+    {0x00, 0x01, 0x00, 0x08, 0x21, 0x12, 0xA4, 0x42}, {0x16, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0}, /* STUN, DTLS */
+};
+
+static void make(struct packet *packet)
+{
+    const uint8_t *header = headers[chance(sizeof headers / sizeof *headers)];
+    packet->length = sizeof *headers + chance(8) * chance(200);
+    for (size_t i = 0; i < packet->length; i++)
+        packet->bytes[i] = i < sizeof *headers ? header[i] : (uint8_t)chance(256);
+}
+
+static void bend(struct packet *packet)
+{
+    for (uint32_t times = chance(4); times; times--) {
+        if (!packet->length)
+            return;
+        size_t at = chance((uint32_t)(chance(2) || packet->length < 24 ? packet->length : 24));
+        switch (chance(5)) {
+        case 0:
+            packet->bytes[at] ^= (uint8_t)(1u << chance(8));
+            break;
+        case 1:
+            packet->bytes[at] = chance(2) ? 0xFF : 0;
+            break;
+        case 2:
+            packet->length = at;
+            break;
+        case 3: /* a compound packet */
+            if (2 * packet->length <= MOST_DATAGRAM) {
+                memcpy(packet->bytes + packet->length, packet->bytes, packet->length);
+                packet->length *= 2;
+            }
+            break;
+        case 4:
+            packet->bytes[at] = (uint8_t)chance(256);
+            break;
+        }
+    }
+}
+
+static struct srtp_session *sessions[SRTP_PROFILES][2];
+
+static void open_sessions(void)
+{
+    static const size_t lengths[SRTP_PROFILES] = {30, 28, 44};
+    uint8_t one[44], other[44];
+    memset(one, 1, sizeof one);
+    memset(other, 2, sizeof other);
+    for (int profile = 0; profile < SRTP_PROFILES; profile++) {
+        sessions[profile][0] = srtp_session_new(profile, one, lengths[profile], other, lengths[profile]);
+        sessions[profile][1] = srtp_session_new(profile, other, lengths[profile], one, lengths[profile]);
+        require(sessions[profile][0] && sessions[profile][1], "libcrypto is there");
+    }
+}
+
+static void close_sessions(void)
+{
+    for (int profile = 0; profile < SRTP_PROFILES; profile++)
+        for (int end = 0; end < 2; end++)
+            srtp_session_free(sessions[profile][end]);
+}
+
+static uint8_t *exact(const struct packet *packet)
+{
+    uint8_t *copy = malloc(packet->length ? packet->length : 1);
+    require(copy, "memory");
+    memcpy(copy, packet->bytes, packet->length);
+    return copy;
+}
+
+static void parse(const struct packet *packet)
+{
+    uint8_t *copy = exact(packet);
+    struct rtp_header header;
+    struct rtcp_sources sources;
+    datagram_kind(copy, packet->length);
+    if (rtp_parse(copy, packet->length, &header)) {
+        require(header.length <= packet->length, "a header ends inside its packet");
+        rtp_has_valid_padding(copy, packet->length);
+    }
+    rtcp_parse(copy, packet->length, &sources);
+    free(copy);
+}
+
+static void unprotect(const struct packet *packet)
+{
+    for (int profile = 0; profile < SRTP_PROFILES; profile++) {
+        uint8_t *copy = exact(packet);
+        size_t length = packet->length;
+        require(srtp_unprotect_rtp(sessions[profile][0], copy, &length) != SRTP_DONE, "forged RTP is refused");
+        free(copy);
+        copy = exact(packet);
+        length = packet->length;
+        require(srtp_unprotect_rtcp(sessions[profile][0], copy, &length) != SRTP_DONE, "forged RTCP is refused");
+        free(copy);
+    }
+}
+
+struct world {
+    struct relay *relay;
+    struct session *session;
+    union address browser, phone, stranger;
+    int profile;
+};
+
+static void open_world(struct world *world, int profile)
+{
+    struct plan plans[2];
+    struct stream_sockets none[2] = {{-1, -1, NULL, 0}, {-1, -1, NULL, 0}};
+    memset(plans, 0, sizeof plans);
+    address_parse(&world->browser, "192.0.2.1", 5000);
+    address_parse(&world->phone, "2001:db8::1", 4000);
+    address_parse(&world->stranger, "203.0.113.1", 4000);
+    for (int i = 0; i < 2; i++) {
+        plans[i] = (struct plan){.is_used = true, .is_video = i, .browser_sends = true, .sip_sends = true};
+        plans[i].sip_rtp = plans[i].sip_rtcp = world->phone;
+        memset(plans[i].to_sip, NO_PAYLOAD_TYPE, sizeof plans[i].to_sip);
+        memset(plans[i].to_browser, NO_PAYLOAD_TYPE, sizeof plans[i].to_browser);
+        plans[i].to_sip[i ? 100 : 111] = 96;
+        plans[i].to_browser[96] = i ? 100 : 111;
+    }
+    world->profile = profile;
+    world->relay = calloc(1, sizeof *world->relay);
+    world->session = session_new(1, none, 2);
+    require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
+    outbox_init(&world->relay->forwarding.outbox, -1);
+    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4};
+    session_set_plans(world->session, plans, 2, 0);
+    session_set_srtp(world->session, sessions[profile][0]);
+    world->session->destination = world->browser;
+    require(sources_add(&world->relay->sources, &world->browser, world->session), "memory");
+}
+
+static void close_world(struct world *world)
+{
+    session_set_srtp(world->session, NULL);
+    session_free(world->session);
+    ring_close(&world->relay->ring);
+    free(world->relay->sources.entries);
+    free(world->relay);
+}
+
+static uint64_t counted(struct world *world)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < DROPS; i++)
+        total += read_counter(&world->session->counters.drops[i]) + read_counter(&world->relay->unattributed.drops[i]);
+    return total;
+}
+
+static uint64_t handed_up(struct world *world)
+{
+    uint64_t entries = 0;
+    const uint8_t *bytes;
+    for (const struct ring_entry *entry; (entry = ring_peek(&world->relay->ring, &bytes)); entries++)
+        ring_drop(&world->relay->ring, entry);
+    return entries;
+}
+
+/* Nothing can be sent, so what would go on is counted as a failure: each datagram is found in one place, RTCP of no
+ * known stream in one for each stream. */
+static void receive(struct world *world, const struct packet *packet)
+{
+    struct relay *relay = world->relay;
+    uint64_t before = counted(world);
+    uint8_t bytes[MOST_DATAGRAM];
+    relay->forwarding.now += 1e-4;
+    memcpy(bytes, packet->bytes, packet->length);
+    receive_browser(relay, bytes, packet->length, chance(4) ? &world->browser : &world->stranger);
+    require(counted(world) + handed_up(world) - before == 1, "what a browser sends is counted once");
+    before = counted(world);
+    memcpy(outbox_buffer(&relay->forwarding.outbox), packet->bytes, packet->length);
+    receive_sip(&relay->forwarding, world->session, chance(2), chance(2), packet->length,
+                chance(4) ? &world->phone : &world->stranger);
+    outbox_flush(&relay->forwarding.outbox);
+    require(counted(world) - before == 1, "what a phone sends is counted once");
+}
+
+/* The browser's true packet goes through, whatever came before it. */
+static void send_true_packet(struct world *world, uint16_t number)
+{
+    struct packet packet = {.length = 172};
+    memcpy(packet.bytes, headers[0], sizeof *headers);
+    write_16(packet.bytes + 2, number);
+    require(srtp_protect_rtp(sessions[world->profile][1], packet.bytes, &packet.length) == SRTP_DONE, "protects");
+    counter *failed = &world->session->counters.drops[DROP_SEND_FAILED];
+    uint64_t before = read_counter(failed);
+    receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
+    require(read_counter(failed) == before + 1, "the true packet would have been sent");
+}
+
+int main(int argc, char **argv)
+{
+    double end = monotonic_now() + (argc > 1 ? atof(argv[1]) : 1);
+    chance_state = argc > 2 ? strtoull(argv[2], NULL, 0) : 4711;
+    require(!crypto_open(), "libcrypto is there");
+    uint64_t rounds = 0;
+    do {
+        open_sessions();
+        struct world world;
+        open_world(&world, (int)chance(SRTP_PROFILES));
+        for (int i = 0; i < 2000; i++, rounds++) {
+            struct packet packet;
+            make(&packet);
+            bend(&packet);
+            parse(&packet);
+            unprotect(&packet);
+            receive(&world, &packet);
+            if (i % 16 == 0)
+                send_true_packet(&world, (uint16_t)i);
+        }
+        close_world(&world);
+        close_sessions();
+    } while (monotonic_now() < end);
+    printf("%llu packets\n", (unsigned long long)rounds);
+    return 0;
+}

@@ -1,0 +1,190 @@
+"""Rooms of the native packet path, driven one by one: its library's functions, called as C does."""
+
+import ctypes
+
+from media_relay import _native
+from media_relay.core.counters import Drop
+from media_relay.core.latch import LatchPolicy, LatchState
+from media_relay.core.plan import Address
+from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
+from media_relay.srtp import SrtpRefused
+
+_library = ctypes.CDLL(_native.__file__)
+_library.srtp_session_new.restype = ctypes.c_void_p
+_SIZE = ctypes.c_size_t
+_ROOM = 4096
+
+_PROFILES = {
+    SrtpProfile.AES128_CM_SHA1_80: 0,
+    SrtpProfile.AEAD_AES_128_GCM: 1,
+    SrtpProfile.AEAD_AES_256_GCM: 2,
+}
+_DROPS = (None, Drop.SRTP_AUTH, Drop.REPLAY, Drop.MALFORMED, Drop.TOO_LONG)
+
+
+class NativeSrtpSession:
+    """`srtp.SrtpSession` of the native path."""
+
+    def __init__(self, keys: SrtpKeys) -> None:
+        receive, send = keys.receive, keys.send
+        self._session = _library.srtp_session_new(
+            _PROFILES[keys.profile], receive, _SIZE(len(receive)), send, _SIZE(len(send))
+        )
+        assert self._session, "no SRTP session of these keys"
+
+    def __del__(self) -> None:
+        _library.srtp_session_free(ctypes.c_void_p(self._session))
+
+    def protect_rtp(self, packet: bytes) -> bytes:
+        return self._call("srtp_protect_rtp", packet)
+
+    def unprotect_rtp(self, packet: bytes) -> bytes:
+        return self._call("srtp_unprotect_rtp", packet)
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        return self._call("srtp_protect_rtcp", packet)
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes:
+        return self._call("srtp_unprotect_rtcp", packet)
+
+    def _call(self, name: str, packet: bytes) -> bytes:
+        buffer = ctypes.create_string_buffer(packet, _ROOM)
+        length = _SIZE(len(packet))
+        drop = _DROPS[_library[name](ctypes.c_void_p(self._session), buffer, ctypes.byref(length))]
+        if drop is not None:
+            raise SrtpRefused(drop)
+        return buffer.raw[: length.value]
+
+
+class _Address(ctypes.Structure):
+    """`union address`, by its longest member."""
+
+    _fields_ = (("bytes", ctypes.c_uint32 * 7),)
+
+    @classmethod
+    def of(cls, address: Address | None) -> "_Address":
+        made = cls()
+        if address is not None:
+            assert _library.address_parse(ctypes.byref(made), address.host.encode(), ctypes.c_uint16(address.port))
+        return made
+
+    def read(self) -> Address | None:
+        if not any(self.bytes):
+            return None
+        text = ctypes.create_string_buffer(64)
+        _library.address_print(ctypes.byref(self), text)
+        return Address(text.value.decode(), _library.address_port(ctypes.byref(self)) & 0xFFFF)
+
+
+class _Policy(ctypes.Structure):
+    _fields_ = (
+        ("other_host_seconds", ctypes.c_double),
+        ("settle_seconds", ctypes.c_double),
+        ("probation_packets", ctypes.c_uint32),
+    )
+
+
+class _RtpLatch(ctypes.Structure):
+    """The head of `struct rtp_latch`; the rest is the native side's alone."""
+
+    _fields_ = (
+        ("state", ctypes.c_int),
+        ("rank", ctypes.c_int),
+        ("source", _Address),
+        ("signalled", _Address),
+        ("armed_at", ctypes.c_double),
+        ("latched_at", ctypes.c_double),
+        ("barred", ctypes.POINTER(_Address)),
+        ("barred_count", _SIZE),
+        ("candidate_count", ctypes.c_uint32),
+        ("rest", ctypes.c_uint8 * 2048),
+    )
+
+
+for _name in ("address_parse", "rtp_latch_accepts", "rtcp_latch_accepts"):
+    _library[_name].restype = ctypes.c_bool
+
+
+class NativeRtpLatch:
+    """`latch.RtpLatch` of the native path."""
+
+    def __init__(self, policy: LatchPolicy, barred: frozenset[Address] = frozenset()) -> None:
+        self._policy = _Policy(policy.other_host_seconds, policy.settle_seconds, policy.probation_packets)
+        self._barred = (_Address * len(barred))(*(_Address.of(source) for source in barred))
+        self._latch = _RtpLatch(
+            barred=ctypes.cast(self._barred, ctypes.POINTER(_Address)), barred_count=len(self._barred)
+        )
+
+    @property
+    def source(self) -> Address | None:
+        return self._latch.source.read()
+
+    @property
+    def destination(self) -> Address | None:
+        return self.source or self._latch.signalled.read()
+
+    @property
+    def state(self) -> LatchState:
+        return list(LatchState)[int(self._latch.state)]
+
+    @property
+    def candidates(self) -> int:
+        return int(self._latch.candidate_count)
+
+    def expect(self, signalled: Address | None, now: float) -> None:
+        _library.rtp_latch_expect(ctypes.byref(self._latch), ctypes.byref(_Address.of(signalled)), ctypes.c_double(now))
+
+    def accepts(self, source: Address, ssrc: int, sequence_number: int, now: float) -> bool:
+        accepted = _library.rtp_latch_accepts(
+            ctypes.byref(self._latch),
+            ctypes.byref(self._policy),
+            ctypes.byref(_Address.of(source)),
+            ctypes.c_uint32(ssrc),
+            ctypes.c_uint16(sequence_number),
+            ctypes.c_double(now),
+        )
+        return bool(accepted)
+
+
+_library.srtp_guess_index.restype = ctypes.c_uint64
+_library.aes_ecb_new.restype = ctypes.c_void_p
+
+
+def index_after(highest: int, sequence_number: int) -> int:
+    """Return the index that the number means."""
+    return int(_library.srtp_guess_index(ctypes.c_uint64(highest), ctypes.c_uint16(sequence_number)))
+
+
+def keystream(key: bytes, counter: bytes) -> bytes:
+    """Return one block of AES in counter mode."""
+    assert _library.crypto_open() == 0
+    cipher = ctypes.c_void_p(_library.aes_ecb_new(key, _SIZE(len(key))))
+    return _block(cipher, counter)
+
+
+def _block(cipher: ctypes.c_void_p, counter: bytes) -> bytes:
+    block = ctypes.create_string_buffer(counter, 16)
+    assert _library.aes_ecb_encrypt(cipher, block, _SIZE(16)) & 0xFF
+    return block.raw
+
+
+class _Keys(ctypes.Structure):
+    """`struct srtp_direction_keys`."""
+
+    _fields_ = (
+        ("cipher", ctypes.c_void_p),
+        ("hmac", ctypes.c_uint32 * 48),
+        ("salt", ctypes.c_uint8 * 14),
+        ("rtcp_key", ctypes.c_uint8 * 32),
+        ("rtcp_authentication", ctypes.c_uint8 * 20),
+        ("rtcp_salt", ctypes.c_uint8 * 14),
+        ("rest", ctypes.c_uint8 * 64),
+    )
+
+
+def derive(profile: SrtpProfile, master: bytes) -> dict[str, bytes]:
+    """Return the session salt, and the block of zeros that the session's cipher key encrypts."""
+    assert _library.crypto_open() == 0
+    keys = _Keys()
+    assert _library.srtp_derive(ctypes.byref(keys), _PROFILES[profile], 0, master) & 0xFF
+    return {"salt": bytes(keys.salt), "block": _block(ctypes.c_void_p(keys.cipher), bytes(16))}
