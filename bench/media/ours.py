@@ -10,6 +10,8 @@ import json
 import os
 import sys
 
+import structlog
+
 from media_relay import sockets
 from media_relay.core.packet.demux import DatagramKind
 from media_relay.core.plan import Address, StreamPlan
@@ -20,24 +22,23 @@ from media_relay.sip_ports import SipPorts
 
 from .calls import RELAY_HOST, browser, phone
 
+# Where it is, and its ports: both run at a time.
 FORWARDERS = {
-    "native": ("media_relay.native_forwarder", "NativeForwarder"),
-    "python": ("media_relay.python_forwarder", "PythonForwarder"),
+    "native": ("media_relay.native_forwarder", "NativeForwarder", even_ports(10000, 16999)),
+    "python": ("media_relay.python_forwarder", "PythonForwarder", even_ports(17000, 19999)),
 }
-PORTS = even_ports(20000, 29999)
-DESCRIPTORS_EACH = 2
 
 
 class Ours:
     """A forwarder and its sessions."""
 
     def __init__(self, kind: str, profile: SrtpProfile) -> None:
-        module, name = FORWARDERS[kind]
+        module, name, ports = FORWARDERS[kind]
         loop = asyncio.get_running_loop()
         browser_socket = sockets.bind_browser_socket(RELAY_HOST, 0)
         self._browser_port: int = browser_socket.getsockname()[1]
         self._profile = profile
-        self._ports = SipPorts(RELAY_HOST, PortPool(PORTS, quarantine_seconds=0.0))
+        self._ports = SipPorts(RELAY_HOST, PortPool(ports, quarantine_seconds=0.0))
         self._numbers = itertools.count()
         make = getattr(importlib.import_module(module), name)
         self._forwarder: Forwarder = make(loop, browser_socket, self._refuse)
@@ -75,6 +76,7 @@ async def _run(kind: str, profile: SrtpProfile) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         asyncio.run(_run(sys.argv[1], SrtpProfile[sys.argv[2]]))
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from dataclasses import dataclass
 
 from .calls import BROWSER_PORT, PHONE_PORT
@@ -42,6 +43,7 @@ def play(relay: Relay, calls: int, core: int, seconds: float) -> Window:
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         raise RuntimeError(f"the generator ended with {ran.returncode}: {ran.stderr}")
+    sys.stderr.write(ran.stderr)
     return read(relay.name, calls, ran.stdout)
 
 

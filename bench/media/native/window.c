@@ -28,6 +28,17 @@ void window_sent(struct window *window, const struct tape *tape, int side, uint3
     window->sent_at[side][(size_t)call * tape->header->packets + packet] = now;
 }
 
+/* The first of them is shown: it is for a person to find out why. */
+static void refuse(struct window *window, int side, const uint8_t *datagram, size_t length)
+{
+    if (window->wrong++)
+        return;
+    fprintf(stderr, "wrong at the %s, %zu bytes:", side == BROWSER ? "browser" : "phone", length);
+    for (size_t i = 0; i < length && i < 32; i++)
+        fprintf(stderr, " %02x", datagram[i]);
+    fputc('\n', stderr);
+}
+
 void window_came(struct window *window, const struct tape *tape, int side, const uint8_t *datagram, size_t length,
                  int64_t now, const int64_t measured[2])
 {
@@ -42,12 +53,12 @@ void window_came(struct window *window, const struct tape *tape, int side, const
         window->stray++;
         return;
     case WRONG:
-        window->wrong++;
+        refuse(window, side, datagram, length);
         return;
     }
     int64_t *sent_at = &window->sent_at[side == BROWSER ? PHONE : BROWSER][(size_t)call * tape->header->packets + packet];
     if (*sent_at == 0) { /* nobody has sent it yet */
-        window->wrong++;
+        refuse(window, side, datagram, length);
         return;
     }
     if (*sent_at < 0) {
