@@ -182,7 +182,10 @@ class PhonePage:
         await self.tab.evaluate("(values) => harness.fill(values)", values)
 
     async def _press(self, button: str) -> None:
-        pressed = await self.tab.evaluate("(id) => harness.press(id)", button)
+        await self._press_at(f"#{button}")
+
+    async def _press_at(self, button: str) -> None:
+        pressed = await self.tab.evaluate("(selector) => harness.press(selector)", button)
         assert pressed, f"{button} cannot be pressed\n{await self.describe()}"
 
 

@@ -1,16 +1,6 @@
-/** The parts of index.html, found once and typed; a missing one is told at once. */
+/** The parts of index.html. */
 
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new () => T} kind
- * @returns {T}
- */
-function find(id, kind) {
-  const element = document.getElementById(id);
-  if (!(element instanceof kind)) throw new Error(`index.html has no ${kind.name} #${id}`);
-  return element;
-}
+import { find } from "./find.js";
 
 export const account = {
   form: find("accountForm", HTMLFormElement),

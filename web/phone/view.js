@@ -1,7 +1,8 @@
 /** Shows a session and a call: everything on the page follows from those two, and is drawn anew at each change. */
 
 import { account, dial, stage, tools } from "./elements.js";
-import { Tones } from "./tones.js";
+import { attach, show } from "./pictures.js";
+import { Tones, toneFor } from "./tones.js";
 import { callDetail, clock, partyName, qualityText, sessionDetail } from "./words.js";
 
 /** @typedef {import("../sdk/index.js").Call} Call */
@@ -84,38 +85,10 @@ function invitation(call) {
 function drawPictures(call) {
   const live = call && !call.isOver ? call : null;
   attach(stage.remoteAudio, live?.remoteStream ?? null);
-  show(stage.remoteVideo, live?.remoteStream ?? null);
+  const framePicture = () => stage.box.classList.toggle("pictured", !stage.remoteVideo.hidden);
+  show(stage.remoteVideo, live?.remoteStream ?? null, framePicture);
   show(stage.localVideo, live?.localStream ?? null);
-  stage.box.classList.toggle("pictured", !stage.remoteVideo.hidden);
-}
-
-/**
- * @param {HTMLVideoElement} element
- * @param {MediaStream | null} stream
- */
-function show(element, stream) {
-  const tracks = stream?.getVideoTracks() ?? [];
-  for (const track of tracks) track.onmute = track.onunmute = () => show(element, stream);
-  element.hidden = !tracks.some((track) => !track.muted);
-  attach(element, tracks.length ? stream : null);
-  if (element === stage.remoteVideo) stage.box.classList.toggle("pictured", !element.hidden);
-}
-
-/**
- * @param {HTMLMediaElement} element
- * @param {MediaStream | null} stream
- */
-function attach(element, stream) {
-  if (element.srcObject !== stream) element.srcObject = stream; // setting it again would interrupt it
-}
-
-/**
- * @param {Call | null} call
- * @returns {"bell" | "ringback" | null}
- */
-function toneFor(call) {
-  if (call?.isWaitingForAnswer) return "bell";
-  return call?.status === "RING" && call.direction === "outgoing" && !call.isEnding ? "ringback" : null;
+  framePicture();
 }
 
 /**

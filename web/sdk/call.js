@@ -80,9 +80,6 @@ export class Call extends CallUse {
     this.#offer = parties.offer;
     this.#media = media;
     this.#request = request;
-    media.on("local", (stream) => this.emit("LOCAL_STREAM", stream, this));
-    media.on("remote", (stream) => this.emit("REMOTE_STREAM", stream, this));
-    media.on("state", (state) => this.emit("MEDIA_STATE", state, this));
   }
 
   get status() {
@@ -116,33 +113,6 @@ export class Call extends CallUse {
     return this.direction === "incoming" && this.#status === "RING" && !this.#answering && !this.isEnding;
   }
 
-  get localStream() {
-    return this.#media.local;
-  }
-
-  get remoteStream() {
-    return this.#media.remote;
-  }
-
-  /** Which of the local tracks are silenced. */
-  get muted() {
-    return this.#media.muted;
-  }
-
-  /** @param {"audio" | "video"} [kind] */
-  mute(kind = "audio") {
-    this.#media.setMuted(kind, true);
-  }
-
-  /** @param {"audio" | "video"} [kind] */
-  unmute(kind = "audio") {
-    this.#media.setMuted(kind, false);
-  }
-
-  quality() {
-    return this.#media.quality();
-  }
-
   /**
    * Take an incoming call. When the microphone cannot be opened the promise is rejected with a MediaError and the call
    * rings on, so that the user can allow it and try again.
@@ -164,7 +134,9 @@ export class Call extends CallUse {
   async hangup(options = {}) {
     if (this.isOver || this.#hangup) return;
     this.#hangup = options;
-    this.#media.close();
+    const isConnecting = this.#known && (this.direction === "outgoing" || this.#answer !== undefined);
+    if (isConnecting) this.#media.quiet();
+    else this.#media.close(); // also where the user is still being asked for devices
     if (this.#known) await this.#sendHangup();
     else this.finish({ status: 487, reason: "Request Terminated", by: "local", established: false });
   }

@@ -1,7 +1,7 @@
 /** What a page does with an established call: hold it, transfer it, send digits; and what it hears of that. */
 
+import { CallMedia } from "./call_media.js";
 import { RequestError } from "./errors.js";
-import { Emitter } from "./events.js";
 import { Waiting } from "./waiting.js";
 
 /** @typedef {import("./call.js").Call} Call */
@@ -16,38 +16,12 @@ import { Waiting } from "./waiting.js";
  * @typedef {{ method?: "rfc4733" | "info", duration?: number, gap?: number }} DtmfOptions
  */
 
-/**
- * `STATUS` comes with every change, just before the event that is named as the new status.
- * @typedef {object} CallEvents
- * @property {[Call]} STATUS
- * @property {[Call]} PENDING
- * @property {[Call]} TRYING
- * @property {[Call]} RING
- * @property {[Call]} SESSION_PROGRESS
- * @property {[Call]} ESTABLISHED
- * @property {[Call]} HOLD somebody holds; again when `held` changes
- * @property {[Call]} UNHOLD nobody holds any more; after ESTABLISHED, which comes again
- * @property {[Call]} FINISH
- * @property {[Call]} BUSY
- * @property {[Call]} FAILED
- * @property {[MediaStream, Call]} LOCAL_STREAM
- * @property {[MediaStream, Call]} REMOTE_STREAM
- * @property {[RTCPeerConnectionState, Call]} MEDIA_STATE
- * @property {[{ digit: string, duration: number }, Call]} DTMF the far side sent a digit by SIP INFO
- * @property {[{ status: number, reason: string }, Call]} TRANSFER how far the far side is with our transfer
- * @property {[Call]} TRANSFERRED it has another far side: see `peer`
- * @property {[{ action: import("./wire.js").Action, status: number, reason: string }, Call]} ACTION_FAILED
- */
-
 const HOLD_SECONDS = 40; // longer than a re-INVITE without an answer (RFC 3261 §17.1.1.2: 64 × T1)
 const TRANSFER_SECONDS = 240; // longer than anything rings
 const DIGITS = /^[0-9*#A-D]+$/;
 
-/**
- * The part of `Call` that begins when it is answered.
- * @extends {Emitter<CallEvents>}
- */
-export class CallUse extends Emitter {
+/** The part of `Call` that begins when it is answered. */
+export class CallUse extends CallMedia {
   /** @type {Held} */ #held = { local: false, remote: false };
   /** @type {Media} */ #media;
   /** @type {(request: Request) => Promise<unknown>} */ #request;
@@ -63,7 +37,7 @@ export class CallUse extends Emitter {
    * @param {(request: Request) => Promise<unknown>} request
    */
   constructor(id, media, request) {
-    super();
+    super(media);
     this.id = id;
     this.#media = media;
     this.#request = request;

@@ -35,8 +35,12 @@ import { decode, encode, readWelcome } from "./wire.js";
  */
 
 /**
- * The first request of each socket, and what else to try, if anything, when the pod refuses it.
- * @typedef {{ first: () => Request, second?: (refusal: RequestError) => Request | null }} Greeting
+ * The first request of each socket, and what else to try, if anything, when the pod refuses it. Where `isReturn` is true
+ * the pods have the session already, so that a pod that does not answer is no reason to give up.
+ * @typedef {object} Greeting
+ * @property {() => Request} first
+ * @property {(refusal: RequestError) => Request | null} [second]
+ * @property {boolean} [isReturn]
  */
 
 /**
@@ -80,6 +84,7 @@ export class Connection extends Emitter {
     this.requestTimeout = requestTimeout;
     this.resumeFor = resumeFor;
     this.pingInterval = pingInterval;
+    this.#welcomed = greeting.isReturn ?? false;
   }
 
   get state() {
@@ -88,6 +93,7 @@ export class Connection extends Emitter {
 
   open() {
     if (this.#state !== "IDLE") throw new Error("a connection is opened once");
+    if (this.#welcomed) this.#expectReturn("the page was reloaded");
     this.#openSocket();
   }
 
@@ -253,10 +259,15 @@ export class Connection extends Emitter {
     this.#disarm("ping");
     this.#disarm("open");
     this.#dropSocket(COMING_BACK, reason);
-    if (first) this.#arm("resume", this.resumeFor, () => this.close({ status: 408, reason: `lost: ${reason}` }));
+    if (first) this.#expectReturn(reason);
     const delay = this.platform.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempt++);
     this.#arm("retry", delay, () => this.#openSocket());
     if (first) this.emit("lost", cause);
+  }
+
+  /** @param {string} reason why there is no connection */
+  #expectReturn(reason) {
+    this.#arm("resume", this.resumeFor, () => this.close({ status: 408, reason: `lost: ${reason}` }));
   }
 
   /**

@@ -11,6 +11,7 @@
 import { MediaError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { summarize } from "./quality.js";
+import { Sources, stop } from "./sources.js";
 
 /** @typedef {import("./platform.js").Platform} Platform */
 /** @typedef {import("./quality.js").Quality} Quality */
@@ -36,6 +37,7 @@ const KINDS = /** @type {const} */ (["audio", "video"]);
 /** @extends {Emitter<MediaEvents>} */
 export class Media extends Emitter {
   /** @type {RTCPeerConnection | null} */ #peer = null;
+  /** @type {MediaStream | null} */ #opened = null;
   /** @type {MediaStream | null} */ #local = null;
   /** @type {MediaStream | null} */ #remote = null;
   #ownsLocal = false;
@@ -44,7 +46,10 @@ export class Media extends Emitter {
   #described = false;
   #settled = false;
   #closed = false;
+  #isQuiet = false;
   #muted = { audio: false, video: false };
+  /** @type {Map<string, RTCRtpSender>} */ #senders = new Map();
+  #sources;
 
   /**
    * @param {Platform} platform
@@ -54,6 +59,7 @@ export class Media extends Emitter {
     super();
     this.platform = platform;
     this.iceServers = iceServers;
+    this.#sources = new Sources(platform);
   }
 
   /** Whether `close` was called, perhaps while the user was being asked for the microphone. */
@@ -86,7 +92,7 @@ export class Media extends Emitter {
     const stream = await this.#openLocal(options);
     if (this.#closed) return undefined;
     const peer = this.#open();
-    for (const track of stream.getTracks()) peer.addTrack(track, stream);
+    for (const track of stream.getTracks()) this.#send(peer, track, stream);
     if (options.video && stream.getVideoTracks().length === 0) peer.addTransceiver("video", { direction: "recvonly" });
     await peer.setLocalDescription(await peer.createOffer());
     return peer.localDescription?.sdp;
@@ -106,7 +112,7 @@ export class Media extends Emitter {
     await peer.setRemoteDescription({ type: "offer", sdp });
     if (this.#closed) return undefined;
     for (const track of stream.getTracks()) {
-      if (offers(sdp, track.kind)) peer.addTrack(track, stream);
+      if (offers(sdp, track.kind)) this.#send(peer, track, stream);
     }
     await peer.setLocalDescription(await peer.createAnswer());
     return peer.localDescription?.sdp;
@@ -178,9 +184,104 @@ export class Media extends Emitter {
     }
   }
 
+  /** @param {Kind} kind */
+  sends(kind) {
+    return this.#senders.has(kind) && !this.#closed;
+  }
+
+  get isSharing() {
+    return this.#sources.isSharing;
+  }
+
+  /**
+   * Send what another device hears or sees; behind a shared screen, a camera waits for its turn.
+   * @param {Kind} kind
+   * @param {string} deviceId
+   */
+  async useDevice(kind, deviceId) {
+    await this.#put(kind, await this.#sources.openDevice(this.#sender(kind).track, deviceId, kind));
+  }
+
+  async shareScreen() {
+    const { track: camera } = this.#sender("video");
+    await this.#put("video", await this.#sources.openScreen(camera, () => void this.stopSharing()));
+  }
+
+  async stopSharing() {
+    if (this.#sources.isSharing) await this.#put("video", this.#sources.closeScreen());
+  }
+
+  /**
+   * @param {Kind} kind
+   * @returns {RTCRtpSender}
+   */
+  #sender(kind) {
+    const sender = this.#senders.get(kind);
+    if (!sender || this.#closed) throw new Error(`this call sends no ${kind}`);
+    return sender;
+  }
+
+  /**
+   * Send this track from now on; the far side is not asked.
+   * @param {Kind} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  async #put(kind, track) {
+    if (this.#closed || this.#isQuiet) return this.#sources.close();
+    if (track) track.enabled = !this.#muted[kind];
+    await this.#sender(kind).replaceTrack(track);
+    this.#sources.settle();
+    const shown = this.platform.createStream();
+    for (const other of this.#local?.getTracks() ?? []) if (other.kind !== kind) shown.addTrack(other);
+    if (track) shown.addTrack(track);
+    this.#local = shown;
+    this.emit("local", shown);
+  }
+
   /** @returns {Promise<Quality>} */
   async quality() {
-    return summarize(this.#peer ? await this.#peer.getStats() : new Map());
+    return summarize(await this.#report());
+  }
+
+  /**
+   * @param {number} milliseconds
+   * @param {(quality: Quality) => void} tell
+   * @returns {() => void}
+   */
+  watchQuality(milliseconds, tell) {
+    /** @type {unknown} */
+    let timer;
+    let isOn = true;
+    /** @param {import("./quality.js").Report} before */
+    const look = async (before) => {
+      const now = await this.#report();
+      if (!isOn || this.#closed) return;
+      timer = this.platform.setTimer(() => void look(now), milliseconds);
+      tell(summarize(now, before));
+    };
+    const stop = () => {
+      isOn = false;
+      this.platform.clearTimer(timer);
+    };
+    this.once("closed", stop);
+    timer = this.platform.setTimer(() => void look(new Map()), milliseconds);
+    return stop;
+  }
+
+  /** @returns {Promise<import("./quality.js").Report>} */
+  async #report() {
+    return this.#peer ? this.#peer.getStats() : new Map();
+  }
+
+  /**
+   * Neither send nor play anything any more, while the far side is being told. The connection stays until `close`: its
+   * end is quicker than that news, and would be taken for a failure.
+   */
+  quiet() {
+    this.#isQuiet = true;
+    for (const sender of this.#senders.values()) void sender.replaceTrack(null);
+    for (const track of this.#remote?.getTracks() ?? []) track.stop();
+    this.#letGo();
   }
 
   /** Let go of everything, once and for all; a stream that the caller brought goes on. */
@@ -188,14 +289,19 @@ export class Media extends Emitter {
     if (this.#closed) return;
     this.#closed = true;
     this.#peer?.close();
-    if (this.#ownsLocal) stop(this.#local);
-    else this.#restoreTracks();
+    this.#letGo();
     this.emit("closed");
+  }
+
+  #letGo() {
+    this.#sources.close();
+    if (this.#ownsLocal) stop(this.#opened);
+    else this.#restoreTracks();
   }
 
   /** Muting a borrowed track must not outlive the call. */
   #restoreTracks() {
-    for (const track of this.#local?.getTracks() ?? []) {
+    for (const track of this.#opened?.getTracks() ?? []) {
       if (this.#muted[/** @type {Kind} */ (track.kind)]) track.enabled = true;
     }
   }
@@ -209,7 +315,7 @@ export class Media extends Emitter {
     const stream = options.stream ?? (await this.#openDevices(options));
     if (this.#closed && this.#ownsLocal) stop(stream);
     if (!this.#closed) {
-      this.#local = stream;
+      this.#opened = this.#local = stream;
       for (const kind of KINDS) if (this.#muted[kind]) this.setMuted(kind, true);
       this.emit("local", stream);
     }
@@ -225,10 +331,20 @@ export class Media extends Emitter {
     }
   }
 
+  /**
+   * @param {RTCPeerConnection} peer
+   * @param {MediaStreamTrack} track
+   * @param {MediaStream} stream
+   */
+  #send(peer, track, stream) {
+    this.#senders.set(track.kind, peer.addTrack(track, stream));
+  }
+
   /** @returns {RTCPeerConnection} */
   #open() {
     const peer = this.platform.createPeer({ iceServers: this.iceServers });
     peer.ontrack = ({ track }) => {
+      if (this.#isQuiet) return;
       // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
       this.#remote ??= this.platform.createStream();
       this.#remote.addTrack(track);
@@ -251,11 +367,6 @@ async function acceptProvisionally(peer, sdp) {
     if (!(error instanceof Error) || error.name !== "NotSupportedError") throw error;
     await peer.setRemoteDescription({ type: "answer", sdp });
   }
-}
-
-/** @param {MediaStream | null} stream */
-function stop(stream) {
-  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 /**

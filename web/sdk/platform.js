@@ -15,6 +15,7 @@
  * @property {(url: string) => Socket} openSocket
  * @property {(configuration: RTCConfiguration) => RTCPeerConnection} createPeer
  * @property {(constraints: MediaStreamConstraints) => Promise<MediaStream>} getUserMedia
+ * @property {() => Promise<MediaStream>} getDisplayMedia
  * @property {() => MediaStream} createStream
  * @property {(run: () => void, milliseconds: number) => unknown} setTimer
  * @property {(timer: any) => void} clearTimer
@@ -43,7 +44,8 @@ export function platformWith(own = {}) {
   return {
     openSocket: (url) => new WebSocket(url),
     createPeer: (configuration) => new RTCPeerConnection(configuration),
-    getUserMedia: openDevices,
+    getUserMedia: async (constraints) => mediaDevices().getUserMedia(constraints),
+    getDisplayMedia: async () => mediaDevices().getDisplayMedia({ video: true }),
     createStream: () => new MediaStream(),
     setTimer: (run, milliseconds) => setTimeout(run, milliseconds),
     clearTimer: (timer) => clearTimeout(timer),
@@ -55,12 +57,9 @@ export function platformWith(own = {}) {
   };
 }
 
-/**
- * @param {MediaStreamConstraints} constraints
- * @returns {Promise<MediaStream>}
- */
-async function openDevices(constraints) {
+/** @returns {MediaDevices} */
+function mediaDevices() {
   const devices = globalThis.navigator?.mediaDevices;
   if (!devices) throw new Error("the browser offers devices only to pages over https or from localhost");
-  return devices.getUserMedia(constraints);
+  return devices;
 }

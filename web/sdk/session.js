@@ -12,6 +12,7 @@ import { Emitter } from "./events.js";
 import { Media } from "./media.js";
 import { platformWith } from "./platform.js";
 import { ResumeToken } from "./resume_token.js";
+import { STATUS_OF_REGISTRATION } from "./session_status.js";
 import { Waiting } from "./waiting.js";
 import { loginRequest, resumeRequest } from "./wire.js";
 
@@ -26,79 +27,45 @@ import { loginRequest, resumeRequest } from "./wire.js";
 /** @typedef {import("./wire.js").Registration} Registration */
 /** @typedef {import("./wire.js").Welcome} Welcome */
 
-/** @typedef {keyof typeof SessionStatus} SessionState */
-/** @typedef {{ url: string, platform?: Partial<Platform> } & ConnectionOptions} SessionOptions */
+/** @typedef {import("./resume_token.js").ResumptionStore} ResumptionStore */
+/** @typedef {import("./session_status.js").SessionEvents} SessionEvents */
+/** @typedef {import("./session_status.js").SessionState} SessionState */
 
 /**
- * @typedef {object} Message that somebody sent; `call` is the one that it came in, if any
- * @property {string} id
- * @property {string} from
- * @property {string} fromName
- * @property {string} body
- * @property {string} contentType
- * @property {Call | null} call
+ * @typedef {object} OwnOptions
+ * @property {string} url
+ * @property {Partial<Platform>} [platform]
+ * @property {ResumptionStore} [store] where the next page finds this session: see `resume` and `storeIn`
+ * @property {boolean} [oneCall] see the property
  */
+/** @typedef {OwnOptions & ConnectionOptions} SessionOptions */
 
 const BAD_TOKEN = 403;
+const LOGGED_IN = "this session is logged in, or about to be";
 const MESSAGE_SECONDS = 40; // longer than a MESSAGE without an answer (RFC 3261 §17.1.2.2: 64 × T1)
+const BUSY_HERE = { status: 486, reason: "Busy Here" };
+const NO_MEDIA = { status: 503, reason: "The page was reloaded, which ended its media" };
 const UNAVAILABLE = { status: 480, reason: "Temporarily Unavailable" };
-
-/** Named as in Flashphoner's SDK, with RECONNECTING for what that one cannot do. */
-export const SessionStatus = Object.freeze(
-  /** @type {const} */ ({
-    NEW: "NEW",
-    PENDING: "PENDING",
-    ESTABLISHED: "ESTABLISHED",
-    REGISTERED: "REGISTERED",
-    UNREGISTERED: "UNREGISTERED",
-    RECONNECTING: "RECONNECTING",
-    FAILED: "FAILED",
-    DISCONNECTED: "DISCONNECTED",
-  }),
-);
-
-/** @type {Readonly<Record<Registration["state"], "ESTABLISHED" | "REGISTERED" | "UNREGISTERED" | "FAILED">>} */
-const STATUS_OF_REGISTRATION = {
-  none: "ESTABLISHED",
-  registering: "ESTABLISHED",
-  registered: "REGISTERED",
-  unregistered: "UNREGISTERED",
-  failed: "FAILED",
-};
-
-/**
- * `STATUS` comes with every change, just before the event that is named as the new status.
- * @typedef {object} SessionEvents
- * @property {[Session]} STATUS
- * @property {[Session]} PENDING
- * @property {[Session]} ESTABLISHED
- * @property {[Session]} REGISTERED
- * @property {[Session]} UNREGISTERED
- * @property {[Session]} RECONNECTING
- * @property {[Session]} FAILED
- * @property {[Session]} DISCONNECTED
- * @property {[Call]} INCOMING_CALL
- * @property {[Call]} CALL_ENDED
- * @property {[Message]} MESSAGE
- * @property {[Error]} WARN the pod broke the protocol, and the SDK went on
- */
 
 /** @extends {Emitter<SessionEvents>} */
 export class Session extends Emitter {
   /** @type {SessionState} */ #status = "NEW";
   /** @type {Connection | null} */ #connection = null;
   /** @type {Welcome | null} */ #welcome = null;
-  /** @type {ResumeToken | null} */ #token = null;
+  /** @type {ResumeToken} */ #token;
   /** @type {Map<string, Call>} */ #calls = new Map();
   /** @type {Waiting} */ #messages;
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
   /** @param {SessionOptions} options */
-  constructor({ url, platform, ...options }) {
+  constructor({ url, platform, store, oneCall = false, ...options }) {
     super();
     this.url = url;
+    /** Whether callers get 486 (Busy Here) while there is a call; else a second call waits. */
+    this.oneCall = oneCall;
     this.options = options;
     this.platform = platformWith(platform);
+    this.#token = new ResumeToken(this.platform.newToken, store);
     this.#messages = new Waiting(this.platform);
     /** Why the status is what it is, in the words of whoever decided it. */
     this.cause = { status: 0, reason: "" };
@@ -136,13 +103,36 @@ export class Session extends Emitter {
    * @returns {Promise<void>} settled when the pod has decided; the registration follows by events
    */
   login(credentials) {
-    if (this.#connection) return Promise.reject(new Error("this session is logged in, or about to be"));
-    const greeting = { first: () => this.#greeting(credentials), second: this.#secondGreeting.bind(this) };
+    const isRegistering = !("jwt" in credentials) && credentials.register !== false;
+    const first = () => (this.#token.isKnown ? this.#resumption() : loginRequest(credentials));
+    return this.#open(first, isRegistering ? "registering" : "none");
+  }
+
+  /**
+   * Take up the session that the page before this one left in the store, in place of a log-in. What rings rings on; a
+   * call that had media has lost it with that page, and is ended: CALL_ENDED tells.
+   * @returns {Promise<void>} as `login`; rejected with 404 where nothing is kept, and with what a pod says where it no
+   * longer has the session
+   */
+  resume() {
+    if (this.#connection) return Promise.reject(new Error(LOGGED_IN));
+    if (!this.#token.recall()) return Promise.reject(new RequestError("refused", 404, "no session is kept"));
+    return this.#open(() => this.#resumption(), "none");
+  }
+
+  /**
+   * @param {() => import("./wire.js").Request} first request of each socket
+   * @param {Registration["state"]} registration
+   * @returns {Promise<void>}
+   */
+  #open(first, registration) {
+    if (this.#connection) return Promise.reject(new Error(LOGGED_IN));
+    const second = (/** @type {RequestError} */ refusal) => this.#secondGreeting(refusal);
+    const greeting = { first, second, isReturn: this.#token.isKnown };
     const connection = new Connection(this.url, greeting, this.platform, this.options);
     this.#connection = connection;
     this.#welcome = null;
-    const registers = !("jwt" in credentials) && credentials.register !== false;
-    this.#registration = { state: registers ? "registering" : "none", status: 0, reason: "" };
+    this.#registration = { state: registration, status: 0, reason: "" };
     connection.on("welcome", (welcome) => this.#welcomed(welcome));
     connection.on("event", (event) => this.#handle(event));
     connection.on("lost", (cause) => this.#lost(cause));
@@ -189,6 +179,17 @@ export class Session extends Emitter {
   }
 
   /**
+   * Talk in this call alone: those that this side does not hold yet are held, and then this one is taken up.
+   * @param {Call} call
+   * @returns {Promise<void>} rejected with a RequestError if somebody does not agree
+   */
+  async switchTo(call) {
+    const others = [...this.#calls.values()].filter((other) => other !== call && other.isEstablished && !other.held.local);
+    await Promise.all(others.map((other) => other.hold()));
+    if (call.held.local) await call.unhold();
+  }
+
+  /**
    * Send an instant message.
    * @param {string | Call} to a SIP URI, a user of the domain, or a call to send it in
    * @param {string} body
@@ -202,35 +203,30 @@ export class Session extends Emitter {
     return this.#messages.ask(message, MESSAGE_SECONDS * 1000, () => this.#request(request));
   }
 
-  /**
-   * @param {Credentials} credentials
-   * @returns {import("./wire.js").Request}
-   */
-  #greeting(credentials) {
-    return this.#resumption() ?? loginRequest(credentials);
-  }
-
   /** @param {RequestError} refusal of the first */
   #secondGreeting(refusal) {
-    return refusal.status === BAD_TOKEN && this.#token?.giveUpCurrent() ? this.#resumption() : null;
+    return refusal.status === BAD_TOKEN && this.#token.giveUpCurrent() ? this.#resumption() : null;
   }
 
   #resumption() {
-    if (!this.#welcome || !this.#token) return null;
-    const { current, next } = this.#token.show();
-    return resumeRequest(this.#welcome.session, current, next);
+    const { session, current, next } = this.#token.show();
+    return resumeRequest(session, current, next);
   }
 
   /** @param {Welcome} welcome */
   #welcomed(welcome) {
+    const isNewHere = this.#welcome === null;
     this.#welcome = welcome;
-    this.#token = new ResumeToken(welcome.resume_token, this.platform.newToken);
+    this.#token.renew(welcome.session, welcome.resume_token);
     this.#register(welcome.registration ?? this.#registration);
-    if (welcome.calls) this.#reconcile(welcome.calls);
+    if (welcome.calls) this.#reconcile(welcome.calls, isNewHere);
   }
 
-  /** @param {CallSnapshot[]} snapshots */
-  #reconcile(snapshots) {
+  /**
+   * @param {CallSnapshot[]} snapshots
+   * @param {boolean} isNewHere whether this page has never seen any of them
+   */
+  #reconcile(snapshots, isNewHere) {
     const known = new Map(snapshots.map((snapshot) => [snapshot.call, snapshot]));
     for (const call of [...this.#calls.values()]) {
       call.reconcile(known.get(call.id));
@@ -238,17 +234,31 @@ export class Session extends Emitter {
     }
     for (const snapshot of known.values()) {
       if (snapshot.state === "incoming" && snapshot.sdp) this.#incoming({ ...snapshot, sdp: snapshot.sdp });
-      else void this.#hangUpStray(snapshot.call);
+      else void this.#hangUpStray(snapshot, isNewHere);
     }
   }
 
   /**
-   * A call that ended here while the socket was away has no media any more: end it there, too.
-   * @param {string} call
+   * A call that ended here while the socket was away has no media any more, nor has one of a page that was left, since
+   * a browser cannot offer anew within a call (docs/web-protocol.md): end it there, too.
+   * @param {CallSnapshot} snapshot
+   * @param {boolean} isNewHere
    */
-  async #hangUpStray(call) {
+  async #hangUpStray({ call, direction, from, from_name: fromName, to, video, state }, isNewHere) {
+    if (isNewHere) {
+      const lost = this.#add({ id: call, direction, from, fromName, to, video });
+      lost.finish({ ...NO_MEDIA, by: "local", established: state === "established" });
+    }
+    await this.#tell({ type: "hangup", call });
+  }
+
+  /**
+   * Something that is not told twice: if the pod does not take it, it will find out by itself.
+   * @param {import("./wire.js").Request} request
+   */
+  async #tell(request) {
     try {
-      await this.#connection?.request({ type: "hangup", call });
+      await this.#request(request);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       this.emit("WARN", error);
@@ -289,6 +299,7 @@ export class Session extends Emitter {
 
   /** @param {Omit<IncomingEvent, "type" | "seq">} event */
   #incoming(event) {
+    if (this.oneCall && this.#calls.size > 0) return void this.#refuse(event.call);
     const call = this.#add({
       id: event.call,
       direction: "incoming",
@@ -302,6 +313,14 @@ export class Session extends Emitter {
     });
     call.ring();
     this.emit("INCOMING_CALL", call);
+  }
+
+  /**
+   * One call is enough.
+   * @param {string} call
+   */
+  async #refuse(call) {
+    await this.#tell({ type: "hangup", call, ...BUSY_HERE });
   }
 
   /** @param {import("./wire.js").MessageEvent} event */
@@ -355,6 +374,7 @@ export class Session extends Emitter {
   #closed(cause) {
     const wanted = cause.status === 200 || (cause.status === 410 && this.#welcome !== null);
     this.#connection = null;
+    this.#token.forget();
     this.#registration = { state: "none", status: 0, reason: "" };
     const { status, reason } = cause.status === 200 ? { status: 487, reason: "logged out" } : cause;
     const by = cause.status === 200 ? "local" : "system";

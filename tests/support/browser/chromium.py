@@ -37,10 +37,14 @@ class ChromiumTab:
     async def goto(self, url: str) -> None:
         await self._page.goto(url)
 
+    async def reload(self) -> None:
+        await self._page.reload()
+
     async def evaluate(self, function: str, *args: Any) -> Any:
         return await self._page.evaluate(f"(args) => ({function})(...args)", list(args))
 
-    async def screenshot(self, width: int, height: int) -> bytes:
+    async def screenshot(self, width: int, height: int, *, dark: bool = False) -> bytes:
+        await self._page.emulate_media(color_scheme="dark" if dark else "light")
         await self._page.set_viewport_size({"width": width, "height": height})
         return await self._page.screenshot()
 

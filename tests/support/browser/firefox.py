@@ -112,6 +112,9 @@ class FirefoxTab:
     async def goto(self, url: str) -> None:
         await self._browser.send("browsingContext.navigate", context=self._context, url=url, wait="complete")
 
+    async def reload(self) -> None:
+        await self._browser.send("browsingContext.reload", context=self._context, wait="complete")
+
     async def evaluate(self, function: str, *args: Any) -> Any:
         answer = await self._browser.send(
             "script.callFunction",

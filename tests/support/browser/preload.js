@@ -61,7 +61,10 @@
     return ears.get(track);
   }
 
+  /** What the page plays, where it says on what; else the far side of its newest connection. */
   function remoteAudio() {
+    const player = document.getElementById(window.harness.player);
+    if (player) return player.srcObject?.getAudioTracks()[0] ?? null;
     for (const peer of [...peers].reverse()) {
       if (peer.signalingState === "closed") continue;
       const receiver = peer.getReceivers().find((one) => one.track.kind === "audio");
@@ -148,9 +151,9 @@
   }
 
   /** Presses a button once it is there and enabled, as a person would; false if it stays disabled. */
-  async function press(id) {
+  async function press(selector) {
     for (let attempt = 0; attempt < 100; attempt++) {
-      const button = document.getElementById(id);
+      const button = document.querySelector(selector);
       if (button && !button.disabled && button.checkVisibility()) {
         button.click();
         return true;
@@ -160,5 +163,5 @@
     return false;
   }
 
-  window.harness = { loseSocket, peers, microphone, media, listen, stats, frames, text, fill, press };
+  window.harness = { loseSocket, peers, microphone, media, listen, stats, frames, text, fill, press, player: "" };
 })();

@@ -21,6 +21,9 @@ class Tab(Protocol):
     async def goto(self, url: str) -> None:
         """Load a page and wait until it is there."""
 
+    async def reload(self) -> None:
+        """Load the page anew, as a person does, and wait until it is there."""
+
     async def evaluate(self, function: str, *args: Any) -> Any:
         """Call a JavaScript function with JSON arguments; return its JSON result, awaiting a promise."""
 

@@ -164,6 +164,8 @@ export class FakePeer {
   /** @type {any} */ remoteDescription = null;
   tracks = [];
   transceivers = [];
+  /** @type {any[]} */ replaced = [];
+  report = new Map();
   closed = false;
   refuses = false;
 
@@ -174,6 +176,8 @@ export class FakePeer {
 
   addTrack(track) {
     this.tracks.push(track);
+    const sender = { track, replaceTrack: async (other) => this.replaced.push((sender.track = other)) };
+    return sender;
   }
 
   addTransceiver(kind, { direction }) {
@@ -215,7 +219,7 @@ export class FakePeer {
   }
 
   async getStats() {
-    return new Map();
+    return this.report;
   }
 
   close() {
@@ -251,6 +255,7 @@ export class World {
       openSocket: (url) => this.#keep(this.sockets, new PodSocket(url)),
       createPeer: (configuration) => this.#createPeer(configuration),
       getUserMedia: (constraints) => this.#getUserMedia(constraints),
+      getDisplayMedia: async () => this.#keep(this.opened, new FakeStream("video")),
       createStream: () => new FakeStream(),
       setTimer: this.clock.setTimer,
       clearTimer: this.clock.clearTimer,
