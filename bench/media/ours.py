@@ -8,7 +8,9 @@ import importlib
 import itertools
 import json
 import os
+import resource
 import sys
+from typing import Any
 
 import structlog
 
@@ -32,7 +34,8 @@ FORWARDERS = {
 class Ours:
     """A forwarder and its sessions."""
 
-    def __init__(self, kind: str, profile: SrtpProfile) -> None:
+    def __init__(self, kind: str, profile: SrtpProfile, ended: "asyncio.Future[None]") -> None:
+        self._ended = ended
         module, name, ports = FORWARDERS[kind]
         loop = asyncio.get_running_loop()
         browser_socket = sockets.bind_browser_socket(RELAY_HOST, 0)
@@ -44,13 +47,18 @@ class Ours:
         self._forwarder: Forwarder = make(loop, browser_socket, self._refuse)
         loop.add_reader(sys.stdin, self._answer)
 
+    def close(self) -> None:
+        """End all sessions."""
+        self._forwarder.close()
+
     def _refuse(self, datagram: bytes, kind: DatagramKind, source: Address, session: int | None) -> None:
         raise RuntimeError(f"{kind} came from {source}: the load is RTP alone")
 
     def _answer(self) -> None:
         line = sys.stdin.readline()
         if not line:
-            asyncio.get_running_loop().stop()
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+            self._ended.set_result(None)
             return
         print(json.dumps([self._add() for _ in range(int(line))]), flush=True)
 
@@ -70,15 +78,20 @@ class Ours:
 
 
 async def _run(kind: str, profile: SrtpProfile) -> None:
-    made = Ours(kind, profile)
-    await asyncio.Event().wait()
-    del made
+    ended = asyncio.get_running_loop().create_future()
+
+    def fail(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """End with what a callback raised: whoever asked would wait for ever for an answer."""
+        if not ended.done():
+            ended.set_exception(context.get("exception") or RuntimeError(context["message"]))
+
+    asyncio.get_running_loop().set_exception_handler(fail)
+    made = Ours(kind, profile, ended)
+    await ended
+    made.close()
 
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    try:
-        asyncio.run(_run(sys.argv[1], SrtpProfile[sys.argv[2]]))
-    except RuntimeError as error:
-        if "Event loop stopped" not in str(error):
-            raise
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    asyncio.run(_run(sys.argv[1], SrtpProfile[sys.argv[2]]))

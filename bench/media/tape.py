@@ -4,6 +4,7 @@ The layout is that of `native/tape.h`. What browsers must get of some calls is m
 SSRC, the number and the time of a packet, so every byte of it is known.
 """
 
+import itertools
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: (Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 10),
 }
 _PATTERN = bytes(range(256)) * 2
+_marks = itertools.count(1)  # of tapes: what one relay sends too late must not be taken for another's
 
 
 def plain(ssrc: int, call: int, number: int) -> bytes:
@@ -41,6 +43,7 @@ class Player:
 
     number: int
     call: Call
+    mark: int
     _sessions: tuple[Session, Session] | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +71,7 @@ class Player:
         return self._made(1, 0x20000000, numbers)
 
     def _made(self, which: int, ssrc: int, numbers: range) -> Iterator[bytes]:
-        packets = (plain(ssrc, self.number, number) for number in numbers)
+        packets = (plain(ssrc | self.mark << 16, self.number, number) for number in numbers)
         return map(self._sessions[which].protect, packets) if self._sessions else packets
 
 
@@ -77,13 +80,14 @@ class Tape:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._mark = next(_marks)
         self._players: list[Player] = []
         self._next = 1
 
     def write(self, calls: Sequence[Call], count: int, seconds: float) -> None:
         """Write the next window for the first `count` calls."""
         for number in range(len(self._players), len(calls)):
-            self._players.append(Player(number, calls[number]))
+            self._players.append(Player(number, calls[number], self._mark))
         numbers = range(self._next, self._next + int(seconds * PACKETS_PER_SECOND) + 2)
         self._next = numbers.stop
         if numbers.stop >= 1 << 16:
@@ -92,7 +96,7 @@ class Tape:
         keys = calls[0].keys
         length = PLAIN_LENGTH + (_PROFILES[keys.profile][1] if keys else 0)
         with self.path.open("wb") as tape:
-            tape.write(struct.pack("=5I", _MAGIC, count, len(numbers), numbers.start, length))
+            tape.write(struct.pack("=6I", _MAGIC, self._mark, count, len(numbers), numbers.start, length))
             for player in players:
                 tape.write(_record(player))
             for player in players:

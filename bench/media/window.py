@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from .calls import BROWSER_PORT, PHONE_PORT
-from .relays import BINARIES, Relay
+from .relays import BINARIES, Relay, prefer
 
 WARM_UP, DRAIN = 0.25, 0.25  # seconds
 
@@ -40,11 +40,15 @@ def play(relay: Relay, calls: int, core: int, seconds: float) -> Window:
     relay.tape.write(relay.calls, calls, WARM_UP + seconds)
     arguments = (relay.tape.path, BROWSER_PORT, PHONE_PORT, WARM_UP, seconds, DRAIN, relay.process.pid)
     command = ["taskset", "-c", str(core), str(BINARIES / "generator"), *map(str, arguments)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode != 0:
-        raise RuntimeError(f"the generator ended with {ran.returncode}: {ran.stderr}")
-    sys.stderr.write(ran.stderr)
-    return read(relay.name, calls, ran.stdout)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as generator:
+        prefer(generator.pid)
+        line, complaints = generator.communicate()
+    if generator.returncode != 0:
+        raise RuntimeError(f"the generator ended with {generator.returncode}: {complaints}")
+    sys.stderr.write(complaints)
+    return read(relay.name, calls, line)
 
 
 def read(name: str, calls: int, line: str) -> Window:

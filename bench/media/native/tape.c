@@ -62,7 +62,7 @@ void tape_plain(const struct tape *tape, int side, uint32_t call, uint32_t packe
     plain[2] = (uint8_t)(number >> 8);
     plain[3] = (uint8_t)number;
     put_32(plain + 4, PAYLOAD * number);
-    put_32(plain + 8, tape_ssrc(side, call));
+    put_32(plain + 8, tape_ssrc(tape, side, call));
     put_32(plain + RTP_HEADER, call);
     put_32(plain + RTP_HEADER + 4, number);
     for (uint32_t i = RTP_HEADER + 8; i < PLAIN; i++)
@@ -80,10 +80,14 @@ enum verdict tape_check(const struct tape *tape, int side, const uint8_t *datagr
     const struct tape_header *header = tape->header;
     if (is_rtcp(datagram, length))
         return STRAY;
-    if (length != (side == BROWSER ? header->protected_length : PLAIN))
+    if (length < RTP_HEADER)
         return WRONG;
     int sender = side == BROWSER ? PHONE : BROWSER;
-    *call = get_32(datagram + 8) ^ tape_ssrc(sender, 0);
+    *call = get_32(datagram + 8) ^ tape_ssrc(tape, sender, 0);
+    if (*call >> 16 && *call >> 16 < 0x1000)
+        return STRAY;
+    if (length != (side == BROWSER ? header->protected_length : PLAIN))
+        return WRONG;
     uint32_t number = (uint32_t)datagram[2] << 8 | datagram[3];
     if (datagram[0] != 0x80 || datagram[1] != 0 || *call >= header->calls)
         return WRONG;

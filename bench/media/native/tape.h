@@ -16,7 +16,7 @@ enum { RTP_HEADER = 12, PAYLOAD = 160, PLAIN = RTP_HEADER + PAYLOAD }; /* 20 ms 
 enum { BROWSER, PHONE, SIDES };
 
 struct tape_header {
-    uint32_t magic, calls, packets, first, protected_length; /* `first`: number of the first packet */
+    uint32_t magic, mark, calls, packets, first, protected_length; /* `first`: number of the first packet */
 };
 
 /* Addresses in network order. */
@@ -35,9 +35,10 @@ struct tape {
 /* Ends the program if there is no such tape. */
 struct tape tape_open(const char *path);
 
-static inline uint32_t tape_ssrc(int side, uint32_t call)
+/* With the tape's mark in it: what another relay still had to send when its window ended is told apart. */
+static inline uint32_t tape_ssrc(const struct tape *tape, int side, uint32_t call)
 {
-    return (side == BROWSER ? 0x10000000u : 0x20000000u) | call;
+    return (side == BROWSER ? 0x10000000u : 0x20000000u) | tape->header->mark << 16 | call;
 }
 
 static inline const uint8_t *tape_protected(const struct tape *tape, uint32_t call, uint32_t packet)
@@ -51,7 +52,7 @@ void tape_plain(const struct tape *tape, int side, uint32_t call, uint32_t packe
 enum verdict {
     RIGHT_AND_CHECKED, /* every byte is as it must be */
     RIGHT_LENGTH,      /* of this call only the framing was looked at */
-    STRAY,             /* of another window, or RTCP */
+    STRAY,             /* of another window or tape, or RTCP */
     WRONG,
 };
 
