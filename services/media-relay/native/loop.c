@@ -14,6 +14,7 @@
 enum {
     MOST_EVENTS = 512,     /* a round: SIP sockets, each of which holds a packet or two */
     BROWSER_BATCHES = 4,   /* a round */
+    PREFETCHED = 16,       /* sessions at a time */
     SIP_BUDGET = 2,        /* datagrams of a socket a round */
     PACED_RATE = 5000,     /* packets a second from which on rounds are spaced */
     STRANGERS_RATE = 1000, /* datagrams of unknown sources a second that are handed up, */
@@ -79,6 +80,16 @@ static void prepare(struct inbox *inbox)
     }
 }
 
+static void prefetch_browsers(const struct relay *relay, unsigned count)
+{
+    struct session *sessions[BATCH];
+    for (unsigned i = 0; i < count; i++)
+        sources_prefetch(&relay->sources, &relay->inbox.sources[i]);
+    for (unsigned i = 0; i < count; i++)
+        sessions[i] = sources_find(&relay->sources, &relay->inbox.sources[i]);
+    sessions_prefetch(sessions, count);
+}
+
 /* Returns how many came. */
 static unsigned read_browsers(struct relay *relay)
 {
@@ -91,6 +102,7 @@ static unsigned read_browsers(struct relay *relay)
         /* Nothing more; or an ICMP error of something sent before, which the next round reads on after. */
         if (came <= 0)
             break;
+        prefetch_browsers(relay, (unsigned)came);
         for (int i = 0; i < came; i++)
             receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &inbox->sources[i]);
         total += (unsigned)came;
@@ -100,14 +112,20 @@ static unsigned read_browsers(struct relay *relay)
     return total;
 }
 
-static unsigned read_sip(struct relay *relay, uint64_t token)
+static struct session *session_of(const struct relay *relay, uint64_t token)
 {
     const struct slot *slot = &relay->slots[token >> 5 & (MOST_SLOTS - 1)];
-    if (!slot->session || slot->generation != token >> 32)
-        return 0; /* removed since epoll told of it */
+    return slot->generation == token >> 32 ? slot->session : NULL; /* removed since epoll told of it */
+}
+
+static unsigned read_sip(struct relay *relay, uint64_t token)
+{
+    struct session *session = session_of(relay, token);
+    if (!session)
+        return 0;
     uint32_t index = token >> 1 & (MOST_STREAMS - 1);
     enum sip_port port = token & 1;
-    const struct stream *stream = &slot->session->streams[index];
+    const struct stream *stream = &session->streams[index];
     int descriptor = port == SIP_RTP_PORT ? stream->rtp_socket : stream->rtcp_socket;
     unsigned came = 0;
     while (came < SIP_BUDGET) {
@@ -118,8 +136,8 @@ static unsigned read_sip(struct relay *relay, uint64_t token)
         if (length < 0) /* as above */
             break;
         came++;
-        receive_sip(&relay->forwarding, slot->session, index, port, (size_t)length, &source);
-        if (slot->session->streams[index].plan.is_video)
+        receive_sip(&relay->forwarding, session, index, port, (size_t)length, &source);
+        if (session->streams[index].plan.is_video)
             continue; /* a picture is several packets */
         break;
     }
@@ -142,6 +160,16 @@ static void add_to_rate(struct rate *rate, unsigned packets, double now)
     rate->packets = 0;
 }
 
+static void prefetch_sip(const struct relay *relay, const struct epoll_event *events, int count)
+{
+    struct session *sessions[PREFETCHED];
+    unsigned found = 0;
+    for (int i = 0; i < count && found < PREFETCHED; i++)
+        if (is_sip_token(events[i].data.u64))
+            sessions[found++] = session_of(relay, events[i].data.u64);
+    sessions_prefetch(sessions, found);
+}
+
 static unsigned play_round(struct relay *relay, const struct epoll_event *events, int count)
 {
     bool has_browsers = false;
@@ -149,9 +177,11 @@ static unsigned play_round(struct relay *relay, const struct epoll_event *events
     pthread_mutex_lock(&relay->lock);
     relay->forwarding.now = monotonic_now();
     for (int i = 0; i < count; i++) {
+        if (i % PREFETCHED == 0)
+            prefetch_sip(relay, events + i, count - i);
         if (events[i].data.u64 == TOKEN_BROWSER)
             has_browsers = true;
-        else if (events[i].data.u64 != TOKEN_STOP)
+        else if (is_sip_token(events[i].data.u64))
             packets += read_sip(relay, events[i].data.u64);
     }
     outbox_flush(&relay->forwarding.outbox);

@@ -69,6 +69,9 @@ struct srtp_session *session_set_srtp(struct session *session, struct srtp_sessi
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc);
 /* Whether it is known or there is room. */
 bool ssrc_has_room(const struct ssrc_table *table, uint32_t ssrc);
+/* Begin to load what packets of these sessions will read. */
+void sessions_prefetch(struct session *const *sessions, unsigned count);
+
 /* Finds or adds; NULL without memory. */
 struct heard *ssrc_add(struct ssrc_table *table, uint32_t ssrc);
 

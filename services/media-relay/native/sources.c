@@ -12,6 +12,12 @@ static uint32_t slot_of(const struct source_map *map, const union address *sourc
     return at;
 }
 
+void sources_prefetch(const struct source_map *map, const union address *source)
+{
+    if (map->room)
+        __builtin_prefetch(&map->entries[address_hash(source) & (map->room - 1)]);
+}
+
 struct session *sources_find(const struct source_map *map, const union address *source)
 {
     return map->room ? map->entries[slot_of(map, source)].session : NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "packet.h"
+#include "prefetch.h"
 #include "srtp_index.h"
 #include "srtp_keys.h"
 
@@ -50,6 +51,20 @@ void srtp_session_free(struct srtp_session *session)
     free(session->received);
     free(session->sent);
     free(session);
+}
+
+void srtp_prefetch(const struct srtp_session *session)
+{
+    prefetch(session, sizeof *session);
+}
+
+void srtp_prefetch_parts(const struct srtp_session *session)
+{
+    enum { CIPHER = 192 }; /* the part of OpenSSL's that is read for each packet, about */
+    prefetch(session->receive.rtp.cipher, CIPHER);
+    prefetch(session->send.rtp.cipher, CIPHER);
+    prefetch(&session->received[session->received_last], sizeof *session->received);
+    prefetch(&session->sent[session->sent_last], sizeof *session->sent);
 }
 
 static void *grown(void *array, size_t *room, size_t count, size_t size)
