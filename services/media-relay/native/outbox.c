@@ -8,11 +8,32 @@ void outbox_init(struct outbox *outbox, int browser_socket)
 {
     outbox->browser_socket = browser_socket;
     outbox->used = 0;
+    forbid_fragments(browser_socket);
     for (unsigned i = 0; i < BATCH; i++) {
         outbox->vectors[i].iov_base = outbox->buffers[i];
         outbox->headers[i].msg_hdr = (struct msghdr){
             .msg_name = &outbox->destinations[i], .msg_iov = &outbox->vectors[i], .msg_iovlen = 1};
     }
+}
+
+void forbid_fragments(int socket)
+{
+    const int always = IP_PMTUDISC_DO;
+    setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &always, sizeof always); /* if not, it costs a little more */
+}
+
+bool allow_fragments(int socket)
+{
+    const int wanted = IP_PMTUDISC_WANT;
+    int now = wanted;
+    socklen_t length = sizeof now;
+    return getsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &now, &length) == 0 && now != wanted &&
+           setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &wanted, sizeof wanted) == 0;
+}
+
+static bool may_try_again(int socket)
+{
+    return errno == EINTR || (errno == EMSGSIZE && allow_fragments(socket));
 }
 
 uint8_t *outbox_buffer(struct outbox *outbox)
@@ -43,7 +64,7 @@ void outbox_flush(struct outbox *outbox)
     unsigned done = 0;
     while (done < outbox->used) {
         int sent = sendmmsg(outbox->browser_socket, outbox->headers + done, outbox->used - done, 0);
-        if (sent < 0 && errno == EINTR)
+        if (sent < 0 && may_try_again(outbox->browser_socket))
             continue;
         unsigned end = done + (sent > 0 ? (unsigned)sent : 0);
         for (; done < end; done++) {
@@ -66,7 +87,7 @@ void send_to_sip(struct session *session, int socket, const uint8_t *packet, siz
     ssize_t sent;
     do
         sent = sendto(socket, packet, length, 0, &destination->any, address_length(destination));
-    while (sent < 0 && errno == EINTR);
+    while (sent < 0 && may_try_again(socket));
     if (sent < 0) /* a full send buffer, no route: UDP may lose it anyway */
         session_drop(session, DROP_SEND_FAILED);
     else

@@ -109,10 +109,12 @@ static bool watch_all(struct relay *relay, uint32_t slot)
 {
     struct session *session = relay->slots[slot].session;
     uint32_t generation = relay->slots[slot].generation;
-    for (uint32_t i = 0; i < session->stream_count; i++)
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        forbid_fragments(session->streams[i].rtp_socket);
         if (!watch(relay, session->streams[i].rtp_socket, sip_token(slot, generation, i, SIP_RTP_PORT)) ||
             !watch(relay, session->streams[i].rtcp_socket, sip_token(slot, generation, i, SIP_RTCP_PORT)))
             return false;
+    }
     return true;
 }
 
