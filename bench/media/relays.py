@@ -24,6 +24,11 @@ _SDES_NAMES = {
 }
 
 
+def memory_folder() -> str | None:
+    """Return where files are memory, or None for where they usually are: a tape is up to 100 MB."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
 class Relay:
     """A relay that runs. `add` makes it take more calls."""
 
@@ -72,10 +77,10 @@ def _keys(profile: SrtpProfile, receive: str, send: str) -> SrtpKeys:
 
 
 @contextlib.contextmanager
-def floor(core: int, folder: Path, pacing_microseconds: int) -> Iterator[Relay]:
+def floor(core: int, folder: Path) -> Iterator[Relay]:
     """Run the bare loop."""
     browsers, phones = free_port(), free_port()
-    ports = (browsers, phones, BROWSER_PORT, PHONE_PORT, pacing_microseconds)
+    ports = (browsers, phones, BROWSER_PORT, PHONE_PORT)
     with measured(["setsid", str(BINARIES / "floor"), RELAY_HOST, *map(str, ports)], core) as process:
         process.line_with("ready")
 
@@ -136,8 +141,9 @@ def _negotiate(ng: Ng, number: int, profile: SrtpProfile) -> Call:
     )
     key = _found(rf"a=crypto:1 {_SDES_NAMES[profile]} inline:([A-Za-z0-9+/=]+)", str(answered["sdp"]))
     its_to_us = base64.b64decode(key + "=" * (-len(key) % 4))
-    ports = (int(_found(r"m=audio (\d+) ", str(answer["sdp"]))) for answer in (answered, offered))
-    return Call(browser(number), phone(number), *ports, SrtpKeys(profile, receive=ours_to_it, send=its_to_us))
+    to_browser, to_phone = (int(_found(r"m=audio (\d+) ", str(answer["sdp"]))) for answer in (answered, offered))
+    keys = SrtpKeys(profile, receive=ours_to_it, send=its_to_us)
+    return Call(browser(number), phone(number), to_browser, to_phone, keys)
 
 
 def _sdp(host: str, port: int, protocol: str, attributes: str = "") -> str:

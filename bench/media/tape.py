@@ -1,7 +1,7 @@
 """The packets of a window of load, made beforehand with libsrtp, so that the generator need not know SRTP.
 
-The layout is that of `native/tape.h`. What browsers must get of some calls is made beforehand as well: a relay keeps the
-SSRC, the number and the time of a packet, so every byte of it is known.
+The layout is that of `native/tape.h`. What browsers must get of some calls is made beforehand as well: a relay keeps
+the SSRC, the number and the time of a packet, so every byte of it is known.
 """
 
 import itertools
@@ -33,7 +33,8 @@ def plain(ssrc: int, call: int, number: int) -> bytes:
     """Return 20 ms of G.711, as `tape_plain` does."""
     start = (number + 20) & 0xFF
     return (
-        struct.pack("!BBHIIII", 0x80, 0, number, 160 * number, ssrc | call, call, number) + _PATTERN[start : start + 152]
+        struct.pack("!BBHIIII", 0x80, 0, number, 160 * number, ssrc | call, call, number)
+        + _PATTERN[start : start + 152]
     )
 
 
@@ -99,18 +100,19 @@ class Tape:
             tape.write(struct.pack("=6I", _MAGIC, self._mark, count, len(numbers), numbers.start, length))
             for player in players:
                 tape.write(_record(player))
-            for player in players:
-                tape.write(b"".join(player.sent(numbers)))
-            for player in players:
-                if player.is_checked:
-                    tape.write(b"".join(player.expected(numbers)))
+            for of_a_time in zip(*(player.sent(numbers) for player in players), strict=True):
+                tape.write(b"".join(of_a_time))
+            for of_a_time in zip(*(player.expected(numbers) for player in players if player.is_checked), strict=True):
+                tape.write(b"".join(of_a_time))
 
 
 def _record(player: Player) -> bytes:
     call = player.call
     expected = player.number // _CHECKED if player.is_checked else -1
     hosts = (_packed(call.browser) + _packed(call.phone),)
-    return b"".join(hosts) + struct.pack("!HH", call.relay_browser_port, call.relay_sip_port) + struct.pack("=i", expected)
+    return (
+        b"".join(hosts) + struct.pack("!HH", call.relay_browser_port, call.relay_sip_port) + struct.pack("=i", expected)
+    )
 
 
 def _packed(address: Address) -> bytes:

@@ -30,7 +30,7 @@ class Window:
 
     @property
     def is_carried(self) -> bool:
-        """Whether the relay carries so many calls: RFC-less, but what one would hear."""
+        """Whether the relay carries so many calls: nothing is lost that one would hear, and no queue grows."""
         return max(self.loss) < 0.001 and self.p50_ms < 10.0
 
 

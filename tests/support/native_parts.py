@@ -173,7 +173,7 @@ class _Keys(ctypes.Structure):
 
     _fields_ = (
         ("cipher", ctypes.c_void_p),
-        ("hmac", ctypes.c_uint32 * 48),
+        ("hmac", ctypes.c_uint32 * 10),
         ("salt", ctypes.c_uint8 * 14),
         ("rtcp_key", ctypes.c_uint8 * 32),
         ("rtcp_authentication", ctypes.c_uint8 * 20),

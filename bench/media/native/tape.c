@@ -30,13 +30,13 @@ struct tape tape_open(const char *path)
     struct tape tape = {.header = (const struct tape_header *)bytes};
     if (tape.header->magic != MAGIC || !tape.header->calls || !tape.header->packets)
         fail(path, "not a tape");
-    size_t block = (size_t)tape.header->packets * tape.header->protected_length, blocks = tape.header->calls;
+    size_t block = (size_t)tape.header->packets * tape.header->protected_length;
     tape.calls = (const struct tape_call *)(bytes + sizeof *tape.header);
     tape.protected = (const uint8_t *)(tape.calls + tape.header->calls);
     tape.expected = tape.protected + tape.header->calls * block;
     for (uint32_t i = 0; i < tape.header->calls; i++)
-        blocks += tape.calls[i].expected >= 0;
-    if (tape.protected + blocks * block != bytes + status.st_size)
+        tape.checked += tape.calls[i].expected >= 0;
+    if (tape.protected + (tape.header->calls + tape.checked) * block != bytes + status.st_size)
         fail(path, "cut off");
     return tape;
 }
@@ -104,6 +104,6 @@ enum verdict tape_check(const struct tape *tape, int side, const uint8_t *datagr
     int32_t expected = tape->calls[*call].expected;
     if (expected < 0)
         return RIGHT_LENGTH;
-    size_t at = ((size_t)expected * header->packets + *packet) * header->protected_length;
+    size_t at = ((size_t)*packet * tape->checked + (uint32_t)expected) * header->protected_length;
     return memcmp(tape->expected + at, datagram, length) == 0 ? RIGHT_AND_CHECKED : WRONG;
 }

@@ -1,7 +1,8 @@
 /* What a window of load plays and what must come of it: a file that `tape.py` writes and this maps.
  *
- * A header; a record for each call; the browsers' packets, protected beforehand, all of a call together; then, for some
- * calls, what the browser must get of the phone's packets, to the last byte. What phones send and get is not on the
+ * A header; a record for each call; the browsers' packets, protected beforehand, in the order of time: the first of all
+ * calls, the second of all; then, in that order, what the browsers of some calls must get of the phone's packets, to the
+ * last byte. What phones send and get is not on the
  * tape: plain RTP follows from the call and the number of the packet.
  */
 #ifndef CORDBOARD_BENCH_TAPE_H
@@ -23,11 +24,12 @@ struct tape_header {
 struct tape_call {
     uint32_t hosts[SIDES];      /* from where each side sends */
     uint16_t relay_ports[SIDES]; /* to where it sends, at the relay */
-    int32_t expected;           /* which of the expected blocks is this call's, or -1 */
+    int32_t expected;           /* which of the calls with such packets it is, or -1 */
 };
 
 struct tape {
     const struct tape_header *header;
+    uint32_t checked; /* calls of which it is known what the browser must get */
     const struct tape_call *calls;
     const uint8_t *protected, *expected;
 };
@@ -43,7 +45,7 @@ static inline uint32_t tape_ssrc(const struct tape *tape, int side, uint32_t cal
 
 static inline const uint8_t *tape_protected(const struct tape *tape, uint32_t call, uint32_t packet)
 {
-    return tape->protected + ((size_t)call * tape->header->packets + packet) * tape->header->protected_length;
+    return tape->protected + ((size_t)packet * tape->header->calls + call) * tape->header->protected_length;
 }
 
 /* The packet that a side sends, without protection. `packet` counts from the start of the tape. */

@@ -25,7 +25,7 @@ void window_open(struct window *window, const struct tape *tape)
 
 void window_sent(struct window *window, const struct tape *tape, int side, uint32_t call, uint32_t packet, int64_t now)
 {
-    window->sent_at[side][(size_t)call * tape->header->packets + packet] = now;
+    window->sent_at[side][(size_t)packet * tape->header->calls + call] = now;
 }
 
 /* The first of them is shown: it is for a person to find out why. */
@@ -56,7 +56,7 @@ void window_came(struct window *window, const struct tape *tape, int side, const
         refuse(window, side, datagram, length);
         return;
     }
-    int64_t *sent_at = &window->sent_at[side == BROWSER ? PHONE : BROWSER][(size_t)call * tape->header->packets + packet];
+    int64_t *sent_at = &window->sent_at[side == BROWSER ? PHONE : BROWSER][(size_t)packet * tape->header->calls + call];
     if (*sent_at == 0) { /* nobody has sent it yet */
         refuse(window, side, datagram, length);
         return;

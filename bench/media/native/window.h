@@ -8,7 +8,7 @@
 #include "tape.h"
 
 struct window {
-    int64_t *sent_at[SIDES]; /* by side that sent, call and packet; 0: not yet; negative: it came */
+    int64_t *sent_at[SIDES]; /* by side that sent, packet and call; 0: not yet; negative: it came */
     float *latencies[SIDES]; /* milliseconds, by side that received */
     uint64_t sent[SIDES], came[SIDES], latency_count[SIDES]; /* of what was sent in the measured time */
     uint64_t relayed;        /* what came in the measured time */

@@ -1,7 +1,7 @@
 /* The relay's thread: wait, take what has come from both sides in turn, send, and under load let some come together.
  *
  * A thread that sleeps and wakes for each packet pays more for that than for the packet, so above some thousand packets
- * a second it sleeps on for a moment after each round. Below, each packet is handled as it comes.
+ * a second a round begins only a while after the one before it. Below, each packet is handled as it comes.
  */
 #include "loop.h"
 
@@ -75,8 +75,10 @@ static void prepare(struct inbox *inbox)
 {
     for (unsigned i = 0; i < BATCH; i++) {
         inbox->vectors[i] = (struct iovec){inbox->buffers[i], sizeof inbox->buffers[i]};
-        inbox->headers[i].msg_hdr = (struct msghdr){
-            .msg_name = &inbox->sources[i], .msg_iov = &inbox->vectors[i], .msg_iovlen = 1};
+        inbox->headers[i].msg_hdr = (struct msghdr){.msg_name = &inbox->sources[i],
+                                                    .msg_namelen = sizeof inbox->sources[i],
+                                                    .msg_iov = &inbox->vectors[i],
+                                                    .msg_iovlen = 1};
     }
 }
 
@@ -96,15 +98,15 @@ static unsigned read_browsers(struct relay *relay)
     struct inbox *inbox = &relay->inbox;
     unsigned total = 0;
     for (int batch = 0; batch < BROWSER_BATCHES; batch++) {
-        for (unsigned i = 0; i < BATCH; i++)
-            inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->sources[i];
         int came = recvmmsg(relay->forwarding.outbox.browser_socket, inbox->headers, BATCH, MSG_DONTWAIT, NULL);
         /* Nothing more; or an ICMP error of something sent before, which the next round reads on after. */
         if (came <= 0)
             break;
         prefetch_browsers(relay, (unsigned)came);
-        for (int i = 0; i < came; i++)
+        for (int i = 0; i < came; i++) {
             receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &inbox->sources[i]);
+            inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->sources[i];
+        }
         total += (unsigned)came;
         if (came < BATCH)
             break;
@@ -170,12 +172,21 @@ static void prefetch_sip(const struct relay *relay, const struct epoll_event *ev
     sessions_prefetch(sessions, found);
 }
 
-static unsigned play_round(struct relay *relay, const struct epoll_event *events, int count)
+/* Sleeps until the next round. A packet waits for half the time between two rounds, and then for half of a round: that
+ * both together are the pacing keeps its delay the same however many there are. */
+static void pace(const struct relay *relay, double began)
+{
+    double until = began + relay->pacing_seconds - (monotonic_now() - began);
+    struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
+}
+
+static unsigned play_round(struct relay *relay, double now, const struct epoll_event *events, int count)
 {
     bool has_browsers = false;
     unsigned packets = 0;
     pthread_mutex_lock(&relay->lock);
-    relay->forwarding.now = monotonic_now();
+    relay->forwarding.now = now;
     for (int i = 0; i < count; i++) {
         if (i % PREFETCHED == 0)
             prefetch_sip(relay, events + i, count - i);
@@ -203,7 +214,6 @@ void *run_loop(void *argument)
     struct relay *relay = argument;
     struct epoll_event events[MOST_EVENTS];
     struct rate rate = {.since = monotonic_now()};
-    const struct timespec pause = {0, (long)(relay->pacing_seconds * 1e9)};
     prctl(PR_SET_TIMERSLACK, 1UL);
     prctl(PR_SET_NAME, "media");
     relay->strangers = (struct allowance){STRANGERS_BURST, rate.since};
@@ -212,10 +222,11 @@ void *run_loop(void *argument)
         int count = epoll_wait(relay->epoll, events, MOST_EVENTS, -1);
         if (count <= 0)
             continue; /* a signal */
-        unsigned packets = play_round(relay, events, count);
-        add_to_rate(&rate, packets, relay->forwarding.now);
-        if (pause.tv_nsec && rate.per_second > PACED_RATE && packets < BATCH * BROWSER_BATCHES)
-            nanosleep(&pause, NULL);
+        double began = monotonic_now();
+        unsigned packets = play_round(relay, began, events, count);
+        add_to_rate(&rate, packets, began);
+        if (relay->pacing_seconds > 0 && rate.per_second > PACED_RATE && packets < BATCH * BROWSER_BATCHES)
+            pace(relay, began);
         let_calls_in(relay);
     }
     return NULL;

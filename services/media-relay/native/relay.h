@@ -15,7 +15,7 @@
 struct relay_settings {
     int browser_socket; /* the relay's from then on */
     struct latch_policy latch_policy;
-    double pacing_seconds; /* how long packets are let come together, under load; 0: never */
+    double pacing_seconds; /* under load, what a packet may be delayed, twice; 0: rounds follow each other at once */
 };
 
 struct inbox {
