@@ -53,7 +53,7 @@ def _of(profile: SrtpProfile) -> list[Figure]:
     def to_sip() -> None:
         session.set_keys(ours)
         for packet in protected:
-            session.receive_browser_rtp(packet)
+            session.receive_browser_rtp(packet, 0.0)
 
     figures = [
         measure(f"media, Python forwarder: SIP to browser, {profile.name}", PACKETS, to_browser),

@@ -14,6 +14,7 @@ REPLIES: dict[str, type[Any]] = {
     "reply.ok.json": frames.Ok,
     "reply.ok.login.json": frames.SessionOk,
     "reply.ok.resume.json": frames.ResumeOk,
+    "reply.ok.renew.json": frames.RenewOk,
     "reply.error.json": frames.Error,
     "reply.error.unreadable.json": frames.Error,
 }

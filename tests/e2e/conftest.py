@@ -1,9 +1,11 @@
 """One event loop, one cluster and one of each browser for all end-to-end tests; fresh pages for each."""
 
+import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,9 +13,11 @@ from tests.support.browser.chromium import chromium
 from tests.support.browser.firefox import firefox
 from tests.support.browser.tab import Browser
 from tests.support.certificates import Authority
+from tests.support.full_phone import FullPhone, OpenFullPhone, open_full_phone
 from tests.support.kamailio import DOMAIN, Kamailio, kamailio
-from tests.support.page import OpenPhone, PhonePage, open_phone
+from tests.support.page import Account, OpenPhone, PhonePage, open_phone
 from tests.support.processes import free_ports, program
+from tests.support.scripted_phone import Phone, StartPhone
 from tests.support.services import MEDIA_ADDRESS, Cordboard, cordboard
 
 TEST_SECONDS = 150
@@ -82,6 +86,13 @@ async def firefox_browser() -> AsyncIterator[Browser]:
         yield browser
 
 
+@pytest.fixture(params=["chromium_browser", "firefox_browser"], ids=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> Browser:
+    """Each of the two."""
+    found: Browser = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Whose certificates the cluster's agent believes and has."""
@@ -106,23 +117,53 @@ async def server(request: pytest.FixtureRequest, authority: Authority) -> AsyncI
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def open_page(cluster: Cordboard, chromium_browser: Browser) -> AsyncIterator[OpenPhone]:
-    """Open phone pages, in Chromium on the common cluster if nothing else is said.
-
-    At the end they are closed, and the cluster must be as it was before they came.
-    """
+@contextlib.asynccontextmanager
+async def _visit(cluster: Cordboard) -> AsyncIterator[list[PhonePage]]:
+    """Pages that come and are closed at the end, when the cluster must be as it was before."""
     before = await cluster.resting_state()
     pages: list[PhonePage] = []
-
-    async def open_one(
-        frequency: float, *, browser: Browser = chromium_browser, url: str = "", video: bool = False
-    ) -> PhonePage:
-        page = await open_phone(browser, url or cluster.page_url(), frequency, video=video)
-        pages.append(page)
-        return page
-
-    yield open_one
+    yield pages
     for page in pages:
         await page.close()
     await cluster.wait_until_settled(before)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(cluster: Cordboard, chromium_browser: Browser) -> AsyncIterator[OpenPhone]:
+    """Open phone pages, in Chromium on the common cluster if nothing else is said."""
+    async with _visit(cluster) as pages:
+
+        async def open_one(
+            frequency: float, *, browser: Browser = chromium_browser, url: str = "", video: bool = False
+        ) -> PhonePage:
+            page = await open_phone(browser, url or cluster.page_url(), frequency, video=video)
+            pages.append(page)
+            return page
+
+        yield open_one
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_full_page(cluster: Cordboard, chromium_browser: Browser) -> AsyncIterator[OpenFullPhone]:
+    """Open full phones and log them in, in Chromium if nothing else is said."""
+    async with _visit(cluster) as pages:
+
+        async def open_one(user: str, frequency: float, *, browser: Browser = chromium_browser) -> FullPhone:
+            page = await open_full_phone(browser, cluster.page_url(), frequency)
+            pages.append(page)
+            await page.connect(Account(user, cluster.users[user]))
+            return page
+
+        yield open_one
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def start_phone(cluster: Cordboard, open_full_page: OpenFullPhone) -> AsyncIterator[StartPhone]:
+    """Start SIP phones of the built-in domain; they are gone when the state of the cluster is looked at."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start_one(kind: Phone, user: str, frequency: int) -> Any:
+            phone = kind(user, cluster.users[user], cluster.domain, cluster.agents[0].port, frequency=frequency)
+            return await stack.enter_async_context(phone)
+
+        yield start_one

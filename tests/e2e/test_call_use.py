@@ -34,12 +34,13 @@ async def test_either_page_holds_and_resumes_the_call(
     await alice.wait_for_call("^FINISH")
 
 
-async def test_digits_by_info_arrive_and_those_in_the_media_are_sent(cluster: Cordboard, open_page: OpenPhone) -> None:
+async def test_digits_arrive_by_info_and_in_the_media(cluster: Cordboard, open_page: OpenPhone) -> None:
     alice, bob = await asyncio.gather(open_page(440), open_page(620))
     await talking(cluster, alice, bob)
     await alice.send_digits("1#", "info")
     await bob.wait_for_log("alice@cordboard.test sent digit 1\nalice@cordboard.test sent digit #")
     await bob.send_digits("25")
+    await alice.wait_for_log("bob sent digit 2\nbob sent digit 5")
     await bob.hang_up()
     await alice.wait_for_call("^FINISH")
 

@@ -1,18 +1,15 @@
 """A page and a real SIP phone of the built-in domain use their call: hold from either side, digits, messages."""
 
 import functools
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from tests.support.baresip import baresip
 from tests.support.linphone import Linphone, linphone
 from tests.support.page import Account, OpenPhone, PhonePage, call_phone, called_by_phone, hear_and_be_heard
-from tests.support.scripted_phone import ScriptedPhone
+from tests.support.scripted_phone import Phone, ScriptedPhone
 from tests.support.services import Cordboard
-
-Phone = Callable[..., AbstractAsyncContextManager[ScriptedPhone]]
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=[baresip, linphone], ids=["baresip", "linphone"])

@@ -2,16 +2,9 @@
 
 import asyncio
 
-import pytest
 from tests.support.browser.tab import Browser
 from tests.support.page import Account, OpenPhone, PhonePage, establish, hear_each_other
 from tests.support.services import Cordboard
-
-
-@pytest.fixture(params=["chromium_browser", "firefox_browser"])
-def browser(request: pytest.FixtureRequest) -> Browser:
-    found: Browser = request.getfixturevalue(request.param)
-    return found
 
 
 async def connect(cluster: Cordboard, page: PhonePage, user: str) -> None:

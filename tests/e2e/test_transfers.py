@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,14 +11,12 @@ from playwright.async_api import Error
 from tests.support.baresip import baresip
 from tests.support.linphone import linphone
 from tests.support.page import Account, OpenPhone, PhonePage, call_phone, called_by_phone
-from tests.support.scripted_phone import ScriptedPhone
+from tests.support.scripted_phone import Phone, ScriptedPhone, StartPhone
 from tests.support.services import Cordboard
 
 PITCHES = {"alice": 440, "bob": 620, "carol": 830}
 
-Phone = Callable[..., contextlib.AbstractAsyncContextManager[ScriptedPhone]]
 OpenUser = Callable[[str], Awaitable[PhonePage]]
-StartPhone = Callable[..., Awaitable[Any]]  # of the kind that is asked for
 Party = PhonePage | ScriptedPhone
 
 

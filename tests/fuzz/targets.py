@@ -6,7 +6,7 @@ from contextlib import suppress
 from media_relay.core.description import sdp
 from media_relay.core.description.rtp_avp import read_streams
 from media_relay.core.description.webrtc import read_description
-from media_relay.core.packet import rtcp, rtp, stun
+from media_relay.core.packet import rtcp, rtp, stun, telephone_event
 from shared.errors import RemoteError
 from sip_agent.core.auth.digest import Challenge, parse_credentials
 from sip_agent.core.dialog import capabilities, dialog
@@ -107,8 +107,10 @@ def descriptions(data: bytes) -> None:
 
 
 def packets(data: bytes) -> None:
-    """RTP, RTCP and STUN: bytes that are none are told apart, never failed on."""
-    rtp.parse(data)
+    """RTP, telephone-events, RTCP and STUN: bytes that are none are told apart, never failed on."""
+    header = rtp.parse(data)
+    if header is not None and rtp.has_valid_padding(data):
+        telephone_event.parse(rtp.payload_of(data, header))
     rtcp.parse(data)
     stun.parse_binding_request(data)
 

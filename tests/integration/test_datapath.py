@@ -2,95 +2,20 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
-from tests.support.rtp_packets import picture_loss_indication, receiver_report, rtp_packet, sender_report
-from tests.support.sip_phone import RtpSocket
+from tests.support.data_path import Call, Relay, audio, browser_plan, connect
+from tests.support.data_path import relay as relay
+from tests.support.rtp_packets import receiver_report, rtp_packet, sender_report
 from tests.support.webrtc_client import WebRtcClient, binding_request
 
 from media_relay.core import ice
 from media_relay.core.counters import Drop
-from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamPlan
-from media_relay.datapath import Connected, DataPath, DataPathEvent, Failed
+from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamKind, StreamPlan
+from media_relay.datapath import Connected, Failed
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError, RemoteError
-
-PORT_RANGE = (42000, 42039)
-
-
-@dataclass
-class Relay:
-    """A data path with its events in a queue."""
-
-    forwarder: ForwarderFactory
-    events: "asyncio.Queue[DataPathEvent]" = field(default_factory=asyncio.Queue)
-    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    path: DataPath = field(init=False)
-
-    async def open(self, **settings: object) -> None:
-        chosen = {"port_range": PORT_RANGE, "quarantine_seconds": 60.0, "forwarder": self.forwarder} | settings
-        self.path = await DataPath.open(
-            browser_host="127.0.0.1", rtp_host="127.0.0.1", on_event=self.events.put_nowait, **chosen
-        )
-        self.stack.push_async_callback(self.path.aclose)
-
-    async def event(self) -> DataPathEvent:
-        return await asyncio.wait_for(self.events.get(), 10)
-
-    async def phone(self, host: str = "127.0.0.1") -> RtpSocket:
-        phone = await RtpSocket.open(host)
-        self.stack.callback(phone.close)
-        return phone
-
-    async def browser(self, ice: IceCredentials) -> WebRtcClient:
-        browser = await WebRtcClient.open(self.path.browser_port, ice)
-        self.stack.callback(browser.close)
-        return browser
-
-    def drops(self, reason: Drop) -> int:
-        return self.path.stats().totals.drops[reason]
-
-
-@pytest.fixture
-async def relay(forwarder: ForwarderFactory) -> AsyncIterator[Relay]:
-    opened = Relay(forwarder)
-    await opened.open()
-    async with opened.stack:
-        yield opened
-
-
-@dataclass
-class Call:
-    """A connected session: Opus 111 on the browser's side is 96 on the phone's."""
-
-    browser: WebRtcClient
-    phone: RtpSocket
-    phone_rtcp: RtpSocket
-    plan: SessionPlan
-    rtp_port: int
-    rtcp_port: int
-
-
-def audio(phone: Address | None, phone_rtcp: Address | None) -> StreamPlan:
-    return StreamPlan("audio", phone, phone_rtcp, to_sip={111: 96, 0: 0}, to_browser={96: 111, 0: 0})
-
-
-def browser_plan(browser: WebRtcClient, *streams: StreamPlan) -> SessionPlan:
-    return SessionPlan(IceCredentials("browser", "browser's password"), browser.fingerprints, "server", streams)
-
-
-async def connect(relay: Relay, media_id: str = "m1") -> Call:
-    allocation = relay.path.allocate(media_id, 1)
-    browser = await relay.browser(allocation.ice)
-    phone, phone_rtcp = await relay.phone(), await relay.phone()
-    plan = browser_plan(browser, audio(phone.address, phone_rtcp.address))
-    relay.path.apply(media_id, plan)
-    await browser.connect(relay.path.fingerprint)
-    assert await relay.event() == Connected(media_id)
-    return Call(browser, phone, phone_rtcp, plan, *allocation.ports[0])
 
 
 async def test_rtp_goes_both_ways_with_payload_types_rewritten_and_all_else_kept(relay: Relay) -> None:
@@ -241,9 +166,90 @@ async def test_rtcp_feedback_goes_to_the_stream_that_it_speaks_of(relay: Relay) 
     await browser.connect(relay.path.fingerprint)
     sockets[2].send(rtp_packet(97, 1, 0x5151), allocation.ports[1][0])
     assert await browser.receive_rtp() == rtp_packet(96, 1, 0x5151)
-    browser.send_rtcp(picture_loss_indication(0xB0, about=0x5151))
-    assert (await sockets[3].receive())[0] == picture_loss_indication(0xB0, about=0x5151)
+    browser.send_rtcp(receiver_report(0xB0, about=(0x5151,)))
+    assert (await sockets[3].receive())[0] == receiver_report(0xB0, about=(0x5151,))
     assert sockets[1].received.empty()
+
+
+async def come_anew(relay: Relay, call: Call, media_id: str = "m1") -> tuple[WebRtcClient, SessionPlan]:
+    """Return the browser as it is after a reload, not connected yet, and the plan with it."""
+    browser = await relay.browser(relay.path.renew(media_id))
+    plan = replace(call.plan, remote_ice=IceCredentials("anew", "another password"), fingerprints=browser.fingerprints)
+    return browser, plan
+
+
+async def exchange(call: Call, browser: WebRtcClient, sequence: int) -> None:
+    """Pass a packet each way."""
+    browser.send_rtp(rtp_packet(111, sequence))
+    there, _ = await call.phone.receive()
+    call.phone.send(rtp_packet(96, sequence), call.rtp_port)
+    back = await browser.receive_rtp()
+    assert [int.from_bytes(packet[2:4], "big") for packet in (there, back)] == [sequence, sequence]
+
+
+async def test_a_browser_that_comes_anew_takes_the_place_of_itself(relay: Relay) -> None:
+    call = await connect(relay)
+    new, plan = await come_anew(relay, call)
+    await exchange(call, call.browser, 1)
+    relay.path.apply("m1", plan)
+    await new.check()
+    await exchange(call, call.browser, 2)  # as long as the new one has no keys
+    await new.connect(relay.path.fingerprint)
+    assert await relay.event() == Connected("m1")
+    await asyncio.wait_for(call.browser.ended.wait(), 5)
+    await exchange(call, new, 3)
+    call.browser.send_rtp(rtp_packet(111, 4))
+    new.send_rtp(rtp_packet(111, 5))
+    assert (await call.phone.receive())[0][2:4] == b"\x00\x05"  # the old page's is dropped
+
+
+async def test_a_browser_comes_anew_after_it_was_lost(relay: Relay) -> None:
+    call = await connect(relay)
+    call.browser.close_dtls()
+    assert await relay.event() == Failed("m1", "closed")
+    new, plan = await come_anew(relay, call)
+    relay.path.apply("m1", plan)
+    await new.connect(relay.path.fingerprint)
+    assert await relay.event() == Connected("m1")
+    await exchange(call, new, 1)
+
+
+async def test_a_browser_that_says_it_comes_anew_and_does_not_stays_as_it_is(relay: Relay) -> None:
+    call = await connect(relay)
+    given_up, plan = await come_anew(relay, call)
+    relay.path.apply("m1", plan)
+    await given_up.check()
+    relay.path.renew("m1")  # another try
+    given_up.send_check()
+    given_up.start_dtls(relay.path.fingerprint)
+    relay.path.apply("m1", plan)
+    await exchange(call, call.browser, 1)
+    assert not given_up.connected.is_set()
+    assert relay.drops(Drop.STUN_AUTH) == 1
+
+
+@pytest.mark.parametrize(("kind", "most"), [("audio", 100), ("video", 1000)])
+async def test_a_far_side_that_is_not_heard_gets_no_more_than_a_call_needs(
+    relay: Relay, kind: StreamKind, most: int
+) -> None:
+    call = await connect(relay, stream=lambda rtp, rtcp: replace(audio(rtp, rtcp), kind=kind))
+    sent = 0
+    async with asyncio.timeout(10):
+        while relay.drops(Drop.UNHEARD) == 0:
+            sent += 1
+            call.browser.send_rtp(rtp_packet(111, sent, 0xB1))
+            await asyncio.sleep(0)
+    assert sent > most
+    call.phone_rtcp.send(sender_report(0x51), call.rtcp_port)
+    assert await call.browser.receive_rtcp() == sender_report(0x51)
+    unheard = relay.drops(Drop.UNHEARD)
+    for number in range(2 * most):
+        call.browser.send_rtp(rtp_packet(111, sent + number, 0xB2))
+        if number % 16 == 0:
+            await asyncio.sleep(0)
+    call.phone.send(rtp_packet(96, 1, 0x51), call.rtp_port)
+    await call.browser.receive_rtp()
+    assert relay.drops(Drop.UNHEARD) == unheard
 
 
 async def test_two_browsers_share_the_port_and_hear_their_own_call(relay: Relay) -> None:

@@ -24,7 +24,7 @@ from tests.support.rtp_packets import rtp_packet
 
 from media_relay.core.description.sdp import parse
 from shared.errors import NoOwner, RemoteError
-from shared.messages import HangupCall, MediaConnected, MediaFailed
+from shared.messages import HangupCall, MediaConnected, MediaDigit, MediaFailed, SendDigits
 
 __all__ = ["ends", "relay", "start_relay"]  # fixtures
 
@@ -62,6 +62,19 @@ async def test_an_incoming_call_carries_audio_both_ways(relay: Relay, ends: Ends
     ends.browser.send_rtp(rtp_packet(96, 1, payload=b"from the browser"))
     packet, _ = await ends.rtp.receive()
     assert (payload_type(packet), packet[12:]) == (96, b"from the browser")
+
+
+async def test_digits_are_made_on_command_and_told_when_they_come(relay: Relay, ends: Ends) -> None:
+    port = await outgoing_call(relay, ends)
+    await relay.event()
+    await relay.request(SendDigits(**Relay.envelope(), media_id="m1", digits="9", duration_ms=40, epoch=1))
+    packets = [(await ends.rtp.receive())[0] for _ in range(4)]
+    assert [payload_type(packet) for packet in packets] == [101] * 4
+    assert [packet[12:].hex() for packet in packets] == ["090a00a0", "098a0140", "098a0140", "098a0140"]
+    ends.rtp.send(rtp_packet(101, 1, 0x2222, bytes.fromhex("0b8a0320")), port)
+    assert payload_type(await ends.browser.receive_rtp()) == 126
+    told = MediaDigit(media_id="m1", call_id="call-m1", side="sip", digit="#", duration_ms=100)
+    assert await relay.event() == told
 
 
 async def test_hold_stops_the_media_and_resume_lets_it_flow_again(relay: Relay, ends: Ends) -> None:

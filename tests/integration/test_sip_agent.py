@@ -26,7 +26,6 @@ from shared.messages import (
     DetachSession,
     Done,
     IncomingCall,
-    MediaFailed,
     SessionEnded,
     SessionSnapshot,
     SipAccount,
@@ -34,7 +33,6 @@ from shared.messages import (
 from shared.records import AccountRecord, AgentLease
 from shared.sealing import account_password
 from shared.settings import CommonSettings
-from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent.app import Agent, running
 from sip_agent.core.transaction.timers import Timers
@@ -63,6 +61,7 @@ def settings(nats_url: str, tmp_path: Path) -> Settings:
         domain=DOMAIN,
         ring_seconds=20.0,
         grace_seconds=0.2,
+        media_grace_seconds=0.2,
     )
 
 
@@ -260,16 +259,6 @@ async def test_a_server_that_does_not_answer_fails_the_registration(bus: Bus) ->
     await seat.sit()
     await seat.open()
     assert (await seat.registration("failed")).status in (408, 503)
-
-
-async def test_media_that_fails_ends_the_call_with_that_reason(bus: Bus, relay: RelaySeat, login: Login) -> None:
-    alice, bob = await registered(login, "alice", "bob")
-    await talking(alice, bob)
-    await bus.publish(agent_commands("agent-1"), MediaFailed(media_id="media of s-alice", call_id="c-1", reason="dtls"))
-    assert [(end.status, end.reason, end.by) for end in (await alice.ended(), await bob.ended())] == [
-        (503, "Media Failed (dtls)", "system"),
-        (503, "Media Failed (dtls)", "remote"),
-    ]
 
 
 async def test_a_relay_that_refuses_the_answer_ends_the_call(relay: RelaySeat, login: Login) -> None:

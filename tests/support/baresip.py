@@ -41,6 +41,7 @@ net_interface 127.0.0.1
 snd_path {folder}
 module_path {modules}
 module g711.so
+module opus.so
 module aubridge.so
 module ausine.so
 module sndfile.so
@@ -71,6 +72,7 @@ class Baresip:
         self._tokens = itertools.count(1)
         self._replies: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._events: list[dict[str, Any]] = []
+        self.digits = ""  # all that have come in
         self._news = asyncio.Condition()
         self._tasks = Tasks("baresip")
         self._tasks.spawn(self._read(), "control")
@@ -132,6 +134,14 @@ class Baresip:
         while (await self.wait_for("CALL_DTMF_START"))["param"] != digit:
             pass
 
+    async def wait_for_digits(self, count: int) -> None:
+        """Return once so many digits have come in."""
+        try:
+            async with asyncio.timeout(EVENT_SECONDS), self._news:
+                await self._news.wait_for(lambda: len(self.digits) >= count or not self.process.alive)
+        except TimeoutError:
+            raise AssertionError(f"baresip: digits {self.digits!r}\n{self.process.tail()}") from None
+
     async def wait_for_end(self) -> None:
         """Return once a call is over."""
         await self.wait_for("CALL_CLOSED")
@@ -191,6 +201,7 @@ class Baresip:
             elif message.get("event"):
                 async with self._news:
                     self._events.append(message)
+                    self.digits += message["param"] if message["type"] == "CALL_DTMF_START" else ""
                     self._news.notify_all()
         async with self._news:
             self._news.notify_all()

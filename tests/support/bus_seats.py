@@ -31,12 +31,14 @@ from shared.messages import (
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
     SendDtmf,
     SendMessage,
     SipAccount,
     StartCall,
     TransferCall,
 )
+from shared.messages.call import DtmfMethod
 from shared.presence import beat
 from shared.sealing import Seal
 from shared.subjects import agent_commands, relay_commands, session_events
@@ -68,6 +70,8 @@ class RelaySeat:
         self.refuse: RemoteError | None = None
         self.is_held = False  # what it finds in descriptions of the SIP side
         self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
+        self.takes_events = False  # whether the SIP side does
+        self._digits: asyncio.Queue[SendDigits] = asyncio.Queue()
         self._keyframes: asyncio.Queue[RequestKeyframe] = asyncio.Queue()
 
     async def offered(self) -> OfferMedia:
@@ -79,6 +83,11 @@ class RelaySeat:
         """Return the next request for a whole picture, waiting for it."""
         async with asyncio.timeout(10):
             return await self._keyframes.get()
+
+    async def digits_wanted(self) -> SendDigits:
+        """Return the next digits that are to be sent in the media, waiting for them."""
+        async with asyncio.timeout(10):
+            return await self._digits.get()
 
     async def sit(self, bus: Bus) -> None:
         """Serve the relay's subject."""
@@ -102,6 +111,11 @@ class RelaySeat:
             return MediaSdp(sdp=sdp(20004) + f"a={message.direction}\r\n")
         if isinstance(message, RequestKeyframe):
             self._keyframes.put_nowait(message)
+            return Done()
+        if isinstance(message, SendDigits):
+            if not self.takes_events:
+                raise RemoteError(501, "The Far Side Takes No Telephone Events")
+            self._digits.put_nowait(message)
             return Done()
         return None
 
@@ -245,7 +259,7 @@ class SessionSeat:
         )
         await self.ask(command, Done)
 
-    async def send_dtmf(self, call_id: str, digits: str, duration_ms: int = 100) -> None:
+    async def send_dtmf(self, call_id: str, digits: str, duration_ms: int = 100, method: DtmfMethod = "auto") -> None:
         """Send digits."""
         command = SendDtmf(
             id=command_id(),
@@ -254,6 +268,7 @@ class SessionSeat:
             call_id=call_id,
             digits=digits,
             duration_ms=duration_ms,
+            method=method,
         )
         await self.ask(command, Done)
 

@@ -1,12 +1,11 @@
 """The full phone in a real browser, driven as the simple page is; and what only it has."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from .browser.tab import Browser
-from .page import STATUS_SECONDS, Account, PhonePage
+from .page import STATUS_SECONDS, PhonePage
 
 # What the simple page calls by its name, this one says in words.
 _WORDS = {
@@ -25,6 +24,12 @@ _SESSION = {"REGISTERED": "^Ready$"}
 @dataclass
 class FullPhone(PhonePage):
     """One open full phone; it plays the call on its stage, and that is what is heard."""
+
+    async def call(self, callee: str) -> None:
+        """Leave the call that is over, if it is still seen; type the callee and press Call."""
+        if await self.tab.evaluate("() => document.getElementById('closeBtn').checkVisibility()"):
+            await self._press("closeBtn")
+        await super().call(callee)
 
     async def wait_for_call(self, pattern: str, within: float = STATUS_SECONDS) -> str:
         """Return what stands on the stage of the call once it is that."""
@@ -56,13 +61,18 @@ class FullPhone(PhonePage):
         await self._press("secondBtn")
         await self.call(callee)
 
-    async def take(self) -> None:
+    async def take_other(self) -> None:
         """Press Answer, or Switch, at the first of the other calls."""
         await self._press_at("#callList .take")
 
-    async def decline_other(self) -> None:
+    async def end_other(self) -> None:
         """Press Decline, or End, at the first of the other calls."""
         await self._press_at("#callList .end")
+
+    async def video_call(self, callee: str) -> None:
+        """Type the callee and press the button with the camera."""
+        await self._fill(callee=callee)
+        await self._press("videoCallBtn")
 
     async def transfer(self, target: str) -> None:
         """Type to whom the call is to go, and wait until it is there."""
@@ -86,6 +96,18 @@ class FullPhone(PhonePage):
         """Press a button of the page by its id."""
         await self._press(button)
 
+    async def choose(self, **settings: str | bool) -> None:
+        """Set fields of the page by their ids."""
+        await self._fill(**settings)
+
+    async def press_at(self, selector: str) -> None:
+        """Press the first button that the selector finds."""
+        await self._press_at(selector)
+
+    async def label(self, element: str) -> str:
+        """Return what a screen reader says of an element that has no text."""
+        return str(await self.tab.evaluate("(id) => document.getElementById(id).ariaLabel", element))
+
     async def type_key(self, key: str) -> None:
         """Press a key of the keyboard, with no field to write in."""
         await self.tab.evaluate(
@@ -96,22 +118,22 @@ class FullPhone(PhonePage):
             key,
         )
 
-    async def past_calls(self, pattern: str) -> str:
-        """Return the list of past calls once it matches."""
-        return await self.wait_for_text("historyList", pattern)
+    async def past_calls(self) -> list[str]:
+        """Return the list of past calls, the latest first: who, and what came of it."""
+        calls: list[str] = await self.tab.evaluate(
+            """() => [...document.querySelectorAll("#historyList .about")].map(
+              (about) => [...about.children].map((one) => one.textContent).join(": ")
+            )"""
+        )
+        return calls
 
 
 OpenFullPhone = Callable[..., Awaitable[FullPhone]]
 
 
-async def open_full_phone(browser: Browser, url: str, frequency: float, *, own_media: bool = True) -> FullPhone:
-    """Open the full phone, with a microphone of the test's own, and a camera when it is asked for; or the browser's."""
-    media = f"window.cordboardMedia = (video) => harness.media({frequency}, video);" if own_media else ""
+async def open_full_phone(browser: Browser, url: str, frequency: float) -> FullPhone:
+    """Open the full phone, with a microphone of the test's own, and the browser's camera when it is asked for."""
+    media = f"window.cordboardMedia = (video) => harness.media({frequency}, video);"
     tab = await browser.tab(f'harness.player = "remoteAudio"; {media}')
     await tab.goto(f"{url}full/")
     return FullPhone(tab, frequency)
-
-
-async def log_in(pages: dict[str, FullPhone], passwords: dict[str, str]) -> None:
-    """Log all of them in, each as its own user."""
-    await asyncio.gather(*(page.connect(Account(user, passwords[user])) for user, page in pages.items()))

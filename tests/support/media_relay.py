@@ -103,6 +103,13 @@ class Relay:
         found = re.search(rf"^cordboard_media_relay_{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return None if found is None else float(found[1])
 
+    async def drops(self) -> dict[str, float]:
+        """Return how many packets have been dropped, by reason."""
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"http://{self.ops}/metrics")).text
+        found = re.findall(r'^cordboard_media_relay_drops_total{reason="(\w+)"} (\S+)$', text, re.MULTILINE)
+        return {reason: float(count) for reason, count in found}
+
     async def dropped(self, reason: str, count: int = 1) -> None:
         """Wait until so many packets have been dropped for that reason."""
         async with asyncio.timeout(10):
@@ -174,7 +181,7 @@ class Browser(WebRtcClient):
 
     def learn(self, answer: SessionDescription) -> None:
         self._relay = ("127.0.0.1", answer.media[0].port)
-        self._relay_ice = _ice(answer)
+        self.relay_ice = _ice(answer)
 
 
 def _ice(description: SessionDescription) -> IceCredentials:

@@ -81,6 +81,7 @@ class _Policy(ctypes.Structure):
         ("other_host_seconds", ctypes.c_double),
         ("settle_seconds", ctypes.c_double),
         ("probation_packets", ctypes.c_uint32),
+        ("unheard_packets_per_second", ctypes.c_uint32),
     )
 
 
@@ -109,7 +110,12 @@ class NativeRtpLatch:
     """`latch.RtpLatch` of the native path."""
 
     def __init__(self, policy: LatchPolicy, barred: frozenset[Address] = frozenset()) -> None:
-        self._policy = _Policy(policy.other_host_seconds, policy.settle_seconds, policy.probation_packets)
+        self._policy = _Policy(
+            policy.other_host_seconds,
+            policy.settle_seconds,
+            policy.probation_packets,
+            policy.unheard_packets_per_second,
+        )
         self._barred = (_Address * len(barred))(*(_Address.of(source) for source in barred))
         self._latch = _RtpLatch(
             barred=ctypes.cast(self._barred, ctypes.POINTER(_Address)), barred_count=len(self._barred)
@@ -188,3 +194,48 @@ def derive(profile: SrtpProfile, master: bytes) -> dict[str, bytes]:
     keys = _Keys()
     assert _library.srtp_derive(ctypes.byref(keys), _PROFILES[profile], 0, master) & 0xFF
     return {"salt": bytes(keys.salt), "block": _block(ctypes.c_void_p(keys.cipher), bytes(16))}
+
+
+_SEND_BUFFER_ROOM = 512 * 24 + 256 * 1024 + 64
+_BUFFERED, _RESENT_ENOUGH = 1, 2
+
+
+class NativeSendBuffer:
+    """`send_buffer.SendBuffer` of the native path."""
+
+    def __init__(self) -> None:
+        self._buffer = (ctypes.c_uint64 * (_SEND_BUFFER_ROOM // 8))()
+
+    def keep(self, ssrc: int, sequence_number: int, packet: bytes) -> None:
+        number = ctypes.c_uint16(sequence_number)
+        _library.send_buffer_keep(self._buffer, ctypes.c_uint32(ssrc), number, packet, _SIZE(len(packet)))
+
+    def find(self, ssrc: int, sequence_number: int) -> bytes | None:
+        packet, length = ctypes.c_void_p(), _SIZE()
+        found = _library.send_buffer_find(
+            self._buffer,
+            ctypes.c_uint32(ssrc),
+            ctypes.c_uint16(sequence_number),
+            ctypes.byref(packet),
+            ctypes.byref(length),
+        )
+        if found == _RESENT_ENOUGH:
+            return b""
+        return ctypes.string_at(packet, length.value) if found == _BUFFERED else None
+
+    def clear(self) -> None:
+        _library.send_buffer_clear(self._buffer)
+
+
+class NativeLosses:
+    """`losses.Losses` of the native path."""
+
+    def __init__(self) -> None:
+        self._losses = (ctypes.c_uint64 * 256)()
+
+    def receive(self, ssrc: int, sequence_number: int, now: float) -> list[int]:
+        due = (ctypes.c_uint16 * 64)()
+        count = _library.losses_receive(
+            self._losses, ctypes.c_uint32(ssrc), ctypes.c_uint16(sequence_number), ctypes.c_double(now), due
+        )
+        return list(due[:count])

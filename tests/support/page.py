@@ -1,14 +1,15 @@
 """The phone page in a real browser: what a person does with it, and what stands on it."""
 
 import asyncio
+import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .browser.tab import Browser, Tab, wait_for_silence, wait_for_tone
+from .browser.tab import Browser, Tab, hear, wait_for_silence, wait_for_tone
 from .scripted_phone import ScriptedPhone
-from .tone import Tone
+from .tone import Tone, best_tone
 
 STATUS_SECONDS = 20.0
 
@@ -143,6 +144,18 @@ class PhonePage:
         except AssertionError as error:
             raise AssertionError(f"{self.name}: {error}\n{await self.describe()}") from error
 
+    async def hears_all_along(self, frequency: float, what: Awaitable[object]) -> None:
+        """Let something happen: each third of a second of it, and the one after it, must hold this tone, clean."""
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_finished(what))
+            is_last = False
+            while not is_last:
+                is_last = task.done()
+                sound = await hear(self.tab)
+                tone = best_tone(*sound) if sound else None
+                assert tone, f"{self.name} hears nothing\n{await self.describe()}"
+                assert tone.is_clean(frequency), f"{self.name} hears {tone}\n{await self.describe()}"
+
     async def hears_silence(self) -> None:
         """Return once there is sound to listen to, and it is silence."""
         try:
@@ -192,12 +205,17 @@ class PhonePage:
 OpenPhone = Callable[..., Awaitable[PhonePage]]
 
 
-async def open_phone(browser: Browser, url: str, frequency: float, *, video: bool = False) -> PhonePage:
-    """Open the phone page with a microphone, and a camera if wanted, of the test's own."""
-    camera = "true" if video else "false"
-    tab = await browser.tab(f"window.cordboardMedia = () => harness.media({frequency}, {camera});")
+async def open_phone(
+    browser: Browser, url: str, frequency: float, *, video: bool | Mapping[str, int] = False
+) -> PhonePage:
+    """Open the phone page with a microphone of the test's own, and a camera, of some size and rate, if wanted."""
+    tab = await browser.tab(f"window.cordboardMedia = () => harness.media({frequency}, {json.dumps(video)});")
     await tab.goto(url)
     return PhonePage(tab, frequency)
+
+
+async def _finished(what: Awaitable[object]) -> None:
+    await what
 
 
 async def establish(caller: PhonePage, callee: PhonePage, address: str) -> None:

@@ -25,3 +25,9 @@ def sender_report(sender: int, about: tuple[int, ...] = ()) -> bytes:
 def picture_loss_indication(sender: int, about: int) -> bytes:
     """Return a PLI (RFC 4585 §6.3.1)."""
     return struct.pack("!BBHII", 0x81, 206, 2, sender, about)
+
+
+def generic_nack(sender: int, about: int, *lost: tuple[int, int]) -> bytes:
+    """Return a NACK (RFC 4585 §6.2.1) of numbers, each with bits for those that follow it."""
+    groups = b"".join(struct.pack("!HH", *group) for group in lost)
+    return struct.pack("!BBHII", 0x81, 205, 2 + len(lost), sender, about) + groups

@@ -1,6 +1,8 @@
 """What tests ask of a real SIP phone, whichever it is."""
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from .tone import Tone
 
@@ -47,3 +49,7 @@ class ScriptedPhone(Protocol):
 
     async def wait_for_tone(self, frequency: float) -> Tone:
         """Return what the phone hears from now on, once it is a clean tone of this pitch."""
+
+
+Phone = Callable[..., AbstractAsyncContextManager[ScriptedPhone]]
+StartPhone = Callable[..., Awaitable[Any]]  # of the kind that is asked for

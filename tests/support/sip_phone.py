@@ -1,6 +1,7 @@
 """The media end of a SIP phone: plain UDP sockets."""
 
 import asyncio
+import socket
 
 from media_relay.core.plan import Address
 
@@ -17,6 +18,12 @@ class RtpSocket(asyncio.DatagramProtocol):
         _, rtp_socket = await asyncio.get_running_loop().create_datagram_endpoint(cls, local_addr=(host, 0))
         return rtp_socket
 
+    @classmethod
+    async def on(cls, bound: socket.socket) -> "RtpSocket":
+        """Take a socket that is bound."""
+        _, rtp_socket = await asyncio.get_running_loop().create_datagram_endpoint(cls, sock=bound)
+        return rtp_socket
+
     @property
     def address(self) -> Address:
         """Where it listens."""
@@ -30,6 +37,10 @@ class RtpSocket(asyncio.DatagramProtocol):
     async def receive(self) -> tuple[bytes, Address]:
         """Return the next packet and its source."""
         return await asyncio.wait_for(self.received.get(), 5)
+
+    async def receive_packet(self) -> bytes:
+        """Return the next packet."""
+        return (await self.receive())[0]
 
     def close(self) -> None:
         """Close the port."""

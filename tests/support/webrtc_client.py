@@ -2,13 +2,15 @@
 
 import asyncio
 import datetime
+import socket
 
 from aioice import stun
 
 from media_relay import certificate, dtls
+from media_relay.core.counters import Drop
 from media_relay.core.packet.demux import DatagramKind, kind_of
-from media_relay.core.plan import DtlsRole, IceCredentials
-from media_relay.srtp import SrtpSession
+from media_relay.core.plan import Address, DtlsRole, IceCredentials
+from media_relay.srtp import SrtpRefused, SrtpSession
 
 RELAY_HOST = "127.0.0.1"
 
@@ -34,11 +36,12 @@ class WebRtcClient(asyncio.DatagramProtocol):
         self.stun: asyncio.Queue[stun.Message] = asyncio.Queue()
         self.rtp: asyncio.Queue[bytes] = asyncio.Queue()
         self.rtcp: asyncio.Queue[bytes] = asyncio.Queue()
+        self.refused: list[Drop] = []  # why SRTP packets were: a browser passes over them
         self.connected = asyncio.Event()
         self.ended = asyncio.Event()  # DTLS: close_notify or failure
         self.srtp: SrtpSession | None = None
         self._relay = (RELAY_HOST, relay_port)
-        self._relay_ice = relay_ice
+        self.relay_ice = relay_ice
         self._certificate = certificate.generate(datetime.datetime.now(datetime.UTC))
         self._dtls: dtls.DtlsEndpoint | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -52,6 +55,23 @@ class WebRtcClient(asyncio.DatagramProtocol):
         )
         return client
 
+    @classmethod
+    async def on(cls, bound: socket.socket) -> "WebRtcClient":
+        """Take a socket that is bound; where the relay is, it is told when there is an answer."""
+        _, client = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: cls(0, IceCredentials("", "")), sock=bound
+        )
+        return client
+
+    def meet(self, relay: Address, relay_ice: IceCredentials) -> None:
+        """Send to that address of the relay, with its credentials."""
+        self._relay, self.relay_ice = relay, relay_ice
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return Address(*self._transport.get_extra_info("sockname")[:2])
+
     @property
     def fingerprints(self) -> tuple[tuple[str, str], ...]:
         """What this browser's SDP says of its certificate."""
@@ -63,7 +83,7 @@ class WebRtcClient(asyncio.DatagramProtocol):
 
     def send_check(self, *, pwd: str | None = None, use_candidate: bool = True) -> None:
         """Send a connectivity check."""
-        self.send(binding_request(self._relay_ice.ufrag, pwd or self._relay_ice.pwd, use_candidate=use_candidate))
+        self.send(binding_request(self.relay_ice.ufrag, pwd or self.relay_ice.pwd, use_candidate=use_candidate))
 
     async def check(self, *, use_candidate: bool = True) -> stun.Message:
         """Send a connectivity check and return the relay's answer."""
@@ -122,10 +142,17 @@ class WebRtcClient(asyncio.DatagramProtocol):
         elif kind is DatagramKind.DTLS and self._dtls is not None:
             self._dtls.receive(data, self._loop.time())
             self._drain()
-        elif kind is DatagramKind.RTP and self.srtp is not None:
-            self.rtp.put_nowait(self.srtp.unprotect_rtp(data))
-        elif kind is DatagramKind.RTCP and self.srtp is not None:
-            self.rtcp.put_nowait(self.srtp.unprotect_rtcp(data))
+        elif self.srtp is not None:
+            self._receive_srtp(data, kind, self.srtp)
+
+    def _receive_srtp(self, data: bytes, kind: DatagramKind, srtp: SrtpSession) -> None:
+        try:
+            if kind is DatagramKind.RTP:
+                self.rtp.put_nowait(srtp.unprotect_rtp(data))
+            elif kind is DatagramKind.RTCP:
+                self.rtcp.put_nowait(srtp.unprotect_rtcp(data))
+        except SrtpRefused as refused:
+            self.refused.append(refused.drop)
 
     def _drain(self) -> None:
         assert self._dtls is not None

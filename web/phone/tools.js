@@ -59,7 +59,7 @@ function onSubmit(form, act) {
  */
 export function bindTools(session, present) {
   onSubmit(tools.digitsForm, () => {
-    const method = /** @type {"rfc4733" | "info"} */ (tools.digitsMethod.value);
+    const method = /** @type {import("../sdk/wire.js").DtmfMethod} */ (tools.digitsMethod.value);
     const digits = tools.digits.value;
     void attempt(`sent digits ${digits}`, () => present()?.sendDtmf(digits, { method }));
     tools.digits.value = "";

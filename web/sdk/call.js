@@ -16,6 +16,7 @@ import { RequestError, textOf } from "./errors.js";
 /** @typedef {import("./wire.js").CallEnd} CallEnd */
 /** @typedef {import("./wire.js").CallEvent} CallEvent */
 /** @typedef {import("./wire.js").CallSnapshot} CallSnapshot */
+/** @typedef {import("./wire.js").OkReply} OkReply */
 /** @typedef {import("./wire.js").Request} Request */
 
 /** @typedef {import("./wire.js").ProgressEvent | import("./wire.js").EstablishedEvent} StateEvent */
@@ -52,7 +53,7 @@ export class Call extends CallUse {
   /** @type {CallState} */ #status = "NEW";
   /** @type {CallEnd | null} */ #end = null;
   /** @type {Media} */ #media;
-  /** @type {(request: Request) => Promise<unknown>} */ #request;
+  /** @type {(request: Request) => Promise<OkReply>} */ #request;
   /** @type {string | undefined} */ #offer;
   /** @type {string | undefined} */ #answer;
   /** @type {HangupOptions | null} */ #hangup = null;
@@ -62,7 +63,7 @@ export class Call extends CallUse {
   /**
    * @param {CallParties} parties
    * @param {Media} media
-   * @param {(request: Request) => Promise<unknown>} request
+   * @param {(request: Request) => Promise<OkReply>} request
    */
   constructor(parties, media, request) {
     super(parties.id, media, request);
@@ -168,6 +169,18 @@ export class Call extends CallUse {
   }
 
   /**
+   * For the session: a call of the page before this one. It has no media yet.
+   * @internal
+   * @param {CallSnapshot} snapshot
+   */
+  adopt({ state, held }) {
+    this.#known = true;
+    this.#put(this.direction === "outgoing" ? "dial" : "incoming");
+    this.#progress(INPUT_OF_EVENT[`call.${state}`], undefined);
+    if (held) this.holds(held);
+  }
+
+  /**
    * For the session: the pod said something of this call.
    * @internal
    * @param {CallEvent} event
@@ -200,6 +213,7 @@ export class Call extends CallUse {
     } else {
       this.#progress(INPUT_OF_EVENT[`call.${snapshot.state}`], snapshot.sdp);
       if (snapshot.held) this.holds(snapshot.held);
+      void this.regain();
     }
     this.leave({ status: 503, reason: "disconnected meanwhile" });
   }

@@ -21,7 +21,7 @@
  * @property {[MediaStream, Call]} REMOTE_STREAM
  * @property {[RTCPeerConnectionState, Call]} MEDIA_STATE
  * @property {[Quality, Call]} QUALITY since the one before; as long as `watchQuality` is on
- * @property {[{ digit: string, duration: number }, Call]} DTMF the far side sent a digit by SIP INFO
+ * @property {[{ digit: string, duration: number }, Call]} DTMF the far side sent a digit
  * @property {[{ status: number, reason: string }, Call]} TRANSFER how far the far side is with our transfer
  * @property {[Call]} TRANSFERRED it has another far side: see `peer`
  * @property {[{ action: import("./wire.js").Action, status: number, reason: string }, Call]} ACTION_FAILED

@@ -3,28 +3,31 @@
 import { CallMedia } from "./call_media.js";
 import { RequestError } from "./errors.js";
 import { Waiting } from "./waiting.js";
+import { readOffer } from "./wire.js";
 
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("./media.js").Media} Media */
+/** @typedef {import("./media.js").MediaOptions} MediaOptions */
 /** @typedef {import("./wire.js").Held} Held */
+/** @typedef {import("./wire.js").OkReply} OkReply */
 /** @typedef {import("./wire.js").Request} Request */
 /** @typedef {import("./wire.js").UseEvent} UseEvent */
 /** @typedef {{ status: number, reason: string }} Progress */
 
 /**
- * `duration` and `gap` are milliseconds; by `info` the server sets the gap.
- * @typedef {{ method?: "rfc4733" | "info", duration?: number, gap?: number }} DtmfOptions
+ * `duration` and `gap` are milliseconds; by `info` each digit waits for the answer to the one before.
+ * @typedef {{ method?: import("./wire.js").DtmfMethod, duration?: number, gap?: number }} DtmfOptions
  */
 
 const HOLD_SECONDS = 40; // longer than a re-INVITE without an answer (RFC 3261 §17.1.1.2: 64 × T1)
 const TRANSFER_SECONDS = 240; // longer than anything rings
-const DIGITS = /^[0-9*#A-D]+$/;
+const DIGITS = /^[0-9*#A-D,]+$/;
 
 /** The part of `Call` that begins when it is answered. */
 export class CallUse extends CallMedia {
   /** @type {Held} */ #held = { local: false, remote: false };
   /** @type {Media} */ #media;
-  /** @type {(request: Request) => Promise<unknown>} */ #request;
+  /** @type {(request: Request) => Promise<OkReply>} */ #request;
   /** @type {Waiting} */ #waiting;
   #wantsHold = false;
   /** Who is at the other side now; a transfer may change it. */
@@ -34,7 +37,7 @@ export class CallUse extends CallMedia {
   /**
    * @param {string} id
    * @param {Media} media
-   * @param {(request: Request) => Promise<unknown>} request
+   * @param {(request: Request) => Promise<OkReply>} request
    */
   constructor(id, media, request) {
     super(media);
@@ -42,6 +45,7 @@ export class CallUse extends CallMedia {
     this.#media = media;
     this.#request = request;
     this.#waiting = new Waiting(media.platform);
+    media.on("state", (state) => state === "failed" && this.regain());
   }
 
   /** Answered, and not over; it may be held. */
@@ -52,6 +56,33 @@ export class CallUse extends CallMedia {
   /** Who holds the call: this side, the other one, both or neither. */
   get held() {
     return this.#held;
+  }
+
+  /**
+   * Take the call up by another connection. After a reload it needs this to be heard again (see CALL_RESUMED); a
+   * connection that fails later is seen to by the call itself, with what it sends.
+   * @param {MediaOptions} [options] what to send, where nothing is sent yet
+   * @returns {Promise<void>} settled when the connection is on its way; rejected with a RequestError or a MediaError
+   */
+  async renew(options = {}) {
+    this.#mustBeEstablished();
+    const offer = readOffer(await this.#request({ type: "renew", call: this.id }));
+    const sdp = await this.#media.renew(offer, options);
+    if (sdp !== undefined) await this.#request({ type: "answer", call: this.id, sdp });
+  }
+
+  /**
+   * Nothing is heard any more: try once to change that. If it comes to nothing, the pod will end the call.
+   * @protected
+   */
+  async regain() {
+    if (!this.isEstablished || !this.#media.isLost || !this.#media.local) return;
+    try {
+      await this.renew();
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.emit("ACTION_FAILED", { action: "renew", status: error.status, reason: error.reason }, this.#call);
+    }
   }
 
   /** @returns {Promise<void>} settled when the far side has agreed; rejected with a RequestError */
@@ -65,17 +96,16 @@ export class CallUse extends CallMedia {
   }
 
   /**
-   * Send digits: in the media (RFC 4733), also before the answer, settled when the last one is over; or by SIP INFO,
-   * settled when the server has taken them (ACTION_FAILED tells if the far side does not).
-   * @param {string} digits of 0-9 * # A-D
+   * Send digits: in the media (RFC 4733, `rfc4733`), also into early media, by SIP INFO (`info`), or by that only where
+   * the far side takes none in the media (`auto`). The server makes them; what it cannot do is told by ACTION_FAILED.
+   * @param {string} digits of 0-9 * # A-D; in the media also `,`, a pause of two seconds
    * @param {DtmfOptions} [options]
-   * @returns {Promise<void>}
+   * @returns {Promise<void>} settled when the server has them
    */
-  async sendDtmf(digits, { method = "rfc4733", duration = 100, gap = 70 } = {}) {
+  async sendDtmf(digits, { method = "auto", duration = 100, gap = 70 } = {}) {
     const checked = checkDigits(digits);
-    if (method === "rfc4733") return this.#media.sendDigits(checked, duration, gap);
-    this.#mustBeEstablished();
-    await this.#request({ type: "dtmf", call: this.id, digits: checked, duration });
+    if (method === "info") this.#mustBeEstablished();
+    await this.#request({ type: "dtmf", call: this.id, digits: checked, method, duration, gap });
   }
 
   /**
@@ -121,7 +151,7 @@ export class CallUse extends CallMedia {
       case "call.transferred":
         this.peer = event.peer;
         this.peerName = event.peer_name;
-        this.emit("TRANSFERRED", this.#call.#call);
+        this.emit("TRANSFERRED", this.#call);
         break;
     }
   }

@@ -10,6 +10,7 @@
 
 import { MediaError } from "./errors.js";
 import { Emitter } from "./events.js";
+import { acceptProvisionally, offers, openPeer } from "./peer.js";
 import { summarize } from "./quality.js";
 import { Sources, stop } from "./sources.js";
 
@@ -67,6 +68,11 @@ export class Media extends Emitter {
     return this.#closed;
   }
 
+  /** Whether the connection is lost, or none was made yet. */
+  get isLost() {
+    return !this.#peer || this.#peer.connectionState === "failed" || this.#peer.connectionState === "closed";
+  }
+
   /** Whether the pod's offer was taken up, and so no second try. */
   get described() {
     return this.#described;
@@ -119,6 +125,29 @@ export class Media extends Emitter {
   }
 
   /**
+   * Answer the pod's offer of another connection, which takes the place of the present one, if there is any, once it
+   * is there. What is sent goes on being sent; where nothing is yet, `options` say what is to be.
+   * @param {string} sdp
+   * @param {MediaOptions} options
+   * @returns {Promise<string | undefined>} the answer, or nothing if `close` came first
+   */
+  async renew(sdp, options) {
+    const stream = this.#local ?? (await this.#openLocal(options));
+    if (this.#closed) return undefined;
+    const former = this.#peer;
+    const peer = this.#open(former);
+    this.#settled = true; // the answers that were for the former one
+    await peer.setRemoteDescription({ type: "offer", sdp });
+    if (this.#closed) return undefined;
+    this.#senders.clear();
+    for (const track of stream.getTracks()) {
+      if (offers(sdp, track.kind)) this.#send(peer, track, stream);
+    }
+    await peer.setLocalDescription(await peer.createAnswer());
+    return peer.localDescription?.sdp;
+  }
+
+  /**
    * Take an answer of the pod; the final one without a description says that the last provisional one stands.
    * @param {string | undefined} sdp
    * @param {boolean} isFinal
@@ -149,28 +178,6 @@ export class Media extends Emitter {
     } else if (isNew) {
       await acceptProvisionally(peer, sdp);
     }
-  }
-
-  /**
-   * Send digits as telephone events (RFC 4733) after those that are still being sent.
-   * @param {string} digits
-   * @param {number} duration of each, in milliseconds
-   * @param {number} gap between two
-   * @returns {Promise<void>} settled when the last one is over
-   */
-  async sendDigits(digits, duration, gap) {
-    const dtmf = this.#peer?.getSenders().find(({ dtmf }) => dtmf)?.dtmf;
-    if (!dtmf || this.#closed) throw new Error("there is no audio to send digits in");
-    dtmf.insertDTMF(dtmf.toneBuffer + digits, duration, gap);
-    await new Promise((resolve, reject) => {
-      const offClosed = this.once("closed", () => reject(new Error("the call ended before its digits were sent")));
-      dtmf.addEventListener("tonechange", function listen({ tone }) {
-        if (tone) return;
-        dtmf.removeEventListener("tonechange", listen);
-        offClosed();
-        resolve(undefined);
-      });
-    });
   }
 
   /**
@@ -340,40 +347,21 @@ export class Media extends Emitter {
     this.#senders.set(track.kind, peer.addTrack(track, stream));
   }
 
-  /** @returns {RTCPeerConnection} */
-  #open() {
-    const peer = this.platform.createPeer({ iceServers: this.iceServers });
-    peer.ontrack = ({ track }) => {
-      if (this.#isQuiet) return;
-      // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
-      this.#remote ??= this.platform.createStream();
-      this.#remote.addTrack(track);
-      this.emit("remote", this.#remote);
+  /**
+   * @param {RTCPeerConnection | null} [former] is heard until the new one is there
+   * @returns {RTCPeerConnection}
+   */
+  #open(former = null) {
+    const listener = {
+      heard: (/** @type {MediaStream} */ remote) => {
+        if (this.#isQuiet) return;
+        this.#remote = remote;
+        this.emit("remote", remote);
+      },
+      moved: (/** @type {RTCPeerConnectionState} */ state) => this.emit("state", state),
     };
-    peer.onconnectionstatechange = () => this.emit("state", peer.connectionState);
-    this.#peer = peer;
-    return peer;
+    this.#peer = openPeer(this.platform, { iceServers: this.iceServers }, listener, former);
+    this.once("closed", () => former?.close());
+    return this.#peer;
   }
-}
-
-/**
- * @param {RTCPeerConnection} peer
- * @param {string} sdp
- */
-async function acceptProvisionally(peer, sdp) {
-  try {
-    await peer.setRemoteDescription({ type: "pranswer", sdp });
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== "NotSupportedError") throw error;
-    await peer.setRemoteDescription({ type: "answer", sdp });
-  }
-}
-
-/**
- * @param {string} sdp
- * @param {string} kind
- * @returns {boolean} whether `sdp` has a live section of that kind (port 0 is a rejected one, RFC 3264 §6)
- */
-function offers(sdp, kind) {
-  return new RegExp(`^m=${kind} [1-9]`, "m").test(sdp);
 }

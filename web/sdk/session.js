@@ -44,7 +44,6 @@ const BAD_TOKEN = 403;
 const LOGGED_IN = "this session is logged in, or about to be";
 const MESSAGE_SECONDS = 40; // longer than a MESSAGE without an answer (RFC 3261 §17.1.2.2: 64 × T1)
 const BUSY_HERE = { status: 486, reason: "Busy Here" };
-const NO_MEDIA = { status: 503, reason: "The page was reloaded, which ended its media" };
 const UNAVAILABLE = { status: 480, reason: "Temporarily Unavailable" };
 
 /** @extends {Emitter<SessionEvents>} */
@@ -109,8 +108,8 @@ export class Session extends Emitter {
   }
 
   /**
-   * Take up the session that the page before this one left in the store, in place of a log-in. What rings rings on; a
-   * call that had media has lost it with that page, and is ended: CALL_ENDED tells.
+   * Take up the session that the page before this one left in the store, in place of a log-in. What rings rings on; of
+   * other calls CALL_RESUMED tells, and they are heard again once they are established and given media by `renew`.
    * @returns {Promise<void>} as `login`; rejected with 404 where nothing is kept, and with what a pod says where it no
    * longer has the session
    */
@@ -234,22 +233,17 @@ export class Session extends Emitter {
     }
     for (const snapshot of known.values()) {
       if (snapshot.state === "incoming" && snapshot.sdp) this.#incoming({ ...snapshot, sdp: snapshot.sdp });
-      else void this.#hangUpStray(snapshot, isNewHere);
+      else if (isNewHere && snapshot.state !== "incoming") this.#resumed(snapshot);
+      else void this.#tell({ type: "hangup", call: snapshot.call }); // it ended here while the socket was away
     }
   }
 
-  /**
-   * A call that ended here while the socket was away has no media any more, nor has one of a page that was left, since
-   * a browser cannot offer anew within a call (docs/web-protocol.md): end it there, too.
-   * @param {CallSnapshot} snapshot
-   * @param {boolean} isNewHere
-   */
-  async #hangUpStray({ call, direction, from, from_name: fromName, to, video, state }, isNewHere) {
-    if (isNewHere) {
-      const lost = this.#add({ id: call, direction, from, fromName, to, video });
-      lost.finish({ ...NO_MEDIA, by: "local", established: state === "established" });
-    }
-    await this.#tell({ type: "hangup", call });
+  /** @param {CallSnapshot} snapshot of a call that the page before this one had */
+  #resumed(snapshot) {
+    const { call: id, direction, from, from_name: fromName, to, video } = snapshot;
+    const call = this.#add({ id, direction, from, fromName, to, video });
+    call.adopt(snapshot);
+    this.emit("CALL_RESUMED", call);
   }
 
   /**

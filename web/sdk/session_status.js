@@ -50,6 +50,7 @@ export const STATUS_OF_REGISTRATION = {
  * @property {[Session]} FAILED
  * @property {[Session]} DISCONNECTED
  * @property {[Call]} INCOMING_CALL
+ * @property {[Call]} CALL_RESUMED of the page before this one: `renew` it once it is established
  * @property {[Call]} CALL_ENDED
  * @property {[Message]} MESSAGE
  * @property {[Error]} WARN the pod broke the protocol, and the SDK went on

@@ -12,7 +12,8 @@ export const VERSION = 1;
 /** @typedef {{ status: number, reason: string, by: EndedBy, established: boolean }} CallEnd */
 
 /** @typedef {{ local: boolean, remote: boolean }} Held who holds a call */
-/** @typedef {"hold" | "unhold" | "dtmf" | "transfer"} Action what a page asks of an established call */
+/** @typedef {"auto" | "rfc4733" | "info"} DtmfMethod how digits are sent; by itself: in the media if that can be */
+/** @typedef {"hold" | "unhold" | "dtmf" | "transfer" | "renew"} Action what a page asks of an established call */
 
 /**
  * A live call in the reply to `resume`.
@@ -202,6 +203,15 @@ export function readWelcome(reply) {
     if (call.held) check(call.held, HELD, "held");
   }
   return welcome;
+}
+
+/**
+ * @param {OkReply} reply to `renew`
+ * @returns {string} the offer
+ */
+export function readOffer(reply) {
+  check(reply, { sdp: "string" }, "offer");
+  return String(reply.sdp);
 }
 
 /**

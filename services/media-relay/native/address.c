@@ -21,6 +21,31 @@ bool address_same_host(const union address *one, const union address *other)
            one->v6.sin6_scope_id == other->v6.sin6_scope_id;
 }
 
+bool address_is_local(const union address *address)
+{
+    static const struct {
+        uint32_t network, mask;
+    } local[] = {
+        {0x0A000000, 0xFF000000}, /* RFC 1918: 10.0.0.0/8, */
+        {0xAC100000, 0xFFF00000}, /* 172.16.0.0/12, */
+        {0xC0A80000, 0xFFFF0000}, /* 192.168.0.0/16 */
+        {0x64400000, 0xFFC00000}, /* RFC 6598: 100.64.0.0/10 */
+        {0xA9FE0000, 0xFFFF0000}, /* RFC 3927: 169.254.0.0/16 */
+        {0x7F000000, 0xFF000000}, /* 127.0.0.0/8 */
+    };
+    if (address->family == AF_INET6) {
+        const uint8_t *host = address->v6.sin6_addr.s6_addr;
+        bool is_unique_local = (host[0] & 0xFE) == 0xFC; /* RFC 4193 */
+        return is_unique_local || IN6_IS_ADDR_LINKLOCAL(&address->v6.sin6_addr) ||
+               IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
+    }
+    uint32_t host = address->family == AF_INET ? ntohl(address->v4.sin_addr.s_addr) : 0;
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        if ((host & local[i].mask) == local[i].network)
+            return true;
+    return false;
+}
+
 uint16_t address_port(const union address *address)
 {
     return ntohs(address->family == AF_INET ? address->v4.sin_port : address->v6.sin6_port);

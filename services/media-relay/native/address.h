@@ -18,6 +18,8 @@ union address {
 bool address_is_set(const union address *address);
 bool address_equal(const union address *one, const union address *other);
 bool address_same_host(const union address *one, const union address *other);
+/* Whether it means another host on each network: private, of a carrier's NAT, link-local, loopback. */
+bool address_is_local(const union address *address);
 socklen_t address_length(const union address *address);
 uint32_t address_hash(const union address *address);
 

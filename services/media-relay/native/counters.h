@@ -18,7 +18,9 @@ enum drop {
     DROP_NO_STREAM,
     DROP_ON_HOLD,
     DROP_UNKNOWN_PT,
+    DROP_DURING_EVENT,
     DROP_LATCH_REFUSED,
+    DROP_UNHEARD,
     DROP_SSRC_LIMIT,
     DROP_TOO_LONG,
     DROP_MALFORMED,
@@ -28,7 +30,7 @@ enum drop {
 /* As Python calls them, in that order. */
 #define DROP_NAMES                                                                                                     \
     "unknown_source", "stun_auth", "srtp_auth", "replay", "not_connected", "no_stream", "on_hold", "unknown_pt",       \
-        "latch_refused", "ssrc_limit", "too_long", "malformed", "send_failed"
+        "during_event", "latch_refused", "unheard", "ssrc_limit", "too_long", "malformed", "send_failed"
 
 enum packet_kind { AUDIO, VIDEO, RTCP, PACKET_KINDS };
 enum direction { BROWSER_TO_SIP, SIP_TO_BROWSER, DIRECTIONS };

@@ -1,9 +1,12 @@
 /* How the packets of one session are treated. */
-#include "forward.h"
+#include "event.h"
 
 #include <string.h>
 
-#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
+#include "keyframe.h"
+#include "repair.h"
+
+#define VIDEO_FACTOR 10.0 /* a picture is many packets */
 
 static const enum drop drop_of[] = {
     [SRTP_AUTH] = DROP_SRTP_AUTH,
@@ -17,9 +20,27 @@ static enum packet_kind kind_of(const struct stream *stream)
     return stream->plan.is_video ? VIDEO : AUDIO;
 }
 
-void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
+/* An address that signalling names may be anybody's: until its host is heard, it gets no more than a call needs. Who is
+ * heard on the one port does not speak for another host that is named for the other. */
+static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream,
+                            const union address *destination)
+{
+    if (stream_has_heard(stream, destination))
+        return true;
+    double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
+    return allowance_take(&stream->unheard, most, most, forwarding->now);
+}
+
+void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
+                     size_t length)
 {
     (void)forwarding;
+    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
+                kind_of(stream));
+}
+
+void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
+{
     struct rtp_header header;
     if (!rtp_parse(packet, length, &header)) {
         session_drop(session, DROP_MALFORMED);
@@ -55,19 +76,39 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
-    rtp_set_payload_type(packet, stream->plan.to_sip[header.payload_type]);
-    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                kind_of(stream));
+    uint8_t payload_type = stream->plan.to_sip[header.payload_type];
+    if (payload_type == EVENT_PAYLOAD_TYPE) {
+        hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
+        return;
+    }
+    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
+    if (!may_send_to_sip(forwarding, stream, destination)) {
+        session_drop(session, DROP_UNHEARD);
+        return;
+    }
+    repair_received(forwarding, session, stream, &header);
+    if (!outgoing_admit(&stream->outgoing, packet, &header, forwarding->now)) {
+        session_drop(session, DROP_DURING_EVENT);
+        return;
+    }
+    rtp_set_payload_type(packet, payload_type);
+    header.sequence_number = read_16(packet + 2);
+    repair_sent_to_sip(stream, &header, packet, length);
+    send_to_sip(session, stream->rtp_socket, packet, length, destination, kind_of(stream));
 }
 
-static void send_rtcp_to_sip(struct session *session, struct stream *stream, const uint8_t *packet, size_t length)
+void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                      const uint8_t *packet, size_t length)
 {
     const struct plan *plan = &stream->plan;
     /* RFC 5761: multiplexed, it goes where RTP goes. */
-    if (plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp))
-        send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch), RTCP);
+    bool is_multiplexed = plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp);
+    const union address *destination =
+        is_multiplexed ? rtp_latch_destination(&stream->rtp_latch) : rtcp_latch_destination(&stream->rtcp_latch);
+    if (may_send_to_sip(forwarding, stream, destination))
+        send_to_sip(session, is_multiplexed ? stream->rtp_socket : stream->rtcp_socket, packet, length, destination, RTCP);
     else
-        send_to_sip(session, stream->rtcp_socket, packet, length, rtcp_latch_destination(&stream->rtcp_latch), RTCP);
+        session_drop(session, DROP_UNHEARD);
 }
 
 /* The stream of the sender, else those that it speaks of, else all in use: as bits. */
@@ -89,7 +130,6 @@ static uint32_t streams_concerned(const struct session *session, const struct rt
 
 void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    (void)forwarding;
     if (length < 8) {
         session_drop(session, DROP_MALFORMED);
         return;
@@ -115,9 +155,14 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         return;
     }
     uint32_t concerned = streams_concerned(session, &sources);
-    for (uint32_t i = 0; i < session->stream_count; i++)
-        if (concerned & 1u << i)
-            send_rtcp_to_sip(session, &session->streams[i], packet, length);
+    uint32_t pictures = 0;
+    length = repair_from_browser(forwarding, session, packet, length, &pictures);
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        if (pictures & 1u << i)
+            keyframe_ask(forwarding, session, &session->streams[i], SIDE_SIP);
+        if (length && concerned & 1u << i)
+            send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
+    }
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
@@ -167,16 +212,19 @@ static void receive_sip_rtp(struct forwarding *forwarding, struct session *sessi
         return;
     }
     struct stream *stream = &session->streams[index];
+    if (stream->plan.is_sip_event[header.payload_type])
+        hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
-    if (status != SRTP_DONE)
+    if (status != SRTP_DONE) {
         session_drop(session, drop_of[status]);
-    else
-        outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
+        return;
+    }
+    repair_sent_to_browser(stream, &header, packet, length);
+    outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
 }
 
-/* What stands in the outbox's next buffer. */
-static void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
+void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
 {
     if (!session->srtp) {
         session_drop(session, DROP_NOT_CONNECTED);
@@ -199,24 +247,53 @@ static bool accepts_rtcp(struct stream *stream, const union address *source, enu
     return rtcp_latch_accepts(&stream->rtcp_latch, source, rtp_destination);
 }
 
-static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
-                             enum sip_port port, size_t length, const union address *source)
+/* Why RTCP does not go on; DROPS: it does. */
+static enum drop why_not_rtcp_to_browser(struct session *session, struct stream *stream, enum sip_port port,
+                                         const struct rtcp_sources *sources, const union address *source)
+{
+    if (!stream->plan.is_used)
+        return DROP_NO_STREAM;
+    if (!accepts_rtcp(stream, source, port))
+        return DROP_LATCH_REFUSED;
+    if (!session->srtp)
+        return DROP_NOT_CONNECTED;
+    return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
+}
+
+/* What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by. */
+static void send_rest_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
 {
     struct rtcp_sources sources;
     if (!rtcp_parse(outbox_buffer(&forwarding->outbox), length, &sources) || !sources.has_sender)
-        session_drop(session, DROP_MALFORMED);
-    else if (!stream->plan.is_used)
-        session_drop(session, DROP_NO_STREAM);
-    else if (!accepts_rtcp(stream, source, port))
-        session_drop(session, DROP_LATCH_REFUSED);
-    else if (!session->srtp)
-        session_drop(session, DROP_NOT_CONNECTED);
-    else if (!ssrc_has_room(&session->sip_ssrcs, sources.sender))
+        return;
+    if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
         session_drop(session, DROP_SSRC_LIMIT);
-    else {
-        ssrc_add(&session->sip_ssrcs, sources.sender);
-        send_rtcp_to_browser(forwarding, session, length);
+        return;
     }
+    ssrc_add(&session->sip_ssrcs, sources.sender);
+    send_rtcp_to_browser(forwarding, session, length);
+}
+
+static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                             enum sip_port port, size_t length, const union address *source)
+{
+    uint8_t *packet = outbox_buffer(&forwarding->outbox);
+    struct rtcp_sources sources;
+    if (!rtcp_parse(packet, length, &sources) || !sources.has_sender) {
+        session_drop(session, DROP_MALFORMED);
+        return;
+    }
+    enum drop refusal = why_not_rtcp_to_browser(session, stream, port, &sources, source);
+    if (refusal != DROPS) {
+        session_drop(session, refusal);
+        return;
+    }
+    bool wants_picture = false;
+    length = repair_from_sip(forwarding, session, stream, packet, length, &wants_picture);
+    if (length)
+        send_rest_to_browser(forwarding, session, length);
+    if (wants_picture) /* after that, for it uses the same buffer */
+        keyframe_ask(forwarding, session, stream, SIDE_BROWSER);
 }
 
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
@@ -230,20 +307,6 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)
 {
-    const struct ssrc_table *table = side == SIDE_BROWSER ? &session->browser_ssrcs : &session->sip_ssrcs;
-    for (uint32_t i = 0; i < session->stream_count; i++) {
-        struct stream *stream = &session->streams[i];
-        const struct heard *seen = NULL;
-        for (uint32_t at = 0; at < table->count; at++)
-            if (table->of[at].stream == (int32_t)i)
-                seen = &table->of[at];
-        if (!seen || !stream->plan.is_used || !stream->plan.is_video)
-            continue;
-        uint8_t *packet = outbox_buffer(&forwarding->outbox);
-        rtcp_picture_loss_indication(packet, OWN_SSRC, seen->ssrc);
-        if (side == SIDE_BROWSER)
-            send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
-        else
-            send_rtcp_to_sip(session, stream, packet, PICTURE_LOSS_INDICATION);
-    }
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        keyframe_ask(forwarding, session, &session->streams[i], side);
 }

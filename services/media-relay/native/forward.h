@@ -7,9 +7,11 @@
 #define CORDBOARD_FORWARD_H
 
 #include "outbox.h"
+#include "ring.h"
 
 struct forwarding {
     struct outbox outbox;
+    struct ring *ring;
     struct latch_policy latch_policy;
     double now; /* monotonic, of this round */
 };
@@ -24,7 +26,13 @@ enum sip_port { SIP_RTP_PORT, SIP_RTCP_PORT };
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t stream, enum sip_port port,
                  size_t length, const union address *source);
 
-enum side { SIDE_BROWSER, SIDE_SIP };
+/* The packet is in the clear, ready otherwise, and has SRTP_TRAILER bytes of room. */
+void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
+                     size_t length);
+/* In the clear; to the browser goes what stands in the outbox's next buffer. */
+void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
+void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
+                      const uint8_t *packet, size_t length);
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 

@@ -83,7 +83,8 @@ static enum latch_rank rank_of(const struct rtp_latch *latch, const struct latch
         return RANK_REFUSED;
     if (address_same_host(source, &latch->signalled))
         return RANK_SAME_HOST;
-    return now - latch->armed_at < policy->other_host_seconds ? RANK_OTHER_HOST : RANK_REFUSED;
+    bool in_time = now - latch->armed_at < policy->other_host_seconds;
+    return in_time && address_is_local(&latch->signalled) ? RANK_OTHER_HOST : RANK_REFUSED;
 }
 
 static struct latch_candidate take_candidate(struct rtp_latch *latch, const union address *source, uint32_t ssrc,

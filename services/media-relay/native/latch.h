@@ -14,6 +14,7 @@ struct latch_policy {
     double other_host_seconds;
     double settle_seconds;
     uint32_t probation_packets;
+    uint32_t unheard_packets_per_second;
 };
 
 enum latch_state { LATCH_CLOSED, LATCH_ARMED, LATCH_SETTLING, LATCH_LOCKED };

@@ -34,23 +34,12 @@ static void hand_up(struct relay *relay, enum datagram_kind kind, const uint8_t 
     count(session ? &session->counters.drops[DROP_SEND_FAILED] : &relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
 }
 
-static bool is_allowed(struct allowance *allowance, double now)
-{
-    allowance->tokens += (now - allowance->filled_at) * STRANGERS_RATE;
-    allowance->filled_at = now;
-    if (allowance->tokens > STRANGERS_BURST)
-        allowance->tokens = STRANGERS_BURST;
-    if (allowance->tokens < 1)
-        return false;
-    allowance->tokens -= 1;
-    return true;
-}
-
 void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const union address *source)
 {
     enum datagram_kind kind = datagram_kind(datagram, length);
     struct session *session = sources_find(&relay->sources, source);
-    if (!session && (kind != KIND_STUN || !is_allowed(&relay->strangers, relay->forwarding.now))) {
+    if (!session && (kind != KIND_STUN || !allowance_take(&relay->strangers, STRANGERS_RATE, STRANGERS_BURST,
+                                                          relay->forwarding.now))) {
         count(&relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
         return;
     }
@@ -65,7 +54,7 @@ void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, cons
     case KIND_DTLS:
         hand_up(relay, kind, datagram, length, source, session);
         break;
-    case KIND_OTHER:
+    default:
         session_drop(session, DROP_MALFORMED);
         break;
     }

@@ -71,12 +71,13 @@ static struct session *session_at(Relay *self, unsigned slot)
 static PyObject *relay_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"browser_socket", "other_host_seconds", "settle_seconds", "probation_packets",
-                            "pacing_seconds", NULL};
+                            "unheard_packets_per_second", "pacing_seconds", NULL};
     struct relay_settings settings;
     struct latch_policy *policy = &settings.latch_policy;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddId", names, &settings.browser_socket,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddIId", names, &settings.browser_socket,
                                      &policy->other_host_seconds, &policy->settle_seconds,
-                                     &policy->probation_packets, &settings.pacing_seconds))
+                                     &policy->probation_packets, &policy->unheard_packets_per_second,
+                                     &settings.pacing_seconds))
         return NULL;
     if (!(settings.pacing_seconds >= 0 && settings.pacing_seconds < 1))
         return PyErr_Format(PyExc_ValueError, "pacing_seconds is less than a second");
@@ -127,8 +128,8 @@ static PyObject *relay_fileno(Relay *self, PyObject *unused)
 static PyObject *entry_to_python(const struct ring_entry *entry, const uint8_t *bytes)
 {
     PyObject *session = entry->session == NO_SESSION ? Py_NewRef(Py_None) : PyLong_FromUnsignedLongLong(entry->session);
-    return Py_BuildValue("(iy#NN)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length,
-                         address_to_python(&entry->source), session);
+    return Py_BuildValue("(iy#NNI)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length,
+                         address_to_python(&entry->source), session, entry->stream);
 }
 
 static PyObject *relay_drain(Relay *self, PyObject *args)
@@ -205,27 +206,36 @@ static PyObject *relay_add(Relay *self, PyObject *args)
     return PyErr_Format(PyExc_OSError, "no room for a session");
 }
 
-/* (is_video, browser_sends, sip_sends, sip_rtp, sip_rtcp, to_sip, to_browser) */
+/* As _native.pyi says what a plan is. */
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends;
-    const char *to_sip, *to_browser;
-    Py_ssize_t to_sip_length, to_browser_length;
+    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
+    const char *to_sip, *to_browser, *sip_events;
+    Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppO&O&y#y#", &is_video, &browser_sends, &sip_sends, address_from_python,
-                          &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-                          &to_browser_length))
+    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#Iy#b", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp,
+                          address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+                          &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length,
+                          &plan->events_to_sip))
         return false;
-    if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser) {
+    if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
+        sip_events_length != sizeof plan->is_sip_event) {
         PyErr_SetString(PyExc_ValueError, "a payload type map has 128 bytes");
         return false;
     }
     memcpy(plan->to_sip, to_sip, sizeof plan->to_sip);
     memcpy(plan->to_browser, to_browser, sizeof plan->to_browser);
+    for (size_t i = 0; i < sizeof plan->is_sip_event; i++)
+        plan->is_sip_event[i] = sip_events[i];
     plan->is_used = true;
     plan->is_video = is_video;
     plan->browser_sends = browser_sends;
     plan->sip_sends = sip_sends;
+    plan->answers_nack = answers_nack;
+    plan->sip_takes_nack = sip_takes_nack;
+    plan->sip_takes_pli = sip_takes_pli;
+    plan->sip_takes_fir = sip_takes_fir;
     return true;
 }
 
@@ -278,6 +288,44 @@ static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     relay_request_keyframe(self->relay, slot, of_browser ? SIDE_BROWSER : SIDE_SIP);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+/* The slot and the stream that arguments begin with, checked. */
+static bool stream_at(Relay *self, unsigned slot, unsigned stream)
+{
+    struct session *session = session_at(self, slot);
+    if (session && stream >= session->stream_count)
+        PyErr_Format(PyExc_IndexError, "no stream %u", stream);
+    return session && stream < session->stream_count;
+}
+
+static PyObject *set_event(Relay *self, PyObject *args)
+{
+    unsigned slot, stream;
+    int begins;
+    if (!PyArg_ParseTuple(args, "IIp", &slot, &stream, &begins) || !stream_at(self, slot, stream))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    relay_set_event(self->relay, slot, stream, begins);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *send_event_packet(Relay *self, PyObject *args)
+{
+    unsigned slot, stream, later;
+    int marker;
+    const char *payload;
+    Py_ssize_t length;
+    if (!PyArg_ParseTuple(args, "IIy#pI", &slot, &stream, &payload, &length, &marker, &later) ||
+        !stream_at(self, slot, stream))
+        return NULL;
+    if (length > MOST_EVENT_PAYLOAD)
+        return PyErr_Format(PyExc_ValueError, "an event has at most %d bytes", MOST_EVENT_PAYLOAD);
+    Py_BEGIN_ALLOW_THREADS
+    relay_send_event(self->relay, slot, stream, (const uint8_t *)payload, (size_t)length, marker, later);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -406,6 +454,8 @@ static PyMethodDef methods[] = {
     METHOD("set_streams", set_plans, METH_VARARGS),
     METHOD("set_keys", set_keys, METH_VARARGS),
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
+    METHOD("set_event", set_event, METH_VARARGS),
+    METHOD("send_event", send_event_packet, METH_VARARGS),
     METHOD("add_source", add_source, METH_VARARGS),
     METHOD("remove_source", remove_source, METH_VARARGS),
     METHOD("set_destination", set_destination, METH_VARARGS),

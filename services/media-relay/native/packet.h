@@ -11,7 +11,16 @@
 #define MOST_RTP 1500
 #define MOST_SRTP (MOST_RTP + 144) /* with the longest trailer that libsrtp knows, as the twin has it */
 
-enum datagram_kind { KIND_STUN, KIND_DTLS, KIND_RTP, KIND_RTCP, KIND_OTHER };
+/* The last two are only for what is handed up. */
+enum datagram_kind {
+    KIND_STUN,
+    KIND_DTLS,
+    KIND_RTP,
+    KIND_RTCP,
+    KIND_OTHER,
+    KIND_BROWSER_EVENT,
+    KIND_SIP_EVENT,
+};
 
 /* By the first byte (RFC 7983 7), and RTCP by the second (RFC 5761 4). */
 enum datagram_kind datagram_kind(const uint8_t *datagram, size_t length);

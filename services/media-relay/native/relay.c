@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "event.h"
 #include "loop.h"
 
 #define NO_SLOT UINT32_MAX
@@ -61,6 +62,7 @@ struct relay *relay_open(const struct relay_settings *settings)
     relay->first_free = NO_SLOT;
     relay->pacing_seconds = settings->pacing_seconds;
     relay->forwarding.latch_policy = settings->latch_policy;
+    relay->forwarding.ring = &relay->ring;
     outbox_init(&relay->forwarding.outbox, settings->browser_socket);
     relay->epoll = epoll_create1(EPOLL_CLOEXEC);
     relay->stop_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -178,6 +180,21 @@ void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side)
 {
     lock(relay);
     request_keyframe(&relay->forwarding, relay->slots[slot].session, side);
+    unlock(relay);
+}
+
+void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins)
+{
+    lock(relay);
+    set_event(&relay->forwarding, relay->slots[slot].session, stream, begins);
+    unlock(relay);
+}
+
+void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const uint8_t *payload, size_t length,
+                      bool marker, uint32_t later)
+{
+    lock(relay);
+    send_event(&relay->forwarding, relay->slots[slot].session, stream, payload, length, marker, later);
     unlock(relay);
 }
 

@@ -32,11 +32,6 @@ struct slot {
     uint32_t next_free;
 };
 
-/* How much of what strangers send is handed up: tokens, one a datagram (RFC 8445's checks of new browsers come so). */
-struct allowance {
-    double tokens, filled_at;
-};
-
 struct relay {
     pthread_mutex_t lock;
     _Atomic int waiting; /* calls that want the lock */
@@ -48,7 +43,7 @@ struct relay {
     uint32_t slot_count, first_free;
     struct source_map sources;
     struct counters unattributed;
-    struct allowance strangers;
+    struct allowance strangers; /* what is handed up of theirs: new browsers' first checks come so (RFC 8445) */
     double pacing_seconds;
     struct ring ring;
     struct forwarding forwarding;
@@ -66,6 +61,10 @@ void relay_set_plans(struct relay *relay, uint32_t slot, const struct plan *plan
 /* Takes the SRTP session over; NULL: none. */
 void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
+/* Whether a telephone-event takes the place of the browser's media. */
+void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins);
+void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const uint8_t *payload, size_t length,
+                      bool marker, uint32_t later);
 bool relay_add_source(struct relay *relay, uint32_t slot, const union address *source);
 void relay_remove_source(struct relay *relay, uint32_t slot, const union address *source);
 void relay_set_destination(struct relay *relay, uint32_t slot, const union address *destination);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "repair.h"
+
 struct session *session_new(uint64_t number, const struct stream_sockets *streams, size_t count)
 {
     struct session *session = calloc(1, sizeof *session + count * sizeof *session->streams);
@@ -32,12 +34,22 @@ void session_free(struct session *session)
         close(session->streams[i].rtp_socket);
         close(session->streams[i].rtcp_socket);
         free(session->streams[i].barred);
+        free(session->streams[i].repair);
     }
     srtp_session_free(session->srtp);
     free(session->browser_ssrcs.of);
     free(session->sip_ssrcs.of);
     free(session->sources);
     free(session);
+}
+
+/* Memory that is not touched costs nothing, and audio has none. Without memory there is no repair. */
+static void prepare_repair(struct stream *stream)
+{
+    if (!stream->repair && (stream->plan.answers_nack || stream->plan.sip_takes_nack))
+        stream->repair = calloc(1, sizeof *stream->repair);
+    stream->plan.answers_nack &= stream->repair != NULL;
+    stream->plan.sip_takes_nack &= stream->repair != NULL;
 }
 
 void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now)
@@ -48,6 +60,7 @@ void session_set_plans(struct session *session, const struct plan *plans, size_t
     for (uint32_t i = 0; i < session->stream_count; i++) {
         struct stream *stream = &session->streams[i];
         stream->plan = i < count ? plans[i] : unused;
+        prepare_repair(stream);
         rtp_latch_expect(&stream->rtp_latch, &stream->plan.sip_rtp, now);
         rtcp_latch_expect(&stream->rtcp_latch, &stream->plan.sip_rtcp);
         for (int payload_type = 0; stream->plan.is_used && payload_type < 128; payload_type++) {
@@ -66,6 +79,9 @@ struct srtp_session *session_set_srtp(struct session *session, struct srtp_sessi
     session->srtp = srtp;
     session->browser_ssrcs.count = 0;
     session->sip_ssrcs.count = 0;
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        if (session->streams[i].repair) /* what it holds was protected with the old keys */
+            send_buffer_clear(&session->streams[i].repair->to_browser);
     return before;
 }
 
@@ -82,6 +98,12 @@ void sessions_prefetch(struct session *const *sessions, unsigned count)
     for (unsigned i = 0; i < count; i++)
         if (sessions[i] && sessions[i]->srtp)
             srtp_prefetch_parts(sessions[i]->srtp);
+}
+
+bool stream_has_heard(const struct stream *stream, const union address *host)
+{
+    return address_is_set(host) &&
+           (address_same_host(&stream->rtp_latch.source, host) || address_same_host(&stream->rtcp_latch.source, host));
 }
 
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc)

@@ -2,8 +2,10 @@
 #ifndef CORDBOARD_SESSION_H
 #define CORDBOARD_SESSION_H
 
+#include "allowance.h"
 #include "counters.h"
 #include "latch.h"
+#include "outgoing.h"
 #include "packet.h"
 #include "srtp.h"
 
@@ -12,13 +14,22 @@
 #define MOST_STREAMS 16
 #define NO_STREAM (-1)
 #define NO_PAYLOAD_TYPE 0xFF
+#define EVENT_PAYLOAD_TYPE 0xFE /* in `to_sip`: telephone-events, which are handed up instead */
+
+enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends;
+    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli,
+        sip_takes_fir;
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
+    bool is_sip_event[128];
+    uint8_t events_to_sip; /* or NO_PAYLOAD_TYPE */
+    uint32_t clock_rate;
 };
+
+struct repair;
 
 struct stream {
     int rtp_socket, rtcp_socket;
@@ -26,6 +37,12 @@ struct stream {
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
+    struct outgoing_source outgoing;
+    struct allowance events[SIDES]; /* packets that are handed up */
+    struct allowance unheard;
+    double keyframe_asked_at[2]; /* by enum side */
+    uint8_t pictures_asked;      /* by FIR */
+    struct repair *repair; /* there where a plan ever wanted it */
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */
@@ -65,6 +82,9 @@ void session_free(struct session *session);
 void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now);
 /* Returns the SRTP that was there before, to be freed outside the lock. */
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
+
+/* Whether somebody on that host has been heard on one of the stream's ports. */
+bool stream_has_heard(const struct stream *stream, const union address *host);
 
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc);
 /* Whether it is known or there is room. */

@@ -182,7 +182,7 @@ class Bus:
             if len(self._replies) > _REMEMBERED_REPLIES:
                 self._replies.popitem(last=False)
             known.set_result(encode(await self._outcome(command, handler)))
-        await self._client.publish(msg.reply, await asyncio.shield(known))
+        await self._client.publish(msg.reply, known.result() if known.done() else await asyncio.shield(known))
 
     async def _outcome(self, message: Message, handler: Handler) -> Message:
         kind = type(message).__name__

@@ -56,6 +56,7 @@ class _Acknowledgement(msgspec.Struct, frozen=True):
     error: _Error | None = None
 
 
+_encoder = msgspec.json.Encoder()
 _acknowledgement = msgspec.json.Decoder(_Acknowledgement)
 
 
@@ -91,12 +92,12 @@ class Bucket(Generic[T]):
     async def create(self, name: str, record: T, ttl: float = 0.0) -> int:
         """Write a record where there is none; raise `Conflict` where there is one. With `ttl` it ends after that."""
         try:
-            return await self._put(name, record, 0, ttl)
+            return await self.update(name, record, 0, ttl)
         except Conflict:
             marker = await self._marker(name)
             if marker is None:
                 raise
-        return await self._put(name, record, marker, ttl)
+        return await self.update(name, record, marker, ttl)
 
     async def _marker(self, name: str) -> int | None:
         """Return the revision of what a deleted, or expired, record leaves for a while; None where one is live."""
@@ -108,13 +109,10 @@ class Bucket(Generic[T]):
 
     async def update(self, name: str, record: T, revision: int, ttl: float = 0.0) -> int:
         """Write over the record that has `revision`; raise `Conflict` if it is not the newest."""
-        return await self._put(name, record, revision, ttl)
-
-    async def _put(self, name: str, record: T, revision: int, ttl: float) -> int:
         headers = {_EXPECTED: str(revision)}
         if ttl:
             headers[_TTL] = str(math.ceil(ttl))
-        return await self._publish(name, msgspec.json.encode(record), headers)
+        return await self._publish(name, _encoder.encode(record), headers)
 
     async def _publish(self, name: str, value: bytes, headers: dict[str, str]) -> int:
         """Write a key. Not by nats-py, whose layers for this cost more than all the rest of a write."""

@@ -6,22 +6,33 @@ request, and waits by `asyncio.wait_for`, which in Python 3.11 may lose a cancel
 
 import asyncio
 import itertools
+from typing import NamedTuple
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 _NO_RESPONDERS = "503"
+_LOOK_EVERY = 0.05
+
+
+class _Waiting(NamedTuple):
+    reply: asyncio.Future[Msg]
+    until: float
 
 
 class Requests:
-    """The requests of one connection that wait for their reply."""
+    """The requests of one connection that wait for their reply.
+
+    One timer looks after all of them, now and then: one for each would be the dearest part of most requests.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._inbox = client.new_inbox() + "."
         self._numbers = itertools.count(1)
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._look: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Subscribe to the inbox; once, before the first request. The client renews it with its connection."""
@@ -29,27 +40,31 @@ class Requests:
 
     async def _replied(self, msg: Msg) -> None:
         waiting = self._waiting.pop(msg.subject[len(self._inbox) :], None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(msg)
+        if waiting is not None and not waiting.reply.done():
+            waiting.reply.set_result(msg)
 
     async def ask(self, subject: str, payload: bytes, within: float, headers: dict[str, str] | None = None) -> Msg:
         """Return the first reply; raise what nats-py raises: `NoRespondersError`, `TimeoutError`, or why not sent."""
         number = str(next(self._numbers))
         loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[Msg] = loop.create_future()
-        self._waiting[number] = waiting
-        deadline = loop.call_later(within, self._give_up, number)
+        reply: asyncio.Future[Msg] = loop.create_future()
+        self._waiting[number] = _Waiting(reply, loop.time() + within)
+        if self._look is None:
+            self._look = loop.call_later(_LOOK_EVERY, self._give_up_late_ones)
         try:
             await self._client.publish(subject, payload, reply=self._inbox + number, headers=headers)
-            msg = await waiting
+            msg = await reply
         finally:
-            deadline.cancel()
             self._waiting.pop(number, None)
         if msg.headers is not None and msg.headers.get("Status") == _NO_RESPONDERS:
             raise nats.errors.NoRespondersError
         return msg
 
-    def _give_up(self, number: str) -> None:
-        waiting = self._waiting.pop(number, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(nats.errors.TimeoutError())
+    def _give_up_late_ones(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for number in [number for number, waiting in self._waiting.items() if waiting.until <= now]:
+            reply = self._waiting.pop(number).reply
+            if not reply.done():
+                reply.set_exception(nats.errors.TimeoutError())
+        self._look = loop.call_later(_LOOK_EVERY, self._give_up_late_ones) if self._waiting else None

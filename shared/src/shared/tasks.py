@@ -1,6 +1,7 @@
 """Tasks that somebody keeps, awaits and hears of: the only place that may call `asyncio.create_task`."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
@@ -12,14 +13,16 @@ _log = structlog.get_logger(__name__)
 
 _CANCEL_AGAIN = 1.0
 
+_running: Counter[str] = Counter()  # by owner; read when Prometheus asks, for tasks come and go by thousands
+
 
 class Tasks:
     """The tasks of one owner. A task that fails is logged with its traceback and counted, never lost."""
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
-        self._count = metrics.TASKS.labels(owner)
         self._live: set[asyncio.Task[Any]] = set()
+        metrics.TASKS.labels(owner).set_function(lambda: _running[owner])
 
     def __len__(self) -> int:
         return len(self._live)
@@ -28,13 +31,13 @@ class Tasks:
         """Start `work`; the task is kept until it ends."""
         task = asyncio.create_task(work, name=f"{self._owner}:{name}")  # noqa: TID251 - see the module's docstring
         self._live.add(task)
-        self._count.inc()
+        _running[self._owner] += 1
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._live.discard(task)
-        self._count.dec()
+        _running[self._owner] -= 1
         if task.cancelled():
             return
         error = task.exception()

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Session } from "../../../web/sdk/index.js";
-import { decode, readWelcome } from "../../../web/sdk/wire.js";
+import { decode, readOffer, readWelcome } from "../../../web/sdk/wire.js";
 import { settle, World } from "../../unit/web/seats.mjs";
 import { golden, names } from "./golden.mjs";
 
@@ -41,6 +41,11 @@ for (const name of ["reply.ok.login", "reply.ok.resume"]) {
     }
   });
 }
+
+test("reply.ok.renew is an offer, and is refused without it", () => {
+  assert.equal(readOffer(golden("reply.ok.renew")), golden("reply.ok.renew").sdp);
+  assert.throws(() => readOffer(golden("reply.ok")), { name: "ProtocolError" });
+});
 
 const SIP = {
   login: "alice",
@@ -88,12 +93,13 @@ const SAID = {
   },
   "request.hangup.reject": async (seat) => void (await called(seat)).hangup({ status: 486, reason: "Busy Here" }),
   "request.hold": async (seat) => void (await talking(seat)).hold().catch(ignored),
+  "request.renew": async (seat) => void (await talking(seat)).renew().catch(ignored),
   "request.hold.off": async (seat) => {
     const call = await talking(seat);
     seat.world.socket.tell(golden("event.call.hold"));
     void call.unhold().catch(ignored);
   },
-  "request.dtmf": async (seat) => void (await talking(seat)).sendDtmf("12*#", { method: "info" }).catch(ignored),
+  "request.dtmf": async (seat) => void (await talking(seat)).sendDtmf("12*#", { method: "rfc4733" }).catch(ignored),
   "request.transfer": async (seat) => void (await talking(seat)).transfer("sip:carol@example.org").catch(ignored),
   "request.transfer.other": async (seat) => {
     const call = await talking(seat);

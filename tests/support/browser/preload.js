@@ -35,10 +35,13 @@
     return output.stream;
   }
 
+  const SMALL = { width: 320, height: 240, frameRate: 15 };
+
+  /** `video`: false for none, true for a small one, or what to ask of the camera. */
   async function media(frequency, video) {
     const stream = microphone(frequency);
     if (video) {
-      const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 320, height: 240, frameRate: 15 } });
+      const camera = await navigator.mediaDevices.getUserMedia({ video: video === true ? SMALL : video });
       stream.addTrack(camera.getVideoTracks()[0]);
     }
     return stream;

@@ -8,8 +8,8 @@ from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
 from media_relay.commands import Commands, Place
 from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdp import parse
-from media_relay.core.plan import SessionPlan
-from media_relay.datapath import Allocation, Connected, DataPath, Failed
+from media_relay.core.plan import IceCredentials, SessionPlan
+from media_relay.datapath import Allocation, Connected, DataPath, DigitReceived, Failed
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,
@@ -18,6 +18,7 @@ from shared.messages import (
     Event,
     MediaAllocated,
     MediaConnected,
+    MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
@@ -25,6 +26,7 @@ from shared.messages import (
     OfferMedia,
     ReleaseMedia,
     RequestOffer,
+    SendDigits,
     SessionSnapshot,
 )
 
@@ -43,6 +45,8 @@ class Notes:
         self.allocated: dict[str, int] = {}
         self.plans: list[tuple[str, SessionPlan]] = []
         self.released: list[str] = []
+        self.digits: list[tuple[str, str, int, int]] = []
+        self.renewals: list[str] = []
         self.full = False
 
     def allocate(self, media_id: str, stream_count: int) -> Allocation:
@@ -53,6 +57,15 @@ class Notes:
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
         self.plans.append((media_id, plan))
+
+    def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
+        if not digits.isdecimal():
+            raise RemoteError(400, "Bad Digits")
+        self.digits.append((media_id, digits, duration_ms, gap_ms))
+
+    def renew(self, media_id: str) -> IceCredentials:
+        self.renewals.append(media_id)
+        return IceCredentials("renewed", "password of the renewed")
 
     def release(self, media_id: str) -> None:
         self.released.append(media_id)
@@ -217,6 +230,23 @@ async def test_an_offer_of_ours_plans_nothing_before_its_answer(relay: Relay) ->
     assert (audio.browser_sends, audio.sip_sends) == (False, False)
 
 
+async def test_a_browser_that_comes_anew_gets_an_offer_with_other_credentials(relay: Relay) -> None:
+    await relay.allocate()
+    await relay.answer()
+    reply = await relay.handle(RequestOffer(**ENVELOPE, media_id="m", side="browser"))
+    assert isinstance(reply, MediaSdp)
+    assert parse(reply.sdp).media[0].value("ice-ufrag") == "renewed"
+    assert relay.path.renewals == ["m"]
+    assert len(relay.path.plans) == 1
+
+
+async def test_a_browser_cannot_come_anew_before_there_is_an_answer(relay: Relay) -> None:
+    await relay.allocate()
+    with pytest.raises(RemoteError, match="491"):
+        await relay.handle(RequestOffer(**ENVELOPE, media_id="m", side="browser"))
+    assert relay.path.renewals == []
+
+
 async def test_a_refused_answer_plans_nothing(relay: Relay) -> None:
     await relay.allocate()
     with pytest.raises(RemoteError, match="488"):
@@ -257,6 +287,20 @@ async def test_the_agent_of_the_allocation_is_told_what_becomes_of_the_browser(r
         ("agent", MediaConnected(media_id="m", call_id="call")),
         ("agent", MediaFailed(media_id="m", call_id="call", reason="consent")),
     ]
+
+
+async def test_digits_go_to_the_data_path_and_come_from_it(relay: Relay) -> None:
+    await relay.allocate()
+    assert await relay.handle(SendDigits(**ENVELOPE, media_id="m", digits="12", duration_ms=90, epoch=2)) == Done()
+    assert relay.path.digits == [("m", "12", 90, 70)]
+    relay.commands.on_event(DigitReceived("m", "sip", "#", 100))
+    digit = MediaDigit(media_id="m", call_id="call", side="sip", digit="#", duration_ms=100)
+    assert relay.told == [("agent", digit)]
+    for refused, why in (("m", "409"), ("none", "481")):
+        with pytest.raises(RemoteError, match=why):
+            await relay.handle(SendDigits(**ENVELOPE, media_id=refused, digits="12", epoch=1))
+    with pytest.raises(RemoteError, match="400"):
+        await relay.handle(SendDigits(**ENVELOPE, media_id="m", digits="x", epoch=2))
 
 
 async def test_a_session_that_nobody_claims_ends_in_time(relay: Relay) -> None:

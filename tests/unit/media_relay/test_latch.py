@@ -9,6 +9,8 @@ from media_relay.core.latch import MAX_CANDIDATES, LatchPolicy, LatchState, Rtcp
 from media_relay.core.plan import Address
 
 SIGNALLED = Address("192.0.2.1", 4000)
+LOCAL = Address("192.168.0.5", 4000)  # as phones behind NAT signal
+LOCAL_2 = Address("192.168.0.5", 5000)
 SAME_HOST = Address("192.0.2.1", 5000)
 SAME_HOST_2 = Address("192.0.2.1", 6000)
 ELSEWHERE = Address("203.0.113.9", 7000)
@@ -73,27 +75,50 @@ def test_a_better_source_takes_over_while_the_latch_settles_only(armed: Armed) -
 
 
 def test_another_host_must_send_in_sequence_before_it_is_believed(armed: Armed) -> None:
-    latch = armed()
+    latch = armed(LOCAL)
     assert hear(latch, ELSEWHERE, 0.0, first=65534, count=4) == [False, False, True, True]
     assert latch.destination == ELSEWHERE
 
 
+def test_another_host_is_never_believed_where_the_signalled_address_can_be_sent_to(armed: Armed) -> None:
+    for signalled in (
+        SIGNALLED,
+        Address("100.128.0.1", 4000),
+        Address("172.32.0.1", 4000),
+        Address("2001:db8::1", 4000),
+    ):
+        latch = armed(signalled)
+        assert hear(latch, ELSEWHERE, 0.0, count=9) == [False] * 9
+        assert latch.destination == signalled
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.5", "100.64.0.1", "100.127.0.1", "169.254.3.4"),
+        *("127.0.0.1", "fc00::1", "fdff::1", "fe80::1", "::1"),
+    ],
+)
+def test_who_signals_a_local_address_may_be_behind_nat(armed: Armed, host: str) -> None:
+    assert hear(armed(Address(host, 4000)), ELSEWHERE, 0.0, count=3)[-1] is True
+
+
 def test_a_spray_of_unrelated_packets_never_latches(armed: Armed) -> None:
-    latch = armed()
+    latch = armed(LOCAL)
     for number in range(50):
         assert hear(latch, ELSEWHERE, 0.0, first=number * 7) == [False]
         assert hear(latch, ELSEWHERE, 0.0, first=number, ssrc=number) == [False]
-    assert latch.destination == SIGNALLED
+    assert latch.destination == LOCAL
 
 
 def test_two_sources_in_turn_do_not_help_each_other_through_probation(armed: Armed) -> None:
-    latch = armed()
+    latch = armed(LOCAL)
     other = Address("203.0.113.10", 7000)
     assert [hear(latch, (ELSEWHERE, other)[n % 2], 0.0, first=n) for n in range(10)] == [[False]] * 10
 
 
 def test_a_spray_does_not_keep_a_phone_behind_nat_from_passing_probation(armed: Armed) -> None:
-    latch = armed()
+    latch = armed(LOCAL)
     accepted = []
     for number in range(3):
         for sprayer in range(MAX_CANDIDATES - 1):
@@ -104,29 +129,29 @@ def test_a_spray_does_not_keep_a_phone_behind_nat_from_passing_probation(armed: 
 
 
 def test_candidates_are_bounded(armed: Armed) -> None:
-    latch = armed()
+    latch = armed(LOCAL)
     for number in range(50):
         hear(latch, Address("198.51.100.66", 1000 + number), 0.0)
     assert latch.candidates == MAX_CANDIDATES
 
 
 def test_another_host_yields_to_the_signalled_address_however_late_and_for_good(armed: Armed) -> None:
-    latch = armed()
+    latch = armed(LOCAL)
     hear(latch, ELSEWHERE, 0.0, count=3)
-    assert hear(latch, SAME_HOST, 60.0) == [False]
-    assert hear(latch, SIGNALLED, 60.0) == [True]
-    assert latch.destination == SIGNALLED
+    assert hear(latch, LOCAL_2, 60.0) == [False]
+    assert hear(latch, LOCAL, 60.0) == [True]
+    assert latch.destination == LOCAL
     assert hear(latch, ELSEWHERE, 60.0, count=9) == [False] * 9
 
 
 def test_another_host_is_believed_only_in_time(armed: Armed) -> None:
-    assert hear(armed(), ELSEWHERE, 9.9, count=3)[-1] is True
-    assert hear(armed(), ELSEWHERE, 10.0, count=3)[-1] is False
+    assert hear(armed(LOCAL), ELSEWHERE, 9.9, count=3)[-1] is True
+    assert hear(armed(LOCAL), ELSEWHERE, 10.0, count=3)[-1] is False
 
 
 def test_signalling_the_same_again_gives_a_silent_phone_more_time_and_disturbs_no_other(armed: Armed) -> None:
-    silent, heard = armed(), armed()
-    silent.expect(SIGNALLED, 60.0)
+    silent, heard = armed(LOCAL), armed()
+    silent.expect(LOCAL, 60.0)
     assert hear(silent, ELSEWHERE, 65.0, count=3)[-1] is True
     hear(heard, SAME_HOST, 0.0)
     heard.expect(SIGNALLED, 60.0)
@@ -163,10 +188,10 @@ def test_a_peer_that_signalling_names_again_is_believed_again(armed: Armed) -> N
 
 
 def test_only_the_last_former_peers_are_remembered(armed: Armed) -> None:
-    latch = armed()
+    latch = armed(Address(ELSEWHERE.host, 4000))
     for number in range(MAX_CANDIDATES + 1):
-        latch.expect(Address("192.0.2.7", 4000 + number), 1.0)
-    assert hear(latch, SIGNALLED, 1.0, count=3)[-1] is True
+        latch.expect(Address("192.168.0.7", 4000 + number), 1.0)
+    assert hear(latch, Address(ELSEWHERE.host, 4000), 1.0, count=3)[-1] is True
 
 
 def test_taking_the_address_away_closes_the_port(armed: Armed) -> None:
@@ -179,7 +204,7 @@ def test_taking_the_address_away_closes_the_port(armed: Armed) -> None:
 
 def test_a_barred_source_is_believed_only_if_it_is_signalled(armed: Armed) -> None:
     assert hear(armed(barred=frozenset({SAME_HOST, ELSEWHERE})), SAME_HOST, 0.0) == [False]
-    assert hear(armed(barred=frozenset({ELSEWHERE})), ELSEWHERE, 0.0, count=5) == [False] * 5
+    assert hear(armed(LOCAL, frozenset({ELSEWHERE})), ELSEWHERE, 0.0, count=5) == [False] * 5
     assert hear(armed(barred=frozenset({SIGNALLED})), SIGNALLED, 0.0) == [True]
 
 

@@ -41,17 +41,22 @@ class World:
         self.to_browser, self.rtp, self.rtcp, self.video_rtp, self.video_rtcp = (Sent() for _ in range(5))
         self.audio = PythonStream(self.rtp, self.rtcp, LatchPolicy(), frozenset())
         self.video = PythonStream(self.video_rtp, self.video_rtcp, LatchPolicy(), frozenset())
-        self.session = PythonSession(self.to_browser, [self.audio, self.video])
+        self.events: list[tuple[int, str, bytes]] = []
+        self.session = PythonSession(self.to_browser, [self.audio, self.video], on_event=self.handed_up)
         self.session.set_streams([AUDIO, VIDEO], 0.0)
-        self.session.set_keys(keys[0])
+        self.keys = keys[0]
+        self.session.set_keys(self.keys)
         self.session.destination = BROWSER
         self.browser = SrtpSession(keys[1])
 
+    def handed_up(self, stream: int, side: str, packet: bytes) -> None:
+        self.events.append((stream, side, packet))
+
     def browser_rtp(self, packet: bytes) -> None:
-        self.session.receive_browser_rtp(self.browser.protect_rtp(packet))
+        self.session.receive_browser_rtp(self.browser.protect_rtp(packet), 0.0)
 
     def browser_rtcp(self, packet: bytes) -> None:
-        self.session.receive_browser_rtcp(self.browser.protect_rtcp(packet))
+        self.session.receive_browser_rtcp(self.browser.protect_rtcp(packet), 0.0)
 
     def sip_rtp(self, packet: bytes, source: Address = PHONE) -> None:
         self.session.receive_sip_rtp(self.audio, packet, source, 0.0)
@@ -119,10 +124,10 @@ def test_unknown_payload_types_are_dropped_and_move_no_latch(world: World) -> No
 @pytest.mark.parametrize("packet", [b"", b"\x80", rtp_packet()[:11], rtp_packet(first=0xA0, payload=b"\0")])
 def test_malformed_packets_are_dropped(world: World, packet: bytes) -> None:
     world.sip_rtp(packet)
-    world.session.receive_sip_rtcp(world.audio, packet, PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, packet, PHONE_RTCP, 0.0)
     assert world.dropped() == {Drop.MALFORMED: 2}
-    world.session.receive_browser_rtp(packet[:11])
-    world.session.receive_browser_rtcp(packet[:7])
+    world.session.receive_browser_rtp(packet[:11], 0.0)
+    world.session.receive_browser_rtcp(packet[:7], 0.0)
     assert world.dropped() == {Drop.MALFORMED: 4}
 
 
@@ -152,8 +157,8 @@ def test_multiplexed_rtcp_is_taken_only_from_where_rtp_comes_from(world: World) 
 
 
 def test_forged_srtp_leaves_no_trace(world: World) -> None:
-    world.session.receive_browser_rtp(rtp_packet(100, 1, 0xB1))
-    world.session.receive_browser_rtcp(receiver_report(0xB1) + bytes(16) + b"\x80\0\0\x01")
+    world.session.receive_browser_rtp(rtp_packet(100, 1, 0xB1), 0.0)
+    world.session.receive_browser_rtcp(receiver_report(0xB1) + bytes(16) + b"\x80\0\0\x01", 0.0)
     assert world.dropped() == {Drop.SRTP_AUTH: 2}
     world.browser_rtp(rtp_packet(111, 1, 0xB1))
     assert len(world.rtp) == 1
@@ -172,7 +177,7 @@ def test_sources_are_bounded_on_both_sides(world: World, monkeypatch: pytest.Mon
         world.browser_rtp(rtp_packet(111, ssrc=ssrc))
         world.sip_rtp(rtp_packet(96, ssrc=ssrc))
     world.browser_rtcp(receiver_report(4))
-    world.session.receive_sip_rtcp(world.audio, sender_report(4), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, sender_report(4), PHONE_RTCP, 0.0)
     assert world.dropped()[Drop.SSRC_LIMIT] == 4
     assert len(world.to_browser) == 3
 
@@ -190,7 +195,7 @@ def test_a_packet_too_long_for_srtp_is_dropped(world: World) -> None:
 
 
 def test_no_rtcp_of_the_phone_makes_srtcp_keep_an_ssrc_that_is_not_counted(world: World) -> None:
-    world.session.receive_sip_rtcp(world.audio, bytes.fromhex("80c90000") + receiver_report(1), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, bytes.fromhex("80c90000") + receiver_report(1), PHONE_RTCP, 0.0)
     assert world.dropped() == {Drop.MALFORMED: 1}
     assert world.to_browser == []
 
@@ -206,30 +211,38 @@ def test_a_socket_that_refuses_costs_the_packet_only(world: World) -> None:
 
 def test_who_was_heard_is_known_at_the_end(world: World) -> None:
     world.sip_rtp(rtp_packet(96))
-    world.session.receive_sip_rtcp(world.audio, sender_report(1), PHONE_RTCP)
+    world.session.receive_sip_rtcp(world.audio, sender_report(1), PHONE_RTCP, 0.0)
     assert world.audio.peers() == {PHONE, PHONE_RTCP}
     assert world.video.peers() == frozenset()
 
 
 def test_a_whole_picture_is_asked_of_the_video_that_was_seen_last(world: World) -> None:
-    world.session.request_keyframe("browser")
+    world.session.request_keyframe("browser", 0.0)
     for ssrc in (0xB2, 0xB3):
         world.browser_rtp(rtp_packet(100, 1, ssrc))
     world.browser_rtp(rtp_packet(111, 1, 0xB1))
-    world.session.request_keyframe("browser")
+    world.session.request_keyframe("browser", 0.0)
     ((protected, destination),) = world.to_browser
     assert destination == BROWSER
     assert world.browser.unprotect_rtcp(protected) == receiver_report(1) + picture_loss_indication(1, 0xB3)
 
-    world.session.request_keyframe("sip")
+    world.session.set_streams([AUDIO, replace(VIDEO, sip_takes_pli=True)], 0.0)
+    world.session.request_keyframe("sip", 0.0)
     world.session.receive_sip_rtp(world.video, rtp_packet(97, 1, 0x52), PHONE_VIDEO, 0.0)
-    world.session.request_keyframe("sip")
+    world.session.request_keyframe("sip", 0.0)
     assert world.video_rtcp == [(receiver_report(1) + picture_loss_indication(1, 0x52), PHONE_VIDEO_RTCP)]
     assert world.rtcp == []
+
+
+def test_new_keys_forget_what_went_out_under_the_old_ones(world: World) -> None:
+    world.session.set_streams([AUDIO, replace(VIDEO, answers_nack=True)], 0.0)
+    world.session.receive_sip_rtp(world.video, rtp_packet(97, 1, 0x52), PHONE_VIDEO, 0.0)
+    world.session.set_keys(world.keys)
+    assert world.video.repair.to_browser.find(0x52, 1) is None
 
 
 def test_without_keys_no_picture_is_asked_for(world: World) -> None:
     world.browser_rtp(rtp_packet(100, 1, 0xB2))
     world.session.set_keys(None)
-    world.session.request_keyframe("browser")
+    world.session.request_keyframe("browser", 0.0)
     assert world.to_browser == []

@@ -1,15 +1,20 @@
 """The state machine of a media session, with a negotiation that only tells what it was asked."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from media_relay.core.description.codecs import Direction
 from media_relay.core.description.negotiation import Local, Outcome
-from media_relay.core.plan import SessionPlan, StreamPlan
+from media_relay.core.description.webrtc import BrowserTransport
+from media_relay.core.plan import IceCredentials, SessionPlan, StreamPlan
 from media_relay.core.session import MediaSession, Owner, State
 from shared.errors import RemoteError
 from shared.messages.media import Side
 
 PLAN = SessionPlan()
+TRANSPORT = BrowserTransport(IceCredentials("frag", "password"), "AB:CD", ())
 VIDEO = {
     "video": SessionPlan(streams=(StreamPlan("video", to_sip={96: 96}),)),
     "video with feedback": SessionPlan(streams=(StreamPlan("video", to_sip={96: 96}, sip_takes_pli=True),)),
@@ -19,7 +24,7 @@ VIDEO = {
 class Later:
     """What goes on, likewise."""
 
-    has_offered = False
+    has_offered = is_renewing = False
 
     def offer(self, direction: Direction) -> Outcome:
         self.has_offered = True
@@ -32,6 +37,14 @@ class Later:
 
     def reoffer(self, sdp: str) -> Outcome:
         return Outcome(f"answer to {sdp}", PLAN, is_held=True)
+
+    def renew(self, transport: BrowserTransport, session_id: str) -> str:
+        self.is_renewing = True
+        return f"offer {session_id} by {transport.fingerprint}"
+
+    def renewed(self, sdp: str, streams: Sequence[StreamPlan]) -> Outcome:
+        self.is_renewing = False
+        return Outcome("", replace(PLAN, streams=tuple(streams)))
 
 
 class Script:
@@ -104,12 +117,62 @@ def test_before_the_final_answer_an_offer_is_out_of_place(session: MediaSession,
         session.offer("sip", "hold", 1)
 
 
-def test_a_later_offer_of_or_to_the_browser_is_not_implemented(session: MediaSession) -> None:
+def test_a_later_offer_of_the_browser_is_not_implemented(session: MediaSession) -> None:
     answer(session)
     with pytest.raises(RemoteError, match="501"):
         session.offer("browser", "video", 1)
-    with pytest.raises(RemoteError, match="501"):
-        session.request_offer("browser", "sendrecv", 1)
+
+
+def test_a_browser_that_comes_anew_changes_neither_the_state_nor_the_streams(session: MediaSession) -> None:
+    session.answer("sip", "video", False, 1, 101.0)
+    session.check_renewal(1)
+    assert session.renew(TRANSPORT, "17").sdp == "offer 17 by AB:CD"
+    plan = session.answer("browser", "x", False, 1, 102.0).plan
+    assert plan is not None and plan.streams == VIDEO["video"].streams
+    assert session.state is State.ANSWERED
+    with pytest.raises(RemoteError, match="400 That Side Has No Offer"):
+        session.answer("browser", "x", False, 1, 102.0)
+
+
+def test_a_browser_may_come_anew_while_an_offer_of_ours_is_with_the_sip_side(session: MediaSession) -> None:
+    answer(session)
+    session.request_offer("sendonly", 1)
+    session.check_renewal(1)
+    session.renew(TRANSPORT, "17")
+    session.answer("browser", "x", False, 1, 102.0)
+    assert session.state is State.OFFERING
+    assert answer(session) == "taken 1"
+
+
+@pytest.mark.parametrize("provisional", [None, True])
+def test_a_browser_cannot_come_anew_before_the_final_answer(session: MediaSession, provisional: bool | None) -> None:
+    if provisional:
+        answer(session, provisional=True)
+    with pytest.raises(RemoteError, match="491 Renewal While"):
+        session.check_renewal(1)
+
+
+def test_only_the_owner_lets_a_browser_come_anew(session: MediaSession) -> None:
+    session.answer("sip", "1", False, 2, 101.0)
+    with pytest.raises(RemoteError, match="409"):
+        session.check_renewal(1)
+    session.check_renewal(2)
+    session.renew(TRANSPORT, "17")
+    with pytest.raises(RemoteError, match="409"):
+        session.answer("browser", "x", False, 1, 102.0)
+
+
+def test_a_session_whose_browser_is_back_does_not_end_by_itself(session: MediaSession) -> None:
+    answer(session)
+    session.lost(110.0)
+    assert session.expires_at == 140.0
+    session.regained()
+    assert session.expires_at is None
+
+
+def test_a_browser_that_was_not_lost_leaves_the_wait_for_an_owner_as_it_is(session: MediaSession) -> None:
+    session.regained()
+    assert session.expires_at == 130.0
 
 
 @pytest.mark.parametrize("offerer", ["browser", "sip", None])
@@ -119,7 +182,7 @@ def test_later_offers_of_ours_go_to_the_sip_side_whoever_offered_first(offerer: 
         session.answer("browser", "1", False, 1, 101.0)
     if offerer != "sip":
         answer(session)
-    assert session.request_offer("sip", "sendonly", 1) == Outcome("offer sendonly", None)
+    assert session.request_offer("sendonly", 1) == Outcome("offer sendonly", None)
     assert session.state is State.OFFERING
     assert answer(session) == "taken 1"
     assert session.state is State.ANSWERED
@@ -127,8 +190,8 @@ def test_later_offers_of_ours_go_to_the_sip_side_whoever_offered_first(offerer: 
 
 def test_an_offer_of_ours_that_is_not_answered_gives_way_to_any_other(session: MediaSession) -> None:
     answer(session)
-    session.request_offer("sip", "sendonly", 1)
-    assert session.request_offer("sip", "inactive", 1).sdp == "offer inactive"
+    session.request_offer("sendonly", 1)
+    assert session.request_offer("inactive", 1).sdp == "offer inactive"
     with pytest.raises(RemoteError, match="491 Provisional Answer While Offering"):
         answer(session, provisional=True)
     with pytest.raises(RemoteError, match="488"):
@@ -142,14 +205,14 @@ def test_an_offer_of_ours_that_is_not_answered_gives_way_to_any_other(session: M
 def test_our_later_offer_may_be_answered_after_another_change(offerer: Side) -> None:
     session = made_by(offerer)
     session.answer("sip" if offerer == "browser" else "browser", "1", False, 1, 101.0)
-    session.request_offer("sip", "sendrecv", 1)
+    session.request_offer("sendrecv", 1)
     session.offer("sip", "a change of the one who transfers us", 1)
     assert answer(session, "the new far side's") == "taken the new far side's"
 
 
 def test_before_anything_is_answered_no_later_offer_can_be_made(session: MediaSession) -> None:
     with pytest.raises(RemoteError, match="491 Request Of An Offer While Allocated"):
-        session.request_offer("sip", "sendonly", 1)
+        session.request_offer("sendonly", 1)
 
 
 def test_a_delayed_offer_is_answered_by_the_browser_then_by_the_sip_side() -> None:
@@ -158,7 +221,7 @@ def test_a_delayed_offer_is_answered_by_the_browser_then_by_the_sip_side() -> No
         answer(session)
     assert session.answer("browser", "1", False, 1, 101.0).sdp == "final 1"
     assert session.state is State.OFFERED
-    for what in (lambda: session.offer("sip", "x", 1), lambda: session.request_offer("sip", "sendrecv", 1)):
+    for what in (lambda: session.offer("sip", "x", 1), lambda: session.request_offer("sendrecv", 1)):
         with pytest.raises(RemoteError, match="491"):
             what()
     with pytest.raises(RemoteError, match="400"):
@@ -186,12 +249,12 @@ def test_a_lower_epoch_than_seen_is_refused(session: MediaSession) -> None:
     for stale in (
         lambda: answer(session, epoch=4),
         lambda: session.offer("sip", "x", 4),
-        lambda: session.check_release(4),
+        lambda: session.check(4),
     ):
         with pytest.raises(RemoteError, match="409 Stale Epoch"):
             stale()
-    session.check_release(5)
-    session.check_release(6)
+    session.check(5)
+    session.check(6)
 
 
 def test_a_session_expires_unless_its_agent_commands_it(session: MediaSession) -> None:

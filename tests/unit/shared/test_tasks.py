@@ -21,6 +21,17 @@ async def test_a_failure_is_logged_and_counted(caplog: pytest.LogCaptureFixture)
     assert len(tasks) == 0
 
 
+async def test_tasks_are_counted_by_their_owner() -> None:
+    one, other = Tasks("counted"), Tasks("counted")
+    gauge = metrics.TASKS.labels("counted")
+    for tasks in (one, other):
+        tasks.spawn(asyncio.Event().wait(), "waiting")
+    assert gauge.collect()[0].samples[0].value == 2
+    await one.aclose()
+    await other.aclose()
+    assert gauge.collect()[0].samples[0].value == 0
+
+
 async def test_closing_cancels_what_runs() -> None:
     tasks = Tasks("test")
     task = tasks.spawn(asyncio.Event().wait(), "waiting")

@@ -63,7 +63,7 @@ def frames(session: Session) -> list[dict[str, Any]]:
 
 
 def resumed(*calls: CallSnapshot) -> Session:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "resume", "1", **RESUME)
     assert session.resumed(WELCOME, SessionSnapshot(registration="registered", calls=calls), 0.0)
     session.take_output()
@@ -145,7 +145,7 @@ def test_news_that_overtake_the_reply_to_a_call_wait_for_it() -> None:
 
 
 def test_a_resume_says_who_holds_and_a_catch_up_only_what_has_changed() -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "resume", "1", **RESUME)
     held = SessionSnapshot(registration="registered", calls=(call(local_hold=True),))
     session.resumed(WELCOME, held, 0.0)

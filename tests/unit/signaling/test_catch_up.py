@@ -31,7 +31,7 @@ def types(session: Session) -> list[str]:
 
 
 def logged_in() -> Session:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "login", **LOGIN)
     session.opened(WELCOME, 0.0)
     session.hear(RegistrationChanged(session_id="s", state="registered", status=200, reason="OK"), 0.0)
@@ -125,7 +125,7 @@ def test_an_incoming_call_that_is_just_being_offered_is_shown_by_its_offer_alone
     incoming = IncomingCall(
         id="q", expires_at=1e12, session_id="s", call_id=CALL, agent="a", caller="c@x", callee="a@x", sip_sdp=SDP
     )
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "resume", **RESUME)
     session.resumed(WELCOME, snapshot(live("incoming", sdp=None)), 0.0)
     assert frames(session)[0]["calls"] == []

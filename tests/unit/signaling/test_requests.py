@@ -176,7 +176,7 @@ TRANSFER = {"type": "transfer", "id": "1", "call": "c"}
 MESSAGE = {"type": "message", "id": "1", "message": "t-abcdefgh12345678", "to": "bob", "body": "hello"}
 
 
-@pytest.mark.parametrize("digits", ["", "a", "1 2", "1,2", "E", "1\n", "+1", "1" * 33, "\uff11", 1])
+@pytest.mark.parametrize("digits", ["", "a", "1 2", "1;2", "E", "1\n", "+1", "1" * 33, "\uff11", 1])
 def test_digits_are_those_of_a_telephone(digits: object) -> None:
     assert "digits" in refused({**DTMF, "digits": digits})
 
@@ -186,9 +186,15 @@ def test_a_digit_lasts_as_long_as_one_may(duration: object) -> None:
     assert "duration" in refused({**DTMF, "duration": duration})
 
 
-def test_a_digit_lasts_100_ms_if_nothing_is_said() -> None:
-    request = requests.decode(json.dumps({**DTMF, "digits": "0123456789*#ABCD"}))
-    assert isinstance(request, requests.DtmfRequest) and request.duration == 100
+@pytest.mark.parametrize(("field", "value"), [("gap", 29), ("gap", 6001), ("method", "tone"), ("method", None)])
+def test_how_digits_are_sent_is_checked(field: str, value: object) -> None:
+    assert field in refused({**DTMF, field: value})
+
+
+def test_a_digit_lasts_100_ms_and_goes_as_it_can_if_nothing_is_said() -> None:
+    request = requests.decode(json.dumps({**DTMF, "digits": "0123456789*#ABCD,"}))
+    assert isinstance(request, requests.DtmfRequest)
+    assert (request.duration, request.gap, request.method) == (100, 70, "auto")
 
 
 @pytest.mark.parametrize("on", [None, 1, "true"])

@@ -62,7 +62,7 @@ def work(session: Session) -> list[outputs.Output]:
 
 
 def opened() -> Session:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "login")
     assert session.opened(WELCOME, 0.0)
     session.take_output()
@@ -88,7 +88,7 @@ def ringing() -> Session:
 
 @pytest.mark.parametrize(("state", "what"), list(itertools.product(SessionState, Input)))
 def test_a_session_moves_by_the_table_and_by_nothing_else(state: SessionState, what: Input) -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     session._state = state
     action = session._handle(what)
     row = TABLE.get((state, what))
@@ -97,14 +97,14 @@ def test_a_session_moves_by_the_table_and_by_nothing_else(state: SessionState, w
 
 @pytest.mark.parametrize("request_type", [one for one in REQUESTS if one not in ("login", "resume")])
 def test_before_log_in_nothing_else_is_served(request_type: str) -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, request_type)
     assert frames(session) == [{"type": "error", "re": "1", "status": 400, "reason": "Log In First"}]
 
 
 @pytest.mark.parametrize("request_type", REQUESTS)
 def test_while_log_in_is_under_way_nothing_is_served(request_type: str) -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "login")
     session.take_output()
     ask(session, request_type, "2")
@@ -112,19 +112,19 @@ def test_while_log_in_is_under_way_nothing_is_served(request_type: str) -> None:
 
 
 def test_log_in_is_due_in_time_and_only_until_it_begins() -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     assert session.next_timer() == 10.0
     session.handle_timer(9.9)
     assert work(session) == []
     session.handle_timer(10.0)
     assert [output.code for output in work(session) if isinstance(output, outputs.Close)] == [1008]
-    other = Session(0.0, 10.0)
+    other = Session(0.0, 10.0, lambda: "n" * 32)
     ask(other, "login")
     assert other.next_timer() is None
 
 
 def test_a_failed_log_in_may_be_tried_again() -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "login")
     session.not_opened("1", 503, "No SIP Agent")
     assert frames(session)[0]["reason"] == "No SIP Agent"
@@ -133,7 +133,7 @@ def test_a_failed_log_in_may_be_tried_again() -> None:
 
 
 def test_events_before_the_reply_to_a_log_in_come_after_it() -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "login")
     session.hear(RegistrationChanged(session_id="s", state="registering"), 0.0)
     assert frames(session) == []
@@ -142,7 +142,7 @@ def test_events_before_the_reply_to_a_log_in_come_after_it() -> None:
 
 
 def test_nobody_waits_for_a_log_in_whose_socket_is_gone() -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "login")
     session.lost()
     assert not session.opened(WELCOME, 0.0)
@@ -150,7 +150,7 @@ def test_nobody_waits_for_a_log_in_whose_socket_is_gone() -> None:
 
 
 def test_a_resumed_call_goes_on_where_it_was() -> None:
-    session = Session(0.0, 10.0)
+    session = Session(0.0, 10.0, lambda: "n" * 32)
     ask(session, "resume")
     session.hear(ESTABLISHED, 0.0)
     calls = tuple(

@@ -68,22 +68,44 @@ test("a call that rings, rings on after a reload, and is answered with media of 
   assert.equal(world.socket.last.type, "answer");
 });
 
-test("a call whose media went with the page is ended at the pod, and its end says why", async () => {
-  const { storage } = await left();
+/** The page after it, and the calls that it took up. */
+async function back(storage, ...calls) {
   const { world, session } = next(storage);
-  const ends = [];
-  session.on("CALL_ENDED", (call) => ends.push(call.end));
+  const resumed = [];
+  session.on("CALL_RESUMED", (call) => resumed.push(call));
   void session.resume();
   world.socket.accept();
-  world.socket.ok(world.socket.last, {
-    ...WELCOME, registration: REGISTERED, calls: [{ ...SNAPSHOT, state: "established", sdp: "v=0 pod" }],
-  });
+  world.socket.ok(world.socket.last, { ...WELCOME, registration: REGISTERED, calls });
   await settle();
-  assert.deepEqual([world.socket.last.type, world.socket.last.call], ["hangup", CALL]);
-  assert.deepEqual(ends, [
-    { status: 503, reason: "The page was reloaded, which ended its media", by: "local", established: true },
-  ]);
-  assert.equal(session.calls.size, 0);
+  return { world, session, resumed };
+}
+
+test("a call goes on after a reload, with media of the new page", async () => {
+  const { storage } = await left();
+  const held = { local: true, remote: false };
+  const { world, session, resumed } = await back(storage, { ...SNAPSHOT, state: "established", sdp: "v=0 pod", held });
+  const [call] = resumed;
+  assert.deepEqual([call.status, call.peer, call.held], ["HOLD", "bob", held]);
+  assert.equal(session.calls.get(CALL), call);
+  const renewing = call.renew();
+  await settle();
+  world.socket.ok(world.socket.last, { sdp: "v=0\r\nm=audio 9 RTP\r\n" });
+  await settle();
+  assert.equal(world.opened.length, 1);
+  assert.equal(world.socket.last.type, "answer");
+  world.socket.ok(world.socket.last);
+  await renewing;
+});
+
+test("a call that was on its way goes on, and is given media when it is answered", async () => {
+  const { storage } = await left();
+  const { world, resumed } = await back(storage, { ...SNAPSHOT, state: "ringing", sdp: "v=0 early" });
+  const [call] = resumed;
+  assert.deepEqual([call.status, world.peers.length], ["RING", 0]);
+  await assert.rejects(call.renew(), /not established/);
+  world.socket.tell({ type: "call.established", call: CALL, sdp: "v=0 final" });
+  assert.equal(call.status, "ESTABLISHED");
+  assert.equal(world.peers.length, 0);
 });
 
 test("a reload between a resume and its reply loses no session", async () => {

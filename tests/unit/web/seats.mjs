@@ -125,26 +125,6 @@ export class FakeStream {
   }
 }
 
-/** Plays its digits when the test says so (W3C WebRTC §7.2). */
-class FakeDtmf extends EventTarget {
-  toneBuffer = "";
-  /** @type {any[]} */ inserted = [];
-
-  insertDTMF(tones, duration, gap) {
-    this.toneBuffer = tones;
-    this.inserted.push({ tones, duration, gap });
-  }
-
-  play(count = this.toneBuffer.length) {
-    for (; count > 0; count--) {
-      const [tone] = this.toneBuffer;
-      this.toneBuffer = this.toneBuffer.slice(1);
-      this.dispatchEvent(Object.assign(new Event("tonechange"), { tone }));
-    }
-    if (!this.toneBuffer) this.dispatchEvent(Object.assign(new Event("tonechange"), { tone: "" }));
-  }
-}
-
 const NEXT_STATE = {
   "local offer": { stable: "have-local-offer" },
   "local answer": { "have-remote-offer": "stable" },
@@ -158,7 +138,6 @@ export class FakePeer {
   connectionState = "new";
   signalingState = "stable";
   /** @type {string[]} */ descriptions = [];
-  dtmf = new FakeDtmf();
   knowsProvisional = true;
   localDescription = null;
   /** @type {any} */ remoteDescription = null;
@@ -212,10 +191,6 @@ export class FakePeer {
     if (!next) throw new Error(`InvalidStateError: ${side} ${type} while ${this.signalingState}`);
     this.signalingState = next;
     this.descriptions.push(`${side} ${type} ${sdp}`);
-  }
-
-  getSenders() {
-    return [{ dtmf: null }, { dtmf: this.dtmf }];
   }
 
   async getStats() {

@@ -79,19 +79,30 @@ function drawDial() {
 async function open(enter) {
   const opened = new Session({ url: podUrl(), store: storeIn(sessionStorage), oneCall: settings.oneCall.checked });
   session = opened;
-  opened.on("STATUS", redraw);
+  opened.on("STATUS", () => {
+    recognise(opened);
+    redraw();
+  });
   opened.on("INCOMING_CALL", follow);
+  opened.on("CALL_RESUMED", goOn);
   opened.on("CALL_ENDED", ended);
   opened.on("MESSAGE", (message) => messages.receive(message));
   opened.on("WARN", (error) => console.warn("Cordboard:", error.message));
   opened.on("DISCONNECTED", () => closed(opened));
   opened.on("FAILED", () => closed(opened));
   await enter(opened);
-  setHome(opened.domain);
-  history.open(opened.aor);
-  messages.draw();
   void devices.refresh();
-  redraw();
+}
+
+/**
+ * Who logged in is said before anything of the calls is, which a resume tells at once.
+ * @param {Session} of
+ */
+function recognise({ aor, domain }) {
+  if (!aor) return;
+  setHome(domain);
+  history.open(aor);
+  messages.open(aor);
 }
 
 async function logIn() {
@@ -140,6 +151,16 @@ function follow(call) {
   call.on("TRANSFERRED", () => notice(`Now with ${shortAddress(partyName(call))}`));
   if (call === lines.current) show();
   else redraw();
+}
+
+/** @param {Call} call of the page before this one, which has no media yet */
+function goOn(call) {
+  follow(call);
+  const renew = () => void attempt("Going on with the call", async () => call.renew(await devices.options(call.video)));
+  if (!call.isEstablished) return void call.once("ESTABLISHED", renew);
+  lines.begin(call, Date.now());
+  call.watchQuality();
+  renew();
 }
 
 /** The present call comes to the stage as it is. */
@@ -204,9 +225,12 @@ async function take(call) {
 /** @param {string} key */
 function press(key) {
   const call = lines.current;
-  if (!call?.isEstablished || isDialling) return typeInto(key);
+  if (!call?.isEstablished || isDialling) {
+    leave();
+    return typeInto(key);
+  }
   if (key === "+") return;
-  const method = /** @type {"rfc4733" | "info"} */ (settings.digitsMethod.value);
+  const method = /** @type {import("../../sdk/wire.js").DtmfMethod} */ (settings.digitsMethod.value);
   stage.digits.value += key;
   void attempt(`Digit ${key}`, () => call.sendDtmf(key, { method }));
 }
@@ -245,6 +269,7 @@ onPress(stage.transfer, (call) => openTransfer(call, lines.others));
 onPress(stage.answer, (call) => answer(call, false));
 onPress(stage.answerVideo, (call) => answer(call, true));
 onPress(stage.hangup, (call) => call.hangup());
+onPress(stage.close, leave);
 onPress(stage.second, () => {
   isDialling = true;
   setTimeout(() => dial.callee.focus());
@@ -279,7 +304,7 @@ makeKeypad(press);
 bindKeys(press);
 bindTabs();
 bindTransfer();
-// What is said to who leaves is the browser's; a reload ends a call's media.
+// What is said to who leaves is the browser's. A reload only interrupts a call; a tab that is closed ends it.
 window.addEventListener("beforeunload", (event) => {
   if (session && [...session.calls.values()].some((call) => call.isEstablished)) event.preventDefault();
 });

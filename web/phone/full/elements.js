@@ -50,6 +50,7 @@ export const stage = {
   answerVideo: find("answerVideoBtn", HTMLButtonElement),
   hangup: find("hangupBtn", HTMLButtonElement),
   hangupLabel: find("hangupLabel", HTMLSpanElement),
+  close: find("closeBtn", HTMLButtonElement),
 };
 
 export const dial = {

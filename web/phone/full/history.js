@@ -24,6 +24,7 @@ const KEPT = 100;
 const NONE = [];
 
 export class History {
+  #aor = "";
   #kept = keep(localStorage, "cordboard.history", NONE);
   #callBack;
 
@@ -38,6 +39,8 @@ export class History {
 
   /** @param {string} aor whose calls */
   open(aor) {
+    if (aor === this.#aor) return;
+    this.#aor = aor;
     this.#kept = keep(localStorage, `cordboard.history.${aor}`, NONE);
     this.draw();
   }

@@ -1,4 +1,4 @@
-/** Messages of this tab's session, in the order in which they were said. */
+/** Messages of this tab, in the order in which they were said; each account sees its own. */
 
 import { button, side, span } from "./elements.js";
 import { keep } from "./keep.js";
@@ -14,7 +14,9 @@ const KEPT = 200;
 const NONE = [];
 
 export class Messages {
+  #aor = "";
   #kept = keep(sessionStorage, "cordboard.messages", NONE);
+  #said = NONE;
   #unread = 0;
   #isSeen;
 
@@ -23,15 +25,26 @@ export class Messages {
     this.#isSeen = isSeen;
   }
 
+  /** @param {string} aor whose messages */
+  open(aor) {
+    if (aor === this.#aor) return;
+    this.#aor = aor;
+    this.#kept = keep(sessionStorage, `cordboard.messages.${aor}`, NONE);
+    this.#said = this.#kept.read();
+    this.#draw();
+    this.seen();
+  }
+
   /** @param {Message} message */
   receive({ from, fromName, body, contentType }) {
-    const isText = contentType.startsWith("text/");
-    this.#add({ peer: shortAddress(from), body: isText ? body : `(${contentType})`, at: Date.now(), isOwn: false, fate: "" });
-    if (!side.messageTo.value) side.messageTo.value = shortAddress(from);
+    const peer = shortAddress(from);
+    const text = contentType.startsWith("text/") ? body : `(${contentType})`;
+    this.#add({ peer, body: text, at: Date.now(), isOwn: false, fate: "" });
+    if (!side.messageTo.value) side.messageTo.value = peer;
     if (this.#isSeen()) return;
     this.#unread += 1;
     this.#drawUnread();
-    notice(`${fromName || shortAddress(from)}: ${body}`);
+    notice(`${fromName || peer}: ${text}`);
   }
 
   /**
@@ -41,12 +54,14 @@ export class Messages {
    */
   async send(session, to, body) {
     const said = { peer: to, body, at: Date.now(), isOwn: true, fate: "" };
+    const shown = this.#add(said);
     try {
       await session.sendMessage(to, body);
     } catch (error) {
       said.fate = `not delivered: ${error instanceof Error ? error.message : error}`;
+      this.#kept.write(this.#said);
+      shown.replaceWith(item(said));
     }
-    this.#add(said);
   }
 
   seen() {
@@ -55,24 +70,31 @@ export class Messages {
     side.messages.scrollTop = side.messages.scrollHeight;
   }
 
+  /** Whoever uses this tab next is to see none of them. */
   forget() {
-    this.#kept.write([]);
-    this.draw();
+    this.#said = NONE;
+    this.#kept.write(NONE);
+    this.#draw();
     this.seen();
   }
 
-  draw() {
-    const said = this.#kept.read();
-    side.messages.replaceChildren(...said.map(item));
-    side.noMessages.hidden = said.length > 0;
+  /**
+   * @param {Said} said
+   * @returns {HTMLLIElement}
+   */
+  #add(said) {
+    this.#said = [...this.#said, said].slice(-KEPT);
+    this.#kept.write(this.#said);
+    const shown = item(said);
+    side.messages.append(shown); // those before it stay, or a screen reader would read them all again
+    side.noMessages.hidden = true;
     side.messages.scrollTop = side.messages.scrollHeight;
+    return shown;
   }
 
-  /** @param {Said} said */
-  #add(said) {
-    this.#kept.write([...this.#kept.read(), said].slice(-KEPT));
-    side.messages.append(item(said));
-    side.noMessages.hidden = true;
+  #draw() {
+    side.messages.replaceChildren(...this.#said.map(item));
+    side.noMessages.hidden = this.#said.length > 0;
     side.messages.scrollTop = side.messages.scrollHeight;
   }
 

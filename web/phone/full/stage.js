@@ -22,6 +22,7 @@ export function drawStage(call) {
   stage.answerVideo.hidden = !isIncoming || !call.video;
   stage.hangup.disabled = call.isEnding;
   stage.hangup.hidden = call.isOver;
+  stage.close.hidden = !call.isOver;
   stage.hangupLabel.textContent = isIncoming ? "Decline" : call.isEstablished ? "Hang up" : "Cancel";
   drawControls(call);
 }

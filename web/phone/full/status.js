@@ -35,7 +35,7 @@ export function sessionWords(session) {
  * @returns {string}
  */
 export function callWords(call) {
-  if (call.end) return `${endWord(call)} · ${callDetail(call)}`;
+  if (call.end) return endWords(call, call.end);
   if (call.isEnding) return "Hanging up";
   switch (call.status) {
     case "PENDING":
@@ -56,10 +56,16 @@ export function callWords(call) {
   }
 }
 
-/** @param {Call} call that is over */
-function endWord({ status, end }) {
-  if (status === "BUSY") return "Busy";
-  return status === "FAILED" && end?.by !== "local" ? "No connection" : "Call ended";
+/**
+ * Who hung up is enough to say of a call that went well; why it did not is said in the words of whoever ended it.
+ * @param {Call} call
+ * @param {import("../../sdk/index.js").CallEnd} end
+ */
+function endWords(call, { status, by }) {
+  if (status === 200) return by === "remote" ? "Call ended by the other side" : "Call ended";
+  const isBusy = call.status === "BUSY";
+  const word = isBusy ? "Busy" : call.status === "FAILED" && by !== "local" ? "No connection" : "Call ended";
+  return `${word} · ${callDetail(call)}`;
 }
 
 /**

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "../crypto.h"
+#include "../event.h"
+#include "../feedback.h"
 #include "../loop.h"
 
 static uint64_t chance_state;
@@ -37,9 +39,11 @@ struct packet {
 static const uint8_t headers[][20] = {
     {0x80, 111, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0xB1},                                              /* RTP */
     {0x92, 96, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0x51, 0, 0, 0, 7, 0xBE, 0xDE, 0, 1},                 /* CSRCs, extension */
+    {0x80, 0x80 | 101, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0xB1, 5, 10, 0, 160},                        /* telephone-event */
     {0xA0, 96, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0x52},                                               /* padding */
     {0x81, 200, 0, 12, 0, 0, 0, 0x51}, {0x81, 201, 0, 7, 0, 0, 0, 0xB1},                       /* reports */
     {0x81, 206, 0, 2, 0, 0, 0, 0xB1, 0, 0, 0, 0x51}, {0x81, 205, 0, 3, 0, 0, 0, 0xB1},         /* feedback */
+    {0x84, 206, 0, 4, 0, 0, 0, 0xB1, 0, 0, 0, 0, 0, 0, 0, 0x51},
     {0x00, 0x01, 0x00, 0x08, 0x21, 0x12, 0xA4, 0x42}, {0x16, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0}, /* STUN, DTLS */
 };
 
@@ -110,6 +114,21 @@ static uint8_t *exact(const struct packet *packet)
     return copy;
 }
 
+static bool is_even(void *context, uint16_t number)
+{
+    (void)context;
+    return number % 2 == 0;
+}
+
+static size_t take_out(void *context, uint8_t *packet, size_t length)
+{
+    uint32_t source;
+    if (feedback_wants_picture(packet, length))
+        for (size_t n = 0; feedback_picture_source(packet, length, n, &source); n++)
+            require(n < length, "a wish for pictures has an end");
+    return feedback_is_nack(packet, length) ? feedback_without(packet, length, is_even, context) : length;
+}
+
 static void parse(const struct packet *packet)
 {
     uint8_t *copy = exact(packet);
@@ -120,7 +139,11 @@ static void parse(const struct packet *packet)
         require(header.length <= packet->length, "a header ends inside its packet");
         rtp_has_valid_padding(copy, packet->length);
     }
-    rtcp_parse(copy, packet->length, &sources);
+    if (rtcp_parse(copy, packet->length, &sources)) {
+        size_t left = feedback_rewrite(copy, packet->length, take_out, NULL);
+        require(left <= packet->length, "what is taken out makes no packet longer");
+        require(!left || rtcp_parse(copy, left, &sources), "what is left is valid");
+    }
     free(copy);
 }
 
@@ -143,6 +166,7 @@ struct world {
     struct session *session;
     union address browser, phone, stranger;
     int profile;
+    bool repairs; /* then a datagram may be answered, with nothing to count or with several packets */
 };
 
 static void open_world(struct world *world, int profile)
@@ -155,18 +179,25 @@ static void open_world(struct world *world, int profile)
     address_parse(&world->stranger, "203.0.113.1", 4000);
     for (int i = 0; i < 2; i++) {
         plans[i] = (struct plan){.is_used = true, .is_video = i, .browser_sends = true, .sip_sends = true};
+        plans[i].answers_nack = plans[i].sip_takes_nack = i && world->repairs;
         plans[i].sip_rtp = plans[i].sip_rtcp = world->phone;
         memset(plans[i].to_sip, NO_PAYLOAD_TYPE, sizeof plans[i].to_sip);
         memset(plans[i].to_browser, NO_PAYLOAD_TYPE, sizeof plans[i].to_browser);
         plans[i].to_sip[i ? 100 : 111] = 96;
         plans[i].to_browser[96] = i ? 100 : 111;
+        plans[i].to_sip[101] = EVENT_PAYLOAD_TYPE;
+        plans[i].to_browser[101] = 101;
+        plans[i].is_sip_event[101] = true;
+        plans[i].events_to_sip = 101;
+        plans[i].clock_rate = 48000;
     }
     world->profile = profile;
     world->relay = calloc(1, sizeof *world->relay);
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
+    world->relay->forwarding.ring = &world->relay->ring;
     outbox_init(&world->relay->forwarding.outbox, -1);
-    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4};
+    world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4, 1000000};
     session_set_plans(world->session, plans, 2, 0);
     session_set_srtp(world->session, sessions[profile][0]);
     world->session->destination = world->browser;
@@ -209,13 +240,15 @@ static void receive(struct world *world, const struct packet *packet)
     relay->forwarding.now += 1e-4;
     memcpy(bytes, packet->bytes, packet->length);
     receive_browser(relay, bytes, packet->length, chance(4) ? &world->browser : &world->stranger);
-    require(counted(world) + handed_up(world) - before == 1, "what a browser sends is counted once");
+    require(counted(world) + handed_up(world) - before == 1 || world->repairs, "what a browser sends is counted once");
     before = counted(world);
     memcpy(outbox_buffer(&relay->forwarding.outbox), packet->bytes, packet->length);
     receive_sip(&relay->forwarding, world->session, chance(2), chance(2), packet->length,
                 chance(4) ? &world->phone : &world->stranger);
     outbox_flush(&relay->forwarding.outbox);
-    require(counted(world) - before == 1, "what a phone sends is counted once");
+    bool is_feedback = is_rtcp(packet->bytes, packet->length); /* may be answered, with nothing to count */
+    require(counted(world) - before == 1 || is_feedback, "what a phone sends is counted once");
+    handed_up(world); /* events, which go on as well */
 }
 
 /* The browser's true packet goes through, whatever came before it. */
@@ -223,12 +256,41 @@ static void send_true_packet(struct world *world, uint16_t number)
 {
     struct packet packet = {.length = 172};
     memcpy(packet.bytes, headers[0], sizeof *headers);
+    if (world->repairs && number % 32)
+        packet.bytes[1] = 100, packet.bytes[11] = 0xB2; /* video */
     write_16(packet.bytes + 2, number);
     require(srtp_protect_rtp(sessions[world->profile][1], packet.bytes, &packet.length) == SRTP_DONE, "protects");
     counter *failed = &world->session->counters.drops[DROP_SEND_FAILED];
     uint64_t before = read_counter(failed);
     receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
     require(read_counter(failed) == before + 1, "the true packet would have been sent");
+    outbox_flush(&world->relay->forwarding.outbox); /* a NACK of what came before it */
+}
+
+/* What a browser says that has the keys and means no good, also while an event is in the place of its media. */
+static void send_own_packet(struct world *world, const struct packet *bent)
+{
+    struct packet packet = *bent;
+    struct srtp_session *srtp = sessions[world->profile][1];
+    if (packet.length < RTP_FIXED_HEADER)
+        return;
+    bool is_report = is_rtcp(packet.bytes, packet.length);
+    write_32(packet.bytes + (is_report ? 4 : 8), 0xBAD); /* its numbers are not those of the true packets */
+    enum srtp_status status = is_report ? srtp_protect_rtcp(srtp, packet.bytes, &packet.length)
+                                        : srtp_protect_rtp(srtp, packet.bytes, &packet.length);
+    if (status != SRTP_DONE)
+        return;
+    uint32_t stream = chance(2);
+    const uint8_t payload[] = {1, 10, 0, 160};
+    set_event(&world->relay->forwarding, world->session, stream, chance(4) == 0);
+    send_event(&world->relay->forwarding, world->session, stream, payload, sizeof payload, chance(2), chance(2) * 65280);
+    uint64_t before = counted(world);
+    receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
+    outbox_flush(&world->relay->forwarding.outbox);
+    bool is_counted = counted(world) + handed_up(world) > before;
+    require(is_counted || is_report, "what a browser sends is counted"); /* NACKs are answered here */
+    for (stream = 0; stream < 2; stream++)
+        set_event(&world->relay->forwarding, world->session, stream, false);
 }
 
 int main(int argc, char **argv)
@@ -239,7 +301,7 @@ int main(int argc, char **argv)
     uint64_t rounds = 0;
     do {
         open_sessions();
-        struct world world;
+        struct world world = {.repairs = chance(2)};
         open_world(&world, (int)chance(SRTP_PROFILES));
         for (int i = 0; i < 2000; i++, rounds++) {
             struct packet packet;
@@ -248,6 +310,7 @@ int main(int argc, char **argv)
             parse(&packet);
             unprotect(&packet);
             receive(&world, &packet);
+            send_own_packet(&world, &packet);
             if (i % 16 == 0)
                 send_true_packet(&world, (uint16_t)i);
         }

@@ -3,7 +3,7 @@
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int]
-_Plan = tuple[bool, bool, bool, _Address | None, _Address | None, bytes, bytes]
+_Plan = tuple[bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int, bytes, int]
 
 class Relay:
     """One thread that moves packets. It owns the browser socket from the start and closes it."""
@@ -14,24 +14,31 @@ class Relay:
         other_host_seconds: float,
         settle_seconds: float,
         probation_packets: int,
+        unheard_packets_per_second: int,
         pacing_seconds: float,
     ) -> Relay: ...
     def fileno(self) -> int:
         """Readable when there is something to drain."""
 
-    def drain(self, most: int, /) -> list[tuple[int, bytes, _Address, int | None]]:
-        """Return what was handed up: kind, datagram, source, number of the session. Fewer than `most`: that was all."""
+    def drain(self, most: int, /) -> list[tuple[int, bytes, _Address, int | None, int]]:
+        """Return what was handed up: kind, datagram, source, number of the session, stream. Fewer: that was all."""
 
     def add_session(self, number: int, streams: tuple[tuple[int, int, tuple[_Address, ...]], ...], /) -> int:
         """RTP socket, RTCP socket and barred sources of each stream; the sockets are the relay's then."""
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
-        """Video or not, whether the browser and the SIP side send, RTP and RTCP address, payload types each way."""
+        """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked; whether the
+        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way.
+
+        Then of events: the clock rate that they are in, which payload types of the SIP side are, and as which ours go.
+        """
 
     def set_keys(self, slot: int, profile: int, receive: bytes, send: bytes, /) -> None:
         """Profile -1: none."""
 
     def request_keyframe(self, slot: int, of_browser: bool, /) -> None: ...
+    def set_event(self, slot: int, stream: int, begins: bool, /) -> None: ...
+    def send_event(self, slot: int, stream: int, payload: bytes, marker: bool, later: int, /) -> None: ...
     def add_source(self, slot: int, source: _Address, /) -> None: ...
     def remove_source(self, slot: int, source: _Address, /) -> None: ...
     def set_destination(self, slot: int, destination: _Address | None, /) -> None: ...

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 
 from .core import ice
 from .core.packet.stun import BindingRequest
-from .core.plan import Address, SessionPlan
+from .core.plan import Address, IceCredentials, SessionPlan
 from .core.srtp_keys import SrtpKeys
 from .dtls import DtlsEnded, DtlsEndpoint, DtlsState, KeysReady, SendDtls
 
@@ -75,6 +75,11 @@ class BrowserTransport:
     def local_ufrag(self) -> str:
         """The fragment that the browser's checks name us by."""
         return self._ice.local.ufrag
+
+    @property
+    def remote_ice(self) -> IceCredentials | None:
+        """The browser's credentials, which tell it from another one."""
+        return self._plan.remote_ice
 
     def last_check(self, address: Address) -> float | None:
         """Return when the last valid check came from this address."""

@@ -17,14 +17,17 @@ from shared.messages import (
     Event,
     MediaAllocated,
     MediaConnected,
+    MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
     Message,
     OfferMedia,
+    PictureWanted,
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
 )
 from shared.messages.media import Side
 
@@ -34,9 +37,9 @@ from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
-from .core.plan import Address
+from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, DigitReceived, Failed, KeyframeWanted
 
 _log = structlog.get_logger(__name__)
 
@@ -96,6 +99,8 @@ class Commands:
                 return self._request_offer(message)
             case RequestKeyframe():
                 return self._request_keyframe(message)
+            case SendDigits():
+                return self._send_digits(message)
             case ReleaseMedia():
                 return self._release(message)
             case _:
@@ -129,18 +134,21 @@ class Commands:
         return reply
 
     def _local(self, allocation: Allocation) -> Local:
-        port = self._data_path.browser_port
         return Local(
-            # 62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1).
-            session_id=str(int.from_bytes(self._random_bytes(8), "big") >> 2),
+            session_id=self._sdp_session_id(),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
-            transport=BrowserTransport(
-                ice=allocation.ice,
-                fingerprint=self._data_path.fingerprint,
-                candidates=tuple(Address(host, port) for host in self._place.browser_addresses),
-            ),
+            transport=self._transport(allocation.ice),
         )
+
+    def _sdp_session_id(self) -> str:
+        """62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1)."""
+        return str(int.from_bytes(self._random_bytes(8), "big") >> 2)
+
+    def _transport(self, ice: IceCredentials) -> BrowserTransport:
+        port = self._data_path.browser_port
+        candidates = tuple(Address(host, port) for host in self._place.browser_addresses)
+        return BrowserTransport(ice, self._data_path.fingerprint, candidates)
 
     def _answer(self, command: AnswerMedia) -> MediaSdp:
         session = self._session(command.media_id)
@@ -157,12 +165,21 @@ class Commands:
         return self._carry_out(command.media_id, outcome)
 
     def _request_offer(self, command: RequestOffer) -> MediaSdp:
-        outcome = self._session(command.media_id).request_offer(command.side, command.direction, command.epoch)
-        return self._carry_out(command.media_id, outcome)
+        session = self._session(command.media_id)
+        if command.side == "browser":
+            session.check_renewal(command.epoch)
+            transport = self._transport(self._data_path.renew(command.media_id))
+            return self._carry_out(command.media_id, session.renew(transport, self._sdp_session_id()))
+        return self._carry_out(command.media_id, session.request_offer(command.direction, command.epoch))
 
     def _request_keyframe(self, command: RequestKeyframe) -> Done:
         if self._session(command.media_id).request_keyframe(command.side, command.epoch, self._clock()):
             self._data_path.request_keyframe(command.media_id, command.side)
+        return Done()
+
+    def _send_digits(self, command: SendDigits) -> Done:
+        self._session(command.media_id).check(command.epoch)
+        self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
         return Done()
 
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
@@ -173,7 +190,7 @@ class Commands:
     def _release(self, command: ReleaseMedia) -> Done:
         known = self._sessions.get(command.media_id)
         if known is not None:
-            known.session.check_release(command.epoch)
+            known.session.check(command.epoch)
             self._end(command.media_id, "released")
         return Done()
 
@@ -200,13 +217,21 @@ class Commands:
                 metrics.HANDSHAKES.inc()
                 if session.answered_at is not None:
                     metrics.STAGES.labels("connect").observe(now - session.answered_at)
+                session.regained()
                 _log.info("browser connected", media=event.media_id, call=call)
                 self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
+            case DigitReceived(side=side, digit=digit, duration_ms=duration_ms):
+                heard = MediaDigit(
+                    media_id=event.media_id, call_id=call, side=side, digit=digit, duration_ms=duration_ms
+                )
+                self._tell(agent, heard)
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)
                 _log.info("browser lost", media=event.media_id, call=call, reason=event.reason)
                 self._tell(agent, MediaFailed(media_id=event.media_id, call_id=call, reason=event.reason))
+            case KeyframeWanted():
+                self._tell(agent, PictureWanted(media_id=event.media_id, call_id=call))
 
     def expire(self) -> None:
         """End the sessions that nobody commanded, or released, in time."""

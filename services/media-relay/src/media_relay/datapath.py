@@ -10,7 +10,8 @@ import ipaddress
 import itertools
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import SystemRandom
 
 import structlog
@@ -20,6 +21,7 @@ from shared.errors import LocalError, RemoteError
 from shared.messages.media import Side
 
 from . import certificate, dtls, sockets
+from .browser_side import BrowserSide
 from .browser_transport import (
     BrowserTransport,
     FailureReason,
@@ -30,11 +32,13 @@ from .browser_transport import (
     TransportOutput,
 )
 from .core.counters import Counters, Drop, total
+from .core.dtmf import Digit
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
+from .digits import SessionDigits
 from .forwarder import Forwarder, ForwarderFactory
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
@@ -61,7 +65,24 @@ class Failed:
     reason: FailureReason
 
 
-DataPathEvent = Connected | Failed
+@dataclass(frozen=True)
+class DigitReceived:
+    """A side has sent a digit as a telephone-event; one of the browser has not been sent on."""
+
+    media_id: str
+    side: Side
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class KeyframeWanted:
+    """The browser wants a whole picture, of a SIP side that reads no RTCP that asks for one."""
+
+    media_id: str
+
+
+DataPathEvent = Connected | Failed | KeyframeWanted | DigitReceived
 
 
 @dataclass(frozen=True)
@@ -96,8 +117,10 @@ class _Session:
 
     number: int
     media_id: str
-    transport: BrowserTransport
+    browser: BrowserSide
     ports: tuple[int, ...]
+    digits: SessionDigits
+    ufrags: set[str] = field(default_factory=set)  # by which it is found
 
 
 class DataPath:
@@ -118,7 +141,7 @@ class DataPath:
         self._sip_ports = sip_ports
         self._context: SSL.Context = dtls.create_context(own)
         self._on_event = on_event
-        self._forwarder: Forwarder = forwarder(self._loop, browser_socket, self._receive)
+        self._forwarder: Forwarder = forwarder(self._loop, browser_socket, self._receive, self._receive_event)
         self._numbers = itertools.count(1)
         self._sessions: dict[str, _Session] = {}
         self._by_number: dict[int, _Session] = {}
@@ -159,13 +182,36 @@ class DataPath:
         if media_id in self._sessions:
             raise LocalError(f"media session {media_id} exists")
         pairs = self._sip_ports.bind(stream_count, self._loop.time())
-        ice = IceCredentials(ufrag=secrets.token_hex(4), pwd=secrets.token_hex(16))
-        session = _Session(
-            next(self._numbers), media_id, BrowserTransport(IceLite(ice), self._context), tuple(pairs.keys())
-        )
-        self._sessions[media_id] = self._by_number[session.number] = self._by_ufrag[ice.ufrag] = session
+        ice, transport = self._transport()
+        number = next(self._numbers)
+        digits = SessionDigits(self._loop, self._forwarder, number, partial(self._tell_digit, media_id))
+        session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits)
+        self._sessions[media_id] = self._by_number[session.number] = session
+        self._name(session)
         self._forwarder.add_session(session.number, list(pairs.values()))
         return Allocation(ice, tuple((port, port + 1) for port in session.ports))
+
+    def _transport(self) -> tuple[IceCredentials, BrowserTransport]:
+        ice = IceCredentials(ufrag=secrets.token_hex(4), pwd=secrets.token_hex(16))
+        return ice, BrowserTransport(IceLite(ice), self._context)
+
+    def _name(self, session: _Session) -> None:
+        """Let checks find the session by the fragments that it has now, and by no others."""
+        for ufrag in session.ufrags:
+            del self._by_ufrag[ufrag]
+        session.ufrags.clear()
+        session.ufrags.update(session.browser.local_ufrags)
+        self._by_ufrag |= dict.fromkeys(session.ufrags, session)
+
+    def renew(self, media_id: str) -> IceCredentials:
+        """Expect the browser anew, by a plan with other credentials of it; until then, and until it is connected, all
+        goes on. Return our credentials for it."""
+        session = self._sessions[media_id]
+        ice, transport = self._transport()
+        session.browser.renew(transport, self._loop.time())
+        self._drain(session)
+        self._name(session)
+        return ice
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
         """Set or replace the session's plan; raise `RemoteError`: 481 if there is no such session, 488 if the plan
@@ -175,8 +221,10 @@ class DataPath:
             raise RemoteError(481, "Media Session Does Not Exist")
         if len(plan.streams) > len(session.ports):
             raise RemoteError(488, "More Streams Than Allocated")
-        self._forwarder.set_streams(session.number, [self._checked(stream) for stream in plan.streams])
-        session.transport.apply(plan, self._loop.time())
+        streams = [self._checked(stream) for stream in plan.streams]
+        self._forwarder.set_streams(session.number, streams)
+        session.digits.set_streams(streams)
+        session.browser.apply(plan, self._loop.time())
         self._drain(session)
 
     def _checked(self, stream: StreamPlan) -> StreamPlan:
@@ -199,15 +247,22 @@ class DataPath:
         """Ask that side for whole pictures by RTCP."""
         self._forwarder.request_keyframe(self._sessions[media_id].number, side)
 
+    def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
+        """Send digits to the SIP side as telephone-events; raise `RemoteError`: 501 if it takes none."""
+        self._sessions[media_id].digits.send(digits, duration_ms, gap_ms)
+
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""
         session = self._sessions.pop(media_id, None)
         if session is None:
             return
         now = self._loop.time()
-        session.transport.close(now)
+        session.browser.close(now)
+        session.digits.close()
         self._drain(session)
-        del self._by_number[session.number], self._by_ufrag[session.transport.local_ufrag]
+        del self._by_number[session.number]
+        for ufrag in session.ufrags:
+            del self._by_ufrag[ufrag]
         end = self._forwarder.remove_session(session.number)
         self._past.add(end.counters)
         for port, peers in zip(session.ports, end.peers, strict=True):
@@ -233,9 +288,17 @@ class DataPath:
         owner = None if number is None else self._by_number[number]
         if kind is DatagramKind.STUN:
             self._receive_stun(datagram, source, owner, now)
+        elif owner is not None and kind is DatagramKind.RTCP:
+            self._tell(KeyframeWanted(owner.media_id))
         elif owner is not None:
-            owner.transport.receive_dtls(datagram, now)
+            owner.browser.receive_dtls(datagram, source, now)
             self._drain(owner)
+
+    def _receive_event(self, number: int, stream: int, side: Side, packet: bytes) -> None:
+        self._by_number[number].digits.receive(stream, side, packet)
+
+    def _tell_digit(self, media_id: str, side: Side, digit: Digit) -> None:
+        self._tell(DigitReceived(media_id, side, digit.digit, digit.duration_ms))
 
     def _receive_stun(self, datagram: bytes, source: Address, owner: _Session | None, now: float) -> None:
         request = parse_binding_request(datagram)
@@ -243,21 +306,21 @@ class DataPath:
         if request is None or session is None or self._is_claimed(source, owner, session, now):
             self._past.drops[Drop.STUN_AUTH] += 1
             return
-        if not session.transport.receive_check(request, source, now):
+        if not session.browser.receive_check(request, source, now):
             self._past.drops[Drop.STUN_AUTH] += 1
         self._drain(session)
 
     def _is_claimed(self, source: Address, owner: _Session | None, session: _Session, now: float) -> bool:
         if owner is None or owner is session:
             return False
-        last_check = owner.transport.last_check(source)
+        last_check = owner.browser.last_check(source)
         return last_check is not None and now - last_check < _SOURCE_CLAIM_SECONDS
 
     def _drain(self, session: _Session) -> None:
         """Do what the transport wants done, then arm the timer."""
-        for output in session.transport.take_output():
+        for output in session.browser.take_output():
             self._do(session, output)
-        next_timer = session.transport.next_timer()
+        next_timer = session.browser.next_timer()
         if next_timer is not None and (self._timer is None or next_timer < self._timer.when()):
             self._arm(next_timer)
 
@@ -294,7 +357,7 @@ class DataPath:
         self._timer = None
         now = self._loop.time()
         for session in list(self._sessions.values()):
-            next_timer = session.transport.next_timer()
+            next_timer = session.browser.next_timer()
             if next_timer is not None and next_timer <= now:
-                session.transport.handle_timer(now)
+                session.browser.handle_timer(now)
             self._drain(session)

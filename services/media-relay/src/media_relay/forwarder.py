@@ -18,8 +18,15 @@ from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
 
 # A STUN or DTLS datagram, its kind and source, and the session that the source belongs to. For DTLS always one: others
-# are dropped. (RFC 8445: a validated address.)
+# are dropped. (RFC 8445: a validated address.) Or RTCP: the browser wants a whole picture of a SIP side that reads no
+# RTCP that asks for it.
 DatagramHandler = Callable[[bytes, DatagramKind, Address, int | None], None]
+
+# A telephone-event in the clear: the session, the index of its stream, the side that it came from, the RTP packet.
+EventHandler = Callable[[int, int, Side, bytes], None]
+
+# No thumb is faster: what comes beyond is not handed up. Packets of events come at the pace of media (RFC 4733 §2.6.1).
+EVENT_PACKETS_PER_SECOND = 100
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,8 @@ class SessionEnd:
     peers: tuple[frozenset[Address], ...]  # for each stream, who was heard on its ports and may go on sending
 
 
-# How one is made: the loop, the browser socket, which it owns from then on, and where STUN and DTLS go.
-ForwarderFactory = Callable[[asyncio.AbstractEventLoop, socket.socket, DatagramHandler], "Forwarder"]
+# How one is made: the loop, the browser socket, which it owns from then on, where STUN and DTLS go, where events go.
+ForwarderFactory = Callable[[asyncio.AbstractEventLoop, socket.socket, DatagramHandler, EventHandler], "Forwarder"]
 
 
 class Forwarder(Protocol):
@@ -57,6 +64,18 @@ class Forwarder(Protocol):
 
     def request_keyframe(self, session: int, side: Side) -> None:
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
+
+    def begin_event(self, session: int, stream: int) -> None:
+        """Forward no media of the browser from now on; freeze the timestamp of the telephone-event (RFC 4733 §2.2)."""
+
+    def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
+        """Send a packet of the event to the SIP side, as the browser's source and in its numbering.
+
+        `later` is how far its segment is behind the begin of the event, in units of the timestamp.
+        """
+
+    def end_event(self, session: int, stream: int) -> None:
+        """Forward the browser's media again; its numbers go on without a gap."""
 
     def add_source(self, session: int, source: Address) -> None:
         """Datagrams from this address on the browser socket are the session's."""

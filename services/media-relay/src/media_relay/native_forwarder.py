@@ -15,7 +15,7 @@ from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys, SrtpProfile
-from .forwarder import DatagramHandler, SessionEnd, StreamSockets
+from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
 
 # Under load, packets are let come together: a thread that sleeps and wakes for each costs twice as much. From one round
 # to the next, with the time that the round takes counted twice; a packet is delayed by half of it.
@@ -38,8 +38,10 @@ _PROFILES = {
     SrtpProfile.AEAD_AES_256_GCM: 2,
 }
 _NO_PROFILE = -1
-_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS}
+_KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
+_EVENTS: dict[int, Side] = {5: "browser", 6: "sip"}
 _NO_PAYLOAD_TYPE = 0xFF
+_EVENT_PAYLOAD_TYPE = 0xFE
 
 
 class NativeForwarder:
@@ -50,12 +52,14 @@ class NativeForwarder:
         loop: asyncio.AbstractEventLoop,
         browser_socket: socket.socket,
         on_datagram: DatagramHandler,
+        on_event: EventHandler,
         latch_policy: LatchPolicy | None = None,
         pacing_seconds: float = _PACING_SECONDS,
     ) -> None:
         policy = latch_policy or LatchPolicy()
         self._loop = loop
         self._on_datagram = on_datagram
+        self._on_event = on_event
         self._slots: dict[int, int] = {}
         self._is_closed = False
         self._native = _native.Relay(
@@ -63,6 +67,7 @@ class NativeForwarder:
             policy.other_host_seconds,
             policy.settle_seconds,
             policy.probation_packets,
+            policy.unheard_packets_per_second,
             pacing_seconds,
         )
         browser_socket.detach()
@@ -90,6 +95,18 @@ class NativeForwarder:
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
         self._native.request_keyframe(self._slots[session], side == "browser")
+
+    def begin_event(self, session: int, stream: int) -> None:
+        """Hold the browser's media back."""
+        self._native.set_event(self._slots[session], stream, True)
+
+    def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
+        """Send a packet of the event."""
+        self._native.send_event(self._slots[session], stream, payload, marker, later)
+
+    def end_event(self, session: int, stream: int) -> None:
+        """Go on with the browser's media."""
+        self._native.set_event(self._slots[session], stream, False)
 
     def add_source(self, session: int, source: Address) -> None:
         """Take what comes from there for the session's."""
@@ -133,22 +150,35 @@ class NativeForwarder:
         if self._is_closed:
             return
         handed_up = self._native.drain(_HAND_UP_BUDGET)
-        for kind, datagram, source, session in handed_up:
-            if session is None or session in self._slots:
+        for kind, datagram, source, session, stream in handed_up:
+            if session is not None and session not in self._slots:
+                continue
+            if kind in _EVENTS and session is not None:
+                self._on_event(session, stream, _EVENTS[kind], datagram)
+            else:
                 self._on_datagram(datagram, _KINDS[kind], Address(*source), session)
         if len(handed_up) == _HAND_UP_BUDGET and not self._is_closed:
             self._loop.call_soon(self._drain)  # the native side wakes the loop only after it was told that it sleeps
 
 
-def _flat(plan: StreamPlan) -> tuple[bool, bool, bool, Address | None, Address | None, bytes, bytes]:
+def _flat(
+    plan: StreamPlan,
+) -> tuple[bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int, bytes, int]:
     return (
         plan.kind == "video",
         plan.browser_sends,
         plan.sip_sends,
+        plan.answers_nack,
+        plan.sip_takes_nack,
+        plan.sip_takes_pli,
+        plan.sip_takes_fir,
         plan.sip_rtp,
         plan.sip_rtcp,
-        _payload_types(plan.to_sip),
+        _payload_types({**plan.to_sip, **dict.fromkeys(plan.browser_events, _EVENT_PAYLOAD_TYPE)}),
         _payload_types(plan.to_browser),
+        plan.clock_rate,
+        bytes(payload_type in plan.sip_events for payload_type in range(128)),
+        plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
     )
 
 

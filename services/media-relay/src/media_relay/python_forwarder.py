@@ -7,6 +7,7 @@ for each datagram and starves nobody.
 import asyncio
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 from shared.messages.media import Side
 
@@ -15,7 +16,7 @@ from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, StreamPlan
 from .core.srtp_keys import SrtpKeys
-from .forwarder import DatagramHandler, SessionEnd, StreamSockets
+from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
 from .python_session import PythonSession, PythonStream
 
 _MAX_DATAGRAM = 2048
@@ -31,11 +32,13 @@ class PythonForwarder:
         loop: asyncio.AbstractEventLoop,
         browser_socket: socket.socket,
         on_datagram: DatagramHandler,
+        on_event: EventHandler,
         latch_policy: LatchPolicy | None = None,
     ) -> None:
         self._loop = loop
         self._browser_socket = browser_socket
         self._on_datagram = on_datagram
+        self._on_event = on_event
         self._latch_policy = latch_policy or LatchPolicy()
         self._sessions: dict[int, PythonSession] = {}
         self._sockets: dict[int, list[socket.socket]] = {}
@@ -46,7 +49,8 @@ class PythonForwarder:
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets."""
         made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
-        self._sessions[session] = owner = PythonSession(self._browser_socket, made)
+        wish, event = partial(self._hand_up_wish, session), partial(self._on_event, session)
+        self._sessions[session] = owner = PythonSession(self._browser_socket, made, wish, event)
         self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
         for each, stream in zip(streams, made, strict=True):
             self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
@@ -62,7 +66,21 @@ class PythonForwarder:
 
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
-        self._sessions[session].request_keyframe(side)
+        self._sessions[session].request_keyframe(side, self._loop.time())
+
+    def begin_event(self, session: int, stream: int) -> None:
+        """Hold the browser's media back."""
+        chosen = self._sessions[session].streams[stream]
+        chosen.outgoing.begin_event(chosen.plan.clock_rate if chosen.plan else 0, self._loop.time())
+
+    def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
+        """Send a packet of the event."""
+        owner = self._sessions[session]
+        owner.send_event(owner.streams[stream], payload, marker, later)
+
+    def end_event(self, session: int, stream: int) -> None:
+        """Go on with the browser's media."""
+        self._sessions[session].streams[stream].outgoing.end_event()
 
     def add_source(self, session: int, source: Address) -> None:
         """Take what comes from there for the session's."""
@@ -109,15 +127,21 @@ class PythonForwarder:
         self._loop.remove_reader(self._browser_socket)
         self._browser_socket.close()
 
+    def _hand_up_wish(self, session: int, packet: bytes) -> None:
+        destination = self._sessions[session].destination
+        if destination is not None:
+            self._on_datagram(packet, DatagramKind.RTCP, destination, session)
+
     def _read_browser(self) -> None:
+        now = self._loop.time()
         for _ in range(_BROWSER_BUDGET):
             try:
                 datagram, source = self._browser_socket.recvfrom(_MAX_DATAGRAM)
             except OSError:  # empty; or an ICMP error of something sent before, which the next turn reads on after
                 return
-            self._receive_browser(datagram, Address(source[0], source[1]))
+            self._receive_browser(datagram, Address(source[0], source[1]), now)
 
-    def _receive_browser(self, datagram: bytes, source: Address) -> None:
+    def _receive_browser(self, datagram: bytes, source: Address, now: float) -> None:
         kind = kind_of(datagram)
         session = self._by_source.get(source)
         if kind is DatagramKind.STUN:
@@ -125,9 +149,9 @@ class PythonForwarder:
         elif session is None:
             self._unattributed.drops[Drop.UNKNOWN_SOURCE] += 1
         elif kind is DatagramKind.RTP:
-            self._sessions[session].receive_browser_rtp(datagram)
+            self._sessions[session].receive_browser_rtp(datagram, now)
         elif kind is DatagramKind.RTCP:
-            self._sessions[session].receive_browser_rtcp(datagram)
+            self._sessions[session].receive_browser_rtcp(datagram, now)
         elif kind is DatagramKind.DTLS:
             self._on_datagram(datagram, kind, source, session)
         else:
@@ -142,6 +166,6 @@ class PythonForwarder:
                 return
             source = Address(address[0], address[1])
             if is_rtcp_port:
-                session.receive_sip_rtcp(stream, packet, source)
+                session.receive_sip_rtcp(stream, packet, source, now)
             else:
                 session.receive_sip_rtp(stream, packet, source, now)

@@ -114,9 +114,9 @@ class Agents:
         """Send a command to the session's agent, wherever it is now."""
         return await self._request(owner, command, reply, lambda: self._directory.owner(session_id))
 
-    async def request_of_call(self, session_id: str, call_id: str, owner: Owner, command: Command) -> None:
+    async def request_of_call(self, session_id: str, call_id: str, owner: Owner, command: Command, reply: type[R]) -> R:
         """Send a command to the agent that has a call, wherever it is now."""
-        await self._request(owner, command, Done, lambda: self._directory.owner_of_call(session_id, call_id))
+        return await self._request(owner, command, reply, lambda: self._directory.owner_of_call(session_id, call_id))
 
     async def _request(
         self, owner: Owner, command: Command, reply: type[R], find: Callable[[], Awaitable[tuple[str, int] | None]]

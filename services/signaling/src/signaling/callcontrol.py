@@ -7,7 +7,7 @@ released.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from msgspec import UNSET
@@ -16,11 +16,15 @@ from shared.errors import DeadlineExceeded, LocalError, RemoteError
 from shared.logs import bound
 from shared.messages import (
     AnswerCall,
+    AnswerRenewal,
     Done,
     HangupCall,
     HoldCall,
     IncomingAccepted,
     IncomingCall,
+    RenewalOffered,
+    RenewMedia,
+    Reply,
     SendDtmf,
     StartCall,
     TransferCall,
@@ -29,7 +33,8 @@ from shared.messages import SendMessage as SendMessageCommand
 
 from . import metrics
 from .agents import Owner, envelope
-from .core.outputs import Answer, HangUp, PlaceCall, SendMessage, Use
+from .core import outputs
+from .core.outputs import Answer, HangUp, PlaceCall, Renew, SendMessage, Use
 from .core.requests import CallRequest, CallUse, DtmfRequest, HoldRequest, MessageRequest, TransferRequest
 from .core.sdp import has_video
 from .core.session import Session
@@ -37,8 +42,12 @@ from .pod import Pod
 
 _log = structlog.get_logger(__name__)
 
-Work = PlaceCall | Answer | HangUp | Use | SendMessage
-CallCommand = AnswerCall | HangupCall | HoldCall | SendDtmf | TransferCall | SendMessageCommand
+R = TypeVar("R", bound=Reply)
+
+Work = PlaceCall | Answer | Renew | outputs.AnswerRenewal | HangUp | Use | SendMessage
+CallCommand = (
+    AnswerCall | AnswerRenewal | RenewMedia | HangupCall | HoldCall | SendDtmf | TransferCall | SendMessageCommand
+)
 
 
 class CallControl:
@@ -71,7 +80,7 @@ class CallControl:
         calls = self._core.calls.at_the_agent()
         self._elsewhere = {call_id: self._elsewhere.get(call_id, before) for call_id in calls}
 
-    async def carry_out(self, work: Work) -> None:
+    async def carry_out(self, work: outputs.CallWork) -> None:
         """Do what the page asked for, and tell the core what came of it."""
         about = {"message": work.request.message} if isinstance(work, SendMessage) else {"call": work.call_id}
         with bound(**about):
@@ -85,13 +94,19 @@ class CallControl:
                 self._failed(work, RemoteError(500, "Server Internal Error"))
             self._transmit()
 
-    async def _do(self, work: Work) -> None:
+    async def _do(self, work: outputs.CallWork) -> None:
         match work:
             case PlaceCall(request=request):
                 await self._place(request)
                 self._core.calls.started(work.call_id, self._now())
             case Answer():
                 await self._command(AnswerCall, work.call_id, browser_sdp=work.sdp)
+                self._core.forwarded(work.re)
+            case Renew():
+                offered = await self._request(RenewMedia, work.call_id, RenewalOffered)
+                self._core.renewal_offered(work.re, offered.browser_sdp)
+            case outputs.AnswerRenewal():
+                await self._command(AnswerRenewal, work.call_id, browser_sdp=work.sdp)
                 self._core.forwarded(work.re)
             case HangUp():
                 await self._hang_up(work.call_id, work.status, work.reason)
@@ -103,7 +118,7 @@ class CallControl:
                 await self._send_message(request)
                 self._core.forwarded(request.id)
 
-    def _failed(self, work: Work, error: RemoteError) -> None:
+    def _failed(self, work: outputs.CallWork, error: RemoteError) -> None:
         match work:
             case PlaceCall():
                 metrics.CALLS.labels("outgoing", str(error.status)).inc()
@@ -112,6 +127,8 @@ class CallControl:
                 self._core.answer_refused(work.re, work.call_id, error.status, error.reason, self._now())
             case HangUp():
                 self._core.hangup_refused(work.re, work.call_id, error.status, error.reason, self._now())
+            case Renew() | outputs.AnswerRenewal():
+                self._core.refused(work.re, error.status, error.reason)
             case Use() | SendMessage():
                 self._core.refused(work.request.id, error.status, error.reason)
 
@@ -158,7 +175,14 @@ class CallControl:
             case HoldRequest():
                 await self._command(HoldCall, request.call, is_held=request.on)
             case DtmfRequest():
-                await self._command(SendDtmf, request.call, digits=request.digits, duration_ms=request.duration)
+                await self._command(
+                    SendDtmf,
+                    request.call,
+                    digits=request.digits,
+                    duration_ms=request.duration,
+                    method=request.method,
+                    gap_ms=request.gap,
+                )
             case TransferRequest(to=to, other=other):
                 await self._command(TransferCall, request.call, target=to or "", other_call_id=other or "")
 
@@ -176,11 +200,15 @@ class CallControl:
 
     async def _command(self, kind: type[CallCommand], call_id: str, **fields: Any) -> None:
         """Send a command to the agent that has the call."""
+        await self._request(kind, call_id, Done, **fields)
+
+    async def _request(self, kind: type[CallCommand], call_id: str, reply: type[R], **fields: Any) -> R:
         owner = self._elsewhere.get(call_id, Owner(self._owner.agent, self._owner.epoch))
         command = kind(**envelope(owner), session_id=self._session_id, call_id=call_id, **fields)
-        await self._pod.agents.request_of_call(self._session_id, call_id, owner, command)
+        answer = await self._pod.agents.request_of_call(self._session_id, call_id, owner, command, reply)
         if owner.agent != self._owner.agent:
             self._elsewhere[call_id] = owner
+        return answer
 
     async def take(self, call: IncomingCall) -> IncomingAccepted:
         """Allocate media for a call that the agent offers, and show it to the page."""

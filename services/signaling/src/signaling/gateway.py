@@ -6,6 +6,7 @@ socket has it by then.
 
 import asyncio
 import os
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -47,7 +48,7 @@ class Gateway:
         self._backlog = backlog
         self._abort = abort
         self._loop = asyncio.get_running_loop()
-        self._core = Session(self._loop.time(), pod.settings.login_seconds)
+        self._core = Session(self._loop.time(), pod.settings.login_seconds, secrets.token_urlsafe)
         self._tasks = Tasks("socket")
         self._timer: asyncio.TimerHandle | None = None
         self._subscription: Subscription | None = None
@@ -79,7 +80,8 @@ class Gateway:
             self._timer.cancel()
         await self._unsubscribe()
         if self._held is not None and self._pod.sessions.get(self._session_id) is self:
-            await self._finish(self._detach(self._held), "detach")
+            held = self._held
+            await self._finish(self._detach(held) if self._core.is_kept else self._abandon(held), "detach")
         await self._tasks.join(_WORK_SECONDS)
         await self._tasks.aclose()
         self._left()
@@ -91,6 +93,12 @@ class Gateway:
         if self._pod.sessions.get(self._session_id) is self:
             del self._pod.sessions[self._session_id]
             self._pod.count()
+
+    async def _abandon(self, held: Held) -> None:
+        """End a session that is not to outlive its socket."""
+        await self._pod.agents.close_account(self._session_id, self._owner)
+        await self._forget(held)
+        _log.info("logged out by the end of the socket", session=self._session_id)
 
     async def _detach(self, held: Held) -> None:
         # The agent first: a resume that begins after this attaches behind it, on the same connection.
@@ -197,8 +205,8 @@ class Gateway:
                     self._spawn(self._resume(output.request), "resume")
                 case outputs.LogOut():
                     self._spawn(self._log_out(output.re), "log out")
-                case outputs.PlaceCall() | outputs.Answer() | outputs.HangUp() | outputs.Use() | outputs.SendMessage():
-                    self._spawn(self._calls.carry_out(output), type(output).__name__)
+                case work if isinstance(work, outputs.CallWork):
+                    self._spawn(self._calls.carry_out(work), type(work).__name__)
                 case fact:
                     metrics.count(fact)
         self._arm()

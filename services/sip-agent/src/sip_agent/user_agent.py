@@ -85,15 +85,16 @@ class UserAgents:
                 leg.came_from(flow)
                 leg.post(leg.core.receive_request, transaction, request)
                 return
-        account = self._accounts.find(uri.name)
-        if not self._domain.serves(uri) and self._accounts.moves.take(transaction, request, flow):
+        is_domains = self._domain.serves(uri)
+        if not is_domains and self._accounts.moves.take(transaction, request, flow):
             return
-        if account is not None and not self._domain.serves(uri):
+        account = None if is_domains else self._accounts.find(uri.name)
+        if account is not None:
             if is_merged:
                 self._respond(transaction, request, 482)
             else:
                 self._out_of_dialog(account, transaction, request, flow)
-        elif self._domain.serves(uri) or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
+        elif is_domains or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
             self._domain.receive(transaction, request, flow)
         else:
             self._respond(transaction, request, 481 if tag else 404)
@@ -107,14 +108,15 @@ class UserAgents:
             _log.info("stranger refused", method=request.method, source=f"{flow.transport}:{flow.host}")
             self._respond(transaction, request, 403)
             return
-        refused = refusal(request, token())
+        local_tag = token()
+        refused = refusal(request, local_tag)
         if refused is not None:
             self._endpoint.respond(transaction, refused)
         elif request.method == "INVITE":
-            self._invite(account, transaction, request, flow)
+            self._invite(account, transaction, request, flow, local_tag)
         elif request.method == "OPTIONS":
             headers = capabilities("OPTIONS")
-            self._endpoint.respond(transaction, make_response(request, 200, None, token(), headers))
+            self._endpoint.respond(transaction, make_response(request, 200, None, local_tag, headers))
         elif request.method == "MESSAGE":
             self._message(account, transaction, request)
         elif request.method == "REFER":
@@ -129,7 +131,9 @@ class UserAgents:
         else:
             account.messenger.receive(transaction, request, read)
 
-    def _invite(self, account: Account, transaction: TransactionId, request: Request, flow: Flow) -> None:
+    def _invite(
+        self, account: Account, transaction: TransactionId, request: Request, flow: Flow, local_tag: str
+    ) -> None:
         if replaces_of(request) is not None:
             self._replace(account, transaction, request, flow)
         elif len(account.switchboard.calls) >= MAX_CALLS or not self._may_ring(account, flow):
@@ -139,7 +143,7 @@ class UserAgents:
             # §8.1.1.8 asks for a Contact; RFC 2543 did not, and then From tells where our requests go.
             self._respond(transaction, request, 400, "Bad Contact")
         else:
-            account.switchboard.invited(transaction, request, flow, new_id("c", os.urandom))
+            account.switchboard.invited(transaction, request, flow, new_id("c", os.urandom), local_tag)
 
     def _replace(self, account: Account, transaction: TransactionId, request: Request, flow: Flow) -> None:
         """Give a call of the session another far side, if it is a known server that says so (RFC 3891 §3)."""

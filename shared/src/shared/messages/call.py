@@ -6,6 +6,7 @@ from .envelope import Command, Event, Reply
 from .media import MediaRef
 
 EndedBy = Literal["local", "remote", "system"]
+DtmfMethod = Literal["auto", "rfc4733", "info"]
 
 
 class StartCall(Command, frozen=True, kw_only=True, tag="call.start"):
@@ -54,6 +55,31 @@ class AnswerCall(Command, frozen=True, kw_only=True, tag="call.answer"):
     browser_sdp: str
 
 
+class RenewMedia(Command, frozen=True, kw_only=True, tag="call.renew"):
+    """The browser of an established call comes anew: after a reload, or because its connection was lost.
+
+    The reply is an offer for it, and `AnswerRenewal` its answer. Until it is connected the old connection goes on, if
+    it can; the far side hears nothing of it.
+    """
+
+    session_id: str
+    call_id: str
+
+
+class RenewalOffered(Reply, frozen=True, kw_only=True, tag="call.renewal.offered"):
+    """The offer, which has the codecs that the call has."""
+
+    browser_sdp: str
+
+
+class AnswerRenewal(Command, frozen=True, kw_only=True, tag="call.renewal.answer"):
+    """The browser's answer to the last such offer."""
+
+    session_id: str
+    call_id: str
+    browser_sdp: str
+
+
 class HangupCall(Command, frozen=True, kw_only=True, tag="call.hangup"):
     """End a call in whatever state it is: CANCEL, a final response with `status`, or BYE."""
 
@@ -72,12 +98,17 @@ class HoldCall(Command, frozen=True, kw_only=True, tag="call.hold"):
 
 
 class SendDtmf(Command, frozen=True, kw_only=True, tag="call.dtmf"):
-    """Send digits by SIP INFO, one after the other."""
+    """Send digits, one after the other: as telephone-events in the media (RFC 4733) or by SIP INFO.
+
+    `auto`: by INFO where the far side takes no events.
+    """
 
     session_id: str
     call_id: str
-    digits: str  # of 0-9, *, #, A-D
+    digits: str  # of 0-9, *, #, A-D; in the media also ",", a pause of two seconds
     duration_ms: int = 100
+    method: DtmfMethod = "auto"
+    gap_ms: int = 70  # in the media; by INFO each digit waits for the answer to the one before
 
 
 class TransferCall(Command, frozen=True, kw_only=True, tag="call.transfer"):
@@ -128,7 +159,7 @@ class CallActionFailed(Event, frozen=True, kw_only=True, tag="call.action.failed
 
 
 class DtmfReceived(Event, frozen=True, kw_only=True, tag="call.dtmf.received"):
-    """The far side sent a digit by SIP INFO."""
+    """The far side sent a digit, as a telephone-event or by SIP INFO."""
 
     session_id: str
     call_id: str

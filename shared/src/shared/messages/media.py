@@ -13,6 +13,7 @@ A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who o
 
 `OfferMedia` brings a later offer of one side; its answer is for that same side. `RequestOffer` asks for a later offer
 to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
+One to the browser is for another connection of its, which takes over from the present one when it is there.
 """
 
 from typing import Literal
@@ -71,7 +72,7 @@ class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
 
 
 class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"):
-    """Make a later offer to `side`. `direction` is ours: `sendonly` or `inactive` holds the far side."""
+    """Make a later offer to `side`. `direction` is ours, towards SIP: `sendonly` or `inactive` holds the far side."""
 
     media_id: str
     side: Side
@@ -92,6 +93,18 @@ class RequestKeyframe(Command, frozen=True, kw_only=True, tag="media.request_key
     side: Side
 
 
+class SendDigits(Command, frozen=True, kw_only=True, tag="media.send_digits"):
+    """Send digits to the SIP side as telephone-events (RFC 4733); `Refused(501)` where it takes none, or no media now.
+
+    `Done` means that they are on their way; digits that come while others are being sent wait for them.
+    """
+
+    media_id: str
+    digits: str  # of 0-9, *, #, A-D and ",", a pause of two seconds
+    duration_ms: int = 100  # of each
+    gap_ms: int = 70  # between two
+
+
 class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):
     """End the session and free its ports. Releasing one that is not there is `Done` too."""
 
@@ -105,8 +118,28 @@ class MediaConnected(Event, frozen=True, kw_only=True, tag="media.connected"):
     call_id: str
 
 
+class MediaDigit(Event, frozen=True, kw_only=True, tag="media.digit"):
+    """A side has sent a digit as a telephone-event, told when it is over.
+
+    The browser's are sent on by the relay, and told only where the SIP side takes no events.
+    """
+
+    media_id: str
+    call_id: str
+    side: Side
+    digit: str
+    duration_ms: int
+
+
+class PictureWanted(Event, frozen=True, kw_only=True, tag="media.picture_wanted"):
+    """The browser cannot decode, and the SIP side reads no RTCP that asks for a whole picture: RFC 5168 may help."""
+
+    media_id: str
+    call_id: str
+
+
 class MediaFailed(Event, frozen=True, kw_only=True, tag="media.failed"):
-    """The browser's side is lost for good; the session is still to be released."""
+    """The browser's connection is lost for good; it may come by another one, else the session is to be released."""
 
     media_id: str
     call_id: str

@@ -24,6 +24,9 @@ AnyMessage = (
     | call.IncomingCall
     | call.IncomingAccepted
     | call.AnswerCall
+    | call.RenewMedia
+    | call.RenewalOffered
+    | call.AnswerRenewal
     | call.HangupCall
     | call.HoldCall
     | call.SendDtmf
@@ -45,10 +48,13 @@ AnyMessage = (
     | media.OfferMedia
     | media.RequestOffer
     | media.RequestKeyframe
+    | media.SendDigits
     | media.MediaSdp
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
+    | media.MediaDigit
+    | media.PictureWanted
     | presence.Heartbeat
 )
 

@@ -131,7 +131,9 @@ def test_the_browser_gets_its_own_numbers_and_what_it_sends_is_renumbered() -> N
     answer = parse(call.final(sdp("kamailio_opus_answer")))
     assert [media.formats for media in answer.media[:2]] == [("111", "126"), ("109",)]
     audio, video = call.plan(sdp("kamailio_opus_answer")).streams
-    assert audio.to_sip == {111: 107, 126: 101}
+    assert audio.to_sip == {111: 107}
+    assert (audio.clock_rate, audio.browser_events[126], audio.sip_events) == (48000, 8000, {126: 8000, 101: 8000})
+    assert audio.events_to_sip == (101, 8000)
     assert {111: 111, 126: 126}.items() <= audio.to_browser.items()
     assert (video.kind, video.to_sip) == ("video", {109: 99})
     assert audio.sip_rtp == Address("198.51.100.7", 18642)
@@ -140,7 +142,8 @@ def test_the_browser_gets_its_own_numbers_and_what_it_sends_is_renumbered() -> N
 
 def test_a_phone_that_sends_under_its_own_numbers_is_heard_but_never_mistaken() -> None:
     audio = Call().audio(phone("audio 4000 RTP/AVP 126 111|rtpmap:126 opus/48000/2|rtpmap:111 telephone-event/8000"))
-    assert audio.to_sip == {111: 126, 126: 111}
+    assert (audio.to_sip, audio.events_to_sip) == ({111: 126}, (111, 8000))
+    assert audio.sip_events == {126: 8000}  # 111 is Opus first
     assert audio.to_browser == {111: 111, 126: 126}  # under ours, as it must
     audio = Call().audio(phone("audio 4000 RTP/AVP 107|rtpmap:107 opus/48000/2"))
     assert audio.to_browser == {111: 111, 107: 111}
@@ -293,7 +296,7 @@ def test_other_numbers_in_the_final_answer_change_the_plan_alone() -> None:
     early = call.early(OPUS_ANSWER)
     final = OPUS_ANSWER.replace("107", "98")
     assert call.final(final) == early
-    assert call.audio(final).to_sip == {111: 98, 126: 101}
+    assert (call.audio(final).to_sip, call.audio(final).events_to_sip) == ({111: 98}, (101, 8000))
 
 
 @pytest.mark.parametrize("final", [OPUS_ANSWER, G711_AND_VP8_ANSWER])

@@ -82,6 +82,17 @@ def test_a_stream_that_we_do_not_send_says_nothing_of_hold() -> None:
     assert [is_held([(Direction.RECVONLY, stream)], before) for before in (True, False)] == [True, False]
 
 
+def test_what_each_side_reads_is_what_it_says_of_a_video_codec() -> None:
+    vp8 = replace(leg(), kind="video")
+    for feedback, takes in (("", False), ("|rtcp-fb:96 nack pli", False), ("|rtcp-fb:* nack", True)):
+        (stream,) = read_streams(parse(phone("video 4000 RTP/AVPF 96|rtpmap:96 VP8/90000" + feedback)))
+        assert stream
+        mute = Numbered(replace(stream.codecs[0], feedback=frozenset()), 96, 96)
+        told = Numbered(stream.codecs[0], 96, 96)
+        plans = [stream_plan(vp8, stream, [pair]) for pair in ((told, mute), (mute, told))]
+        assert [(plan.answers_nack, plan.sip_takes_nack) for plan in plans] == [(takes, False), (False, takes)]
+
+
 def test_the_sip_side_takes_picture_loss_indications_if_it_says_so_of_a_video_codec() -> None:
     video = "video 4000 RTP/AVPF 96|rtpmap:96 VP8/90000"
     vp8 = replace(leg(), kind="video")

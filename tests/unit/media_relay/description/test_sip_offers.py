@@ -124,7 +124,9 @@ def test_the_phone_is_answered_under_its_own_numbers_with_what_the_browser_accep
     assert (video.port, video.formats, video.value("rtcp")) == (30002, ("96",), "30003")
     assert video.values("rtcp-fb") == ["96 ccm fir", "96 nack pli"]
     assert not audio.has("candidate") and not audio.has("fingerprint")
-    assert plan.streams[0].to_sip == {number: number for number in (96, 0, 8, 101, 100)}
+    assert plan.streams[0].to_sip == {number: number for number in (96, 0, 8)}
+    assert plan.streams[0].sip_events == plan.streams[0].browser_events == {101: 48000, 100: 8000}
+    assert plan.streams[0].events_to_sip == (101, 48000)  # beside Opus
     assert (plan.streams[1].to_sip, plan.streams[1].to_browser) == ({98: 96}, {96: 98})
     assert plan.streams[0].sip_rtp == Address("192.0.2.30", 7078)
     assert plan.streams[0].sip_rtcp == Address("192.0.2.30", 7079)

@@ -9,7 +9,9 @@ from media_relay.core.packet import rtp
 
 
 def test_the_fields_that_forwarding_needs_are_read() -> None:
-    assert rtp.parse(rtp_packet(0x80 | 111, 65535, 0xDEADBEEF)) == rtp.RtpHeader(111, 65535, 0xDEADBEEF)
+    assert rtp.parse(rtp_packet(0x80 | 111, 65535, 0xDEADBEEF)) == rtp.RtpHeader(
+        111, 65535, 0xDEADBEEF, 160 * 65535, 12
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,29 @@ def test_rewriting_changes_the_payload_type_alone(before: int, after: int, marke
 def test_any_bytes_are_parsed_or_refused(packet: bytes) -> None:
     header = rtp.parse(packet)
     assert header is None or (packet[0] >> 6 == 2 and len(packet) >= 12)
+
+
+@pytest.mark.parametrize(
+    ("first", "payload", "expected"),
+    [
+        (0x80, b"abc", b"abc"),
+        (0xA0, b"abc\0\2", b"abc"),
+        (0xB1, b"csrc" + b"\xbe\xde\x00\x01word" + b"abc\1", b"abc"),
+        (0xA1, b"csrc\5", b""),  # padding that reaches into the header
+    ],
+)
+def test_the_payload_is_what_is_behind_the_header_without_padding(first: int, payload: bytes, expected: bytes) -> None:
+    packet = rtp_packet(first=first, payload=payload)
+    header = rtp.parse(packet)
+    assert header is not None
+    assert rtp.payload_of(packet, header) == expected
+
+
+@given(st.integers(0, 127), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF), st.booleans(), st.binary(max_size=20))
+def test_what_is_built_is_read(payload_type: int, number: int, timestamp: int, marker: bool, payload: bytes) -> None:
+    packet = rtp.build(payload_type, number, timestamp, 0xB1, payload, marker)
+    header = rtp.parse(packet)
+    assert header == (payload_type, number, 0xB1, timestamp, 12)
+    assert (rtp.has_marker(packet), rtp.payload_of(packet, header)) == (marker, payload)
+    renumbered = rtp.with_sequence_number(packet, 7)
+    assert (renumbered[:2], renumbered[2:4], renumbered[4:]) == (packet[:2], b"\0\7", packet[4:])

@@ -21,7 +21,9 @@ class Drop(StrEnum):
     NO_STREAM = "no_stream"  # the plan has no such stream
     ON_HOLD = "on_hold"  # the plan says that this side does not send
     UNKNOWN_PT = "unknown_pt"
+    DURING_EVENT = "during_event"  # of the browser, while a telephone-event is sent in its place; its own, if too many
     LATCH_REFUSED = "latch_refused"  # on a SIP port, from a source that is not the peer's
+    UNHEARD = "unheard"  # more than is sent to a SIP side that has not been heard yet
     SSRC_LIMIT = "ssrc_limit"  # too many synchronisation sources, or one that another stream uses
     TOO_LONG = "too_long"
     MALFORMED = "malformed"

@@ -2,27 +2,47 @@
 
 Media goes to the signalled address until the peer is heard. Phones behind NAT signal an address that they do not send
 from, so the port then latches onto the source of valid packets, by rank: the signalled address itself, another port of
-its host, another host. The last needs most care ("RTP bleed"): only in a short time after the address was
-signalled, only if the peer has not been heard at all, and only for packets that continue each other. A better rank may
-take over shortly after latching; after that the source stands until signalling names another address. But another host
-always yields to the signalled address: a phone that is silent until it is answered must not find its port stolen.
+its host, another host. The last needs most care ("RTP bleed"): only if the signalled address is a local one, as behind
+NAT, only in a short time after it was signalled, only if the peer has not been heard at all, and only for packets that
+continue each other. A better rank may take over shortly after latching; after that the source stands until signalling
+names another address. But another host always yields to the signalled address: a phone that is silent until it is
+answered must not find its port stolen.
 """
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
+from ipaddress import ip_address, ip_network
 
 from .plan import Address
 
 MAX_CANDIDATES = 8
+VIDEO_FACTOR = 10  # a picture is many packets
+
+# Addresses that mean another host on each network, so that whoever signals one may be seen from elsewhere: private
+# (RFC 1918, RFC 4193), of a carrier's NAT (RFC 6598), link-local (RFC 3927, RFC 4291) and loopback.
+_LOCAL_NETWORKS = tuple(
+    map(
+        ip_network,
+        "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 127.0.0.0/8"
+        " fc00::/7 fe80::/10 ::1/128".split(),
+    )
+)
+
+
+def _is_local(address: Address) -> bool:
+    host = ip_address(address.host)
+    return any(host in network for network in _LOCAL_NETWORKS)
 
 
 @dataclass(frozen=True)
 class LatchPolicy:
     """How much a port trusts."""
 
-    other_host_seconds: float = 10.0  # after signalling; 0: only the signalled host
+    other_host_seconds: float = 10.0  # after a local address was signalled; 0: only the signalled host
     settle_seconds: float = 2.0  # after latching, in which a better rank takes over
     probation_packets: int = 4  # in sequence, from another host, before it is believed
+    # Most that is sent to an address that has not been heard: signalling may name anybody's (video: ten times as much).
+    unheard_packets_per_second: int = 100
 
 
 class LatchState(Enum):
@@ -69,6 +89,7 @@ class RtpLatch:
         self._barred = barred
         self._former = _FormerPeers()
         self._signalled: Address | None = None
+        self._may_be_behind_nat = False
         self._rank = _Rank.OTHER_HOST
         self._armed_at = self._latched_at = 0.0
         self._candidates: dict[tuple[Address, int], tuple[int, int]] = {}  # on probation: next number, run so far
@@ -90,6 +111,7 @@ class RtpLatch:
         if signalled != self._signalled:
             self._former.change(self._signalled, self.source, signalled)
         self._signalled, self.source = signalled, None
+        self._may_be_behind_nat = signalled is not None and _is_local(signalled)
         self._candidates.clear()
         self._armed_at = now
         self.state = LatchState.CLOSED if signalled is None else LatchState.ARMED
@@ -126,7 +148,7 @@ class RtpLatch:
         if source[0] == self._signalled.host:
             return _Rank.SAME_HOST
         in_time = now - self._armed_at < self._policy.other_host_seconds
-        return _Rank.OTHER_HOST if in_time else None
+        return _Rank.OTHER_HOST if self._may_be_behind_nat and in_time else None
 
     def _passed_probation(self, source: Address, ssrc: int, sequence_number: int) -> bool:
         """RFC 3550 A.1: a source is valid once some packets have come in sequence.

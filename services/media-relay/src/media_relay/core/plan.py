@@ -27,6 +27,13 @@ class IceCredentials:
     pwd: str = field(repr=False)
 
 
+class EventFormat(NamedTuple):
+    """Telephone-events as a description numbers them (RFC 4733 §2.4)."""
+
+    payload_type: int
+    clock_rate: int
+
+
 @dataclass(frozen=True)
 class StreamPlan:
     """One RTP stream pair, browser and SIP."""
@@ -34,11 +41,20 @@ class StreamPlan:
     kind: StreamKind
     sip_rtp: Address | None = None  # None until the far side is known
     sip_rtcp: Address | None = None  # the same as `sip_rtp` where RTCP is multiplexed (RFC 5761)
+    clock_rate: int = 8000  # of the media
     to_sip: Mapping[int, int] = field(default_factory=dict)  # browser payload type -> SIP payload type
     to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
     browser_sends: bool = True
     sip_sends: bool = True
+    # Telephone-events, payload type -> clock rate. The browser's are handed up and never forwarded, because Chromium
+    # and Firefox count those of 8000 Hz beside Opus in the clock of Opus; the SIP side's are forwarded and handed up.
+    browser_events: Mapping[int, int] = field(default_factory=dict)
+    sip_events: Mapping[int, int] = field(default_factory=dict)
+    events_to_sip: EventFormat | None = None  # as which the SIP side takes ours
+    answers_nack: bool = False  # the browser sends generic NACKs and reads them (RFC 4585 §6.2.1)
+    sip_takes_nack: bool = False  # so does the SIP side
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
+    sip_takes_fir: bool = False  # or Full Intra Requests (RFC 5104 §4.3.1)
 
 
 @dataclass(frozen=True)

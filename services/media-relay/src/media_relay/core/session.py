@@ -10,6 +10,7 @@
             browser's           SIP side's answer                 │    │  └────┘
             answer                                                └────┘ answer, offer of the SIP side
 
+In the last two states the browser may come anew (`renew`, `renewed`), which changes nothing of the above.
 An early session takes no new offer, for nothing has been accepted that it could change (RFC 3264 §4). A released
 session is no longer there.
 """
@@ -25,6 +26,7 @@ from shared.messages.media import Side
 
 from .description.codecs import Direction
 from .description.negotiation import Negotiation, Outcome
+from .description.webrtc import BrowserTransport
 from .plan import StreamPlan
 
 KEYFRAME_PERIOD = 0.5  # a whole picture is large: many wishes for one make one
@@ -92,6 +94,9 @@ _TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, str], Outco
 }
 
 
+_SETTLED = (State.ANSWERED, State.OFFERING)
+
+
 @dataclass(frozen=True)
 class Owner:
     """Whose session it is."""
@@ -121,6 +126,9 @@ class MediaSession:
 
     def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float) -> Outcome:
         """Take an answer of `side`; the SDP is for the other side."""
+        if side == "browser" and self.state in _SETTLED and self._negotiation.later.is_renewing:
+            self._admit(epoch)
+            return self._negotiation.later.renewed(sdp, self._streams)
         if side != self._answerer():
             raise RemoteError(400, "That Side Has No Offer")
         outcome = self._take(Input.PROVISIONAL_ANSWER if provisional else Input.FINAL_ANSWER, sdp, epoch)
@@ -134,11 +142,25 @@ class MediaSession:
             raise RemoteError(501, "A Later Offer Of The Browser Is Not Implemented")
         return self._take(Input.OFFER, sdp, epoch)
 
-    def request_offer(self, side: Side, direction: DirectionName, epoch: int) -> Outcome:
-        """Make a later offer to `side`, which the SDP is."""
-        if side == "browser":
-            raise RemoteError(501, "A Later Offer To The Browser Is Not Implemented")
+    def request_offer(self, direction: DirectionName, epoch: int) -> Outcome:
+        """Make a later offer to the SIP side, which the SDP is."""
         return self._take(Input.REQUEST, direction, epoch)
+
+    def check_renewal(self, epoch: int) -> None:
+        """Raise `RemoteError` if the browser cannot come anew now."""
+        self._admit(epoch)
+        if self.state not in _SETTLED:
+            raise RemoteError(491, f"Renewal While {self.state.value}")
+
+    def renew(self, transport: BrowserTransport, session_id: str) -> Outcome:
+        """Make an offer to the browser, which is to come by another transport; `check_renewal` was just called."""
+        return Outcome(self._negotiation.later.renew(transport, session_id), None)
+
+    def regained(self) -> None:
+        """The browser is there after all: the session lives on."""
+        if self._is_lost:
+            self._is_lost = False
+            self.expires_at = None
 
     def request_keyframe(self, side: Side, epoch: int, now: float) -> bool:
         """Tell whether to ask `side` for a whole picture by RTCP now; raise `RemoteError` 501 if it takes none."""
@@ -146,15 +168,15 @@ class MediaSession:
         video = next((stream for stream in self._streams if stream.kind == "video" and stream.to_sip), None)
         if video is None:
             raise RemoteError(488, "No Video")
-        if side == "sip" and not video.sip_takes_pli:
+        if side == "sip" and not (video.sip_takes_pli or video.sip_takes_fir):
             raise RemoteError(501, "The Far Side Takes No Picture Loss Indication")
         if now - self._keyframe_asked_at.get(side, -math.inf) < KEYFRAME_PERIOD:
             return False
         self._keyframe_asked_at[side] = now
         return True
 
-    def check_release(self, epoch: int) -> None:
-        """Raise `RemoteError` if an owner of that epoch may not release the session."""
+    def check(self, epoch: int) -> None:
+        """Raise `RemoteError` if an owner of that epoch may not command the session any more."""
         self._admit(epoch)
 
     def lost(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The endpoint `/ws`: who may connect, frames in, frames out."""
+"""The endpoint `/ws`, and `/` for pages that name no path: who may connect, frames in, frames out."""
 
 from collections.abc import Callable
 
@@ -22,6 +22,7 @@ def router(pod: Pod) -> APIRouter:
     routes = APIRouter()
 
     @routes.websocket("/ws")
+    @routes.websocket("/")
     async def websocket(socket: WebSocket) -> None:
         if not _origin_allowed(pod.settings.origins, socket.headers.get("origin", "")):
             metrics.REJECTED.labels("origin").inc()

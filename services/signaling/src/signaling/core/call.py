@@ -41,6 +41,7 @@ class Input(Enum):
 
     ANSWER = "answer"
     HANGUP = "hangup"
+    RENEW = "renew"  # come anew, by another connection
     USE = "use"  # hold, digits, transfer, a message inside it
     READY = "ready"  # the agent took it, or its offer is ready to be shown
     FAILED = "failed"
@@ -60,6 +61,7 @@ class Action(Enum):
     HOLD_BACK = "keep the event until `call` is replied to"
     PROMISE = "reply ok: it will be hung up as soon as there is something to hang up"
     FORWARD = "send it to the agent"
+    FORWARD_RENEWAL = "send it to the agent as the answer to the offer of a new connection"
     REFUSE_ANSWER = "reply to `answer` with the error; it may be tried again"
     TELL = "pass the event on to the page"
     FORGET = "nobody has been told of the call, nobody needs to be"
@@ -98,6 +100,8 @@ TABLE: dict[tuple[CallState, Input], tuple[Action, CallState]] = {
     (_St.ANSWERING, _In.ESTABLISH): (_Do.TELL, _St.ESTABLISHED),
     (_St.ANSWERING, _In.END): (_Do.TELL, _St.OVER),
     (_St.ESTABLISHED, _In.HANGUP): (_Do.FORWARD, _St.ESTABLISHED),
+    (_St.ESTABLISHED, _In.RENEW): (_Do.FORWARD, _St.ESTABLISHED),
+    (_St.ESTABLISHED, _In.ANSWER): (_Do.FORWARD_RENEWAL, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.USE): (_Do.FORWARD, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.NEWS): (_Do.TELL, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.END): (_Do.TELL, _St.OVER),

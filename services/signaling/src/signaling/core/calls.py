@@ -9,8 +9,16 @@ from .errors import PageError, bad_request, no_such_call
 from .frames import LiveCall, type_of
 from .limits import CALLS_AT_ONCE
 from .outbox import Outbox
-from .outputs import Answer, Dropped, Ended, HangUp, PlaceCall, Reached, SendMessage, Use
-from .requests import AnswerRequest, CallRequest, CallUse, HangupRequest, MessageRequest, TransferRequest
+from .outputs import Answer, AnswerRenewal, Dropped, Ended, HangUp, PlaceCall, Reached, Renew, SendMessage, Use
+from .requests import (
+    AnswerRequest,
+    CallRequest,
+    CallUse,
+    HangupRequest,
+    MessageRequest,
+    RenewRequest,
+    TransferRequest,
+)
 from .telling import event_of, frame_of, incoming_frame, live_call
 
 _RESUMED = {
@@ -51,9 +59,15 @@ class Calls:
         self._outbox.put(PlaceCall(request))
 
     def answer(self, request: AnswerRequest) -> None:
-        """Take an incoming call."""
-        self._ask(request.call, Input.ANSWER)
-        self._outbox.put(Answer(request.id, request.call, request.sdp))
+        """Take an incoming call, or the offer of a new connection."""
+        is_renewal = self._ask(request.call, Input.ANSWER) is Action.FORWARD_RENEWAL
+        answer = AnswerRenewal if is_renewal else Answer
+        self._outbox.put(answer(request.id, request.call, request.sdp))
+
+    def renew(self, request: RenewRequest) -> None:
+        """Come anew to an established call."""
+        self._ask(request.call, Input.RENEW)
+        self._outbox.put(Renew(request.id, request.call))
 
     def hang_up(self, request: HangupRequest) -> None:
         """End a call."""

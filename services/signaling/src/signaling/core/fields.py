@@ -37,8 +37,9 @@ Jwt = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=65536)]
 
 NewMessageId = Annotated[str, Meta(pattern=r"^t-[a-z0-9]{16,32}\Z")]
-Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9*#A-D]+\Z")]
+Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9*#A-D,]+\Z")]
 DtmfDuration = Annotated[int, Meta(ge=40, le=6000)]  # milliseconds, as RTCDTMFSender has it (W3C WebRTC §7.2)
+DtmfGap = Annotated[int, Meta(ge=30, le=6000)]
 Body = Annotated[str, Meta(min_length=1)]
 # What is text, in UTF-8, and no container of other bodies.
 ContentType = Annotated[

@@ -69,6 +69,12 @@ class ResumeOk(SessionOk, frozen=True, kw_only=True, tag="ok"):
     calls: tuple[LiveCall, ...]
 
 
+class RenewOk(Ok, frozen=True, kw_only=True, tag="ok"):
+    """The reply to `renew`."""
+
+    sdp: str  # an offer
+
+
 class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """The request was not carried out. `re` is null if its id could not be read."""
 

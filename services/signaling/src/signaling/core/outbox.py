@@ -1,17 +1,28 @@
 """The outputs of one session in their order, and the frames among them with their `seq`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from .frames import Error, Event, Ok, encode, type_of
-from .outputs import Output, Send
+from .dialect import Cordboard, Dialect, Frame
+from .frames import Error, Event, Ok, type_of
+from .outputs import Close, Output, Send
+from .requests import HangupRequest
+
+_NORMAL = 1000
 
 
 class Outbox:
-    """Collects until `take`."""
+    """Collects until `take`. `dialect` is the page's; `hangups` are of calls that the page cannot have."""
 
     def __init__(self) -> None:
+        self.dialect: Dialect = Cordboard()
         self._outputs: list[Output] = []
+        self._hangups: list[HangupRequest] = []
         self._seq = 0
+
+    def take_hangups(self) -> list[HangupRequest]:
+        """Return them, once."""
+        taken, self._hangups = self._hangups, []
+        return taken
 
     def take(self) -> list[Output]:
         """Return what was put since the last time."""
@@ -24,7 +35,12 @@ class Outbox:
 
     def reply(self, frame: Ok) -> None:
         """Answer a request."""
-        self.put(Send(encode(frame), type_of(frame)))
+        self._say(frame)
+
+    def say(self, texts: Iterable[str]) -> None:
+        """Say something that is no frame of ours."""
+        for text in texts:
+            self.put(Send(text, "reply"))
 
     def ok(self, re: str) -> None:
         """Answer a request with nothing to add."""
@@ -32,10 +48,17 @@ class Outbox:
 
     def error(self, re: str | None, status: int, reason: str) -> None:
         """Refuse a request."""
-        self.put(Send(encode(Error(re=re, status=status, reason=reason)), "error", status))
+        self._say(Error(re=re, status=status, reason=reason), status)
 
     def event(self, make: Callable[[int], Event]) -> None:
         """Tell an event; `make` is given its `seq`."""
         self._seq += 1
-        frame = make(self._seq)
-        self.put(Send(encode(frame), type_of(frame)))
+        self._say(make(self._seq))
+
+    def _say(self, frame: Frame, status: int = 0) -> None:
+        written = self.dialect.write(frame)
+        for text in written.texts:
+            self.put(Send(text, type_of(frame), status))
+        self._hangups += written.hangups
+        if written.is_last:
+            self.put(Close(_NORMAL, "that was all"))

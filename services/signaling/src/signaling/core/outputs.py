@@ -66,6 +66,23 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Renew:
+    """Ask the agent for an offer: `renewal_offered` or `refused` is to follow."""
+
+    re: str
+    call_id: str
+
+
+@dataclass(frozen=True)
+class AnswerRenewal:
+    """Tell the agent: `forwarded` or `refused` is to follow."""
+
+    re: str
+    call_id: str
+    sdp: str
+
+
+@dataclass(frozen=True)
 class HangUp:
     """Tell the agent. If there is a request to reply to, `forwarded` or `not_forwarded` is to follow."""
 
@@ -125,4 +142,5 @@ class Dropped:
 
 
 Fact = Received | Reached | Ended | Dropped
-Output = Send | Close | LogIn | Resume | LogOut | PlaceCall | Answer | HangUp | Use | SendMessage | Fact
+CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage
+Output = Send | Close | LogIn | Resume | LogOut | CallWork | Fact

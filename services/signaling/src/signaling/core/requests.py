@@ -4,10 +4,13 @@ Reading is strict. A frame that is not a request of this protocol is the page's 
 with which field.
 """
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from shared.messages.account import Transport
+from shared.messages.call import DtmfMethod
 from shared.messages.instant import TEXT
 
 from .errors import PageError, bad_request
@@ -18,6 +21,7 @@ from .fields import (
     Digits,
     Domain,
     DtmfDuration,
+    DtmfGap,
     FinalStatus,
     Jwt,
     Line,
@@ -116,6 +120,12 @@ class AnswerRequest(Request, frozen=True, kw_only=True, tag="answer"):
     sdp: Sdp
 
 
+class RenewRequest(Request, frozen=True, kw_only=True, tag="renew"):
+    """Ask for an offer to a new connection of an established call; `answer` is to follow."""
+
+    call: CallId
+
+
 class HangupRequest(Request, frozen=True, kw_only=True, tag="hangup"):
     """End a call, in whatever state it is."""
 
@@ -132,11 +142,13 @@ class HoldRequest(Request, frozen=True, kw_only=True, tag="hold"):
 
 
 class DtmfRequest(Request, frozen=True, kw_only=True, tag="dtmf"):
-    """Send digits by SIP INFO. Those of RFC 4733 are in the page's own media."""
+    """Send digits, as telephone-events in the media (RFC 4733) or by SIP INFO; `auto`: as the far side takes them."""
 
     call: CallId
     digits: Digits
     duration: DtmfDuration = 100
+    method: DtmfMethod = "auto"
+    gap: DtmfGap = 70
 
 
 class TransferRequest(Request, frozen=True, kw_only=True, tag="transfer"):
@@ -165,6 +177,7 @@ AnyRequest = (
     | PingRequest
     | CallRequest
     | AnswerRequest
+    | RenewRequest
     | HangupRequest
     | CallUse
     | MessageRequest
@@ -187,6 +200,16 @@ def decode(text: str) -> AnyRequest:
         raise bad_request(f"Bad Message: {_readable(error)}") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:  # the last: thousands of brackets
         raise bad_request(f"Not JSON: {error}") from error
+    _check(request)
+    return request
+
+
+def convert(fields: dict[str, Any]) -> AnyRequest:
+    """Return the request that has these fields; raise `PageError` if they make none."""
+    try:
+        request: AnyRequest = msgspec.convert(fields, AnyRequest)
+    except msgspec.ValidationError as error:
+        raise bad_request(f"Bad Message: {_readable(error)}") from error
     _check(request)
     return request
 

@@ -4,6 +4,7 @@ The machine of `docs/web-protocol.md`. After any call, take the outputs, carry t
 one timer.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Literal
 
@@ -14,7 +15,7 @@ from .call import AgentEvent
 from .call import Input as CallInput
 from .calls import Calls
 from .errors import PageError, bad_request
-from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, ResumeOk, SessionOk, type_of
+from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, RenewOk, ResumeOk, SessionOk, type_of
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
 from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume
@@ -28,11 +29,12 @@ from .requests import (
     LogoutRequest,
     MessageRequest,
     PingRequest,
+    RenewRequest,
     ResumeRequest,
-    decode,
     readable_id,
 )
 from .telling import message_frame
+from .wcs import Wcs, is_wcs
 
 NORMAL, GOING_AWAY, UNSUPPORTED_DATA, POLICY_VIOLATION, SERVICE_RESTART = 1000, 1001, 1003, 1008, 1012
 ByeReason = Literal["replaced", "account closed", "draining"]
@@ -100,10 +102,14 @@ _INPUTS: dict[type[AnyRequest], Input] = {
 
 
 class Session:
-    """The core of one socket. `receive`, `hear` and `handle_timer` feed it, the verbs below bring results."""
+    """The core of one socket. `receive`, `hear` and `handle_timer` feed it, the verbs below bring results.
 
-    def __init__(self, now: float, login_seconds: float) -> None:
+    `new_token` returns what nobody can guess, for dialects whose pages make no tokens.
+    """
+
+    def __init__(self, now: float, login_seconds: float, new_token: Callable[[], str]) -> None:
         self._outbox = Outbox()
+        self._new_token = new_token
         self._calls = Calls(self._outbox)
         self._state = SessionState.GREETING
         self._deadline = now + login_seconds
@@ -124,7 +130,14 @@ class Session:
 
     def take_output(self) -> list[Output]:
         """Return what the shell is to do now."""
+        for request in self._outbox.take_hangups():
+            self._calls.hang_up(request)
         return self._outbox.take()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the session is to outlive its socket."""
+        return self._outbox.dialect.is_kept
 
     def next_timer(self) -> float | None:
         """Return when `handle_timer` is due."""
@@ -155,12 +168,19 @@ class Session:
         if not self._bucket.take(now):
             self._shut(POLICY_VIOLATION, f"more than {MESSAGES_PER_SECOND} messages a second")
             return
+        if self._state is SessionState.GREETING and is_wcs(text):
+            self._outbox.dialect = Wcs(self._new_token)
         try:
-            request = decode(text)
+            read = self._outbox.dialect.read(text)
         except PageError as error:
             self._outbox.put(Received("malformed"))
             self._blame(readable_id(text), error)
             return
+        self._outbox.say(read.texts)
+        for request in read.requests:
+            self._receive(request, now)
+
+    def _receive(self, request: AnyRequest, now: float) -> None:
         self._outbox.put(Received(type_of(request)))
         try:
             self._serve(request, now)
@@ -188,12 +208,16 @@ class Session:
                 self._serve_call(request, now)
         self._errors.good()
 
-    def _serve_call(self, request: CallRequest | AnswerRequest | HangupRequest | CallUse, now: float) -> None:
+    def _serve_call(
+        self, request: CallRequest | AnswerRequest | RenewRequest | HangupRequest | CallUse, now: float
+    ) -> None:
         match request:
             case CallRequest():
                 self._calls.place(request, now)
             case AnswerRequest():
                 self._calls.answer(request)
+            case RenewRequest():
+                self._calls.renew(request)
             case HangupRequest():
                 self._calls.hang_up(request)
             case _:
@@ -263,6 +287,10 @@ class Session:
         """The agent has what the page asked for."""
         if re is not None:
             self._outbox.ok(re)
+
+    def renewal_offered(self, re: str, sdp: str) -> None:
+        """The relay expects the page by another connection."""
+        self._outbox.reply(RenewOk(re=re, sdp=sdp))
 
     def refused(self, re: str, status: int, reason: str) -> None:
         """The agent does not do what the page asked for: nothing has changed."""

@@ -15,13 +15,15 @@ from shared.kv import Conflict
 from shared.messages import (
     AccountOpened,
     AdoptAccount,
+    AnswerRenewal,
     AttachSession,
     CloseAccount,
     DetachSession,
     Done,
-    MediaFailed,
     Message,
     OpenAccount,
+    RenewalOffered,
+    RenewMedia,
     SessionSnapshot,
     SipAccount,
 )
@@ -33,6 +35,7 @@ from sip_agent.accounts.moves import Moves
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
 from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.relay_events import RelayEvent, hear
 from sip_agent.calls.switchboard import CallCommand
 from sip_agent.core.auth.digest import Credentials, DigestClient
 from sip_agent.core.dialog.identity import Identity
@@ -44,7 +47,7 @@ SWEEP_EVERY = 0.5
 
 T = TypeVar("T")
 
-AccountCommand = AttachSession | DetachSession | CloseAccount | CallCommand
+AccountCommand = AttachSession | DetachSession | CloseAccount | RenewMedia | AnswerRenewal | CallCommand
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -76,13 +79,15 @@ class Accounts:
         """Carry out a command or take an event; None for what is neither of ours."""
         if isinstance(message, AccountCommand):
             return await self._for_account(message)
+        if isinstance(message, RelayEvent):
+            if (call := self.calls.find(message.call_id)) is not None:
+                hear(call, message)
+            return None
         match message:
             case OpenAccount():
                 return await self._open(message)
             case AdoptAccount():
                 return await self._adopt(message)
-            case MediaFailed(call_id=call_id, reason=reason):
-                self._media_failed(call_id, reason)
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:
@@ -99,6 +104,12 @@ class Accounts:
                 if not account.is_closing:
                     await _in_turn(account, account.begin_close)
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
+            case RenewMedia(call_id=call_id):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                return RenewalOffered(browser_sdp=await call.browser.renew(call.media, account.epoch))
+            case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                await call.browser.answer(call.media, account.epoch, sdp)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -110,11 +121,6 @@ class Accounts:
         finally:
             if self._accounts.get(account.session_id) is account:
                 self._sockets.attached(account, time.monotonic())
-
-    def _media_failed(self, call_id: str, reason: str) -> None:
-        call = self.calls.find(call_id)
-        if call is not None:
-            call.fail(503, f"Media Failed ({reason})")
 
     # -- owning
 

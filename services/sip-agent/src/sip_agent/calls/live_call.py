@@ -5,7 +5,6 @@ Questions to the relay and to the session are asked aside, one after the other, 
 """
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
@@ -31,6 +30,7 @@ from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
+from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
@@ -65,6 +65,7 @@ from sip_agent.mailbox import Mailbox
 from sip_agent.services import Services
 
 _log = structlog.get_logger(__name__)
+_encoder = msgspec.json.Encoder()
 
 
 class LiveCall:
@@ -93,6 +94,12 @@ class LiveCall:
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
+        self.browser = BrowserMedia(
+            services.settings.media_grace_seconds,
+            lambda reason: self.fail(503, f"Media Failed ({reason})"),
+            services.bus,
+            self.asides,
+        )
         self._alarm = Alarm(lambda: self.post(self._handle_timers))
         self._finished = asyncio.Event()
         self._is_lost = False
@@ -159,14 +166,17 @@ class LiveCall:
         """Give something to the core in its turn."""
         self._owner.mailbox.post(lambda: self.do(verb, *facts))
 
+    async def _in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
+        """Give something to the core in its turn, and wait until that is done: an aside needs no other task for it."""
+        await self._owner.mailbox.ask(lambda: self.do(verb, *facts))
+
     async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
         """Give something to the core now, and carry out what follows; only from the mailbox."""
         if self._is_lost:
             return None
         result = verb(*facts, time.monotonic())
         try:
-            while await self._drain():
-                pass
+            await self._drain()
         except Conflict:
             self.abandon()
             raise
@@ -189,15 +199,17 @@ class LiveCall:
         for leg in list(self._succession.live):
             leg.core.handle_timer(now)
 
-    async def _drain(self) -> bool:
-        """Carry out what any of the legs has put out; return whether there was something."""
-        work = [(leg, outputs) for leg in self._succession.legs if (outputs := leg.core.take_output())]
-        for leg, outputs in work:
-            await self._carry_out_all(leg, outputs)
-        end = self._succession.take_end()
-        if end is not None:
-            await self._carry_out_all(self.leg, [end])
-        return bool(work)
+    async def _drain(self) -> None:
+        """Carry out what the legs have put out, and what that makes them put out."""
+        while True:
+            work = [(leg, outputs) for leg in self._succession.legs if (outputs := leg.core.take_output())]
+            for leg, outputs in work:
+                await self._carry_out_all(leg, outputs)
+            end = self._succession.take_end()
+            if end is not None:
+                await self._carry_out_all(self.leg, [end])
+            if not work:
+                return
 
     async def _carry_out_all(self, leg: Leg, outputs: list[CallOutput]) -> None:
         is_recorded = True
@@ -274,7 +286,7 @@ class LiveCall:
             browser_sdp=self._browser_sdp or core.browser_sdp,
             far_sdp=core.remote_sdp,
             has_video=self.has_video,
-            leg=msgspec.Raw(msgspec.json.encode(leg.saved())),
+            leg=msgspec.Raw(_encoder.encode(leg.saved())),
         )
 
     # -- another far side
@@ -289,9 +301,9 @@ class LiveCall:
         new = self.core.facts
         peer, name = (new.callee, "") if new.direction == "outgoing" else (new.caller, new.caller_name)
         if self.facts.direction == "outgoing":
-            self.facts = dataclasses.replace(self.facts, callee=peer)
+            self.facts = msgspec.structs.replace(self.facts, callee=peer)
         else:
-            self.facts = dataclasses.replace(self.facts, caller=peer, caller_name=name)
+            self.facts = msgspec.structs.replace(self.facts, caller=peer, caller_name=name)
         await self.save(self.leg)
         session_id = self._owner.session_id
         _log.info("call taken over", call=self.call_id, session=session_id)
@@ -336,6 +348,7 @@ class LiveCall:
         if self._finished.is_set():
             return
         self._finished.set()
+        self.browser.close()
         metrics.calls_active(self.facts.direction).dec()
         self._on_finished(self)
 
@@ -351,20 +364,22 @@ class LiveCall:
         try:
             answer = await ask_relay(self._services.bus, self.media, self._owner.epoch, asked)
         except RemoteError as error:
-            self.post(core.media_refused, question, error.status, error.reason)
+            await self._in_turn(core.media_refused, question, error.status, error.reason)
         except Exception:  # the boundary of the aside: the call must hear something
             _log.exception("relay not asked", call=self.call_id)
-            self.post(core.media_refused, question, 500, "Server Internal Error")
+            await self._in_turn(core.media_refused, question, 500, "Server Internal Error")
         else:
-            self.post(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
+            await self._in_turn(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
 
     async def _clear(self) -> None:
-        """Remove what is left of the call, at NATS and at the relay at once: each answer wakes the loop once more."""
+        """Remove what is left of the call: its record, which would bring it back to life, then its media."""
         epoch = self._owner.epoch
-        freeing = [release(self._services.bus, self.media, epoch)] if self.media is not None else []
-        for error in await asyncio.gather(self._record.delete(epoch), *freeing, return_exceptions=True):
-            if error is not None:
-                _log.warning("not removed", call=self.call_id, error=repr(error))
+        try:
+            await self._record.delete(epoch)
+        except nats.errors.Error as error:
+            _log.warning("record not removed", call=self.call_id, error=repr(error))
+        if self.media is not None:
+            await release(self._services.bus, self.media, epoch)
 
     def offer_to_session(self, core: IncomingCall) -> None:
         """Begin an incoming call: ask the session whether it takes it. Before it says so there is nothing to send."""
@@ -376,6 +391,6 @@ class LiveCall:
         answer = await offer_call(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
             self.media, self.has_video = answer.media, answer.has_video
-            self.post(core.accepted, answer.browser_sdp)
+            await self._in_turn(core.accepted, answer.browser_sdp)
         else:
-            self.post(core.refused, answer.status, answer.reason, answer.is_known)
+            await self._in_turn(core.refused, answer.status, answer.reason, answer.is_known)

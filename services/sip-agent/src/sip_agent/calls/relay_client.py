@@ -17,6 +17,7 @@ from shared.messages import (
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
+    SendDigits,
 )
 from shared.subjects import relay_commands
 from sip_agent.core.call.outputs import AskMedia
@@ -49,6 +50,22 @@ async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> M
     return await bus.request(relay_commands(media.relay), command, MediaSdp)
 
 
+async def offer_anew(bus: Bus, media: MediaRef, epoch: int) -> str:
+    """Return an offer for the browser, which is to come by another connection; raise `RemoteError`."""
+    command = RequestOffer(
+        id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id, side="browser"
+    )
+    return (await bus.request(relay_commands(media.relay), command, MediaSdp)).sdp
+
+
+async def answer_anew(bus: Bus, media: MediaRef, epoch: int, sdp: str) -> None:
+    """Bring the browser's answer to that; raise `RemoteError`."""
+    command = AnswerMedia(
+        id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id, side="browser", sdp=sdp
+    )
+    await bus.request(relay_commands(media.relay), command, MediaSdp)
+
+
 async def request_keyframe(bus: Bus, media: MediaRef, epoch: int) -> None:
     """Ask for a whole picture of the browser; one that does not come is asked for again by who needs it."""
     command = RequestKeyframe(
@@ -58,6 +75,20 @@ async def request_keyframe(bus: Bus, media: MediaRef, epoch: int) -> None:
         await bus.request(relay_commands(media.relay), command, Done)
     except RemoteError as error:
         _log.info("no keyframe", relay=media.relay, error=str(error))
+
+
+async def send_digits(bus: Bus, media: MediaRef, epoch: int, digits: str, duration_ms: int, gap_ms: int) -> None:
+    """Send digits as telephone-events; raise `RemoteError`: 501 if the far side takes none."""
+    command = SendDigits(
+        id=command_id(),
+        expires_at=command_expiry(),
+        epoch=epoch,
+        media_id=media.media_id,
+        digits=digits,
+        duration_ms=duration_ms,
+        gap_ms=gap_ms,
+    )
+    await bus.request(relay_commands(media.relay), command, Done)
 
 
 async def release(bus: Bus, media: MediaRef, epoch: int) -> None:

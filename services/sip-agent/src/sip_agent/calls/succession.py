@@ -6,9 +6,9 @@ the page has nothing to do. Once it is answered it is the call's leg, and the on
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from shared.errors import RemoteError
@@ -186,7 +186,7 @@ class Succession:
             self._uncount()
             return
         identity, target = self._owner.identity, str(referral.target)
-        facts = replace(
+        facts = msgspec.structs.replace(
             self._call.leg.core.facts,
             direction="outgoing",
             caller=str(identity.address.uri),
@@ -221,7 +221,7 @@ class Succession:
         return too_small(request, self._rules(), token())
 
     def _replacing(self, transaction: TransactionId, request: Request) -> IncomingCall:
-        facts = replace(
+        facts = msgspec.structs.replace(
             self._call.leg.core.facts,
             direction="incoming",
             caller=readable(str(request.from_.uri)),

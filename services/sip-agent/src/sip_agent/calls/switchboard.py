@@ -1,17 +1,18 @@
 """The calls of one account: what its page does with them, and the INVITEs that come for it."""
 
 import dataclasses
+from functools import partial
 
 from shared.errors import RemoteError
 from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.digits import check, send_in_media
 from sip_agent.calls.live_call import LiveCall
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
-from sip_agent.core.call.rules import CallRules
 from sip_agent.core.dialog.extra_headers import checked
 from sip_agent.core.dialog.shown_headers import asserted_identity, shown
 from sip_agent.core.events import Flow, TransactionId
@@ -30,14 +31,14 @@ CallCommand = StartCall | AnswerCall | HangupCall | HoldCall | SendDtmf | Transf
 class Switchboard:
     """Everything here is done in the account's mailbox. `has_proxy`: whether all goes through an outbound proxy."""
 
-    __slots__ = ("calls", "_services", "_owner", "_table", "_has_proxy")
+    __slots__ = ("calls", "_services", "_owner", "_table", "_rules")
 
     def __init__(self, services: Services, owner: CallOwner, table: CallTable, has_proxy: bool) -> None:
         self.calls: dict[str, LiveCall] = {}
         self._services = services
         self._owner = owner
         self._table = table
-        self._has_proxy = has_proxy
+        self._rules = services.call_rules(has_proxy)
 
     async def carry_out(self, command: CallCommand) -> None:
         """Do what a page wants, or begin to; raise `RemoteError` if that is not possible."""
@@ -54,9 +55,6 @@ class Switchboard:
                 await self.transfer(command)
             case SendMessage():
                 await self.send_message(command)
-
-    def _rules(self) -> CallRules:
-        return self._services.call_rules(self._has_proxy)
 
     async def start(self, command: StartCall) -> None:
         """Send an INVITE; raise `RemoteError` if that is not possible."""
@@ -77,15 +75,15 @@ class Switchboard:
             created_at=wall_clock(),
             is_private=command.is_private,
         )
-        core = OutgoingCall(facts, self._owner.identity.within(target), self._rules(), token(), token())
+        core = OutgoingCall(facts, self._owner.identity.within(target), self._rules, token(), token())
         call = self._add(core, command.media, command.has_video)
         await call.do(core.start, target, command.sip_sdp, headers)
 
-    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str) -> None:
+    def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str, local_tag: str) -> None:
         """Take an INVITE for this account's contact."""
         if self._owner.is_closing:
             raise RemoteError(480, "Temporarily Unavailable")
-        refused = too_small(request, self._rules(), token())
+        refused = too_small(request, self._rules, local_tag)
         if refused is not None:
             self._services.endpoint.respond(transaction, refused)
             return
@@ -101,7 +99,7 @@ class Switchboard:
             headers=shown(request),
         )
         core = IncomingCall(
-            facts, self._owner.identity.within(request.uri), self._rules(), token(), transaction, request
+            facts, self._owner.identity.within(request.uri), self._rules, local_tag, transaction, request
         )
         call = self._add(core)
         call.leg.came_from(flow)
@@ -114,6 +112,13 @@ class Switchboard:
         if not isinstance(call.core, IncomingCall) or not await call.do(call.core.answer, command.browser_sdp):
             raise RemoteError(481, "Nothing To Answer")
 
+    async def established(self, call_id: str) -> LiveCall:
+        """Return a call that its browser may come anew to; raise `RemoteError`."""
+        call = self._call(call_id)
+        if call.told_state != "established":
+            raise RemoteError(491, "Call Is Not Established")
+        return call
+
     async def hang_up(self, command: HangupCall) -> None:
         """The user ends a call."""
         call = self._call(command.call_id)
@@ -122,15 +127,25 @@ class Switchboard:
     async def change(self, command: HoldCall | SendDtmf) -> None:
         """Do something in an established call; raise `RemoteError` if that cannot be begun."""
         call = self._call(command.call_id)
-        if call.core.told_state != "established":
+        in_media = isinstance(command, SendDtmf) and command.method != "info"
+        if call.core.told_state not in (("early", "established") if in_media else ("established",)):
             raise RemoteError(491, "Call Is Not Established")
         match command:
             case HoldCall() if call.is_changing_hands:  # who is being called has an offer already
                 raise RemoteError(491, "Transfer Under Way")
             case HoldCall(is_held=is_held):
                 await call.do(call.core.hold, is_held)
-            case SendDtmf(digits=digits, duration_ms=duration_ms):
-                await call.do(call.core.send_dtmf, digits, duration_ms)
+            case SendDtmf(method="info"):
+                await call.do(call.core.send_dtmf, command.digits, command.duration_ms)
+            case SendDtmf():
+                check(command.digits)
+                self._send_in_media(call, command)
+
+    def _send_in_media(self, call: LiveCall, command: SendDtmf) -> None:
+        """Let the relay send digits, in order with what else it is asked."""
+        if call.media is not None:
+            send = partial(send_in_media, self._services.bus, call.media, self._owner.epoch)
+            call.asides.post(partial(send, command, call.core, call.post))
 
     async def transfer(self, command: TransferCall) -> None:
         """Let the far side of a call take over another one, or call somebody; raise `RemoteError`."""

@@ -1,7 +1,8 @@
 """What the transaction layer puts out: messages to send, and events for the transaction user (RFC 3261 §17, §18)."""
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
 
 from sip_agent.core.syntax.message import Request, Response
 
@@ -34,16 +35,14 @@ class TransactionId(NamedTuple):
     sent_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SendMessage:
+class SendMessage(msgspec.Struct, frozen=True):
     """Bytes to put on the wire."""
 
     data: bytes
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReceived:
+class RequestReceived(msgspec.Struct, frozen=True):
     """A new request; it is answered by `respond(transaction, ...)`. Never ACK or CANCEL.
 
     `merged`: the same request came by another way and is still being served. A user agent answers 482 (§8.2.2.2);
@@ -56,40 +55,35 @@ class RequestReceived:
     merged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AckReceived:
+class AckReceived(msgspec.Struct, frozen=True):
     """The ACK for a 2xx, which belongs to the dialog and to no transaction (§13.3.1.4)."""
 
     request: Request
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class CancelReceived:
+class CancelReceived(msgspec.Struct, frozen=True):
     """A CANCEL for an INVITE that has no final response yet. It has been answered 200; the INVITE is to get its 487."""
 
     invite: TransactionId
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseReceived:
+class ResponseReceived(msgspec.Struct, frozen=True):
     """A response for the transaction user: each provisional one, the final one, every 2xx to an INVITE (RFC 6026)."""
 
     transaction: TransactionId
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(msgspec.Struct, frozen=True):
     """No final response came in time (timer B or F): to be treated as a 408 (§8.1.3.1)."""
 
     transaction: TransactionId
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class TransportFailed:
+class TransportFailed(msgspec.Struct, frozen=True):
     """The request could not be delivered: to be treated as a 503 (§8.1.3.1)."""
 
     transaction: TransactionId
@@ -97,23 +91,20 @@ class TransportFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StrayResponse:
+class StrayResponse(msgspec.Struct, frozen=True):
     """A response that matches no transaction. All but a 2xx to an INVITE are best forgotten (RFC 6026 §7.3)."""
 
     response: Response
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class AckTimedOut:
+class AckTimedOut(msgspec.Struct, frozen=True):
     """Our final response other than 2xx to an INVITE was never acknowledged (timer H)."""
 
     transaction: TransactionId
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(msgspec.Struct, frozen=True):
     """Bytes from `flow` that are no acceptable message; `answered` with a 4xx or 505 where that was possible."""
 
     reason: str
@@ -121,8 +112,7 @@ class Malformed:
     answered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CloseFlow:
+class CloseFlow(msgspec.Struct, frozen=True):
     """The stream from there cannot be divided into messages any more: its connection is to be closed."""
 
     flow: Flow

@@ -4,8 +4,19 @@ The table is the specification. An input that it does not list for the present s
 caller is told so, because a peer may send anything at any time.
 """
 
+import enum
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
+
+
+class Label(enum.Enum):
+    """A state or an input. Its members are single objects, so their identity serves as their hash.
+
+    `Enum` has a function of Python for it, which each look-up in a table would call twice.
+    """
+
+    __hash__ = object.__hash__
+
 
 S = TypeVar("S")
 E = TypeVar("E")

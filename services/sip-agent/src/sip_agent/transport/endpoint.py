@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from sip_agent.alarm import Alarm
+from sip_agent.core.earliest import earliest
 from sip_agent.core.events import (
     AckReceived,
     CancelReceived,
@@ -215,19 +216,15 @@ class Endpoint:
         try:
             while outputs := self._layer.take_output():
                 for output in outputs:
-                    self._carry_out(output)
+                    try:
+                        self._carry_out(output)
+                    except Exception:  # the boundary to the users: one message's failure is not the next one's
+                        _log.exception("sip event failed", event_type=type(output).__name__)
         finally:
             self._is_draining = False
-        times = (self._layer.next_timer(), self._accepted[0][0] if self._accepted else None)
-        self._alarm.set(min((at for at in times if at is not None), default=None))
+        self._alarm.set(earliest(self._layer.next_timer(), self._accepted[0][0] if self._accepted else None))
 
     def _carry_out(self, output: Output) -> None:
-        try:
-            self._dispatch(output)
-        except Exception:  # the boundary to the users: one message's failure is not the next one's
-            _log.exception("sip event failed", event_type=type(output).__name__)
-
-    def _dispatch(self, output: Output) -> None:
         match output:
             case SendMessage(data, flow):
                 self._send(data, flow)

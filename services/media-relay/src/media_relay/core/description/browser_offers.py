@@ -76,6 +76,8 @@ class BrowserOffers:
                 taken.append((leg.direction, stream))
         if not any(lines):
             raise RemoteError(488, "Not Acceptable Here")
+        if self._is_final:
+            self._browser = self.later.browser
         if self._answered is None or not self._is_final or not all(map(_covers, self._answered, lines)):
             self._answered = tuple(lines)
             self._answer = self._describe_answer(lines)

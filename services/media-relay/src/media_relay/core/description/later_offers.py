@@ -13,9 +13,10 @@ from shared.errors import RemoteError
 from ..plan import StreamKind, StreamPlan
 from .codecs import DYNAMIC, Codec, Direction
 from .negotiation import Issuer, Leg, Numbered, Outcome, is_held, pair, session_plan, sip_answer_line, stream_plan
+from .renewal import renewed_browser, renewing_offer
 from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams, rejected
 from .sdp import Media, parse
-from .webrtc import BrowserDescription
+from .webrtc import BrowserDescription, BrowserTransport
 
 _Offered = dict[Codec, Numbered]  # to the SIP side, and the browser's own
 
@@ -48,6 +49,7 @@ class LaterOffers:
         self._host = host
         self._issuer = issuer
         self._browser = browser
+        self._is_renewing = False
         self._legs = list(legs)
         self._media = list(media)
         self._is_held = held
@@ -64,6 +66,16 @@ class LaterOffers:
     def has_offered(self) -> bool:
         """Whether an answer of the SIP side is one to an offer made here."""
         return self._offer is not None
+
+    @property
+    def browser(self) -> BrowserDescription:
+        """As it described itself last."""
+        return self._browser
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether an answer of the browser is one to an offer made here."""
+        return self._is_renewing
 
     def offer(self, direction: Direction) -> Outcome:
         """Make an offer of ours; nothing changes before its answer. Every m-line keeps its place (RFC 3264 §8)."""
@@ -128,6 +140,19 @@ class LaterOffers:
         outcome = self._agreed(plans, taken)
         self._legs, self._numbers = legs, numbers
         return replace(outcome, sdp=self._issue(media))
+
+    def renew(self, transport: BrowserTransport, session_id: str) -> str:
+        """Make an offer to the browser, for a transport that is to follow the present one."""
+        self._is_renewing = True
+        # RFC 8829 §5.2.1: the address says nothing of us. Each time it is another connection of the browser's.
+        return Issuer(session_id, "127.0.0.1").issue(renewing_offer(self._legs, transport))
+
+    def renewed(self, sdp: str, streams: Sequence[StreamPlan]) -> Outcome:
+        """Take the browser's answer to the last of these offers; the streams go on."""
+        assert self._is_renewing
+        self._browser = renewed_browser(self._legs, sdp)
+        self._is_renewing = False
+        return Outcome("", session_plan(self._browser, streams), self._is_held)
 
     def _offerable(self, leg: Leg) -> _Offered:
         if leg.sent is None or leg.line >= len(self._media) or self._media[leg.line].kind != leg.kind:

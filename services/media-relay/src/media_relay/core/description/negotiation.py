@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..plan import SessionPlan, StreamKind, StreamPlan
+from ..plan import EventFormat, SessionPlan, StreamKind, StreamPlan
 from .codecs import Codec, Direction, match
 from .rtp_avp import SipLine, SipStream
 from .sdp import Attribute, Origin, SessionDescription
@@ -37,7 +37,7 @@ class Outcome:
 
 
 class LaterExchanges(Protocol):
-    """Offers after the first, with the SIP side alone."""
+    """Offers after the first: with the SIP side alone, and with the browser alone."""
 
     @property
     def has_offered(self) -> bool:
@@ -51,6 +51,16 @@ class LaterExchanges(Protocol):
 
     def reoffer(self, sdp: str) -> Outcome:
         """Take an offer of the SIP side; return the answer to it."""
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether an answer of the browser is one to an offer made here."""
+
+    def renew(self, transport: BrowserTransport, session_id: str) -> str:
+        """Make an offer to the browser, for another transport."""
+
+    def renewed(self, sdp: str, streams: Sequence[StreamPlan]) -> Outcome:
+        """Take the browser's answer to it, while the streams are these."""
 
 
 class Negotiation(Protocol):
@@ -134,21 +144,41 @@ def stream_plan(
     if stream is None or not pairs:
         return StreamPlan(leg.kind, browser_sends=False, sip_sends=False)
     to_browser = {sip.sent_as: browser.received_as for browser, sip in pairs}
+    sip_codecs = {sip.sent_as: sip.codec for _, sip in pairs}
     for browser, sip in pairs:
         # Some phones send under the number that they themselves gave, not under ours.
         to_browser.setdefault(sip.received_as, browser.received_as)
+        sip_codecs.setdefault(sip.received_as, sip.codec)
+    clock_rate = next(sip.codec.clock_rate for _, sip in pairs if sip.codec.is_media)
     wanted = leg.direction & stream.direction.reverse & ours
     is_open = Direction.RECVONLY in ours
     return StreamPlan(
         kind=leg.kind,
         sip_rtp=stream.rtp,
         sip_rtcp=stream.rtcp,
-        to_sip={browser.sent_as: sip.received_as for browser, sip in pairs},
+        clock_rate=clock_rate,
+        to_sip={browser.sent_as: sip.received_as for browser, sip in pairs if browser.codec.is_media},
         to_browser=to_browser,
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
-        sip_takes_pli=leg.kind == "video" and any("nack pli" in sip.codec.feedback for _, sip in pairs),
+        browser_events={each.sent_as: each.codec.clock_rate for each in leg.codecs if not each.codec.is_media},
+        sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
+        events_to_sip=_events_to_sip([sip for _, sip in pairs], clock_rate),
+        answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
+        sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
+        sip_takes_fir=_has_feedback(leg, "ccm fir", (sip.codec for _, sip in pairs)),
+        sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
     )
+
+
+def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
+    return leg.kind == "video" and any(what in codec.feedback for codec in codecs)
+
+
+def _events_to_sip(settled: Iterable[Numbered], clock_rate: int) -> EventFormat | None:
+    """Return the events in the clock of the media (RFC 4733 §2.6), else any: each counts durations in its own."""
+    formats = [EventFormat(each.received_as, each.codec.clock_rate) for each in settled if not each.codec.is_media]
+    return next((one for one in formats if one.clock_rate == clock_rate), formats[0] if formats else None)
 
 
 def is_held(streams: Iterable[tuple[Direction, SipStream]], before: bool = False) -> bool:

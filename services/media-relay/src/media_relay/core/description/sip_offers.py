@@ -46,7 +46,7 @@ class SipOffers:
         self._streams = _first_of_each_kind(read_streams(self._offer))
         if not self._streams:
             raise RemoteError(488, "Not Acceptable Here")
-        self._answered: tuple[str, Outcome] | None = None
+        self._answered: tuple[str, Outcome, list[StreamPlan]] | None = None
         self.stream_count = len(self._streams)
 
     def offer(self, local: Local) -> str:
@@ -76,7 +76,8 @@ class SipOffers:
     def answer(self, sdp: str, provisional: bool) -> Outcome:
         """Take the browser's answer; return the SIP one."""
         if self._answered is not None and self._answered[0] == sdp:
-            return self._answered[1]
+            _, outcome, settled = self._answered
+            return replace(outcome, plan=session_plan(self.later.browser, settled))
         if self._answered is not None:
             raise RemoteError(409, "Already Answered")  # a browser gives one answer
         browser = read_description(parse(sdp))
@@ -103,7 +104,7 @@ class SipOffers:
         self.later = LaterOffers(self._local.sip_host, self._to_sip, browser, legs, media, held)
         text = self._to_sip.issue(describe(self._local.sip_host, media))
         outcome = Outcome(text, session_plan(browser, plans), held)
-        self._answered = sdp, outcome
+        self._answered = sdp, outcome, plans
         return outcome
 
 

@@ -15,8 +15,10 @@ from shared.messages.call import EndedBy
 from sip_agent.core.call.byes import Byes
 from sip_agent.core.call.facts import CallFacts, End, Input, State
 from sip_agent.core.call.outputs import (
+    ActionFailed,
     AskMedia,
     CallOutput,
+    DigitReceived,
     Ended,
     Established,
     Finished,
@@ -202,6 +204,19 @@ class Call(ABC):
     def send_dtmf(self, digits: str, duration_ms: int, now: float) -> None:
         """Send digits by INFO; `SipError` where they are none or too many."""
         self._in_dialog.send_dtmf(digits, duration_ms)
+
+    def dtmf_failed(self, status: int, reason: str, now: float) -> None:
+        """Tell that digits could not be sent in the media."""
+        self._out.append(ActionFailed("dtmf", status, reason))
+
+    def digit_heard(self, digit: str, duration_ms: int, now: float) -> None:
+        """Take a digit that the far side sent in the media."""
+        self._out.append(DigitReceived(digit, duration_ms))
+
+    def request_picture(self, now: float) -> None:
+        """Ask the far side for a whole picture by INFO, while the call is through."""
+        if self.is_answered:
+            self._in_dialog.request_picture()
 
     def fail(self, status: int, reason: str, now: float) -> None:
         """End the call for a reason that is neither side's: the media failed, the session is gone."""

@@ -7,15 +7,15 @@
 ENDING is silent: the session has had its last event, and the wire is being tidied (CANCEL or BYE unanswered).
 """
 
-import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from shared.messages.call import EndedBy
+from sip_agent.core.table import Label
 
 
-class State(enum.Enum):
+class State(Label):
     """Where a call stands."""
 
     INVITED = "invited"  # an INVITE is here, the session is asked
@@ -29,7 +29,7 @@ class State(enum.Enum):
     ENDED = "ended"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to a call."""
 
     PROVISIONAL = "1xx to INVITE"
@@ -56,8 +56,7 @@ class Input(enum.Enum):
     GIVE_UP = "no final response to a cancelled INVITE"
 
 
-@dataclass(frozen=True)
-class CallFacts:
+class CallFacts(msgspec.Struct, frozen=True):
     """What does not change in a call."""
 
     call_id: str
@@ -69,11 +68,10 @@ class CallFacts:
     caller_name: str = ""
     is_private: bool = False  # the far side is not to know who calls (RFC 3323)
     asserted: str = ""  # who calls, by the word of a trusted server (RFC 3325)
-    headers: Mapping[str, str] = field(default_factory=dict)  # of the INVITE, for the page
+    headers: dict[str, str] = {}  # of the INVITE, for the page
 
 
-@dataclass(frozen=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """Why a call ends."""
 
     status: int

@@ -4,8 +4,9 @@
 a server transaction is named by the stack's own id.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from shared.messages.call import EndedBy
 from shared.messages.media import Direction
@@ -27,8 +28,7 @@ MediaQuestion = Literal[
 ProgressState = Literal["trying", "ringing", "early"]
 
 
-@dataclass(frozen=True)
-class SendRequest:
+class SendRequest(msgspec.Struct, frozen=True):
     """Start a client transaction. `hop`: the dialog's next hop; None: the account's.
 
     `branch` of the Via: where it is not empty, another agent that sends the request again sends the same one.
@@ -40,36 +40,31 @@ class SendRequest:
     branch: str = ""
 
 
-@dataclass(frozen=True)
-class SendAck:
+class SendAck(msgspec.Struct, frozen=True):
     """Send an ACK for a 2xx: no transaction, no answer."""
 
     request: Request
     hop: SipUri
 
 
-@dataclass(frozen=True)
-class CancelRequest:
+class CancelRequest(msgspec.Struct, frozen=True):
     """Send CANCEL for a client transaction; the stack holds it back until there is something to cancel (§9.1)."""
 
     ref: str
 
 
-@dataclass(frozen=True)
-class Respond:
+class Respond(msgspec.Struct, frozen=True):
     """Answer a server transaction, or repeat a 2xx."""
 
     transaction: TransactionId
     response: Response
 
 
-@dataclass(frozen=True)
-class SaveCall:
+class SaveCall(msgspec.Struct, frozen=True):
     """Write the call's record before anything that follows is done."""
 
 
-@dataclass(frozen=True)
-class AskMedia:
+class AskMedia(msgspec.Struct, frozen=True):
     """Bring a session description to the relay, or ask for one; its SDP comes back by `media_answered`.
 
     `direction` is that of an offer that is asked for.
@@ -80,8 +75,7 @@ class AskMedia:
     direction: Direction = "sendrecv"
 
 
-@dataclass(frozen=True)
-class Progressed:
+class Progressed(msgspec.Struct, frozen=True):
     """Tell the session of a provisional response."""
 
     state: ProgressState
@@ -90,23 +84,20 @@ class Progressed:
     browser_sdp: str | None = None
 
 
-@dataclass(frozen=True)
-class Established:
+class Established(msgspec.Struct, frozen=True):
     """Tell the session that the call is answered."""
 
     browser_sdp: str | None = None
 
 
-@dataclass(frozen=True)
-class HoldChanged:
+class HoldChanged(msgspec.Struct, frozen=True):
     """Tell the session who holds the call."""
 
     local: bool
     remote: bool
 
 
-@dataclass(frozen=True)
-class ActionFailed:
+class ActionFailed(msgspec.Struct, frozen=True):
     """Tell the session that what it asked for has failed; the call goes on."""
 
     action: Action
@@ -114,21 +105,18 @@ class ActionFailed:
     reason: str
 
 
-@dataclass(frozen=True)
-class DigitReceived:
+class DigitReceived(msgspec.Struct, frozen=True):
     """Tell the session of a digit by INFO. `duration_ms` is 0 where the far side did not say it."""
 
     digit: str
     duration_ms: int
 
 
-@dataclass(frozen=True)
-class WantKeyframe:
+class WantKeyframe(msgspec.Struct, frozen=True):
     """Ask the relay for a whole picture of the browser's: the far side cannot decode (RFC 5168)."""
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """Remove the record, release the media, tell the session: once, last of all that it hears."""
 
     status: int
@@ -137,23 +125,20 @@ class Ended:
     was_established: bool
 
 
-@dataclass(frozen=True)
-class TransferProgressed:
+class TransferProgressed(msgspec.Struct, frozen=True):
     """Tell the session how far the far side is with the call that we asked it to make."""
 
     status: int
     reason: str
 
 
-@dataclass(frozen=True)
-class Referred:
+class Referred(msgspec.Struct, frozen=True):
     """Call somebody else for the same browser; how that goes is told to the call's `transfer.referee`."""
 
     referral: Referral
 
 
-@dataclass(frozen=True)
-class MessageReceived:
+class MessageReceived(msgspec.Struct, frozen=True):
     """Ask the session whether it takes an instant message, and answer its sender."""
 
     transaction: TransactionId
@@ -161,8 +146,7 @@ class MessageReceived:
     message: InstantMessage
 
 
-@dataclass(frozen=True)
-class MessageAnswered:
+class MessageAnswered(msgspec.Struct, frozen=True):
     """Tell the session what became of an instant message of its own."""
 
     message_id: str
@@ -170,8 +154,7 @@ class MessageAnswered:
     reason: str
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """Nothing of the call is on the wire any more: forget it."""
 
 

@@ -9,7 +9,6 @@ We answer an offer in the 200 and not before, so no 200 has to wait for a PRACK 
 could be taken (§5).
 """
 
-import enum
 from collections.abc import Callable
 
 import msgspec
@@ -19,7 +18,7 @@ from sip_agent.core.dialog.dialog_set import EarlyDialog
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.table import TableMachine
+from sip_agent.core.table import Label, TableMachine
 from sip_agent.core.transaction.timers import Timers
 
 OPTION = "100rel"
@@ -51,7 +50,7 @@ def _rseq(response: Response) -> int:
     return int(text)
 
 
-class State(enum.Enum):
+class State(Label):
     """Where the callee's reliable responses to one INVITE stand."""
 
     IDLE = "idle"
@@ -61,7 +60,7 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What happens to them."""
 
     SEND = "a provisional response is to be sent"

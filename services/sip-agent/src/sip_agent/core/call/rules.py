@@ -1,8 +1,9 @@
 """What the shell decides for every call: times, what is offered unasked, and where chance comes from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from sip_agent.core.transaction.timers import Timers
 
@@ -11,8 +12,7 @@ def _evenly() -> float:
     return 0.5
 
 
-@dataclass(frozen=True)
-class CallRules:
+class CallRules(msgspec.Struct, frozen=True):
     """`chance` returns numbers from 0 to below 1."""
 
     ring_seconds: float = 180.0

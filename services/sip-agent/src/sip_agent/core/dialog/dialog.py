@@ -57,14 +57,17 @@ class Dialog(msgspec.Struct, frozen=True, kw_only=True):
 
     def for_record(self) -> "Dialog":
         """What the call's record holds: the CSeq runs ahead of the wire, and JSON holds nothing but UTF-8."""
+        ahead = msgspec.structs.replace(self, local_cseq=self.local_cseq + CSEQ_GAP)
+        texts = (self.call_id, self.local_tag, self.remote_tag, self.local, self.remote)
+        if "".join((*texts, *self.route_set)).isascii():
+            return ahead
         return msgspec.structs.replace(
-            self,
+            ahead,
             call_id=readable(self.call_id),
             local_tag=readable(self.local_tag),
             remote_tag=readable(self.remote_tag),
             local=readable(self.local),
             remote=readable(self.remote),
-            local_cseq=self.local_cseq + CSEQ_GAP,
             route_set=tuple(readable(route) for route in self.route_set),
         )
 

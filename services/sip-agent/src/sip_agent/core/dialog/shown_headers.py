@@ -11,6 +11,7 @@ from sip_agent.core.events import Flow
 from sip_agent.core.host import Network
 from sip_agent.core.origin import is_known
 from sip_agent.core.syntax.grammar import readable
+from sip_agent.core.syntax.headers import key_of
 from sip_agent.core.syntax.message import NameAddr, Request
 
 _SHOWN = {
@@ -25,9 +26,7 @@ def shown(request: Request) -> dict[str, str]:
     """Return the fields that a page is given: those that start with X-, and a few that are meant for people."""
     found: dict[str, str] = {}
     for name, value in request.headers:
-        key = _SHOWN.get(name.lower()) or (name if name[:2].lower() == "x-" else None)
-        if name.lower() == "s":  # compact form (§20.36)
-            key = "Subject"
+        key = _SHOWN.get(key_of(name)) or (name if name[:2] in ("X-", "x-") else None)
         if key is None or (key not in found and len(found) == MAX_FIELDS):
             continue
         text = printable(readable(value))

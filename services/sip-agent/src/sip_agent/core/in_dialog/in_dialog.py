@@ -13,7 +13,7 @@ from sip_agent.core.earliest import earliest
 from sip_agent.core.events import TransactionId
 from sip_agent.core.in_dialog.dialog_requests import DialogRequests, HasDialog, Then
 from sip_agent.core.in_dialog.hold import Hold
-from sip_agent.core.in_dialog.info import DtmfSender, InfoReceiver
+from sip_agent.core.in_dialog.info import DtmfSender, InfoReceiver, PictureRequests
 from sip_agent.core.in_dialog.modification import Change, Modification
 from sip_agent.core.in_dialog.offer_answer import OfferAnswer
 from sip_agent.core.in_dialog.own_requests import OwnRequests
@@ -45,6 +45,7 @@ class InDialog:
         self._ours = Modification(out, self.requests, offers, self.hold, self.timer, rules, owns_call_id, self._is_free)
         self._dtmf = DtmfSender(out, self.own)
         self._info = InfoReceiver(out)
+        self._pictures = PictureRequests(self.own)
         self._is_established = False
 
     # -- the life of the call
@@ -107,6 +108,10 @@ class InDialog:
     def send_dtmf(self, digits: str, duration_ms: int) -> None:
         """Send digits by INFO; `SipError` where they are none or too many."""
         self._dtmf.send(digits, duration_ms)
+
+    def request_picture(self) -> None:
+        """Ask the far side for a whole picture, unless it has refused that."""
+        self._pictures.request()
 
     # -- our 2xx to INVITE, and theirs
 

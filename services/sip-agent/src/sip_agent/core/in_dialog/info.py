@@ -29,6 +29,10 @@ _DIGITS = re.compile(r"[0-9*#A-Da-d]+")
 _SIGNAL = re.compile(rb"^Signal[ \t]*=[ \t]*(1[0-5]|[0-9*#A-Da-d])[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _DURATION = re.compile(rb"^Duration[ \t]*=[ \t]*([0-9]{1,6})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _PICTURE = re.compile(rb"<(?:[A-Za-z0-9_]+:)?picture_fast_update[ \t\r\n/>]")
+_PICTURE_REQUEST = (
+    b'<?xml version="1.0" encoding="utf-8"?>\r\n'
+    b"<media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>\r\n"
+)
 # As RFC 2833 numbers its events, which some phones write here.
 _EVENTS = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 
@@ -70,6 +74,23 @@ class DtmfSender:
             self._waiting.clear()
             self._out.append(ActionFailed("dtmf", outcome.status, outcome.reason))
         self._send_next()
+
+
+class PictureRequests:
+    """Asks the far side for whole pictures (RFC 5168): one at a time, and no more once it has refused."""
+
+    def __init__(self, own: OwnRequests) -> None:
+        self._own = own
+        self._may_ask = True
+
+    def request(self) -> None:
+        """Ask for one, unless one is being asked for."""
+        if self._may_ask:
+            self._may_ask = False
+            self._own.send(InDialogRequest("INFO", self._answered, body=_PICTURE_REQUEST, content_type=MEDIA_CONTROL))
+
+    def _answered(self, outcome: Outcome) -> None:
+        self._may_ask = outcome.status < 300
 
 
 class InfoReceiver:

@@ -8,7 +8,6 @@ One at a time, in the order in which they were wanted. While a request of the fa
 that the relay made meanwhile is asked for again. What fails leaves the session as it was.
 """
 
-import enum
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
@@ -24,7 +23,7 @@ from sip_agent.core.in_dialog.offer_answer import RETRY_AFTER_LIMIT, OfferAnswer
 from sip_agent.core.in_dialog.offer_answer import State as OfferState
 from sip_agent.core.in_dialog.session_timer import SessionTimer
 from sip_agent.core.syntax.message import Response
-from sip_agent.core.table import Rows, TableMachine
+from sip_agent.core.table import Label, Rows, TableMachine
 
 Change = Literal["hold", "unhold", "refresh"]
 
@@ -33,7 +32,7 @@ MAX_WANTED = 8
 MAX_TRIES = 6
 
 
-class State(enum.Enum):
+class State(Label):
     """Where the change at the head of the queue stands."""
 
     IDLE = "not begun"
@@ -43,7 +42,7 @@ class State(enum.Enum):
     WAITING = "the far side asked for patience"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to it."""
 
     START = "its turn has come"

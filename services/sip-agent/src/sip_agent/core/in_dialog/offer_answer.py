@@ -10,17 +10,16 @@ One offer at a time. Where each may stand is RFC 6337 §2.2:
 A description in an unreliable 1xx is a preview of the answer, and no input here.
 """
 
-import enum
 from collections.abc import Callable
 
 from shared.errors import LocalError
 from sip_agent.core.syntax.message import Request, Response, make_response
-from sip_agent.core.table import Rows, TableMachine
+from sip_agent.core.table import Label, Rows, TableMachine
 
 RETRY_AFTER_LIMIT = 10  # §14.2, RFC 3311 §5.2: chosen at random between 0 and this many seconds
 
 
-class State(enum.Enum):
+class State(Label):
     """Which offer has no answer yet."""
 
     STABLE = "none"
@@ -29,7 +28,7 @@ class State(enum.Enum):
     REMOTE_OFFER = "theirs"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to an offer."""
 
     OFFER = "we offer in a request"

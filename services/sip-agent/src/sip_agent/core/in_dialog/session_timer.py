@@ -5,23 +5,20 @@ refresher acts at half the interval; near its end either side sends BYE. A far s
 refreshed by us alone (§7.2, §9).
 """
 
-import enum
-
 import msgspec
 
 from sip_agent.core.call.rules import CallRules
-from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import find_param, parse_params
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
-from sip_agent.core.table import Rows, TableMachine
+from sip_agent.core.table import Label, Rows, TableMachine
 
 OPTION = "timer"  # §3: the option tag
 MAX_RAISES = 4  # of our interval, by 422: each proxy on the way may ask for one
 _SECONDS_LIMIT = 2**31
 
 
-class State(enum.Enum):
+class State(Label):
     """Who is to refresh."""
 
     OFF = "nobody"
@@ -30,7 +27,7 @@ class State(enum.Enum):
     THEIRS = "the far side"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to the interval."""
 
     AGREED_OURS = "a 2xx: we refresh"
@@ -199,7 +196,7 @@ class SessionTimer:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        return earliest(self._refresh_at, self._ends_at)
+        return self._ends_at if self._refresh_at is None else self._refresh_at  # which comes first
 
     def is_refresh_due(self, now: float) -> bool:
         """Whether we are to refresh now; told once."""

@@ -3,7 +3,6 @@
 SENDING ─401 or 407, once for each realm─▶ SENDING ─any other final response, or none─▶ DONE
 """
 
-import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +10,17 @@ from typing import Any
 from sip_agent.core.auth.credentials import answer, with_credentials
 from sip_agent.core.auth.digest import DigestClient
 from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.table import TableMachine
+from sip_agent.core.table import Label, TableMachine
 
 
-class State(enum.Enum):
+class State(Label):
     """Where the message is."""
 
     SENDING = "sending"
     DONE = "done"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to it."""
 
     CHALLENGE = "401 or 407"

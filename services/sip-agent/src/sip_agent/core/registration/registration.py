@@ -11,7 +11,6 @@
 A refresh that fails leaves the binding as it is until it expires, but the user is told at once: soon no call may come.
 """
 
-import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri, Uri
-from sip_agent.core.table import TableMachine
+from sip_agent.core.table import Label, TableMachine
 
 RETRY_FIRST = 10.0
 RETRY_MOST = 300.0
@@ -34,7 +33,7 @@ FLOW_LOST_WITHIN = 5.0
 REFRESH_FROM, REFRESH_TO = 0.5, 0.8
 
 
-class State(enum.Enum):
+class State(Label):
     """Where a registration stands."""
 
     NONE = "none"
@@ -46,7 +45,7 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to it."""
 
     OPEN = "open"

@@ -1,7 +1,7 @@
 """Header fields in the order and spelling in which they were written (RFC 3261 §7.3)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sip_agent.core.syntax.grammar import is_token, split_list
 
@@ -109,7 +109,11 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value as written, of a comma list the whole line."""
-        values = self.index.get(_KEYS[name])
+        key = _KEYS[name]
+        if self._index is None:  # of what we write ourselves, one field is asked for at most
+            place = self._place(key)
+            return None if place is None else self._items[place][1]
+        values = self._index.get(key)
         return None if values is None else values[0]
 
     def get_all(self, name: str) -> list[str]:
@@ -184,10 +188,14 @@ class Headers:
             self._index = index
 
     def view(self, key: str, read: "Callable[[Headers], T]") -> T:
-        """What `read` makes of the fields named `key`, kept until those change. "first contact" is a view apart."""
-        if key not in self._views:
-            self._views[key] = read(self)
-        return cast(T, self._views[key])
+        """What `read` makes of the fields named `key`, never None, kept until those change.
+
+        "first contact" is a view apart.
+        """
+        kept: T | None = self._views.get(key)
+        if kept is None:
+            kept = self._views[key] = read(self)
+        return kept
 
     @property
     def index(self) -> Mapping[str, list[str]]:

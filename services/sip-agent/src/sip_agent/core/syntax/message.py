@@ -74,9 +74,6 @@ class Message:
     def __repr__(self) -> str:
         return f"<{self.start_line!r}, {len(self.headers)} headers, {len(self.body)} bytes>"
 
-    def _view(self, key: str, read: Callable[[Headers], T]) -> T:
-        return self.headers.view(key, read)
-
     @property
     def call_id(self) -> str:
         """Call-ID."""
@@ -85,47 +82,47 @@ class Message:
     @property
     def cseq(self) -> tuple[int, str]:
         """CSeq: number and method."""
-        return self._view("cseq", _read_cseq)
+        return self.headers.view("cseq", _read_cseq)
 
     @property
     def from_(self) -> NameAddr:
         """From."""
-        return self._view("from", _read_from)
+        return self.headers.view("from", _read_from)
 
     @property
     def to(self) -> NameAddr:
         """To."""
-        return self._view("to", _read_to)
+        return self.headers.view("to", _read_to)
 
     @property
     def vias(self) -> list[Via]:
         """Every Via, the nearest hop first."""
-        return self._view("via", _read_vias)
+        return self.headers.view("via", _read_vias)
 
     @property
     def top_via(self) -> Via:
         """The Via of the nearest hop; 400 when there is none."""
-        return self._view("first via", _read_top_via)
+        return self.headers.view("first via", _read_top_via)
 
     @property
     def contacts(self) -> list[NameAddr]:
         """The addresses in Contact; none for "*", see `contact_is_star`."""
-        return [] if self.contact_is_star else self._view("contact", _addresses("Contact"))
+        return self.headers.view("contact", _read_contacts)
 
     @property
     def contact_is_star(self) -> bool:
         """Whether Contact is "*": all bindings (§10.2.2)."""
-        return (self.headers.get("contact") or "").strip(LWS) == "*"
+        return _is_star(self.headers)
 
     @property
     def routes(self) -> list[NameAddr]:
         """Route, the next hop first."""
-        return self._view("route", _addresses("Route"))
+        return self.headers.view("route", _read_routes)
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """Record-Route as written: the hop nearest to the callee first."""
-        return self._view("record-route", _addresses("Record-Route"))
+        return self.headers.view("record-route", _read_record_routes)
 
     @property
     def max_forwards(self) -> int | None:
@@ -291,8 +288,19 @@ def _read_top_via(headers: Headers) -> Via:
     return Via.parse(line if "," not in line else headers.get_all("Via")[0])
 
 
+def _is_star(headers: Headers) -> bool:
+    return (headers.get("Contact") or "").strip(LWS) == "*"
+
+
+def _read_contacts(headers: Headers) -> list[NameAddr]:
+    return [] if _is_star(headers) else _read_contact_lines(headers)
+
+
 def _addresses(name: str) -> Callable[[Headers], list[NameAddr]]:
     return lambda headers: [NameAddr.parse(value, name) for value in headers.get_all(name)]
+
+
+_read_contact_lines, _read_routes, _read_record_routes = map(_addresses, ("Contact", "Route", "Record-Route"))
 
 
 def _number(headers: Headers, name: str, limit: int) -> int | None:

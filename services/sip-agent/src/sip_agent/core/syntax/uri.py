@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from ipaddress import AddressValueError, IPv6Address
 from typing import TypeAlias
 
+import msgspec
+
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import (
     LWS,
@@ -163,8 +165,7 @@ def is_secure(uri: str) -> bool:
     return uri[:5].lower() == "sips:"
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(msgspec.Struct, frozen=True):
     """An address with its display name and header parameters. `display_name` is plain text, without quotes."""
 
     display_name: str
@@ -205,7 +206,7 @@ class NameAddr:
     @property
     def tag(self) -> str | None:
         """The tag of From or To."""
-        return self.param("tag")
+        return find_param(self.params, "tag")
 
     def param(self, name: str) -> str | None:
         """The value of a header parameter as written; "" when it stands without one."""
@@ -214,7 +215,7 @@ class NameAddr:
     def with_tag(self, tag: str | None) -> "NameAddr":
         """This address with another tag, or without one."""
         params = without_params(self.params, ("tag",))
-        return replace(self, params=params if tag is None else (*params, ("tag", tag)))
+        return NameAddr(self.display_name, self.uri, params if tag is None else (*params, ("tag", tag)))
 
 
 # The same From, To and Contact come with every message of a call, the same Request-URI with every call of a user.

@@ -1,7 +1,8 @@
 """The Via header field (RFC 3261 §20.42), with the rport parameter of RFC 3581."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import (
@@ -23,8 +24,7 @@ _VIA = re.compile(
 MAGIC_COOKIE = "z9hG4bK"
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(msgspec.Struct, frozen=True):
     """One hop of the way back. `host` is without the brackets of an IPv6 reference; the transport is in upper case."""
 
     transport: str

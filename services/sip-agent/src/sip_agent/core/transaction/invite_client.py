@@ -1,19 +1,20 @@
 """INVITE client transaction (RFC 3261 §17.1.1, with the Accepted state of RFC 6026 §7.2), and its CANCEL (§9.1)."""
 
-from enum import Enum, auto
+from enum import auto
 from typing import Literal
 
 from shared.errors import LocalError
 from sip_agent.core.events import Flow, ResponseReceived, TimedOut, TransactionId, TransportFailed
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.parser import parse
+from sip_agent.core.table import Label
 from sip_agent.core.transaction.hop_by_hop import ack_for_failure, cancel_for
 from sip_agent.core.transaction.machine import Machine, Wire
 from sip_agent.core.transaction.matching import count_vias
 from sip_agent.core.transaction.saved import SavedClient
 
 
-class State(Enum):
+class State(Label):
     """Figure 5, as RFC 6026 redraws it."""
 
     CALLING = auto()
@@ -23,7 +24,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Input(Enum):
+class Input(Label):
     """What moves the machine."""
 
     PROVISIONAL = auto()

@@ -1,14 +1,15 @@
 """INVITE server transaction (RFC 3261 §17.2.1, with the Accepted state of RFC 6026 §7.1)."""
 
-from enum import Enum, auto
+from enum import auto
 
 from sip_agent.core.events import AckReceived, AckTimedOut, Flow, TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response
+from sip_agent.core.table import Label
 from sip_agent.core.transaction.machine import Machine, Wire
 from sip_agent.core.transaction.saved import SavedServer
 
 
-class State(Enum):
+class State(Label):
     """Figure 7, as RFC 6026 redraws it."""
 
     PROCEEDING = auto()
@@ -18,7 +19,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Input(Enum):
+class Input(Label):
     """What moves the machine."""
 
     REQUEST = auto()

@@ -1,14 +1,15 @@
 """Client transaction for everything but INVITE and ACK (RFC 3261 §17.1.2)."""
 
-from enum import Enum, auto
+from enum import auto
 
 from sip_agent.core.events import Flow, ResponseReceived, TimedOut, TransactionId, TransportFailed
 from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.table import Label
 from sip_agent.core.transaction.machine import Machine, Wire
 from sip_agent.core.transaction.matching import count_vias
 
 
-class State(Enum):
+class State(Label):
     """Figure 6."""
 
     TRYING = auto()
@@ -17,7 +18,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Input(Enum):
+class Input(Label):
     """What moves the machine."""
 
     PROVISIONAL = auto()

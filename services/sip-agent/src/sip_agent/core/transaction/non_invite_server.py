@@ -1,13 +1,14 @@
 """Server transaction for everything but INVITE and ACK (RFC 3261 §17.2.2)."""
 
-from enum import Enum, auto
+from enum import auto
 
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.message import Response
+from sip_agent.core.table import Label
 from sip_agent.core.transaction.machine import Machine, Wire
 
 
-class State(Enum):
+class State(Label):
     """Figure 8."""
 
     TRYING = auto()
@@ -16,7 +17,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Input(Enum):
+class Input(Label):
     """What moves the machine."""
 
     REQUEST = auto()

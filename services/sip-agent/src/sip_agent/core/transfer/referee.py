@@ -7,7 +7,6 @@
 The new call is a leg of its own for the same browser; who makes it tells here how far it is.
 """
 
-import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -19,14 +18,14 @@ from sip_agent.core.events import TransactionId
 from sip_agent.core.in_dialog.dialog_requests import Outcome
 from sip_agent.core.in_dialog.own_requests import Fields, InDialogRequest, OwnRequests
 from sip_agent.core.syntax.message import Request, make_response
-from sip_agent.core.table import TableMachine
+from sip_agent.core.table import Label, TableMachine
 from sip_agent.core.transfer.referral import read_referral
 from sip_agent.core.transfer.sipfrag import EVENT, SIPFRAG, is_without_subscription, write
 
 NOTIFY_EVERY = 1.0  # RFC 3515 §2.4.4 wants no NOTIFY for each of many provisional responses
 
 
-class State(enum.Enum):
+class State(Label):
     """Where their REFER stands."""
 
     IDLE = "idle"
@@ -34,7 +33,7 @@ class State(enum.Enum):
     LEAVING = "leaving"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to it."""
 
     REFER = "REFER"

@@ -55,7 +55,8 @@ def _referred_by(request: Request) -> str:
     if not values:
         return ""
     # Without its parameters: they point into a body that is not copied (RFC 3892 §3).
-    return str(replace(NameAddr.parse(values[0], "Referred-By"), params=()))
+    address = NameAddr.parse(values[0], "Referred-By")
+    return str(NameAddr(address.display_name, address.uri))
 
 
 def to_replace(other: Dialog) -> Referral:

@@ -7,7 +7,6 @@
 A NOTIFY may overtake the response to its REFER, so REFERRING takes one as WAITING does.
 """
 
-import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +18,12 @@ from sip_agent.core.events import TransactionId
 from sip_agent.core.in_dialog.dialog_requests import Outcome
 from sip_agent.core.in_dialog.own_requests import InDialogRequest, OwnRequests
 from sip_agent.core.syntax.message import Request, make_response
-from sip_agent.core.table import TableMachine
+from sip_agent.core.table import Label, TableMachine
 from sip_agent.core.transfer.referral import Referral
 from sip_agent.core.transfer.sipfrag import Report, is_without_subscription, read
 
 
-class State(enum.Enum):
+class State(Label):
     """Where our REFER stands."""
 
     IDLE = "idle"
@@ -33,7 +32,7 @@ class State(enum.Enum):
     DONE = "done"
 
 
-class Input(enum.Enum):
+class Input(Label):
     """What may happen to it."""
 
     TRANSFER = "the user wants it"

@@ -1,0 +1,31 @@
+/* The RTP source that the SIP side hears of a stream: the browser's packets, and telephone-events of ours in their
+ * place (RFC 4733 2.6), in one numbering. The rules of media_relay/core/outgoing.py.
+ */
+#ifndef CORDBOARD_OUTGOING_H
+#define CORDBOARD_OUTGOING_H
+
+#include "packet.h"
+
+#define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
+#define MOST_EVENT_PAYLOAD 64
+
+struct outgoing_source {
+    bool was_heard, is_in_event, is_after_event, has_oldest;
+    uint32_t ssrc;            /* the browser's */
+    uint16_t sequence_number; /* of the newest packet that went out */
+    uint16_t offset;          /* from the browser's numbers to ours */
+    uint16_t oldest;          /* number of the browser's that may still go out */
+    uint32_t timestamp;       /* of the newest packet, and when it went out */
+    double at;
+};
+
+/* Gives the browser's packet its number; false: it does not go out. */
+bool outgoing_admit(struct outgoing_source *source, uint8_t *packet, const struct rtp_header *header, double now);
+/* The event's timestamp is where the media would be now. */
+void outgoing_begin_event(struct outgoing_source *source, uint32_t clock_rate, double now);
+/* Writes the header of the event's next packet, in a segment that is so much later (RFC 4733 2.5.1.3). */
+void outgoing_event_header(struct outgoing_source *source, uint8_t packet[RTP_FIXED_HEADER], uint8_t payload_type,
+                           bool marker, uint32_t later);
+void outgoing_end_event(struct outgoing_source *source);
+
+#endif

@@ -1,0 +1,22 @@
+"""What a relay tells of a call's media, and what becomes of it."""
+
+from functools import partial
+
+from shared.messages import MediaConnected, MediaDigit, MediaFailed, PictureWanted
+from sip_agent.calls.digits import hear_digit
+from sip_agent.calls.live_call import LiveCall
+
+RelayEvent = MediaConnected | MediaFailed | PictureWanted | MediaDigit
+
+
+def hear(call: LiveCall, event: RelayEvent) -> None:
+    """Let the call take it."""
+    match event:
+        case MediaConnected():
+            call.browser.connected()
+        case MediaFailed(reason=reason):
+            call.browser.lost(reason, may_return=call.core.was_established)
+        case PictureWanted():
+            call.post(call.core.request_picture)
+        case MediaDigit():
+            call.post(partial(hear_digit, call.core), event)

@@ -1,0 +1,131 @@
+"""Pages of Flashphoner's SDK, unmodified, against Cordboard: they cannot tell it from the server they were made for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from tests.support.browser.tab import Browser
+from tests.support.page import Account, OpenPhone, PhonePage, hear_each_other
+from tests.support.services import Cordboard
+from tests.support.wcs_pages import OpenWcsPhone, WcsPhone, open_wcs_phone, package_server
+
+HERE = "127.0.0.1"  # what the form of WCS's local mode takes: the server's address, as domain and as proxy
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def package() -> AsyncIterator[str]:
+    """Where the package's pages are served."""
+    async with package_server() as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_wcs(
+    cluster: Cordboard, package: str, chromium_browser: Browser, open_page: OpenPhone
+) -> AsyncIterator[OpenWcsPhone]:
+    """Open pages of the package; at the end they are closed, before the cluster is looked at."""
+    pages: list[WcsPhone] = []
+
+    async def open_one(frequency: float, page: str = "phone/phone.html") -> WcsPhone:
+        pod = cluster.websocket_url().removesuffix("/ws")
+        pages.append(await open_wcs_phone(chromium_browser, f"{package}/{page}", pod, frequency))
+        return pages[-1]
+
+    yield open_one
+    for page in pages:
+        await page.close()
+
+
+def local(cluster: Cordboard, user: str) -> Account:
+    """What a user of WCS without a SIP server puts into the form."""
+    return Account(user, cluster.users[user], HERE, outbound_proxy=HERE, port=0, register=False)
+
+
+async def connect(cluster: Cordboard, page: WcsPhone, user: str) -> None:
+    await page.connect(local(cluster, user), "^(ESTABLISHED|REGISTERED)$")
+
+
+async def talk(caller: PhonePage, called: PhonePage, name: str) -> None:
+    """Call, ring, answer, and hear each other."""
+    await caller.call(name)
+    await asyncio.gather(caller.wait_for_call("^RING"), called.wait_for_call("^RING"))
+    await called.answer()
+    await asyncio.gather(caller.wait_for_call("^ESTABLISHED"), called.wait_for_call("^ESTABLISHED"))
+    await hear_each_other(caller, called)
+
+
+async def test_phone_min_calls_phone_min(cluster: Cordboard, open_wcs: OpenWcsPhone) -> None:
+    alice, bob = await asyncio.gather(open_wcs(440), open_wcs(620))
+    await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
+    await bob.wait_for_session("^REGISTERED$")
+    await talk(alice, bob, "bob")
+    await alice.hold()
+    await asyncio.gather(alice.hears_silence(), bob.hears_silence())
+    await alice.unhold()
+    await hear_each_other(alice, bob)
+    await bob.hang_up()
+    await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+    await talk(bob, alice, "alice")
+    await bob.hang_up()
+    await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+
+
+async def test_phone_min_is_rejected_gives_up_and_calls_nobody(cluster: Cordboard, open_wcs: OpenWcsPhone) -> None:
+    alice, bob = await asyncio.gather(open_wcs(440), open_wcs(620))
+    await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
+    await bob.wait_for_session("^REGISTERED$")
+    await alice.call("bob")
+    await bob.wait_for_call("^RING")
+    await bob.hang_up()
+    await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+    await alice.call("bob")
+    await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"))
+    await alice.hang_up()
+    await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+    await alice.call("nobody")
+    await alice.wait_for_call("^FAILED")
+
+
+async def test_phone_min_comes_back_with_its_token(cluster: Cordboard, open_wcs: OpenWcsPhone) -> None:
+    alice = await open_wcs(440)
+    await connect(cluster, alice, "alice")
+    await alice.wait_for_session("^REGISTERED$")
+    token = await alice.token()
+    await alice.disconnect()
+    await alice.connect_with_token(token)
+    assert await alice.token() != token
+    await alice.disconnect()
+    again = await open_wcs(440)
+    await again._fill(urlServer=again.url, authToken=token)
+    await again._press("connectTokenBtn")
+    await again.wait_for_session("^DISCONNECTED$")
+
+
+async def test_a_page_of_ours_calls_one_of_theirs(
+    cluster: Cordboard, open_wcs: OpenWcsPhone, open_page: OpenPhone
+) -> None:
+    ours, theirs = await open_page(440), await open_wcs(620)
+    await ours.connect(Account("alice", cluster.users["alice"]))
+    await connect(cluster, theirs, "bob")
+    await theirs.wait_for_session("^REGISTERED$")
+    await talk(ours, theirs, "bob")
+    await theirs.hold()
+    await ours.wait_for_call("^HOLD the other")
+    await theirs.unhold()
+    await hear_each_other(ours, theirs)
+    await ours.hang_up()
+    await theirs.wait_for_call("^FINISH")
+    await talk(theirs, ours, "alice")
+    await theirs.hang_up()
+    await ours.wait_for_call("^FINISH")
+
+
+async def test_phone_video_sees_and_hears(cluster: Cordboard, open_wcs: OpenWcsPhone) -> None:
+    page = "phone-video/phone-video.html"
+    alice, bob = await asyncio.gather(open_wcs(440, page), open_wcs(620, page))
+    await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
+    await bob.wait_for_session("^REGISTERED$")
+    await talk(alice, bob, "bob")
+    await asyncio.gather(alice.sees_moving_pictures(), bob.sees_moving_pictures())
+    await alice.hang_up()
+    await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))

@@ -1,0 +1,132 @@
+"""The pages that come with Flashphoner's SDK, byte for byte as npm has them, in a real browser."""
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .browser.tab import Browser
+from .page import STATUS_SECONDS, Account, PhonePage
+from .processes import free_ports, running
+
+PACKAGE = Path(__file__).parents[2] / "web" / "node_modules" / "@flashphoner" / "websdk"
+
+# The pages ask for devices themselves: the microphone is the test's sine, the camera the browser's picture.
+_DEVICES = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+const devices = async ({ audio, video }) => {
+  const stream = audio ? harness.microphone(%s) : new MediaStream();
+  if (video) stream.addTrack((await open({ video: { width: 320, height: 240, frameRate: 15 } })).getVideoTracks()[0]);
+  return stream;
+};
+navigator.mediaDevices.getUserMedia = devices;
+navigator.webkitGetUserMedia = (constraints, take, fail) => devices(constraints).then(take, fail); // as the SDK asks
+"""
+
+
+# They load their form piece by piece, and fill it in with each.
+_WHOLE = """() => new Promise((resolve) => {
+  const look = () => document.getElementById("holdBtn") && urlServer.value ? resolve(null) : setTimeout(look, 20);
+  look();
+})"""
+
+
+@dataclass
+class WcsPhone(PhonePage):
+    """Phone Min, or Phone Video, which has the same buttons."""
+
+    url: str = ""  # of the pod, as the page's form has it
+    is_caller: bool = False
+
+    async def connect(self, account: Account, expect: str = "REGISTERED", within: float = STATUS_SECONDS) -> str:
+        """Fill in the form and press Connect."""
+        self.name = account.login
+        await self._fill(
+            urlServer=self.url,
+            sipLogin=account.login,
+            sipAuthenticationName=account.auth_name or account.login,
+            sipPassword=account.password,
+            sipDomain=account.domain,
+            sipOutboundProxy=account.outbound_proxy,
+            sipPort="" if account.port is None else str(account.port),
+            sipRegisterRequired=account.register,
+        )
+        await self._press("connectBtn")
+        return await self.wait_for_session(expect, within)
+
+    async def connect_with_token(self, token: str) -> str:
+        """Put in the token of an earlier connection, and press Connect with token."""
+        await self._fill(urlServer=self.url, authToken=token)
+        await self._press("connectTokenBtn")
+        return await self.wait_for_session("REGISTERED")
+
+    async def token(self) -> str:
+        """Return what the page shows as its token."""
+        return str(await self.tab.evaluate("() => document.getElementById('authToken').value"))
+
+    async def disconnect(self) -> None:
+        """Press Disconnect, which is Connect's button."""
+        await self._press("connectBtn")
+        await self.wait_for_session("DISCONNECTED")
+
+    async def wait_for_session(self, pattern: str, within: float = STATUS_SECONDS) -> str:
+        """Return the registration's status once it matches."""
+        return await self.wait_for_text("regStatus", pattern, within)
+
+    async def call(self, callee: str) -> None:
+        """Type the callee and press Call."""
+        self.is_caller = True
+        await super().call(callee)
+
+    async def answer(self) -> None:
+        """Press Answer."""
+        self.is_caller = False
+        await super().answer()
+
+    async def hang_up(self) -> None:
+        """Press Hangup: who calls has it where Call was."""
+        await self._press("callBtn" if self.is_caller else "hangupBtn")
+
+    async def hold(self) -> None:
+        """Press Hold, and wait until the page has heard that it is so: until then the button is disabled."""
+        await self._press("holdBtn")
+        await self.wait_for_text("holdBtn", "^Unhold$")
+        await self._wait_for_hold_button()
+
+    async def unhold(self) -> None:
+        """Press Unhold, likewise."""
+        await self._press("holdBtn")
+        await self.wait_for_text("holdBtn", "^Hold$")
+        await self._wait_for_hold_button()
+
+    async def _wait_for_hold_button(self) -> None:
+        enabled = "() => new Promise((resolve) => { const look = () => document.getElementById('holdBtn').disabled"
+        await self.tab.evaluate(enabled + " ? setTimeout(look, 20) : resolve(null); look(); })")
+
+    async def describe(self) -> str:
+        """What the page shows and said on its console, for a failure's message."""
+        shown = {one: await self._text(one) for one in ("regStatus", "callStatus")}
+        return f"--- page of {self.name}: {shown} ---\n" + "\n".join(self.tab.console[-20:])
+
+
+OpenWcsPhone = Callable[..., Awaitable[WcsPhone]]
+
+
+@contextlib.asynccontextmanager
+async def package_server() -> AsyncIterator[str]:
+    """Serve the package's files; yield their URL."""
+    assert PACKAGE.exists(), f"{PACKAGE} is missing: make web brings it"
+    port = free_ports()
+    command = [sys.executable, "-u", "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(PACKAGE)]
+    async with running("package", command) as server:
+        await server.wait_for_tcp(port)
+        yield f"http://127.0.0.1:{port}/examples/demo/sip"
+
+
+async def open_wcs_phone(browser: Browser, page: str, pod: str, frequency: float) -> WcsPhone:
+    """Open one of the pages, whose form will name the pod."""
+    tab = await browser.tab(_DEVICES % frequency)
+    await tab.goto(page)
+    await tab.evaluate(_WHOLE)
+    return WcsPhone(tab, frequency, url=pod)
