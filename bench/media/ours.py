@@ -21,6 +21,7 @@ from media_relay.core.ports import PortPool, even_ports
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
 from media_relay.forwarder import Forwarder
 from media_relay.sip_ports import SipPorts
+from shared.messages.media import Side
 
 from .calls import RELAY_HOST, browser, phone
 
@@ -44,7 +45,7 @@ class Ours:
         self._ports = SipPorts(RELAY_HOST, PortPool(ports, quarantine_seconds=0.0))
         self._numbers = itertools.count()
         make = getattr(importlib.import_module(module), name)
-        self._forwarder: Forwarder = make(loop, browser_socket, self._refuse)
+        self._forwarder: Forwarder = make(loop, browser_socket, self._refuse, self._refuse_event)
         loop.add_reader(sys.stdin, self._answer)
 
     def close(self) -> None:
@@ -53,6 +54,9 @@ class Ours:
 
     def _refuse(self, datagram: bytes, kind: DatagramKind, source: Address, session: int | None) -> None:
         raise RuntimeError(f"{kind} came from {source}: the load is RTP alone")
+
+    def _refuse_event(self, session: int, stream: int, side: Side, packet: bytes) -> None:
+        raise RuntimeError("a telephone-event came: the load is media alone")
 
     def _answer(self) -> None:
         line = sys.stdin.readline()

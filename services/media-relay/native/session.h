@@ -31,18 +31,19 @@ struct plan {
 
 struct repair;
 
+/* What each packet needs comes first: see sessions_prefetch. */
 struct stream {
     int rtp_socket, rtcp_socket;
+    struct repair *repair; /* there where a plan ever wanted it */
+    struct outgoing_source outgoing;
     struct plan plan;
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
-    struct outgoing_source outgoing;
     struct allowance events[SIDES]; /* packets that are handed up */
     struct allowance unheard;
     double keyframe_asked_at[2]; /* by enum side */
     uint8_t pictures_asked;      /* by FIR */
-    struct repair *repair; /* there where a plan ever wanted it */
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */
