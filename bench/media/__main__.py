@@ -28,7 +28,8 @@ HOW = (
     " at the phone RTP. What comes out is compared with what should.\n"
     f"CPU: clock of the relay's process, all threads, held to core {RELAY_CORE}; the generator has core {LOAD_CORE}."
     " Relays take turns; figures are medians of the rounds.\n"
-    "floor: a bare loop of receiving and sending with the same pacing: two sockets in all, no sessions, no crypto."
+    "floor: a bare loop of receiving and sending with the same pacing: two sockets in all, no sessions, no crypto;"
+    " own sockets: with one for each call, as SIP wants them."
 )
 
 
@@ -53,9 +54,9 @@ class Bench:
         """Run rtpengine."""
         return relays.rtpengine(profile, RELAY_CORE, self.folder)
 
-    def floor(self) -> contextlib.AbstractContextManager[Relay]:
+    def floor(self, sip_sockets: int = 1) -> contextlib.AbstractContextManager[Relay]:
         """Run the bare loop."""
-        return relays.floor(RELAY_CORE, self.folder)
+        return relays.floor(RELAY_CORE, self.folder, sip_sockets)
 
     def compare(self, calls: dict[Relay, int], title: str = "") -> Compared:
         """Load relays in turn and print their rows."""
@@ -63,8 +64,10 @@ class Bench:
 
     def cpu(self) -> tuple[Compared, Compared]:
         """Compare CPU at many and at few calls, and with the other cipher and the twin."""
-        with self.native() as native, self.rtpengine() as rtpengine, self.floor() as floor, self.twin() as twin:
-            many, few = (self.compare(dict.fromkeys((native, rtpengine, floor), calls)) for calls in (CALLS, FEW_CALLS))
+        with self.native() as native, self.rtpengine() as rtpengine, self.floor() as floor, self.floor(CALLS) as wide:
+            turns = (native, rtpengine, floor, wide)
+            many, few = (self.compare(dict.fromkeys(turns, calls)) for calls in (CALLS, FEW_CALLS))
+        with self.native() as native, self.rtpengine() as rtpengine, self.twin() as twin:
             self.compare(dict.fromkeys((native, rtpengine, twin), TWIN_CALLS))
         with self.native(GCM) as native, self.rtpengine(GCM) as rtpengine:
             self.compare(dict.fromkeys((native, rtpengine), CALLS), "GCM")
