@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
 SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch])
-NATIVE_FUZZ := var/native-fuzz
+NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help

@@ -46,7 +46,7 @@ async def test_a_second_call_waits_is_taken_and_the_first_is_held(alice: FullPho
     await alice.unhold()
     await hear_and_be_heard(alice, carol)
     await alice.hang_up()
-    await carol.wait_for_end()
+    await asyncio.gather(carol.wait_for_end(), alice.wait_for_call("^Call ended"))
     assert len(await alice.past_calls()) == 2
 
 

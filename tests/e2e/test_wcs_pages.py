@@ -4,11 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
+from tests.support.baresip import baresip
 from tests.support.browser.tab import Browser
 from tests.support.page import Account, OpenPhone, PhonePage, hear_each_other
 from tests.support.services import Cordboard
-from tests.support.wcs_pages import OpenWcsPhone, WcsPhone, open_wcs_phone, package_server
+from tests.support.wcs_pages import (
+    OpenWcsPhone,
+    PhoneUi,
+    WcsPhone,
+    open_click_to_call,
+    open_phone_ui,
+    open_wcs_phone,
+    package_server,
+)
 
+CLICK_TO_CALL, PHONE_UI = "click-to-call/click-to-call.html", "phone-ui/Phone.html"
+_OPENERS = {CLICK_TO_CALL: open_click_to_call, PHONE_UI: open_phone_ui}
 HERE = "127.0.0.1"  # what the form of WCS's local mode takes: the server's address, as domain and as proxy
 
 
@@ -28,7 +39,8 @@ async def open_wcs(
 
     async def open_one(frequency: float, page: str = "phone/phone.html") -> WcsPhone:
         pod = cluster.websocket_url().removesuffix("/ws")
-        pages.append(await open_wcs_phone(chromium_browser, f"{package}/{page}", pod, frequency))
+        opener = _OPENERS.get(page, open_wcs_phone)
+        pages.append(await opener(chromium_browser, f"{package}/{page}", pod, frequency))
         return pages[-1]
 
     yield open_one
@@ -129,3 +141,57 @@ async def test_phone_video_sees_and_hears(cluster: Cordboard, open_wcs: OpenWcsP
     await asyncio.gather(alice.sees_moving_pictures(), bob.sees_moving_pictures())
     await alice.hang_up()
     await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+
+
+async def test_click_to_call(cluster: Cordboard, open_wcs: OpenWcsPhone, open_page: OpenPhone) -> None:
+    alice, bob = await open_wcs(440, CLICK_TO_CALL), await open_page(620)
+    await bob.connect(Account("bob", cluster.users["bob"]))
+    await alice.connect(local(cluster, "alice"))
+    await alice.call("bob")
+    await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"))
+    await bob.answer()
+    await asyncio.gather(alice.wait_for_call("^ESTABLISHED"), bob.wait_for_call("^ESTABLISHED"))
+    await hear_each_other(alice, bob)
+    await alice.hang_up()
+    await bob.wait_for_call("^FINISH")
+
+
+async def test_phone_ui_presses_digits_and_transfers(
+    cluster: Cordboard, open_wcs: OpenWcsPhone, open_page: OpenPhone
+) -> None:
+    alice, carol = await open_wcs(440, PHONE_UI), await open_page(830)
+    assert isinstance(alice, PhoneUi)
+    phone = baresip("bob", cluster.users["bob"], cluster.domain, cluster.agents[0].port, frequency=620)
+    await carol.connect(Account("carol", cluster.users["carol"]))
+    await alice.connect(local(cluster, "alice"))
+    async with phone as bob:
+        await alice.call("bob")
+        await bob.wait_for_ring()
+        await bob.accept()
+        await alice.wait_for_talk()
+        await asyncio.gather(alice.hears(620), bob.wait_for_tone(440))
+        await alice.press_digits("1590")
+        for digit in "1590":
+            await bob.wait_for_digit(digit)
+        await alice.transfer("carol")
+        await carol.wait_for_call("^RING")
+        await carol.answer()
+        await asyncio.gather(carol.hears(620), bob.wait_for_tone(830))
+        await alice.wait_for_end()
+        await carol.hang_up()
+        await bob.wait_for_end()
+
+
+async def test_phone_ui_is_called(cluster: Cordboard, open_wcs: OpenWcsPhone, open_page: OpenPhone) -> None:
+    alice, bob = await open_wcs(440, PHONE_UI), await open_page(620)
+    assert isinstance(alice, PhoneUi)
+    await alice.connect(local(cluster, "alice"))
+    await bob.connect(Account("bob", cluster.users["bob"]))
+    await bob.call("alice")
+    await alice.wait_for_ring()
+    await alice.answer()
+    await asyncio.gather(alice.wait_for_talk(), bob.wait_for_call("^ESTABLISHED"))
+    await hear_each_other(alice, bob)
+    await alice.hang_up()
+    await bob.wait_for_call("^FINISH")
+    await alice.wait_for_end()

@@ -1,5 +1,6 @@
 """The full phone in a real browser, driven as the simple page is; and what only it has."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +20,15 @@ _WORDS = {
     "^HOLD the other": "^On hold by the other",
 }
 _SESSION = {"REGISTERED": "^Ready$"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture on the page."""
+
+    width: int
+    height: int
+    brightness: int  # of its brightest spot, 255 at most
 
 
 @dataclass
@@ -107,6 +117,21 @@ class FullPhone(PhonePage):
     async def label(self, element: str) -> str:
         """Return what a screen reader says of an element that has no text."""
         return str(await self.tab.evaluate("(id) => document.getElementById(id).ariaLabel", element))
+
+    async def is_shown(self, element: str) -> bool:
+        """Return whether an element can be seen."""
+        return bool(await self.tab.evaluate("(id) => document.getElementById(id).checkVisibility()", element))
+
+    async def sees(self, is_wanted: Callable[[Picture], bool]) -> None:
+        """Return once the far side's picture is one that is wanted."""
+        seen = None
+        try:
+            async with asyncio.timeout(STATUS_SECONDS):
+                while seen is None or not is_wanted(seen):
+                    shown = await self.tab.evaluate("() => harness.picture('remoteVideo')")
+                    seen = shown and Picture(**shown)
+        except TimeoutError:
+            raise AssertionError(f"{self.name} sees {seen}\n{await self.describe()}") from None
 
     async def type_key(self, key: str) -> None:
         """Press a key of the keyboard, with no field to write in."""

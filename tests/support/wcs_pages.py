@@ -110,6 +110,102 @@ class WcsPhone(PhonePage):
         return f"--- page of {self.name}: {shown} ---\n" + "\n".join(self.tab.console[-20:])
 
 
+@dataclass
+class ClickToCall(WcsPhone):
+    """A page with one button, which calls and hangs up."""
+
+    async def connect(self, account: Account, expect: str = "", within: float = STATUS_SECONDS) -> str:
+        """Put the account into the form that the page hides; it connects with the first call."""
+        self.name = account.login
+        await self._press("sipCredentialsBtn")
+        await self._fill(
+            urlServer=self.url,
+            sipLogin=account.login,
+            sipAuthenticationName=account.auth_name or account.login,
+            sipPassword=account.password,
+            sipDomain=account.domain,
+            sipOutboundProxy=account.outbound_proxy,
+            sipPort="" if account.port is None else str(account.port),
+        )
+        await self._press("okBtn")
+        return ""
+
+    async def wait_for_call(self, pattern: str, within: float = STATUS_SECONDS) -> str:
+        """Return the call's status once it matches; the session's is in the same place before."""
+        return await self.wait_for_text("status", pattern.replace("^", "^Call: "), within)
+
+
+@dataclass
+class PhoneUi(WcsPhone):
+    """The page "Phone": a dial pad, transfer, and what is shown by the classes that its parts have."""
+
+    async def connect(self, account: Account, expect: str = "Log out", within: float = STATUS_SECONDS) -> str:
+        """Open the form, fill it in and send it."""
+        self.name = account.login
+        await self._press_at(".b-display__header__login")
+        await self._fill(
+            sipLogin=account.login,
+            sipAuthenticationName=account.auth_name or account.login,
+            sipPassword=account.password,
+            sipDomain=account.domain,
+            sipOutboundProxy=account.outbound_proxy,
+            sipPort="" if account.port is None else str(account.port),
+        )
+        await self._press_at(".b-login input[type=button]")
+        await self._wait_for(".b-display__header__login", "Log out")
+        return expect
+
+    async def call(self, callee: str) -> None:
+        """Type a number and press Voice call."""
+        await self._press_at(".b-display__bottom__number > span")
+        await self.tab.evaluate("(callee) => { document.querySelector('.b-numbers').value = callee; }", callee)
+        await self._press_at(".b-nav__voice")
+
+    async def answer(self) -> None:
+        """Press Answer."""
+        await self._press_at(".b-nav__answer")
+
+    async def hang_up(self) -> None:
+        """Press Hangup."""
+        await self._press_at(".b-nav__cancel_call")
+
+    async def press_digits(self, digits: str) -> None:
+        """Press keys of the dial pad."""
+        for digit in digits:
+            await self._press_at(f".b-num td.code{ord(digit)}" if digit != "0" else ".b-num td.code58")
+
+    async def transfer(self, target: str) -> None:
+        """Press Transfer, which holds the call, and say to whom."""
+        await self._press_at(".voice_call__transfer")
+        await self._fill(transfer=target)
+        await self._press_at(".b-transfer__ok")
+
+    async def wait_for_talk(self) -> None:
+        """Return once the page shows a call that is answered."""
+        await self._wait_for(".voice_call__call.open .voice_call__call__play:not(.close)")
+
+    async def wait_for_ring(self) -> None:
+        """Return once somebody calls."""
+        await self._wait_for(".call__inc__dial.open")
+
+    async def wait_for_end(self) -> None:
+        """Return once there is no call any more."""
+        await self._wait_for("body:not(.voice_call__out):not(.voice_call__inc)")
+
+    async def _wait_for(self, selector: str, text: str = "") -> None:
+        found = await self.tab.evaluate(_FIND, selector, text, STATUS_SECONDS * 1000)
+        assert found, f"{selector} {text!r} did not come\n{await self.describe()}"
+
+
+_FIND = """async (selector, text, milliseconds) => {
+  for (const end = performance.now() + milliseconds; performance.now() < end; ) {
+    if (document.querySelector(selector)?.textContent.includes(text)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}"""
+
+
 OpenWcsPhone = Callable[..., Awaitable[WcsPhone]]
 
 
@@ -125,8 +221,23 @@ async def package_server() -> AsyncIterator[str]:
 
 
 async def open_wcs_phone(browser: Browser, page: str, pod: str, frequency: float) -> WcsPhone:
-    """Open one of the pages, whose form will name the pod."""
+    """Open Phone Min or Phone Video, whose form will name the pod."""
     tab = await browser.tab(_DEVICES % frequency)
     await tab.goto(page)
     await tab.evaluate(_WHOLE)
     return WcsPhone(tab, frequency, url=pod)
+
+
+async def open_click_to_call(browser: Browser, page: str, pod: str, frequency: float) -> ClickToCall:
+    """Open Click To Call, likewise."""
+    tab = await browser.tab(_DEVICES % frequency)
+    await tab.goto(page)
+    return ClickToCall(tab, frequency, url=pod)
+
+
+async def open_phone_ui(browser: Browser, page: str, pod: str, frequency: float) -> PhoneUi:
+    """Open Phone UI, whose form has no field for the pod: it is found by a port that a site may set."""
+    port = pod.rpartition(":")[2]
+    tab = await browser.tab(_DEVICES % frequency + f"window.SERVER_PORTS = {{ ws: {port}, legacy: {{}}, hls: {{}} }};")
+    await tab.goto(page)
+    return PhoneUi(tab, frequency, url=pod)

@@ -98,7 +98,7 @@ export class CallUse extends CallMedia {
   /**
    * Send digits: in the media (RFC 4733, `rfc4733`), also into early media, by SIP INFO (`info`), or by that only where
    * the far side takes none in the media (`auto`). The server makes them; what it cannot do is told by ACTION_FAILED.
-   * @param {string} digits of 0-9 * # A-D; in the media also `,`, a pause of two seconds
+   * @param {string} digits of 0-9 * # A-D and `,`, a pause of two seconds
    * @param {DtmfOptions} [options]
    * @returns {Promise<void>} settled when the server has them
    */

@@ -213,9 +213,9 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppppO&O&y#y#Iy#b", &is_video, &browser_sends, &sip_sends, &answers_nack,
-                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, address_from_python, &plan->sip_rtp,
-                          address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+    if (!PyArg_ParseTuple(object, "pppppppIO&O&y#y#Iy#b", &is_video, &browser_sends, &sip_sends, &answers_nack,
+                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, &plan->browser_bit_rate, address_from_python,
+                          &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
                           &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length,
                           &plan->events_to_sip))
         return false;

@@ -1,5 +1,5 @@
 /* The RTP source that the SIP side hears of a stream: the browser's packets, and telephone-events of ours in their
- * place (RFC 4733 2.6), in one numbering. The rules of media_relay/core/outgoing.py.
+ * place, in one numbering (RFC 4733 2.1). The rules of media_relay/core/outgoing.py.
  */
 #ifndef CORDBOARD_OUTGOING_H
 #define CORDBOARD_OUTGOING_H

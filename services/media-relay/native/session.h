@@ -22,6 +22,7 @@ enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 struct plan {
     bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli,
         sip_takes_fir;
+    unsigned browser_bit_rate; /* what the browser is told that it may send; 0: nothing */
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
     bool is_sip_event[128];
@@ -43,6 +44,7 @@ struct stream {
     struct allowance events[SIDES]; /* packets that are handed up */
     struct allowance unheard;
     double keyframe_asked_at[2]; /* by enum side */
+    double bit_rate_told_at;
     uint8_t pictures_asked;      /* by FIR */
 };
 

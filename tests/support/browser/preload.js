@@ -123,6 +123,18 @@
     return false;
   }
 
+  /** What a video element shows in a tenth of a second: its size, and its brightest spot, of 255; null if nothing. */
+  async function picture(id) {
+    await pause(100);
+    const video = document.getElementById(id);
+    const { videoWidth: width, videoHeight: height } = video;
+    if (!width) return null;
+    const canvas = new OffscreenCanvas(32, 24).getContext("2d");
+    canvas.drawImage(video, 0, 0, 32, 24);
+    const colours = canvas.getImageData(0, 0, 32, 24).data.filter((_, index) => index % 4 !== 3); // no opacity
+    return { width, height, brightness: Math.max(...colours) };
+  }
+
   /** Resolves with the element's text once it matches; null when the time is over. */
   function text(id, pattern, milliseconds) {
     return new Promise((resolve) => {
@@ -166,5 +178,5 @@
     return false;
   }
 
-  window.harness = { loseSocket, peers, microphone, media, listen, stats, frames, text, fill, press, player: "" };
+  window.harness = { loseSocket, peers, microphone, media, listen, stats, frames, picture, text, fill, press, player: "" };
 })();

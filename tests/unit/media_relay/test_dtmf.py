@@ -1,6 +1,8 @@
 """Which packets a digit is, and which digits packets are, by a clock of the test's own."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from media_relay.core.dtmf import BeginEvent, Digit, DigitReceiver, DigitSender, EndEvent, SendEvent
 from media_relay.core.packet import telephone_event
@@ -186,6 +188,12 @@ def test_equal_digits_are_told_apart_by_their_timestamps() -> None:
     assert Line().take("1000 1:800!", "1000 1:800!", "2600 1:800!", "2600 1:800!") == [Digit("1", 100)] * 2
 
 
+def test_equal_digits_are_told_apart_though_their_first_and_last_packets_are_lost() -> None:
+    line = Line()
+    assert line.take("1000 1:320", "2280 1:320") == [Digit("1", 40)]
+    assert line.wait(1) == [Digit("1", 40)]
+
+
 def test_a_late_packet_of_the_digit_before_is_no_digit() -> None:
     assert Line().take("1000 1:800!", "3000 2:160^", "1000 1:800!", "3000 2:800!") == [Digit("1", 100), Digit("2", 100)]
 
@@ -211,7 +219,7 @@ def test_segments_are_one_digit() -> None:
 
 def test_what_is_no_digit_is_not_told() -> None:
     line = Line()
-    assert line.take("1000 e16:800!", "2000 e36:800!", "2000 e255:800!") == []
+    assert line.take("1000 e16:800!", "2000 e36:800!", "2000 e255:800!", "3000 5:0^", "3000 5:0!") == []
     assert line.wait(1) == []
 
 
@@ -219,3 +227,68 @@ def test_more_digits_than_a_thumb_makes_are_not_told() -> None:
     line = Line()
     told = line.take(*[f"{1000 * place} 1:400!" for place in range(100)])
     assert 50 <= len(told) <= 70  # two seconds of 20 each, and what may come at once
+
+
+@given(
+    st.text("0123456789*#ABCD", min_size=1, max_size=5),
+    st.integers(40, 3000),
+    st.sampled_from([8000, 48000]),
+    st.data(),
+)
+def test_what_was_dialled_is_told_if_one_packet_of_each_digit_arrives(
+    dialled: str, duration_ms: int, clock_rate: int, data: st.DataObject
+) -> None:
+    """Whatever else is lost, and whatever comes twice or out of order within a digit."""
+    sender, receiver = DigitSender(), DigitReceiver()
+    sender.send(dialled, duration_ms, 60, clock_rate, 0.0)
+    told: list[Digit] = []
+    began, on_the_way = 0.0, list[SendEvent]()
+    while (now := sender.next_timer()) is not None:
+        sender.handle_timer(now)
+        for output in sender.take_output():
+            match output:
+                case BeginEvent():
+                    began, on_the_way = now, []
+                case SendEvent():
+                    on_the_way.append(output)
+                case EndEvent():
+                    arrived = data.draw(st.lists(st.sampled_from(_last_segment(on_the_way)), min_size=1, max_size=12))
+                    for packet in arrived:
+                        event = telephone_event.parse(packet.payload)
+                        assert event is not None
+                        timestamp = int(began * clock_rate) + packet.later
+                        receiver.receive(RtpHeader(101, 0, 1, timestamp, 12), packet.marker, event, clock_rate, now)
+                    told += receiver.take_output()
+    receiver.handle_timer(1e6)
+    told += receiver.take_output()
+    assert "".join(digit.digit for digit in told) == dialled
+
+
+def _last_segment(packets: list[SendEvent]) -> list[SendEvent]:
+    """Packets of one timestamp, of which any may come first: those of an earlier one are not waited for."""
+    return [packet for packet in packets if packet.later == packets[-1].later]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 160, 65535, 70000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF]),
+            st.sampled_from([1, 2]),
+            st.integers(0, 17),
+            st.booleans(),
+            st.sampled_from([0, 1, 160, 65535]),
+            st.booleans(),
+            st.floats(0, 3),
+        )
+    )
+)
+def test_any_packets_tell_at_most_one_digit_each(packets: list[tuple[int, int, int, bool, int, bool, float]]) -> None:
+    receiver, now = DigitReceiver(), 0.0
+    for timestamp, ssrc, code, is_end, duration, marker, wait in packets:
+        now += wait
+        receiver.handle_timer(now)
+        event = TelephoneEvent(code, is_end, duration)
+        receiver.receive(RtpHeader(101, 0, ssrc, timestamp, 12), marker, event, 8000, now)
+    receiver.handle_timer(now + 10)
+    assert len(receiver.take_output()) <= len(packets)
+    assert receiver.next_timer() is None

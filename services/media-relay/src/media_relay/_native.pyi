@@ -3,7 +3,9 @@
 DROPS: tuple[str, ...]  # the reasons, in the order in which counters have them
 
 _Address = tuple[str, int]
-_Plan = tuple[bool, bool, bool, bool, bool, bool, bool, _Address | None, _Address | None, bytes, bytes, int, bytes, int]
+_Plan = tuple[
+    bool, bool, bool, bool, bool, bool, bool, int, _Address | None, _Address | None, bytes, bytes, int, bytes, int
+]
 
 class Relay:
     """One thread that moves packets. It owns the browser socket from the start and closes it."""
@@ -28,7 +30,8 @@ class Relay:
 
     def set_streams(self, slot: int, plans: tuple[_Plan, ...], /) -> None:
         """Video or not; whether the browser and the SIP side send; whether NACKs are answered and asked; whether the
-        SIP side takes NACKs, PLIs, FIRs; RTP and RTCP address, payload types each way.
+        SIP side takes NACKs, PLIs, FIRs; the bit rate that the browser is told; RTP and RTCP address, payload types
+        each way.
 
         Then of events: the clock rate that they are in, which payload types of the SIP side are, and as which ours go.
         """

@@ -25,7 +25,7 @@ DatagramHandler = Callable[[bytes, DatagramKind, Address, int | None], None]
 # A telephone-event in the clear: the session, the index of its stream, the side that it came from, the RTP packet.
 EventHandler = Callable[[int, int, Side, bytes], None]
 
-# No thumb is faster: what comes beyond is not handed up. Packets of events come at the pace of media (RFC 4733 §2.6.1).
+# No thumb is faster: what comes beyond is not handed up. Events come at the pace of media (RFC 4733 §2.5.1.2).
 EVENT_PACKETS_PER_SECOND = 100
 
 
@@ -66,7 +66,7 @@ class Forwarder(Protocol):
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
 
     def begin_event(self, session: int, stream: int) -> None:
-        """Forward no media of the browser from now on; freeze the timestamp of the telephone-event (RFC 4733 §2.2)."""
+        """Forward no media of the browser from now on; freeze the timestamp of the event (RFC 4733 §2.2.1)."""
 
     def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
         """Send a packet of the event to the SIP side, as the browser's source and in its numbering.

@@ -163,7 +163,9 @@ class NativeForwarder:
 
 def _flat(
     plan: StreamPlan,
-) -> tuple[bool, bool, bool, bool, bool, bool, bool, Address | None, Address | None, bytes, bytes, int, bytes, int]:
+) -> tuple[
+    bool, bool, bool, bool, bool, bool, bool, int, Address | None, Address | None, bytes, bytes, int, bytes, int
+]:
     return (
         plan.kind == "video",
         plan.browser_sends,
@@ -172,6 +174,7 @@ def _flat(
         plan.sip_takes_nack,
         plan.sip_takes_pli,
         plan.sip_takes_fir,
+        plan.browser_bit_rate,
         plan.sip_rtp,
         plan.sip_rtcp,
         _payload_types({**plan.to_sip, **dict.fromkeys(plan.browser_events, _EVENT_PAYLOAD_TYPE)}),

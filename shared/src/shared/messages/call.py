@@ -105,7 +105,7 @@ class SendDtmf(Command, frozen=True, kw_only=True, tag="call.dtmf"):
 
     session_id: str
     call_id: str
-    digits: str  # of 0-9, *, #, A-D; in the media also ",", a pause of two seconds
+    digits: str  # of 0-9, *, #, A-D and ",", a pause of two seconds
     duration_ms: int = 100
     method: DtmfMethod = "auto"
     gap_ms: int = 70  # in the media; by INFO each digit waits for the answer to the one before

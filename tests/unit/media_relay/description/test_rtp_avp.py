@@ -113,7 +113,7 @@ def test_video_says_which_feedback_passes_and_none_that_stays_here() -> None:
     codec = Codec(96, "VP8", 90000, feedback=frozenset({"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"}))
     media = print_line(SipLine("video", (codec,), Direction.SENDRECV, (30000, 30001), "RTP/AVPF"))
     assert media.protocol == "RTP/AVPF"
-    assert media.values("rtcp-fb") == ["96 ccm fir", "96 nack", "96 nack pli"]
+    assert media.values("rtcp-fb") == ["96 ccm fir", "96 goog-remb", "96 nack", "96 nack pli"]
 
 
 def test_a_rejected_line_stays_in_its_place_with_port_0() -> None:

@@ -68,7 +68,10 @@ def test_the_browser_is_offered_what_the_phone_offered_and_we_pass() -> None:
         ("video", 10000, "sendrecv", ["98 VP8/90000", "97 H264/90000"]),
     ]
     assert offer.media[0].values("fmtp") == ["96 useinbandfec=1"]
-    assert offer.media[1].values("fmtp") == ["97 profile-level-id=42801F"]
+    assert offer.media[1].values("fmtp") == [
+        "98 x-google-start-bitrate=1200",
+        "97 profile-level-id=42801F;x-google-start-bitrate=1200",
+    ]
     assert "98 goog-remb" in offer.media[1].values("rtcp-fb")
 
 
@@ -189,9 +192,14 @@ def test_a_call_that_begins_on_hold_is_offered_both_ways_and_answered_one_way() 
     assert plan.streams[0].browser_sends
 
 
-def test_video_is_offered_the_way_that_the_phone_offers_it() -> None:
-    text = sdp("linphone_audio_video_offer") + "a=sendonly\n"
-    assert formats(parse(Call(text).offer))[1][2] == "sendonly"
+@pytest.mark.parametrize(
+    ("direction", "offered"), [("sendonly", "sendonly"), ("recvonly", "sendrecv"), ("inactive", "sendonly")]
+)
+def test_video_is_offered_the_way_that_the_phone_offers_it_or_wider(direction: str, offered: str) -> None:
+    call = Call(sdp("linphone_audio_video_offer") + f"a={direction}\n")
+    assert formats(parse(call.offer))[1][2] == offered
+    video = call.answer(sdp("chromium_audio_video_answer"))[1].streams[1]
+    assert (video.browser_sends, video.sip_sends) == (direction == "recvonly", direction == "sendonly")
 
 
 def test_a_browser_that_only_listens_sends_nothing() -> None:

@@ -40,6 +40,12 @@ def test_only_the_packets_that_are_treated_change() -> None:
     )
 
 
+def test_an_estimate_has_the_form_of_remb() -> None:
+    packet = feedback.receiver_estimate(1, 0xB2, 2_000_000)
+    assert packet == receiver_report(1) + bytes.fromhex("8fce0005 00000001 00000000 52454d42 010fd090 000000b2")
+    assert rtcp.parse(packet) is not None
+
+
 @given(st.binary(max_size=120), st.sets(st.integers(0, 65535)))
 def test_any_valid_compound_is_rewritten_to_a_valid_one_that_is_no_longer(packet: bytes, done: set[int]) -> None:
     packet = packet[: len(packet) // 4 * 4]

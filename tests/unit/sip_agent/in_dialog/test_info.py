@@ -65,6 +65,32 @@ def test_each_digit_waits_for_the_answer_to_the_one_before() -> None:
     assert side.out == []
 
 
+def test_a_comma_is_a_pause_of_two_seconds() -> None:
+    side = Side()
+    side.dtmf.send("1,2", 100)
+    side.answer(1, 200)
+    assert (side.out, side.dtmf.next_timer()) == ([], 0.0)
+    side.dtmf.handle_timer(10.0)
+    side.dtmf.send("3", 100)  # waits as well
+    assert (side.out, side.dtmf.next_timer()) == ([], 12.0)
+    side.dtmf.handle_timer(11.9)
+    assert side.out == []
+    side.dtmf.handle_timer(12.0)
+    assert side.answer(2, 200).body.startswith(b"Signal=2")
+    assert side.answer(3, 200).body.startswith(b"Signal=3")
+    assert side.dtmf.next_timer() is None
+
+
+def test_nothing_is_sent_behind_a_pause_in_which_the_call_ended() -> None:
+    side = Side()
+    side.dtmf.send(",1", 100)
+    side.dtmf.handle_timer(10.0)
+    side.dtmf.stop()
+    assert side.dtmf.next_timer() is None
+    side.dtmf.handle_timer(12.0)
+    assert side.out == []
+
+
 def test_a_digit_that_fails_drops_those_after_it_and_no_later_ones() -> None:
     side = Side()
     side.dtmf.send("123", 100)
@@ -126,6 +152,7 @@ def test_a_digit_is_told(kind: str, body: bytes, digit: str, duration: int) -> N
         ("application/dtmf-relay", b"Signal=12345\r\n"),
         ("application/dtmf-relay", b"\xff\xfe"),
         ("application/dtmf", b""" 1 2"""),
+        ("application/dtmf", b","),
         ("application/dtmf", b"\xff"),
         ("application/dtmf", "\u0663".encode()),
     ],

@@ -17,7 +17,7 @@ PAUSE = ","
 SHORTEST_MS, LONGEST_MS = 40, 6000  # of a digit, as RTCDTMFSender has it (W3C WebRTC §7.2)
 SHORTEST_GAP_MS = 60  # what comes again of the end fits into it
 _MOST_WAITING = 64
-_INTERVAL_MS = 20  # a packet for each packet of media that it takes the place of (RFC 4733 §2.6.1)
+_INTERVAL_MS = 20  # a packet for each packet of media that it takes the place of (RFC 4733 §2.5.1.2)
 _PAUSE_SECONDS = 2.0  # W3C WebRTC §7.2
 _REPEATS = 2  # of the last packet, which so comes three times (RFC 4733 §2.5.1.4)
 
@@ -159,10 +159,15 @@ class _Heard:
     is_over: bool = False
 
 
+def _goes_on(heard: _Heard, ahead: int) -> bool:
+    """Whether what is so far ahead may be another segment: one ends only where its duration does (see `_packets`)."""
+    return not heard.is_over and MOST_DURATION - heard.clock_rate // 10 <= ahead <= MOST_DURATION
+
+
 class DigitReceiver:
     """Tells each digit once, whatever packets of it are lost, repeated or out of order.
 
-    An event is known by its timestamp (RFC 4733 §2.5.2.1). One packet is enough, with the end bit or without, so it
+    An event is known by its timestamp (RFC 4733 §2.2.1). One packet is enough, with the end bit or without, so it
     does not matter that browsers beside Opus send nothing but ends.
     """
 
@@ -173,8 +178,8 @@ class DigitReceiver:
 
     def receive(self, header: RtpHeader, marker: bool, event: TelephoneEvent, clock_rate: int, now: float) -> None:
         """Take a packet."""
-        if event.code >= len(DIGITS):
-            return  # hook flash, tones of modems
+        if event.code >= len(DIGITS) or event.duration == 0:
+            return  # hook flash, tones of modems; what has not lasted yet
         heard = self._heard
         if heard is None or header.ssrc != heard.ssrc:
             heard = self._begin(header, event, clock_rate, now)
@@ -182,7 +187,7 @@ class DigitReceiver:
             ahead = (header.timestamp - heard.timestamp) & 0xFFFFFFFF
             if ahead >= 0x80000000 and now - heard.heard_at < _REORDERING_SECONDS:
                 return
-            if not heard.is_over and event.code == heard.code and not marker and ahead <= MOST_DURATION:
+            if _goes_on(heard, ahead) and event.code == heard.code and not marker:
                 heard.timestamp, heard.before, heard.duration = header.timestamp, heard.before + ahead, 0
             else:
                 heard = self._begin(header, event, clock_rate, now)

@@ -1,6 +1,6 @@
 """The RTP source that the SIP side hears of a stream: the browser's packets, and events of ours in their place.
 
-An event is not beside the media but instead of it (RFC 4733 §2.6), in one numbering with it. So what the browser sends
+An event is not beside the media but instead of it, in one numbering with it (RFC 4733 §2.1). So what the browser sends
 meanwhile is left out, and its later packets get higher or lower numbers than it gave them.
 """
 

@@ -28,7 +28,7 @@ class IceCredentials:
 
 
 class EventFormat(NamedTuple):
-    """Telephone-events as a description numbers them (RFC 4733 §2.4)."""
+    """Telephone-events as a description numbers them (RFC 4733 §2.4.1)."""
 
     payload_type: int
     clock_rate: int
@@ -53,6 +53,7 @@ class StreamPlan:
     events_to_sip: EventFormat | None = None  # as which the SIP side takes ours
     answers_nack: bool = False  # the browser sends generic NACKs and reads them (RFC 4585 §6.2.1)
     sip_takes_nack: bool = False  # so does the SIP side
+    browser_bit_rate: int = 0  # what the browser is told that it may send; 0: the SIP side tells it
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
     sip_takes_fir: bool = False  # or Full Intra Requests (RFC 5104 §4.3.1)
 

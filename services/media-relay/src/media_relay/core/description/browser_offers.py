@@ -16,7 +16,7 @@ from .later_offers import LaterOffers
 from .negotiation import Issuer, Leg, Local, Numbered, Outcome, is_held, pair, session_plan, stream_plan
 from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams
 from .sdp import parse
-from .webrtc import FEEDBACK, BrowserLine, BrowserStream, Setup, describe_answer, read_description
+from .webrtc import FEEDBACK, BrowserLine, BrowserStream, Setup, describe_answer, read_description, video_direction
 
 
 class BrowserOffers:
@@ -111,7 +111,7 @@ def _browser_line(
     if offered.kind == "video" and not provisional:
         # Audio is not narrowed, nor is anything by early media: a music-on-hold server answers sendonly and a later
         # re-INVITE connects the callee, but the browser's answer cannot change. The plan holds back what is not wanted.
-        direction &= stream.direction
+        direction &= video_direction(stream.direction)
     return BrowserLine(
         mid=offered.mid,
         kind=offered.kind,

@@ -94,7 +94,7 @@ _TAKEN: dict[StreamKind, set[tuple[str, int, int]]] = {
 MAX_CODECS = 24  # of a section; two sections then always fit into the free payload types
 # RFC 5761 §4: 64 to 95 are not for RTP where RTCP is multiplexed; browsers use 35 to 63 when 96 to 127 are full.
 DYNAMIC = (*range(96, 128), *range(35, 64))
-FEEDBACK = frozenset({"nack", "nack pli", "ccm fir"})  # what two relays may say to each other
+FEEDBACK = frozenset({"nack", "nack pli", "ccm fir", "goog-remb"})  # what two relays may say to each other
 
 
 def stream_kind(media: Media) -> StreamKind | None:

@@ -16,6 +16,8 @@ from .rtp_avp import SipLine, SipStream
 from .sdp import Attribute, Origin, SessionDescription
 from .webrtc import BrowserDescription, BrowserTransport, our_role
 
+BROWSER_BIT_RATE = 2_000_000  # of video, 1280x720 at its best; how much of it gets through, receiver reports say
+
 
 @dataclass(frozen=True)
 class Local:
@@ -165,10 +167,18 @@ def stream_plan(
         sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
         events_to_sip=_events_to_sip([sip for _, sip in pairs], clock_rate),
         answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
+        browser_bit_rate=_bit_rate(leg, pairs),
         sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
         sip_takes_fir=_has_feedback(leg, "ccm fir", (sip.codec for _, sip in pairs)),
         sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
     )
+
+
+def _bit_rate(leg: Leg, pairs: Sequence[tuple[Numbered, Numbered]]) -> int:
+    """A browser that estimates by what the receiver says (REMB) must hear something: of us, if not of the SIP side."""
+    is_told = _has_feedback(leg, "goog-remb", (sip.codec for _, sip in pairs))
+    reads = _has_feedback(leg, "goog-remb", (browser.codec for browser, _ in pairs))
+    return BROWSER_BIT_RATE if reads and not is_told else 0
 
 
 def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
@@ -176,7 +186,7 @@ def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
 
 
 def _events_to_sip(settled: Iterable[Numbered], clock_rate: int) -> EventFormat | None:
-    """Return the events in the clock of the media (RFC 4733 §2.6), else any: each counts durations in its own."""
+    """Return the events in the clock of the media (RFC 4733 §2.1), else any: each counts durations in its own."""
     formats = [EventFormat(each.received_as, each.codec.clock_rate) for each in settled if not each.codec.is_media]
     return next((one for one in formats if one.clock_rate == clock_rate), formats[0] if formats else None)
 

@@ -31,6 +31,7 @@ from .webrtc import (
     BrowserStream,
     describe_offer,
     read_description,
+    video_direction,
 )
 
 _FEEDBACK: dict[StreamKind, frozenset[str]] = {"audio": frozenset(), "video": FEEDBACK}
@@ -66,7 +67,7 @@ class SipOffers:
                 kind=stream.kind,
                 codecs=tuple(codecs),
                 # Audio that begins on hold must be able to go both ways later, without another offer.
-                direction=Direction.SENDRECV if stream.kind == "audio" else stream.direction,
+                direction=Direction.SENDRECV if stream.kind == "audio" else video_direction(stream.direction),
                 packet_time=stream.packet_time,
             )
             for place, ((_, stream), codecs) in enumerate(zip(self._streams, self._offered, strict=True))

@@ -1,6 +1,7 @@
 """Feedback that repairs video: read, written, and taken out of the compound packets that it comes in.
 
-Generic NACKs (RFC 4585 §6.2.1), and wishes for a whole picture: PLI (§6.3.1), FIR (RFC 5104 §4.3.1).
+Generic NACKs (RFC 4585 §6.2.1), wishes for a whole picture: PLI (§6.3.1), FIR (RFC 5104 §4.3.1), and REMB, how much may
+be sent.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +14,8 @@ _SSRCS = Struct("!II")
 _LOST = Struct("!HH")  # a number, and bits for the sixteen that follow it
 _REQUEST = Struct("!IB3x")  # an entry of an FIR
 _ENTRIES_AT = 12
-_GENERIC_NACK, _PICTURE_LOSS, _FULL_INTRA = 1, 1, 4
+_GENERIC_NACK, _PICTURE_LOSS, _FULL_INTRA, _APPLICATION = 1, 1, 4, 15
+_MANTISSA_BITS = 18
 
 
 def rewrite(compound: bytes, treat: Callable[[bytes], bytes]) -> bytes:
@@ -83,6 +85,14 @@ def generic_nack(sender: int, about: int, numbers: Iterable[int]) -> bytes:
 
 def _report(sender: int) -> bytes:
     return _PACKET_HEADER.pack(0x80, RECEIVER_REPORT, 1) + sender.to_bytes(4, "big")
+
+
+def receiver_estimate(sender: int, about: int, bit_rate: int) -> bytes:
+    """Return an REMB (draft-alvestrand-rmcat-remb §2.2), behind the report that a compound packet begins with."""
+    exponent = max(0, bit_rate.bit_length() - _MANTISSA_BITS)
+    value = 1 << 24 | exponent << _MANTISSA_BITS | bit_rate >> exponent  # of one source
+    header = _PACKET_HEADER.pack(0x80 | _APPLICATION, PAYLOAD_FEEDBACK, 5)
+    return _report(sender) + header + _SSRCS.pack(sender, 0) + b"REMB" + _SSRCS.pack(value, about)
 
 
 def _numbers(first: int, following: int) -> list[int]:

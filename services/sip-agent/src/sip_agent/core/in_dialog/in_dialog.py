@@ -90,10 +90,13 @@ class InDialog:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        return earliest(self._remote.next_timer(), self._ours.next_timer(), self.timer.next_timer())
+        return earliest(
+            self._remote.next_timer(), self._ours.next_timer(), self.timer.next_timer(), self._dtmf.next_timer()
+        )
 
     def handle_timer(self, now: float) -> bool:
         """Act on what is due; return whether a 2xx of ours never got its ACK."""
+        self._dtmf.handle_timer(now)
         self._ours.handle_timer(now)
         if self.timer.is_refresh_due(now):
             self._ours.refresh(now)

@@ -25,7 +25,11 @@ BURST = 32
 PER_SECOND = 16.0
 KEYFRAME_EVERY = 0.5  # RFC 5168 has no limit, and each costs a burst of video
 
-_DIGITS = re.compile(r"[0-9*#A-Da-d]+")
+PAUSE = ","
+PAUSE_SECONDS = 2.0  # as RTCDTMFSender has it (W3C WebRTC §7.2)
+
+_DIGIT = re.compile(r"[0-9*#A-Da-d]")
+_DIALLED = re.compile(r"[0-9*#A-Da-d,]+")
 _SIGNAL = re.compile(rb"^Signal[ \t]*=[ \t]*(1[0-5]|[0-9*#A-Da-d])[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _DURATION = re.compile(rb"^Duration[ \t]*=[ \t]*([0-9]{1,6})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _PICTURE = re.compile(rb"<(?:[A-Za-z0-9_]+:)?picture_fast_update[ \t\r\n/>]")
@@ -38,17 +42,22 @@ _EVENTS = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 
 
 class DtmfSender:
-    """One digit at a time: an INFO is sent when the one before has its 200, so that they arrive in order."""
+    """One digit at a time: an INFO is sent when the one before has its 200, so that they arrive in order.
+
+    A pause begins when the clock is next read, which is at once: `next_timer()` says so.
+    """
 
     def __init__(self, out: list[CallOutput], own: OwnRequests) -> None:
         self._out = out
         self._own = own
         self._waiting: deque[tuple[str, int]] = deque()
         self._is_sending = False
+        self._is_pause_due = False
+        self._resume_at: float | None = None
 
     def send(self, digits: str, duration_ms: int) -> None:
-        """Send digits after those that wait; `SipError` where they are none or too many."""
-        if not _DIGITS.fullmatch(digits) or not 0 < duration_ms <= MAX_DURATION_MS:
+        """Send digits, and pauses, after those that wait; `SipError` where they are none or too many."""
+        if not _DIALLED.fullmatch(digits) or not 0 < duration_ms <= MAX_DURATION_MS:
             raise SipError(400, "Bad Digits")
         if len(self._waiting) + len(digits) > MAX_DIGITS:
             raise SipError(486, "Too Many Digits")
@@ -59,12 +68,28 @@ class DtmfSender:
     def stop(self) -> None:
         """The dialog is over, which says it all."""
         self._waiting.clear()
-        self._is_sending = False
+        self._is_sending = self._is_pause_due = False
+        self._resume_at = None
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return 0.0 if self._is_pause_due else self._resume_at
+
+    def handle_timer(self, now: float) -> None:
+        """Begin a pause, or end it."""
+        if self._is_pause_due:
+            self._is_pause_due, self._resume_at = False, now + PAUSE_SECONDS
+        elif self._resume_at is not None and self._resume_at <= now:
+            self._resume_at = None
+            self._send_next()
 
     def _send_next(self) -> None:
         self._is_sending = bool(self._waiting)
         if self._waiting:
             digit, duration_ms = self._waiting.popleft()
+            if digit == PAUSE:
+                self._is_pause_due = True
+                return
             body = f"Signal={digit}\r\nDuration={duration_ms}\r\n".encode()
             self._own.send(InDialogRequest("INFO", self._answered, body=body, content_type=DTMF_RELAY))
 
@@ -142,7 +167,7 @@ def _digit_in(body: bytes) -> DigitReceived:
 
 def _bare_digit(body: bytes) -> DigitReceived:
     text = body.decode("ascii", "replace").strip()
-    if text not in _EVENTS and not (len(text) == 1 and _DIGITS.fullmatch(text)):
+    if text not in _EVENTS and not _DIGIT.fullmatch(text):
         raise SipError(400, "Bad DTMF")
     return _received(text, 0)
 

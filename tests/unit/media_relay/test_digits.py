@@ -1,0 +1,167 @@
+"""The digits of a session, with a forwarder that takes notes and a clock that stands until the test moves it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from media_relay.core.dtmf import Digit
+from media_relay.core.packet import rtp, telephone_event
+from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
+from media_relay.core.plan import EventFormat, StreamPlan
+from media_relay.digits import SessionDigits
+from media_relay.forwarder import Forwarder
+from shared.errors import RemoteError
+
+VIDEO = StreamPlan("video", to_sip={100: 97})
+AUDIO = StreamPlan(
+    "audio",
+    to_sip={111: 96},
+    browser_events={126: 8000, 110: 48000},
+    sip_events={101: 8000},
+    events_to_sip=EventFormat(101, 8000),
+)
+
+
+class Notes:
+    """What the forwarder was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int]] = []
+        self.events: list[TelephoneEvent] = []
+
+    def begin_event(self, session: int, stream: int) -> None:
+        self.told.append(("begin", session, stream))
+
+    def end_event(self, session: int, stream: int) -> None:
+        self.told.append(("end", session, stream))
+
+    def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int) -> None:
+        event = telephone_event.parse(payload)
+        assert event is not None
+        self.events.append(event)
+
+
+class Timer:
+    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+        self.when, self.callback, self.is_cancelled = when, callback, False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class Clock:
+    """The part of an event loop that is a clock."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[Timer] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(when, callback))
+        return self.timers[-1]
+
+    def run(self) -> None:
+        """Move on until no timer is armed."""
+        while armed := [timer for timer in self.timers if not timer.is_cancelled]:
+            assert len(armed) == 1
+            self.timers.clear()
+            self.now = max(self.now, armed[0].when)
+            armed[0].callback()
+
+
+class World:
+    def __init__(self) -> None:
+        self.forwarder, self.clock = Notes(), Clock()
+        self.heard: list[tuple[str, Digit]] = []
+        loop = cast(asyncio.AbstractEventLoop, self.clock)
+        self.digits = SessionDigits(loop, cast(Forwarder, self.forwarder), 7, self.hear)
+        self.digits.set_streams([VIDEO, AUDIO])
+
+    def hear(self, side: str, digit: Digit) -> None:
+        self.heard.append((side, digit))
+
+
+def packet(digit: str, payload_type: int, timestamp: int = 8000, duration: int = 800, is_end: bool = True) -> bytes:
+    payload = telephone_event.build(TelephoneEvent(DIGITS.index(digit), is_end, duration))
+    return rtp.build(payload_type, 1, timestamp, 0xB1, payload)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_digits_go_into_the_audio_stream_and_no_timer_is_left(world: World) -> None:
+    world.digits.send("12", 100, 70)
+    world.clock.run()
+    assert world.forwarder.told == [("begin", 7, 1), ("end", 7, 1)] * 2
+    assert [event.code for event in world.forwarder.events] == [1] * 7 + [2] * 7
+
+
+@pytest.mark.parametrize("plan", [replace(AUDIO, events_to_sip=None), replace(AUDIO, browser_sends=False)])
+def test_nothing_is_sent_where_nothing_is_taken(world: World, plan: StreamPlan) -> None:
+    world.digits.set_streams([VIDEO, plan])
+    with pytest.raises(RemoteError, match="501"):
+        world.digits.send("1", 100, 70)
+    world.clock.run()
+    assert world.forwarder.told == []
+
+
+def test_a_far_side_that_is_changed_for_one_without_events_gets_no_rest_of_a_number(world: World) -> None:
+    world.digits.send("12", 100, 70)
+    world.digits.set_streams([VIDEO, replace(AUDIO, events_to_sip=None)])
+    world.clock.run()
+    assert world.forwarder.told == [("begin", 7, 1), ("end", 7, 1)]
+    assert [event.code for event in world.forwarder.events] == [1]
+
+
+def test_a_digit_of_the_browser_is_made_again_as_long_as_it_was(world: World) -> None:
+    world.digits.receive(1, "browser", packet("#", 110, duration=9600))
+    world.digits.receive(1, "browser", packet("#", 110, duration=9600))
+    world.clock.run()
+    assert world.forwarder.events[-1] == TelephoneEvent(11, True, 1600)  # 200 ms, in the far side's clock
+    assert world.forwarder.told == [("begin", 7, 1), ("end", 7, 1)]
+    assert world.heard == []
+
+
+def test_digits_of_the_sip_side_are_told_also_without_an_end(world: World) -> None:
+    world.digits.receive(1, "sip", packet("4", 101))
+    world.digits.receive(1, "sip", packet("5", 101, timestamp=16000, is_end=False))
+    assert world.heard == [("sip", Digit("4", 100))]
+    world.clock.run()
+    assert world.heard == [("sip", Digit("4", 100)), ("sip", Digit("5", 100))]
+
+
+@pytest.mark.parametrize(
+    ("stream", "event"),
+    [
+        (0, packet("1", 101)),  # of another stream
+        (1, packet("1", 96)),  # not an event by the plan that holds now
+        (1, rtp.build(101, 1, 8000, 0xB1, b"\1\x80")),
+        (1, b"\x80"),
+    ],
+)
+def test_what_is_no_event_of_the_plan_is_passed_over(world: World, stream: int, event: bytes) -> None:
+    world.digits.receive(stream, "sip", event)
+    world.clock.run()
+    assert world.heard == []
+
+
+def test_a_browser_that_sends_faster_than_digits_can_be_told_apart_loses_some(world: World) -> None:
+    for place in range(100):
+        world.clock.now += 0.06
+        world.digits.receive(1, "browser", packet("1", 126, timestamp=8000 + 800 * place, duration=8000))
+    world.clock.run()
+    assert 60 <= len(world.forwarder.told) // 2 < 100
+
+
+def test_a_session_that_ends_leaves_no_timer(world: World) -> None:
+    world.digits.send("1", 100, 70)
+    world.digits.close()
+    assert all(timer.is_cancelled for timer in world.clock.timers)
