@@ -11,6 +11,7 @@ from media_relay.srtp import SrtpRefused
 
 _library = ctypes.CDLL(_native.__file__)
 _library.srtp_session_new.restype = ctypes.c_void_p
+_library.allow_fragments.restype = ctypes.c_bool
 _SIZE = ctypes.c_size_t
 _ROOM = 4096
 
@@ -239,3 +240,12 @@ class NativeLosses:
             self._losses, ctypes.c_uint32(ssrc), ctypes.c_uint16(sequence_number), ctypes.c_double(now), due
         )
         return list(due[:count])
+
+
+def forbid_fragments(descriptor: int) -> None:
+    _library.forbid_fragments(descriptor)
+
+
+def allow_fragments(descriptor: int) -> bool:
+    """Whether they were not allowed before."""
+    return bool(_library.allow_fragments(descriptor))

@@ -1,6 +1,7 @@
 /* The calls by which the relay's owner changes what it does. */
 #include "relay.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -234,7 +235,11 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
 void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const union address *destination)
 {
     int browser_socket = relay->forwarding.outbox.browser_socket;
-    if (sendto(browser_socket, datagram, length, 0, &destination->any, address_length(destination)) >= 0)
+    ssize_t sent;
+    do
+        sent = sendto(browser_socket, datagram, length, 0, &destination->any, address_length(destination));
+    while (sent < 0 && errno == EMSGSIZE && allow_fragments(browser_socket));
+    if (sent >= 0)
         return;
     lock(relay);
     count(&relay->unattributed.drops[DROP_SEND_FAILED], 1);
