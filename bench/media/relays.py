@@ -18,7 +18,7 @@ from .ng import Ng
 from .tape import Tape
 
 BINARIES = Path("var/bench-media")
-_FLOOR_SIP_PORT = 4000  # the first; other relays have the ports from 10000 on
+_FLOOR_SIP_PORT = 4000  # of the one with one socket, the other's follow; other relays have the ports from 10000 on
 _SDES_NAMES = {
     SrtpProfile.AES128_CM_SHA1_80: "AES_CM_128_HMAC_SHA1_80",
     SrtpProfile.AEAD_AES_128_GCM: "AEAD_AES_128_GCM",
@@ -80,11 +80,11 @@ def _keys(profile: SrtpProfile, receive: str, send: str) -> SrtpKeys:
 @contextlib.contextmanager
 def floor(core: int, folder: Path, sip_sockets: int = 1) -> Iterator[Relay]:
     """Run the bare loop, with one socket for all phones or with one for each of so many calls."""
-    browsers, phones = free_port(), _FLOOR_SIP_PORT
+    step = int(sip_sockets > 1)
+    browsers, phones = free_port(), _FLOOR_SIP_PORT + step
     ports = (browsers, phones, sip_sockets, BROWSER_PORT, PHONE_PORT)
     with measured(["setsid", str(BINARIES / "floor"), RELAY_HOST, *map(str, ports)], core) as process:
         process.line_with("ready")
-        step = int(sip_sockets > 1)
 
         def add(first: int, end: int) -> list[Call]:
             return [
