@@ -14,14 +14,14 @@ from media_relay.browser_transport import BrowserTransport, SendDatagram, Transp
 from media_relay.core.ice import IceLite
 from media_relay.core.packet.demux import DatagramKind, kind_of
 from media_relay.core.packet.stun import parse_binding_request
-from media_relay.core.plan import Address, IceCredentials, SessionPlan
+from media_relay.core.plan import BrowserPath, IceCredentials, SessionPlan
 from media_relay.dtls import DtlsEndpoint, SendDtls, create_context
 
 from .measure import ROUNDS, Figure
 
 HANDSHAKES = 200
 LOCAL, REMOTE = IceCredentials("relayfrag", "the relay's password"), IceCredentials("browserfrag", "its password")
-BROWSER = Address("198.51.100.1", 50000)
+BROWSER = BrowserPath("198.51.100.1", 50000)
 
 
 class Clock:

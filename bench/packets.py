@@ -3,15 +3,16 @@
 import struct
 
 from media_relay.core.latch import LatchPolicy
-from media_relay.core.plan import Address, StreamPlan
+from media_relay.core.plan import Address, BrowserPath, StreamPlan
 from media_relay.core.srtp_keys import SrtpProfile, split
-from media_relay.python_session import PythonSession, PythonStream
+from media_relay.python_session import PythonSession
+from media_relay.python_stream import PythonStream
 from media_relay.srtp import SrtpSession
 
 from .measure import Figure, measure
 
 PACKETS = 5000
-BROWSER, PHONE = Address("198.51.100.1", 50000), Address("192.0.2.1", 4000)
+BROWSER, PHONE = BrowserPath("198.51.100.1", 50000), Address("192.0.2.1", 4000)
 
 
 class Nowhere:
@@ -38,7 +39,7 @@ def _of(profile: SrtpProfile) -> list[Figure]:
     material = bytes(range(profile.material_length))
     ours, theirs = (split(profile, material, is_server) for is_server in (True, False))
     stream = PythonStream(Nowhere(), Nowhere(), LatchPolicy(), frozenset())
-    session = PythonSession(Nowhere(), [stream])
+    session = PythonSession([Nowhere()], [stream])
     session.set_streams([StreamPlan("audio", PHONE, None, to_sip={111: 96}, to_browser={96: 111})], 0.0)
     session.destination = BROWSER
     clear = [rtp(96, number) for number in range(PACKETS)]

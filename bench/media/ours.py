@@ -16,7 +16,7 @@ import structlog
 
 from media_relay import sockets
 from media_relay.core.packet.demux import DatagramKind
-from media_relay.core.plan import Address, StreamPlan
+from media_relay.core.plan import Address, BrowserPath, StreamPlan
 from media_relay.core.ports import PortPool, even_ports
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
 from media_relay.forwarder import Forwarder
@@ -45,14 +45,14 @@ class Ours:
         self._ports = SipPorts(RELAY_HOST, PortPool(ports, quarantine_seconds=0.0))
         self._numbers = itertools.count()
         make = getattr(importlib.import_module(module), name)
-        self._forwarder: Forwarder = make(loop, browser_socket, self._refuse, self._refuse_event)
+        self._forwarder: Forwarder = make(loop, [browser_socket], self._refuse, self._refuse_event)
         loop.add_reader(sys.stdin, self._answer)
 
     def close(self) -> None:
         """End all sessions."""
         self._forwarder.close()
 
-    def _refuse(self, datagram: bytes, kind: DatagramKind, source: Address, session: int | None) -> None:
+    def _refuse(self, datagram: bytes, kind: DatagramKind, source: BrowserPath, session: int | None) -> None:
         raise RuntimeError(f"{kind} came from {source}: the load is RTP alone")
 
     def _refuse_event(self, session: int, stream: int, side: Side, packet: bytes) -> None:
@@ -76,8 +76,9 @@ class Ours:
         self._forwarder.add_session(number, [pair])
         self._forwarder.set_streams(number, [plan])
         self._forwarder.set_keys(number, keys)
-        self._forwarder.add_source(number, browser(number))
-        self._forwarder.set_destination(number, browser(number))
+        path = BrowserPath(*browser(number))
+        self._forwarder.add_source(number, path)
+        self._forwarder.set_destination(number, path)
         return self._browser_port, port, keys.receive.hex(), keys.send.hex()
 
 

@@ -1,5 +1,6 @@
 """Where fuzzing starts: the torture messages, and the pieces of them for the targets that take less than a message."""
 
+from media_relay.core.packet.framing import frame
 from tests.fuzz.transactions import script
 from tests.support import descriptions, torture
 
@@ -34,4 +35,6 @@ def seeds(target: str) -> list[bytes]:
         return [text.encode() for text in _CHALLENGES]
     if target == "descriptions":
         return [descriptions.sdp(name).encode() for name in descriptions.all_names()]
+    if target == "frames":
+        return [b"\3" + b"".join(frame(bytes.fromhex(text)) for text in _PACKETS)]
     return [bytes.fromhex(text) for text in _PACKETS]

@@ -7,6 +7,7 @@ from media_relay.core.description import sdp
 from media_relay.core.description.rtp_avp import read_streams
 from media_relay.core.description.webrtc import read_description
 from media_relay.core.packet import rtcp, rtp, stun, telephone_event
+from media_relay.core.packet.framing import Deframer, frame
 from shared.errors import RemoteError
 from sip_agent.core.auth.digest import Challenge, parse_credentials
 from sip_agent.core.dialog import capabilities, dialog
@@ -115,6 +116,18 @@ def packets(data: bytes) -> None:
     stun.parse_binding_request(data)
 
 
+def frames(data: bytes) -> None:
+    """Datagrams in a stream are the same wherever it is cut; the first byte says where."""
+    size = 1 + data[0] if data else 1
+    rest = data[1:]
+    with suppress(ValueError):
+        expected = Deframer(2048).feed(rest)
+        deframer = Deframer(2048)
+        found = [each for at in range(0, len(rest), size) for each in deframer.feed(rest[at : at + size])]
+        assert found == expected
+        assert rest.startswith(b"".join(map(frame, found)))
+
+
 TARGETS: dict[str, Target] = {
     "datagram": datagram,
     "stream": stream,
@@ -122,5 +135,6 @@ TARGETS: dict[str, Target] = {
     "challenges": challenges,
     "transactions": run_transactions,
     "descriptions": descriptions,
+    "frames": frames,
     "packets": packets,
 }

@@ -18,7 +18,7 @@ from tests.support.rtp_packets import (
     sender_report,
 )
 
-from media_relay.core.counters import Drop
+from media_relay.core.counters import Drop, Repair
 from media_relay.core.plan import Address, StreamPlan
 from media_relay.core.send_buffer import MAX_RESENT
 from media_relay.datapath import KeyframeWanted
@@ -69,6 +69,7 @@ async def test_what_is_lost_on_the_way_to_the_browser_is_sent_again(relay: Relay
         assert {await call.browser.receive_rtp() for _ in missing} == missing
     assert call.browser.refused == []
     assert relay.path.stats().sessions["m1"].packets["sip_to_browser", "video"] == COUNT + len(missing)
+    assert relay.path.stats().sessions["m1"].repairs == {Repair.RESENT_TO_BROWSER: len(missing)}
 
 
 async def test_a_nack_goes_on_for_what_the_relay_never_had(relay: Relay) -> None:
@@ -108,6 +109,7 @@ async def test_a_browser_that_answers_is_asked_for_what_is_missing(relay: Relay)
     assert [await call.phone.receive_packet() for _ in range(2)] == [
         rtp_packet(97, number, BROWSER) for number in (3, 2)
     ]
+    assert relay.path.stats().sessions["m1"].repairs == {Repair.ASKED_OF_BROWSER: 2}
 
 
 async def test_a_browser_that_did_not_negotiate_it_is_neither_asked_nor_answered(relay: Relay) -> None:
@@ -237,4 +239,5 @@ async def test_a_browser_that_wants_a_picture_gets_the_phone_asked_in_the_way_th
     await nothing_more_came_to_the_phone(call)
     if not asked:
         assert await relay.event() == KeyframeWanted("m1")
+    assert relay.path.stats().sessions["m1"].repairs == {Repair.PICTURES_OF_SIP: 1}
     assert relay.events.empty()

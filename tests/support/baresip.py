@@ -45,6 +45,7 @@ module opus.so
 module aubridge.so
 module ausine.so
 module sndfile.so
+module srtp.so
 module_tmp account.so
 module_tmp uuid.so
 module_app menu.so
@@ -164,6 +165,10 @@ class Baresip:
         del self._events[: at + 1]
         return found
 
+    async def wait_for_encryption(self) -> None:
+        """Return once a call's media is encrypted both ways."""
+        await self.wait_for("CALL_MENC")
+
     async def wait_for_tone(self, frequency: float, within: float = EVENT_SECONDS) -> Tone:
         """Return what the phone hears from now on, once it is a clean tone of this pitch."""
         past, tone = self._recorded(), None
@@ -228,6 +233,7 @@ async def baresip(
     frequency: int = 440,
     transport: str = "udp",
     codecs: str = "pcmu,pcma",
+    encryption: str = "",
     register: bool = True,
     auto_answer: bool = False,
 ) -> AsyncIterator[Baresip]:
@@ -246,7 +252,8 @@ async def baresip(
         (folder / "accounts").write_text(
             f"<sip:{user}@{domain};transport={transport}>;auth_pass={password}"
             f';outbound="sip:127.0.0.1:{proxy_port};transport={transport}";regint={60 if register else 0}'
-            f";answermode={'auto' if auto_answer else 'manual'};audio_codecs={codecs}\n"
+            f";answermode={'auto' if auto_answer else 'manual'};audio_codecs={codecs}"
+            f"{f';mediaenc={encryption}' if encryption else ''}\n"
         )
         command = (program("baresip", "baresip-core"), "-4", "-f", folder)
         async with running(f"baresip {user}", command, cwd=folder) as process:

@@ -28,10 +28,13 @@ class Relay:
     path: DataPath = field(init=False)
 
     async def open(self, **settings: object) -> None:
-        chosen = {"port_range": PORT_RANGE, "quarantine_seconds": 60.0, "forwarder": self.forwarder} | settings
-        self.path = await DataPath.open(
-            browser_host="127.0.0.1", rtp_host="127.0.0.1", on_event=self.events.put_nowait, **chosen
-        )
+        chosen = {
+            "browser_hosts": ("127.0.0.1",),
+            "port_range": PORT_RANGE,
+            "quarantine_seconds": 60.0,
+            "forwarder": self.forwarder,
+        } | settings
+        self.path = await DataPath.open(rtp_host="127.0.0.1", on_event=self.events.put_nowait, **chosen)
         self.stack.push_async_callback(self.path.aclose)
 
     async def event(self) -> DataPathEvent:

@@ -3,19 +3,23 @@
 from pathlib import Path
 
 from media_relay.core.description.negotiation import Local
+from media_relay.core.description.sdes import OwnSrtp
 from media_relay.core.description.sdp import Attribute, Media, SessionDescription
 from media_relay.core.description.webrtc import BrowserTransport
 from media_relay.core.plan import Address, IceCredentials
+from media_relay.core.srtp_keys import SrtpProfile
 
 _DATA = Path(__file__).parents[1] / "unit" / "media_relay" / "data"
 
 ICE = IceCredentials("relayufrag", "relay-password-of-22-chars")
 FINGERPRINT = ":".join(["AB"] * 32)
+SRTP = OwnSrtp("off", {profile: bytes([1]) * (profile.key_length + profile.salt_length) for profile in SrtpProfile})
 LOCAL = Local(
     session_id="4711",
     sip_host="192.0.2.1",
     ports=((30000, 30001), (30002, 30003)),
     transport=BrowserTransport(ICE, FINGERPRINT, (Address("192.0.2.1", 10000), Address("127.0.0.1", 10000))),
+    sip_srtp=(SRTP, SRTP),
 )
 
 

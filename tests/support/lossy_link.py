@@ -125,6 +125,7 @@ class LossyLink:
         self.inward = Direction(inward, seed)  # towards the relay
         self.outward = Direction(outward, seed + 1)
         self._relay = relay
+        self._far_host = near.host
         self._loop = asyncio.get_running_loop()
         self._far_ends: dict[Address, socket.socket] = {}
         self._near = self._bind(near)
@@ -139,7 +140,18 @@ class LossyLink:
         """Close all ports."""
         self.inward.close()
         self.outward.close()
-        for bound in (self._near, *self._far_ends.values()):
+        self._close_far_ends()
+        self._loop.remove_reader(self._near)
+        self._near.close()
+
+    def forget(self, host: str) -> None:
+        """Forget the peers, as a NAT does that has got another address: what they send comes from new ports of it."""
+        self._far_host = host
+        self._close_far_ends()
+        self._far_ends.clear()
+
+    def _close_far_ends(self) -> None:
+        for bound in self._far_ends.values():
             self._loop.remove_reader(bound)
             bound.close()
 
@@ -153,7 +165,7 @@ class LossyLink:
     def _far_end(self, peer: Address) -> socket.socket:
         """Each peer has a port of its own towards the relay, which tells them apart by it."""
         if peer not in self._far_ends:
-            self._far_ends[peer] = opened = self._bind(Address(self._near.getsockname()[0], 0))
+            self._far_ends[peer] = opened = self._bind(Address(self._far_host, 0))
             self._loop.add_reader(opened, self._read_far, opened, peer)
         return self._far_ends[peer]
 

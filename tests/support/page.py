@@ -208,7 +208,7 @@ OpenPhone = Callable[..., Awaitable[PhonePage]]
 async def open_phone(
     browser: Browser, url: str, frequency: float, *, video: bool | Mapping[str, int] = False
 ) -> PhonePage:
-    """Open the phone page with a microphone, and a camera if wanted, of the test's own; `video` may say its size."""
+    """Open the phone page with a microphone of the test's own, and a camera, of some size and rate, if wanted."""
     tab = await browser.tab(f"window.cordboardMedia = () => harness.media({frequency}, {json.dumps(video)});")
     await tab.goto(url)
     return PhonePage(tab, frequency)

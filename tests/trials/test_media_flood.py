@@ -6,15 +6,15 @@ from tests.support.rtp_packets import receiver_report, rtp_packet
 from tests.support.tap import tapped
 from tests.support.trial import PCMU, Call, Trial, at_rate
 
-PAGE_SENDS, SECONDS = 2000, 2.0  # packets a second; a call needs 50
+PAGE_SENDS, SECONDS = 4000, 1.0  # packets a second; a call needs 50
 MOST, BURST = 100, 100
 
 
-async def flood(call: Call, what: str) -> None:
+async def flood(call: Call, *kinds: str) -> None:
     """Let the page send far more than a call needs."""
 
     def send(number: int) -> None:
-        if what == "rtp":
+        if kinds[number % len(kinds)] == "rtp":
             call.browser.send_rtp(rtp_packet(PCMU, number & 0xFFFF, call.browser_ssrc))
         else:
             call.browser.send_rtcp(receiver_report(call.browser_ssrc))
@@ -22,14 +22,11 @@ async def flood(call: Call, what: str) -> None:
     await at_rate(send, PAGE_SENDS, SECONDS)
 
 
-@pytest.mark.parametrize("what", ["rtp", "rtcp"])
-async def test_a_host_that_was_never_heard_gets_no_more_than_a_call_needs(
-    trial: Trial, network: Network, what: str
-) -> None:
+async def test_a_host_that_was_never_heard_gets_no_more_than_a_call_needs(trial: Trial, network: Network) -> None:
     with tapped(network.victim) as tap:
         call = await trial.prepare(phone_says=network.victim.address)
         await trial.connect(call)
-        await flood(call, what)
+        await flood(call, "rtp", "rtcp")
         await trial.dropped((PAGE_SENDS - MOST) * SECONDS - 2 * BURST, "unheard")
         assert 0 < len(tap.datagrams(RELAY_HOST)) <= BURST + MOST * (SECONDS + 1)
 

@@ -56,6 +56,11 @@ bool address_equal(const union address *one, const union address *other)
     return address_same_host(one, other) && address_port(one) == address_port(other);
 }
 
+bool path_equal(const struct path *one, const struct path *other)
+{
+    return one->interface == other->interface && address_equal(&one->address, &other->address);
+}
+
 socklen_t address_length(const union address *address)
 {
     return address->family == AF_INET ? sizeof address->v4 : sizeof address->v6;

@@ -15,12 +15,19 @@ union address {
     struct sockaddr_in6 v6;
 };
 
+/* How a browser is reached: its address, and by which of our sockets for browsers. */
+struct path {
+    union address address;
+    uint32_t interface;
+};
+
 bool address_is_set(const union address *address);
 bool address_equal(const union address *one, const union address *other);
 bool address_same_host(const union address *one, const union address *other);
 /* Whether it means another host on each network: private, of a carrier's NAT, link-local, loopback. */
 bool address_is_local(const union address *address);
 socklen_t address_length(const union address *address);
+bool path_equal(const struct path *one, const struct path *other);
 uint32_t address_hash(const union address *address);
 
 /* Host as text; the zone of a link-local address follows a percent sign (RFC 4007 11). */

@@ -29,8 +29,19 @@ enum drop {
 };
 /* As Python calls them, in that order. */
 #define DROP_NAMES                                                                                                     \
-    "unknown_source", "stun_auth", "srtp_auth", "replay", "not_connected", "no_stream", "on_hold", "unknown_pt",       \
-        "during_event", "latch_refused", "unheard", "ssrc_limit", "too_long", "malformed", "send_failed"
+    "unknown_source stun_auth srtp_auth replay not_connected no_stream on_hold unknown_pt during_event "               \
+    "latch_refused unheard ssrc_limit too_long malformed send_failed"
+
+enum repair_kind {
+    REPAIR_RESENT_TO_BROWSER,
+    REPAIR_RESENT_TO_SIP,
+    REPAIR_ASKED_OF_BROWSER,
+    REPAIR_PICTURES_OF_BROWSER,
+    REPAIR_PICTURES_OF_SIP,
+    REPAIRS,
+};
+/* The same. */
+#define REPAIR_NAMES "resent_to_browser resent_to_sip asked_of_browser pictures_of_browser pictures_of_sip"
 
 enum packet_kind { AUDIO, VIDEO, RTCP, PACKET_KINDS };
 enum direction { BROWSER_TO_SIP, SIP_TO_BROWSER, DIRECTIONS };
@@ -41,6 +52,7 @@ struct counters {
     counter packets[DIRECTIONS][PACKET_KINDS];
     counter bytes[DIRECTIONS][PACKET_KINDS];
     counter drops[DROPS];
+    counter repairs[REPAIRS];
 };
 
 static inline void count(counter *counter, uint64_t more)

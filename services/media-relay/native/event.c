@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sip_leg.h"
+
 /* No thumb is faster: what comes beyond is not handed up. */
 #define EVENT_PACKETS_PER_SECOND 100
 
@@ -41,5 +43,5 @@ void send_event(struct forwarding *forwarding, struct session *session, uint32_t
     }
     outgoing_event_header(&stream->outgoing, packet, stream->plan.events_to_sip, marker, later);
     memcpy(packet + RTP_FIXED_HEADER, payload, length);
-    send_rtp_to_sip(forwarding, session, stream, packet, RTP_FIXED_HEADER + length);
+    sip_send_rtp(forwarding, session, stream, NULL, packet, RTP_FIXED_HEADER + length);
 }

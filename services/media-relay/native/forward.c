@@ -5,38 +5,18 @@
 
 #include "keyframe.h"
 #include "repair.h"
+#include "reports.h"
+#include "sip_leg.h"
 
-#define VIDEO_FACTOR 10.0 /* a picture is many packets */
-
-static const enum drop drop_of[] = {
-    [SRTP_AUTH] = DROP_SRTP_AUTH,
-    [SRTP_REPLAY] = DROP_REPLAY,
-    [SRTP_MALFORMED] = DROP_MALFORMED,
-    [SRTP_TOO_LONG] = DROP_TOO_LONG,
-};
-
-static enum packet_kind kind_of(const struct stream *stream)
+enum drop drop_of(enum srtp_status status)
 {
-    return stream->plan.is_video ? VIDEO : AUDIO;
-}
-
-/* An address that signalling names may be anybody's: until its host is heard, it gets no more than a call needs. Who is
- * heard on the one port does not speak for another host that is named for the other. */
-static bool may_send_to_sip(const struct forwarding *forwarding, struct stream *stream,
-                            const union address *destination)
-{
-    if (stream_has_heard(stream, destination))
-        return true;
-    double most = forwarding->latch_policy.unheard_packets_per_second * (stream->plan.is_video ? VIDEO_FACTOR : 1.0);
-    return allowance_take(&stream->unheard, most, most, forwarding->now);
-}
-
-void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
-                     size_t length)
-{
-    (void)forwarding;
-    send_to_sip(session, stream->rtp_socket, packet, length, rtp_latch_destination(&stream->rtp_latch),
-                kind_of(stream));
+    static const enum drop drops[] = {
+        [SRTP_AUTH] = DROP_SRTP_AUTH,
+        [SRTP_REPLAY] = DROP_REPLAY,
+        [SRTP_MALFORMED] = DROP_MALFORMED,
+        [SRTP_TOO_LONG] = DROP_TOO_LONG,
+    };
+    return drops[status];
 }
 
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
@@ -56,7 +36,7 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     }
     enum srtp_status status = srtp_unprotect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {
-        session_drop(session, drop_of[status]);
+        session_drop(session, drop_of(status));
         return;
     }
     int index = session->by_browser_pt[header.payload_type];
@@ -76,13 +56,16 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
+    size_t octets = rtp_payload_length(packet, length, &header);
     uint8_t payload_type = stream->plan.to_sip[header.payload_type];
+    if (heard)
+        statistics_hear(&heard->statistics, &header, octets, forwarding->now,
+                        payload_type == EVENT_PAYLOAD_TYPE ? 0 : stream->plan.clock_rate);
     if (payload_type == EVENT_PAYLOAD_TYPE) {
         hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
         return;
     }
-    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
-    if (!may_send_to_sip(forwarding, stream, destination)) {
+    if (!sip_may_send(forwarding, stream, rtp_latch_destination(&stream->rtp_latch))) {
         session_drop(session, DROP_UNHEARD);
         return;
     }
@@ -93,22 +76,9 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     }
     rtp_set_payload_type(packet, payload_type);
     header.sequence_number = read_16(packet + 2);
-    repair_sent_to_sip(stream, &header, packet, length);
-    send_to_sip(session, stream->rtp_socket, packet, length, destination, kind_of(stream));
-}
-
-void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
-                      const uint8_t *packet, size_t length)
-{
-    const struct plan *plan = &stream->plan;
-    /* RFC 5761: multiplexed, it goes where RTP goes. */
-    bool is_multiplexed = plan->is_used && address_equal(&plan->sip_rtcp, &plan->sip_rtp);
-    const union address *destination =
-        is_multiplexed ? rtp_latch_destination(&stream->rtp_latch) : rtcp_latch_destination(&stream->rtcp_latch);
-    if (may_send_to_sip(forwarding, stream, destination))
-        send_to_sip(session, is_multiplexed ? stream->rtp_socket : stream->rtcp_socket, packet, length, destination, RTCP);
-    else
-        session_drop(session, DROP_UNHEARD);
+    if (heard)
+        statistics_sent(&heard->statistics, octets);
+    sip_send_rtp(forwarding, session, stream, &header, packet, length);
 }
 
 /* The stream of the sender, else those that it speaks of, else all in use: as bits. */
@@ -130,7 +100,7 @@ static uint32_t streams_concerned(const struct session *session, const struct rt
 
 void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
-    if (length < 8) {
+    if (length < RTCP_HEADER) {
         session_drop(session, DROP_MALFORMED);
         return;
     }
@@ -145,7 +115,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
     }
     enum srtp_status status = srtp_unprotect_rtcp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {
-        session_drop(session, drop_of[status]);
+        session_drop(session, drop_of(status));
         return;
     }
     ssrc_add(&session->browser_ssrcs, sender);
@@ -154,6 +124,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         session_drop(session, DROP_MALFORMED);
         return;
     }
+    read_reports(packet, length, &session->browser_ssrcs, &session->sip_ssrcs, forwarding->now);
     uint32_t concerned = streams_concerned(session, &sources);
     uint32_t pictures = 0;
     length = repair_from_browser(forwarding, session, packet, length, &pictures);
@@ -161,67 +132,87 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         if (pictures & 1u << i)
             keyframe_ask(forwarding, session, &session->streams[i], SIDE_SIP);
         if (length && concerned & 1u << i)
-            send_rtcp_to_sip(forwarding, session, &session->streams[i], packet, length);
+            sip_send_rtcp(forwarding, session, &session->streams[i], packet, length);
     }
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
-static bool may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
+static struct heard *may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
 {
     if (!ssrc_has_room(&session->sip_ssrcs, ssrc))
-        return false;
+        return NULL;
     struct heard *heard = ssrc_add(&session->sip_ssrcs, ssrc);
     if (heard && heard->stream == NO_STREAM)
         heard->stream = stream;
-    return heard && heard->stream == stream;
+    return heard && heard->stream == stream ? heard : NULL;
 }
 
-/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too. */
+/* Why an RTP packet does not go on; DROPS: it does, and `heard` is its source. The latch learns before media can flow,
+ * on hold too. */
 static enum drop why_not_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
-                                    const struct rtp_header *header, const union address *source)
+                                    const struct rtp_header *header, const union address *source,
+                                    struct heard **heard)
 {
     struct stream *stream = &session->streams[index];
     if (!stream->plan.is_used)
         return DROP_NO_STREAM;
     if (stream->plan.to_browser[header->payload_type] == NO_PAYLOAD_TYPE)
         return DROP_UNKNOWN_PT;
-    if (!rtp_latch_accepts(&stream->rtp_latch, &forwarding->latch_policy, source, header->ssrc,
-                           header->sequence_number, forwarding->now))
+    if (source && !rtp_latch_accepts(&stream->rtp_latch, &forwarding->latch_policy, source, header->ssrc,
+                                     header->sequence_number, forwarding->now))
         return DROP_LATCH_REFUSED;
     if (!stream->plan.sip_sends)
         return DROP_ON_HOLD;
     if (!session->srtp)
         return DROP_NOT_CONNECTED;
-    if (!may_send_as(session, header->ssrc, (int32_t)index))
+    *heard = may_send_as(session, header->ssrc, (int32_t)index);
+    if (!*heard)
         return DROP_SSRC_LIMIT;
-    return address_is_set(&session->destination) ? DROPS : DROP_NOT_CONNECTED;
+    return address_is_set(&session->destination.address) ? DROPS : DROP_NOT_CONNECTED;
+}
+
+void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
+                         const struct rtp_header *header, size_t length, const union address *source)
+{
+    struct stream *stream = &session->streams[index];
+    uint8_t *packet = outbox_buffer(&forwarding->outbox);
+    struct heard *heard;
+    enum drop refusal = why_not_to_browser(forwarding, session, index, header, source, &heard);
+    if (refusal != DROPS) {
+        session_drop(session, refusal);
+        return;
+    }
+    size_t octets = rtp_payload_length(packet, length, header);
+    bool is_event = stream->plan.is_sip_event[header->payload_type];
+    statistics_hear(&heard->statistics, header, octets, forwarding->now, is_event ? 0 : stream->plan.clock_rate);
+    if (is_event)
+        hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
+    rtp_set_payload_type(packet, stream->plan.to_browser[header->payload_type]);
+    enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
+    if (status != SRTP_DONE) {
+        session_drop(session, drop_of(status));
+        return;
+    }
+    statistics_sent(&heard->statistics, octets);
+    repair_sent_to_browser(stream, header, packet, length);
+    outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
 }
 
 static void receive_sip_rtp(struct forwarding *forwarding, struct session *session, uint32_t index, size_t length,
                             const union address *source)
 {
+    struct stream *stream = &session->streams[index];
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
     struct rtp_header header;
-    if (!rtp_parse(packet, length, &header) || !rtp_has_valid_padding(packet, length)) {
-        session_drop(session, DROP_MALFORMED);
-        return;
-    }
-    enum drop refusal = why_not_to_browser(forwarding, session, index, &header, source);
-    if (refusal != DROPS) {
+    enum drop refusal = DROP_MALFORMED;
+    if (rtp_parse(packet, length, &header))
+        refusal = sip_open(session, stream, header.ssrc, srtp_unprotect_rtp, packet, &length);
+    if (refusal == DROPS && !rtp_has_valid_padding(packet, length))
+        refusal = DROP_MALFORMED;
+    if (refusal == DROPS)
+        pass_rtp_to_browser(forwarding, session, index, &header, length, source);
+    else
         session_drop(session, refusal);
-        return;
-    }
-    struct stream *stream = &session->streams[index];
-    if (stream->plan.is_sip_event[header.payload_type])
-        hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
-    rtp_set_payload_type(packet, stream->plan.to_browser[header.payload_type]);
-    enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
-    if (status != SRTP_DONE) {
-        session_drop(session, drop_of[status]);
-        return;
-    }
-    repair_sent_to_browser(stream, &header, packet, length);
-    outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
 }
 
 void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
@@ -232,8 +223,8 @@ void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session
     }
     enum srtp_status status = srtp_protect_rtcp(session->srtp, outbox_buffer(&forwarding->outbox), &length);
     if (status != SRTP_DONE)
-        session_drop(session, drop_of[status]);
-    else if (!address_is_set(&session->destination))
+        session_drop(session, drop_of(status));
+    else if (!address_is_set(&session->destination.address))
         session_drop(session, DROP_NOT_CONNECTED);
     else
         outbox_send_to_browser(&forwarding->outbox, session, length, RTCP);
@@ -253,7 +244,7 @@ static enum drop why_not_rtcp_to_browser(struct session *session, struct stream 
 {
     if (!stream->plan.is_used)
         return DROP_NO_STREAM;
-    if (!accepts_rtcp(stream, source, port))
+    if (source && !accepts_rtcp(stream, source, port))
         return DROP_LATCH_REFUSED;
     if (!session->srtp)
         return DROP_NOT_CONNECTED;
@@ -261,23 +252,24 @@ static enum drop why_not_rtcp_to_browser(struct session *session, struct stream 
 }
 
 /* What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by. */
-static void send_rest_to_browser(struct forwarding *forwarding, struct session *session, size_t length)
+static void send_rest_to_browser(struct forwarding *forwarding, struct session *session, const uint8_t *packet,
+                                 size_t length)
 {
     struct rtcp_sources sources;
-    if (!rtcp_parse(outbox_buffer(&forwarding->outbox), length, &sources) || !sources.has_sender)
+    if (!rtcp_parse(packet, length, &sources) || !sources.has_sender)
         return;
     if (!ssrc_has_room(&session->sip_ssrcs, sources.sender)) {
         session_drop(session, DROP_SSRC_LIMIT);
         return;
     }
     ssrc_add(&session->sip_ssrcs, sources.sender);
+    memmove(outbox_buffer(&forwarding->outbox), packet, length);
     send_rtcp_to_browser(forwarding, session, length);
 }
 
-static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
-                             enum sip_port port, size_t length, const union address *source)
+void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                          enum sip_port port, uint8_t *packet, size_t length, const union address *source)
 {
-    uint8_t *packet = outbox_buffer(&forwarding->outbox);
     struct rtcp_sources sources;
     if (!rtcp_parse(packet, length, &sources) || !sources.has_sender) {
         session_drop(session, DROP_MALFORMED);
@@ -288,12 +280,26 @@ static void receive_sip_rtcp(struct forwarding *forwarding, struct session *sess
         session_drop(session, refusal);
         return;
     }
+    read_reports(packet, length, &session->sip_ssrcs, &session->browser_ssrcs, forwarding->now);
     bool wants_picture = false;
     length = repair_from_sip(forwarding, session, stream, packet, length, &wants_picture);
     if (length)
-        send_rest_to_browser(forwarding, session, length);
+        send_rest_to_browser(forwarding, session, packet, length);
     if (wants_picture) /* after that, for it uses the same buffer */
         keyframe_ask(forwarding, session, stream, SIDE_BROWSER);
+}
+
+static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                             enum sip_port port, size_t length, const union address *source)
+{
+    uint8_t *packet = outbox_buffer(&forwarding->outbox);
+    enum drop refusal = DROP_MALFORMED;
+    if (length >= RTCP_HEADER)
+        refusal = sip_open(session, stream, read_32(packet + 4), srtp_unprotect_rtcp, packet, &length);
+    if (refusal == DROPS)
+        pass_rtcp_to_browser(forwarding, session, stream, port, packet, length, source);
+    else
+        session_drop(session, refusal);
 }
 
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
@@ -303,6 +309,18 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
         receive_sip_rtcp(forwarding, session, &session->streams[index], port, length, source);
     else
         receive_sip_rtp(forwarding, session, index, length, source);
+}
+
+void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint32_t stream, enum side side,
+                   const uint8_t *packet, size_t length, double now)
+{
+    read_own_reports(packet, length, side == SIDE_BROWSER ? &session->sip_ssrcs : &session->browser_ssrcs, now);
+    if (side == SIDE_SIP) {
+        sip_send_rtcp(forwarding, session, &session->streams[stream], packet, length);
+        return;
+    }
+    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
+    send_rtcp_to_browser(forwarding, session, length);
 }
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)

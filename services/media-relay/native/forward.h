@@ -26,14 +26,25 @@ enum sip_port { SIP_RTP_PORT, SIP_RTCP_PORT };
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t stream, enum sip_port port,
                  size_t length, const union address *source);
 
-/* The packet is in the clear, ready otherwise, and has SRTP_TRAILER bytes of room. */
-void send_rtp_to_sip(struct forwarding *forwarding, struct session *session, struct stream *stream, uint8_t *packet,
-                     size_t length);
-/* In the clear; to the browser goes what stands in the outbox's next buffer. */
-void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
-void send_rtcp_to_sip(const struct forwarding *forwarding, struct session *session, struct stream *stream,
-                      const uint8_t *packet, size_t length);
+/* What a stream's SIP side sent: RTP stands in the outbox's next buffer. Without a source it came over a bridge. */
+void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t stream,
+                         const struct rtp_header *header, size_t length, const union address *source);
+void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session, struct stream *stream,
+                          enum sip_port port, uint8_t *packet, size_t length, const union address *source);
 
+enum drop drop_of(enum srtp_status status);
+
+static inline enum packet_kind kind_of(const struct stream *stream)
+{
+    return stream->plan.is_video ? VIDEO : AUDIO;
+}
+
+/* What stands in the outbox's next buffer, in the clear. */
+void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
+
+/* RTCP of our own making, in the clear, towards that side. */
+void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint32_t stream, enum side side,
+                   const uint8_t *packet, size_t length, double now);
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 
 #endif

@@ -2,6 +2,7 @@
 #include "keyframe.h"
 
 #include "feedback.h"
+#include "sip_leg.h"
 
 /* The source of the stream that was heard last. */
 static const struct heard *last_heard(const struct ssrc_table *table, int32_t stream)
@@ -30,15 +31,16 @@ void keyframe_ask(struct forwarding *forwarding, struct session *session, struct
     if (!source || !plan->is_used || !plan->is_video || forwarding->now - *asked_at < KEYFRAME_PERIOD)
         return;
     *asked_at = forwarding->now;
+    count(&session->counters.repairs[side == SIDE_BROWSER ? REPAIR_PICTURES_OF_BROWSER : REPAIR_PICTURES_OF_SIP], 1);
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
     rtcp_picture_loss_indication(packet, OWN_SSRC, source->ssrc);
     if (side == SIDE_BROWSER)
         send_rtcp_to_browser(forwarding, session, PICTURE_LOSS_INDICATION);
     else if (plan->sip_takes_pli)
-        send_rtcp_to_sip(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
+        sip_send_rtcp(forwarding, session, stream, packet, PICTURE_LOSS_INDICATION);
     else if (plan->sip_takes_fir)
-        send_rtcp_to_sip(forwarding, session, stream, packet,
-                         feedback_full_intra_request(packet, OWN_SSRC, source->ssrc, ++stream->pictures_asked));
+        sip_send_rtcp(forwarding, session, stream, packet,
+                      feedback_full_intra_request(packet, OWN_SSRC, source->ssrc, ++stream->pictures_asked));
     else
         hand_up(forwarding, session, packet);
 }

@@ -66,6 +66,14 @@ void rtp_latch_expect(struct rtp_latch *latch, const union address *signalled, d
     latch->state = address_is_set(signalled) ? LATCH_ARMED : LATCH_CLOSED;
 }
 
+void rtp_latch_lock(struct rtp_latch *latch)
+{
+    latch->source = latch->signalled;
+    latch->rank = RANK_SIGNALLED;
+    latch->candidate_count = 0;
+    latch->state = address_is_set(&latch->signalled) ? LATCH_LOCKED : LATCH_CLOSED;
+}
+
 static bool is_barred(const struct rtp_latch *latch, const union address *source)
 {
     for (size_t i = 0; i < latch->barred_count; i++)
@@ -154,6 +162,11 @@ void rtcp_latch_expect(struct rtcp_latch *latch, const union address *signalled)
     change_former(&latch->former, &latch->signalled, &latch->source, signalled);
     latch->signalled = *signalled;
     latch->source = nowhere;
+}
+
+void rtcp_latch_lock(struct rtcp_latch *latch)
+{
+    latch->source = latch->signalled;
 }
 
 bool rtcp_latch_accepts(struct rtcp_latch *latch, const union address *source, const union address *rtp_destination)

@@ -55,9 +55,12 @@ struct rtcp_latch {
 void rtp_latch_expect(struct rtp_latch *latch, const union address *signalled, double now);
 bool rtp_latch_accepts(struct rtp_latch *latch, const struct latch_policy *policy, const union address *source,
                        uint32_t ssrc, uint16_t sequence_number, double now);
+/* The peer is known to be at the signalled address, without having been heard here. */
+void rtp_latch_lock(struct rtp_latch *latch);
 /* Where to send now; not set: nowhere. */
 const union address *rtp_latch_destination(const struct rtp_latch *latch);
 
+void rtcp_latch_lock(struct rtcp_latch *latch);
 void rtcp_latch_expect(struct rtcp_latch *latch, const union address *signalled);
 bool rtcp_latch_accepts(struct rtcp_latch *latch, const union address *source, const union address *rtp_destination);
 const union address *rtcp_latch_destination(const struct rtcp_latch *latch);

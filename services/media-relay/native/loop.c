@@ -23,7 +23,7 @@ enum {
 #define RATE_WINDOW 0.01 /* seconds over which the rate is taken */
 
 static void hand_up(struct relay *relay, enum datagram_kind kind, const uint8_t *datagram, size_t length,
-                    const union address *source, struct session *session)
+                    const struct path *source, struct session *session)
 {
     struct ring_entry entry = {.length = (uint32_t)length,
                                .kind = kind,
@@ -34,7 +34,7 @@ static void hand_up(struct relay *relay, enum datagram_kind kind, const uint8_t 
     count(session ? &session->counters.drops[DROP_SEND_FAILED] : &relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
 }
 
-void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const union address *source)
+void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const struct path *source)
 {
     enum datagram_kind kind = datagram_kind(datagram, length);
     struct session *session = sources_find(&relay->sources, source);
@@ -71,29 +71,33 @@ static void prepare(struct inbox *inbox)
     }
 }
 
-static void prefetch_browsers(const struct relay *relay, unsigned count)
+static void prefetch_browsers(const struct relay *relay, uint32_t interface, unsigned count)
 {
+    struct path sources[BATCH];
     struct session *sessions[BATCH];
+    for (unsigned i = 0; i < count; i++) {
+        sources[i] = (struct path){relay->inbox.sources[i], interface};
+        sources_prefetch(&relay->sources, &sources[i]);
+    }
     for (unsigned i = 0; i < count; i++)
-        sources_prefetch(&relay->sources, &relay->inbox.sources[i]);
-    for (unsigned i = 0; i < count; i++)
-        sessions[i] = sources_find(&relay->sources, &relay->inbox.sources[i]);
+        sessions[i] = sources_find(&relay->sources, &sources[i]);
     sessions_prefetch(sessions, count);
 }
 
 /* Returns how many came. */
-static unsigned read_browsers(struct relay *relay)
+static unsigned read_browsers(struct relay *relay, uint32_t interface)
 {
     struct inbox *inbox = &relay->inbox;
     unsigned total = 0;
     for (int batch = 0; batch < BROWSER_BATCHES; batch++) {
-        int came = recvmmsg(relay->forwarding.outbox.browser_socket, inbox->headers, BATCH, MSG_DONTWAIT, NULL);
+        int came = recvmmsg(relay->browser_sockets[interface], inbox->headers, BATCH, MSG_DONTWAIT, NULL);
         /* Nothing more; or an ICMP error of something sent before, which the next round reads on after. */
         if (came <= 0)
             break;
-        prefetch_browsers(relay, (unsigned)came);
+        prefetch_browsers(relay, interface, (unsigned)came);
         for (int i = 0; i < came; i++) {
-            receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &inbox->sources[i]);
+            struct path source = {inbox->sources[i], interface};
+            receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &source);
             inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->sources[i];
         }
         total += (unsigned)came;
@@ -172,21 +176,23 @@ static void pace(const struct relay *relay, double began)
 
 static unsigned play_round(struct relay *relay, double now, const struct epoll_event *events, int count)
 {
-    bool has_browsers = false;
+    uint32_t interfaces = 0; /* that something came by, as bits */
     unsigned packets = 0;
     pthread_mutex_lock(&relay->lock);
     relay->forwarding.now = now;
     for (int i = 0; i < count; i++) {
+        uint64_t token = events[i].data.u64;
         if (i % PREFETCHED == 0)
             prefetch_sip(relay, events + i, count - i);
-        if (events[i].data.u64 == TOKEN_BROWSER)
-            has_browsers = true;
-        else if (is_sip_token(events[i].data.u64))
-            packets += read_sip(relay, events[i].data.u64);
+        if (is_sip_token(token))
+            packets += read_sip(relay, token);
+        else if (token != TOKEN_STOP)
+            interfaces |= 1u << (token - FIRST_BROWSER_TOKEN);
     }
     outbox_flush(&relay->forwarding.outbox);
-    if (has_browsers)
-        packets += read_browsers(relay);
+    for (uint32_t i = 0; i < relay->interface_count; i++)
+        if (interfaces & 1u << i)
+            packets += read_browsers(relay, i);
     outbox_flush(&relay->forwarding.outbox);
     pthread_mutex_unlock(&relay->lock);
     return packets;

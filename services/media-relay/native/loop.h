@@ -5,9 +5,14 @@
 #include "relay.h"
 
 /* What epoll tells of a descriptor: one of these, or a SIP socket's slot with its generation, stream and port. */
-#define TOKEN_BROWSER UINT64_MAX
-#define TOKEN_STOP (UINT64_MAX - 1)
+#define TOKEN_STOP UINT64_MAX
+#define FIRST_BROWSER_TOKEN (TOKEN_STOP - MOST_INTERFACES)
 #define MOST_SLOTS (1u << 24)
+
+static inline uint64_t browser_token(uint32_t interface)
+{
+    return FIRST_BROWSER_TOKEN + interface;
+}
 
 static inline uint64_t sip_token(uint32_t slot, uint32_t generation, uint32_t stream, enum sip_port port)
 {
@@ -16,11 +21,11 @@ static inline uint64_t sip_token(uint32_t slot, uint32_t generation, uint32_t st
 
 static inline bool is_sip_token(uint64_t token)
 {
-    return token < TOKEN_STOP;
+    return token < FIRST_BROWSER_TOKEN;
 }
 
-/* One datagram on the browser socket. */
-void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const union address *source);
+/* One datagram on a browser socket. */
+void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const struct path *source);
 
 void *run_loop(void *relay);
 

@@ -9,19 +9,16 @@
 #include "crypto.h"
 #include "relay.h"
 
+#define WITHOUT_GIL(...)                                                                                               \
+    do {                                                                                                               \
+        Py_BEGIN_ALLOW_THREADS __VA_ARGS__;                                                                            \
+        Py_END_ALLOW_THREADS                                                                                           \
+    } while (0)
+
 typedef struct {
     PyObject_HEAD
     struct relay *relay; /* NULL: closed */
 } Relay;
-
-static PyObject *drop_names(void)
-{
-    static const char *const names[DROPS] = {DROP_NAMES};
-    PyObject *tuple = PyTuple_New(DROPS);
-    for (Py_ssize_t i = 0; tuple && i < DROPS; i++)
-        PyTuple_SetItem(tuple, i, PyUnicode_FromString(names[i]));
-    return tuple;
-}
 
 /* (host, port) */
 static PyObject *address_to_python(const union address *address)
@@ -31,24 +28,30 @@ static PyObject *address_to_python(const union address *address)
     return Py_BuildValue("(si)", host, address_port(address));
 }
 
-/* (host, port), or None for no address: a converter of PyArg_ParseTuple. */
-static int address_from_python(PyObject *object, void *into)
+/* (host, port) or, of browsers, (host, port, interface); None for no address: a converter of PyArg_ParseTuple. */
+static int path_from_python(PyObject *object, void *into)
 {
-    union address *address = into;
+    struct path *path = into;
     const char *host;
     unsigned short port;
-    memset(address, 0, sizeof *address);
+    memset(path, 0, sizeof *path);
     if (object == Py_None)
         return 1;
-    if (!PyTuple_Check(object) || !PyArg_ParseTuple(object, "sH", &host, &port)) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "an address is a host and a port");
+    if (!PyArg_ParseTuple(object, "sH|I", &host, &port, &path->interface))
         return 0;
-    }
-    if (address_parse(address, host, port))
+    if (path->interface < MOST_INTERFACES && address_parse(&path->address, host, port))
         return 1;
-    PyErr_Format(PyExc_ValueError, "not an IP address: %s", host);
+    PyErr_Format(PyExc_ValueError, "not an IP address, or no interface: %s, %u", host, path->interface);
     return 0;
+}
+
+static int address_from_python(PyObject *object, void *into)
+{
+    struct path path;
+    if (!path_from_python(object, &path))
+        return 0;
+    *(union address *)into = path.address;
+    return 1;
 }
 
 static struct relay *opened(Relay *self)
@@ -68,13 +71,29 @@ static struct session *session_at(Relay *self, unsigned slot)
     return session;
 }
 
+/* A tuple of descriptors: a converter of PyArg_ParseTuple. */
+static int sockets_from_python(PyObject *object, void *into)
+{
+    struct relay_settings *settings = into;
+    Py_ssize_t count = PyTuple_Check(object) ? PyTuple_Size(object) : 0;
+    memset(settings->browser_sockets, -1, sizeof settings->browser_sockets);
+    if (count < 1 || count > MOST_INTERFACES) {
+        PyErr_Format(PyExc_ValueError, "browser_sockets are a tuple of 1 to %d", MOST_INTERFACES);
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        settings->browser_sockets[i] = (int)PyLong_AsLong(PyTuple_GetItem(object, i));
+    settings->interface_count = (uint32_t)count;
+    return !PyErr_Occurred();
+}
+
 static PyObject *relay_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"browser_socket", "other_host_seconds", "settle_seconds", "probation_packets",
+    static char *names[] = {"browser_sockets", "other_host_seconds", "settle_seconds", "probation_packets",
                             "unheard_packets_per_second", "pacing_seconds", NULL};
     struct relay_settings settings;
     struct latch_policy *policy = &settings.latch_policy;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iddIId", names, &settings.browser_socket,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&ddIId", names, sockets_from_python, &settings,
                                      &policy->other_host_seconds, &policy->settle_seconds,
                                      &policy->probation_packets, &policy->unheard_packets_per_second,
                                      &settings.pacing_seconds))
@@ -101,11 +120,8 @@ static PyObject *close_relay(Relay *self, PyObject *unused)
     (void)unused;
     struct relay *relay = self->relay;
     self->relay = NULL;
-    if (relay) {
-        Py_BEGIN_ALLOW_THREADS
-        relay_close(relay);
-        Py_END_ALLOW_THREADS
-    }
+    if (relay)
+        WITHOUT_GIL(relay_close(relay));
     Py_RETURN_NONE;
 }
 
@@ -128,8 +144,10 @@ static PyObject *relay_fileno(Relay *self, PyObject *unused)
 static PyObject *entry_to_python(const struct ring_entry *entry, const uint8_t *bytes)
 {
     PyObject *session = entry->session == NO_SESSION ? Py_NewRef(Py_None) : PyLong_FromUnsignedLongLong(entry->session);
-    return Py_BuildValue("(iy#NNI)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length,
-                         address_to_python(&entry->source), session, entry->stream);
+    char host[ADDRESS_TEXT];
+    address_print(&entry->source.address, host);
+    return Py_BuildValue("(iy#(siI)NI)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length, host,
+                         address_port(&entry->source.address), entry->source.interface, session, entry->stream);
 }
 
 static PyObject *relay_drain(Relay *self, PyObject *args)
@@ -197,27 +215,53 @@ static PyObject *relay_add(Relay *self, PyObject *args)
             return NULL;
         }
     int64_t slot;
-    Py_BEGIN_ALLOW_THREADS
-    slot = relay_add_session(self->relay, number, streams, (size_t)count);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(slot = relay_add_session(self->relay, number, streams, (size_t)count));
     if (slot >= 0)
         return PyLong_FromLongLong(slot);
     free_streams(streams, (size_t)count);
     return PyErr_Format(PyExc_OSError, "no room for a session");
 }
 
-/* As _native.pyi says what a plan is. */
+/* (profile, receive, send), or None for no SRTP: a converter of PyArg_ParseTuple. */
+static int srtp_from_python(PyObject *object, void *into)
+{
+    struct srtp_session **srtp = into;
+    int profile;
+    const char *receive, *send;
+    Py_ssize_t receive_length, send_length;
+    *srtp = NULL;
+    if (object == Py_None)
+        return 1;
+    if (!PyArg_ParseTuple(object, "iy#y#", &profile, &receive, &receive_length, &send, &send_length))
+        return 0;
+    *srtp = srtp_session_new((enum srtp_profile)profile, (const uint8_t *)receive, (size_t)receive_length,
+                             (const uint8_t *)send, (size_t)send_length);
+    if (!*srtp)
+        PyErr_SetString(PyExc_ValueError, "these are no keys of the profile");
+    return *srtp != NULL;
+}
+
+/* As _native.pyi says what each is. */
+static char *PLAN_FIELDS[] = {
+    "is_video",   "browser_sends", "sip_sends",     "answers_nack",     "sip_takes_nack", "sip_takes_pli",
+    "sip_takes_fir", "sip_rtp",    "sip_rtcp",      "to_sip",           "to_browser",     "clock_rate",
+    "sip_events", "events_to_sip", "browser_bit_rate", "sip_srtp",      NULL,
+};
+
 static bool plan_from_python(PyObject *object, struct plan *plan)
 {
-    int is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     const char *to_sip, *to_browser, *sip_events;
     Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
     memset(plan, 0, sizeof *plan);
-    if (!PyArg_ParseTuple(object, "pppppppIO&O&y#y#Iy#b", &is_video, &browser_sends, &sip_sends, &answers_nack,
-                          &sip_takes_nack, &sip_takes_pli, &sip_takes_fir, &plan->browser_bit_rate, address_from_python,
-                          &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-                          &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length,
-                          &plan->events_to_sip))
+    PyObject *nothing = PyTuple_New(0);
+    int is_read = nothing && PyArg_ParseTupleAndKeywords(
+        nothing, object, "$pppppppO&O&y#y#Iy#bIO&", PLAN_FIELDS, &plan->is_video, &plan->browser_sends,
+        &plan->sip_sends, &plan->answers_nack, &plan->sip_takes_nack, &plan->sip_takes_pli, &plan->sip_takes_fir,
+        address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
+        &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length, &plan->events_to_sip,
+        &plan->browser_bit_rate, srtp_from_python, &plan->srtp);
+    Py_XDECREF(nothing);
+    if (!is_read)
         return false;
     if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
         sip_events_length != sizeof plan->is_sip_event) {
@@ -229,13 +273,6 @@ static bool plan_from_python(PyObject *object, struct plan *plan)
     for (size_t i = 0; i < sizeof plan->is_sip_event; i++)
         plan->is_sip_event[i] = sip_events[i];
     plan->is_used = true;
-    plan->is_video = is_video;
-    plan->browser_sends = browser_sends;
-    plan->sip_sends = sip_sends;
-    plan->answers_nack = answers_nack;
-    plan->sip_takes_nack = sip_takes_nack;
-    plan->sip_takes_pli = sip_takes_pli;
-    plan->sip_takes_fir = sip_takes_fir;
     return true;
 }
 
@@ -250,33 +287,26 @@ static PyObject *set_plans(Relay *self, PyObject *args)
     if (count > MOST_STREAMS)
         return PyErr_Format(PyExc_ValueError, "more than %d streams", MOST_STREAMS);
     for (Py_ssize_t i = 0; i < count; i++)
-        if (!plan_from_python(PyTuple_GetItem(tuple, i), &plans[i]))
+        if (!plan_from_python(PyTuple_GetItem(tuple, i), &plans[i])) {
+            for (Py_ssize_t made = 0; made <= i; made++)
+                srtp_session_free(plans[made].srtp);
             return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_plans(self->relay, slot, plans, (size_t)count);
-    Py_END_ALLOW_THREADS
+        }
+    WITHOUT_GIL(relay_set_plans(self->relay, slot, plans, (size_t)count));
     Py_RETURN_NONE;
 }
 
 static PyObject *set_keys(Relay *self, PyObject *args)
 {
     unsigned slot;
-    int profile;
-    const char *receive, *send;
-    Py_ssize_t receive_length, send_length;
-    struct srtp_session *srtp = NULL;
-    if (!PyArg_ParseTuple(args, "Iiy#y#", &slot, &profile, &receive, &receive_length, &send, &send_length) ||
-        !session_at(self, slot))
+    struct srtp_session *srtp;
+    if (!PyArg_ParseTuple(args, "IO&", &slot, srtp_from_python, &srtp))
         return NULL;
-    if (profile >= 0) {
-        srtp = srtp_session_new((enum srtp_profile)profile, (const uint8_t *)receive, (size_t)receive_length,
-                                (const uint8_t *)send, (size_t)send_length);
-        if (!srtp)
-            return PyErr_Format(PyExc_ValueError, "these are no keys of the profile");
+    if (!session_at(self, slot)) {
+        srtp_session_free(srtp);
+        return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_srtp(self->relay, slot, srtp);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_set_srtp(self->relay, slot, srtp));
     Py_RETURN_NONE;
 }
 
@@ -286,9 +316,7 @@ static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
     int of_browser;
     if (!PyArg_ParseTuple(args, "Ip", &slot, &of_browser) || !session_at(self, slot))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_request_keyframe(self->relay, slot, of_browser ? SIDE_BROWSER : SIDE_SIP);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_request_keyframe(self->relay, slot, of_browser ? SIDE_BROWSER : SIDE_SIP));
     Py_RETURN_NONE;
 }
 
@@ -301,15 +329,39 @@ static bool stream_at(Relay *self, unsigned slot, unsigned stream)
     return session && stream < session->stream_count;
 }
 
+static PyObject *send_rtcp(Relay *self, PyObject *args)
+{
+    unsigned slot, stream;
+    int to_browser;
+    const char *packet;
+    Py_ssize_t length;
+    if (!PyArg_ParseTuple(args, "IIpy#", &slot, &stream, &to_browser, &packet, &length) ||
+        !stream_at(self, slot, stream))
+        return NULL;
+    if (length > MOST_RTP)
+        return PyErr_Format(PyExc_ValueError, "RTCP has at most %d bytes", MOST_RTP);
+    WITHOUT_GIL(relay_send_rtcp(self->relay, slot, stream, to_browser ? SIDE_BROWSER : SIDE_SIP,
+                                (const uint8_t *)packet, (size_t)length));
+    Py_RETURN_NONE;
+}
+
+static PyObject *set_bridge(Relay *self, PyObject *args)
+{
+    unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
+    if (!PyArg_ParseTuple(args, "II|II", &slot, &stream, &other_slot, &other_stream) ||
+        !stream_at(self, slot, stream) || (other_slot != NO_SLOT && !stream_at(self, other_slot, other_stream)))
+        return NULL;
+    WITHOUT_GIL(relay_set_bridge(self->relay, slot, stream, other_slot, other_stream));
+    Py_RETURN_NONE;
+}
+
 static PyObject *set_event(Relay *self, PyObject *args)
 {
     unsigned slot, stream;
     int begins;
     if (!PyArg_ParseTuple(args, "IIp", &slot, &stream, &begins) || !stream_at(self, slot, stream))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_event(self->relay, slot, stream, begins);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_set_event(self->relay, slot, stream, begins));
     Py_RETURN_NONE;
 }
 
@@ -324,55 +376,41 @@ static PyObject *send_event_packet(Relay *self, PyObject *args)
         return NULL;
     if (length > MOST_EVENT_PAYLOAD)
         return PyErr_Format(PyExc_ValueError, "an event has at most %d bytes", MOST_EVENT_PAYLOAD);
-    Py_BEGIN_ALLOW_THREADS
-    relay_send_event(self->relay, slot, stream, (const uint8_t *)payload, (size_t)length, marker, later);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_send_event(self->relay, slot, stream, (const uint8_t *)payload, (size_t)length, marker, later));
     Py_RETURN_NONE;
 }
 
-static PyObject *add_source(Relay *self, PyObject *args)
+static PyObject *set_source(Relay *self, PyObject *args)
 {
     unsigned slot;
-    union address source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, address_from_python, &source) || !session_at(self, slot))
+    struct path source;
+    int is_its;
+    if (!PyArg_ParseTuple(args, "IO&p", &slot, path_from_python, &source, &is_its) || !session_at(self, slot))
         return NULL;
-    bool done;
-    Py_BEGIN_ALLOW_THREADS
-    done = relay_add_source(self->relay, slot, &source);
-    Py_END_ALLOW_THREADS
+    bool done = true;
+    if (is_its)
+        WITHOUT_GIL(done = relay_add_source(self->relay, slot, &source));
+    else
+        WITHOUT_GIL(relay_remove_source(self->relay, slot, &source));
     if (!done)
         return PyErr_NoMemory();
-    Py_RETURN_NONE;
-}
-
-static PyObject *remove_source(Relay *self, PyObject *args)
-{
-    unsigned slot;
-    union address source;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, address_from_python, &source) || !session_at(self, slot))
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_remove_source(self->relay, slot, &source);
-    Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
 
 static PyObject *set_destination(Relay *self, PyObject *args)
 {
     unsigned slot;
-    union address destination;
-    if (!PyArg_ParseTuple(args, "IO&", &slot, address_from_python, &destination) || !session_at(self, slot))
+    struct path destination;
+    if (!PyArg_ParseTuple(args, "IO&", &slot, path_from_python, &destination) || !session_at(self, slot))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_set_destination(self->relay, slot, &destination);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_set_destination(self->relay, slot, &destination));
     Py_RETURN_NONE;
 }
 
-/* Packets, bytes and drops, in the order of the enums. */
+/* Packets, bytes, drops and repairs, in the order of the enums. */
 static PyObject *counters_to_python(struct counters *counters)
 {
-    const size_t size = 2 * DIRECTIONS * PACKET_KINDS + DROPS;
+    const size_t size = 2 * DIRECTIONS * PACKET_KINDS + DROPS + REPAIRS;
     PyObject *tuple = PyTuple_New((Py_ssize_t)size);
     counter *all = &counters->packets[0][0];
     for (size_t i = 0; tuple && i < size; i++)
@@ -382,31 +420,69 @@ static PyObject *counters_to_python(struct counters *counters)
 
 static PyObject *relay_counters(Relay *self, PyObject *args)
 {
-    unsigned slot;
-    if (!PyArg_ParseTuple(args, "I", &slot))
+    unsigned slot = NO_SLOT;
+    if (!PyArg_ParseTuple(args, "|I", &slot) || !opened(self) || (slot != NO_SLOT && !session_at(self, slot)))
         return NULL;
-    struct session *session = session_at(self, slot);
-    return session ? counters_to_python(&session->counters) : NULL;
+    struct session *session = relay_session(self->relay, slot);
+    return counters_to_python(session ? &session->counters : &self->relay->unattributed);
 }
 
-static PyObject *relay_unattributed(Relay *self, PyObject *unused)
+static PyObject *none_unless(bool is_known, double value)
 {
-    (void)unused;
-    return opened(self) ? counters_to_python(&self->relay->unattributed) : NULL;
+    return is_known ? PyFloat_FromDouble(value) : Py_NewRef(Py_None);
 }
 
-/* Who was heard on a stream's ports. */
-static PyObject *peers_to_python(const struct stream *stream)
+/* The fields of media_relay.core.statistics.SourceStatistics. */
+static PyObject *source_to_python(const struct source *source)
+{
+    const struct source_statistics *known = &source->heard.statistics;
+    bool is_reported = known->reported_at != 0;
+    return Py_BuildValue(
+        "(isIKKIKddIKKNNNNN)", (int)source->heard.stream, source->side == SIDE_BROWSER ? "browser" : "sip",
+        source->heard.ssrc, (unsigned long long)known->packets, (unsigned long long)known->octets,
+        (unsigned)known->first, (unsigned long long)known->cycles + known->highest, known->jitter, known->last_heard,
+        known->last_timestamp, (unsigned long long)known->sent_packets, (unsigned long long)known->sent_octets,
+        known->sender_report_at != 0 ? Py_BuildValue("(Id)", known->sender_report, known->sender_report_at)
+                                     : Py_NewRef(Py_None),
+        none_unless(is_reported, known->reported_at), none_unless(is_reported, known->reported_loss / 256.0),
+        is_reported ? PyLong_FromUnsignedLong(known->reported_jitter) : Py_NewRef(Py_None),
+        none_unless(known->has_round_trip, known->round_trip));
+}
+
+static PyObject *relay_statistics_of(Relay *self, PyObject *args)
+{
+    unsigned slot;
+    if (!PyArg_ParseTuple(args, "I", &slot) || !session_at(self, slot))
+        return NULL;
+    struct source *sources = malloc(MOST_SOURCES * sizeof *sources);
+    if (!sources)
+        return PyErr_NoMemory();
+    size_t count;
+    WITHOUT_GIL(count = relay_statistics(self->relay, slot, sources));
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *source = source_to_python(&sources[i]);
+        if (!source || PyList_Append(list, source) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(source);
+    }
+    free(sources);
+    return list;
+}
+
+/* Who was heard on the streams' ports: (stream, address) each. */
+static PyObject *peers_to_python(const struct session *session)
 {
     PyObject *list = PyList_New(0);
-    const union address *const heard[] = {&stream->rtp_latch.source, &stream->rtcp_latch.source};
-    for (int i = 0; list && i < 2; i++) {
-        if (!address_is_set(heard[i]))
+    for (uint32_t i = 0; list && i < 2 * session->stream_count; i++) {
+        const struct stream *stream = &session->streams[i / 2];
+        const union address *heard = i % 2 ? &stream->rtcp_latch.source : &stream->rtp_latch.source;
+        if (!address_is_set(heard))
             continue;
-        PyObject *address = address_to_python(heard[i]);
-        if (!address || PyList_Append(list, address) < 0)
+        PyObject *peer = Py_BuildValue("(IN)", i / 2, address_to_python(heard));
+        if (!peer || PyList_Append(list, peer) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(address);
+        Py_XDECREF(peer);
     }
     return list;
 }
@@ -417,17 +493,9 @@ static PyObject *relay_remove(Relay *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "I", &slot) || !session_at(self, slot))
         return NULL;
     struct session *session;
-    Py_BEGIN_ALLOW_THREADS
-    session = relay_remove_session(self->relay, slot);
-    Py_END_ALLOW_THREADS
-    PyObject *peers = PyList_New(0);
-    for (uint32_t i = 0; peers && i < session->stream_count; i++) {
-        PyObject *heard = peers_to_python(&session->streams[i]);
-        if (!heard || PyList_Append(peers, heard) < 0)
-            Py_CLEAR(peers);
-        Py_XDECREF(heard);
-    }
-    PyObject *end = peers ? Py_BuildValue("(NN)", counters_to_python(&session->counters), peers) : NULL;
+    WITHOUT_GIL(session = relay_remove_session(self->relay, slot));
+    PyObject *counters = counters_to_python(&session->counters);
+    PyObject *end = Py_BuildValue("(INN)", session->stream_count, counters, peers_to_python(session));
     session_free(session);
     return end;
 }
@@ -436,12 +504,10 @@ static PyObject *send_datagram(Relay *self, PyObject *args)
 {
     const char *datagram;
     Py_ssize_t length;
-    union address destination;
-    if (!PyArg_ParseTuple(args, "y#O&", &datagram, &length, address_from_python, &destination) || !opened(self))
+    struct path destination;
+    if (!PyArg_ParseTuple(args, "y#O&", &datagram, &length, path_from_python, &destination) || !opened(self))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    relay_send(self->relay, (const uint8_t *)datagram, (size_t)length, &destination);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(relay_send(self->relay, (const uint8_t *)datagram, (size_t)length, &destination));
     Py_RETURN_NONE;
 }
 
@@ -453,16 +519,17 @@ static PyMethodDef methods[] = {
     METHOD("add_session", relay_add, METH_VARARGS),
     METHOD("set_streams", set_plans, METH_VARARGS),
     METHOD("set_keys", set_keys, METH_VARARGS),
+    METHOD("set_bridge", set_bridge, METH_VARARGS),
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
+    METHOD("send_rtcp", send_rtcp, METH_VARARGS),
     METHOD("set_event", set_event, METH_VARARGS),
     METHOD("send_event", send_event_packet, METH_VARARGS),
-    METHOD("add_source", add_source, METH_VARARGS),
-    METHOD("remove_source", remove_source, METH_VARARGS),
+    METHOD("set_source", set_source, METH_VARARGS),
     METHOD("set_destination", set_destination, METH_VARARGS),
     METHOD("remove_session", relay_remove, METH_VARARGS),
     METHOD("send", send_datagram, METH_VARARGS),
     METHOD("counters", relay_counters, METH_VARARGS),
-    METHOD("unattributed", relay_unattributed, METH_NOARGS),
+    METHOD("statistics", relay_statistics_of, METH_VARARGS),
     METHOD("close", close_relay, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };
@@ -486,10 +553,9 @@ static int fill(PyObject *module)
     PyObject *type = PyType_FromSpec(&relay_spec);
     int done = type ? PyModule_AddObjectRef(module, "Relay", type) : -1;
     Py_XDECREF(type);
-    PyObject *names = drop_names();
-    done = done < 0 || !names ? -1 : PyModule_AddObjectRef(module, "DROPS", names);
-    Py_XDECREF(names);
-    return done;
+    return done < 0 || PyModule_AddStringConstant(module, "DROPS", DROP_NAMES) < 0
+               ? -1
+               : PyModule_AddStringConstant(module, "REPAIRS", REPAIR_NAMES);
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};

@@ -4,11 +4,10 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-void outbox_init(struct outbox *outbox, int browser_socket)
+void outbox_init(struct outbox *outbox, const int *browser_sockets)
 {
-    outbox->browser_socket = browser_socket;
+    outbox->browser_sockets = browser_sockets;
     outbox->used = 0;
-    forbid_fragments(browser_socket);
     for (unsigned i = 0; i < BATCH; i++) {
         outbox->vectors[i].iov_base = outbox->buffers[i];
         outbox->headers[i].msg_hdr = (struct msghdr){
@@ -45,17 +44,26 @@ void outbox_send_to_browser(struct outbox *outbox, struct session *session, size
 {
     unsigned slot = outbox->used++;
     outbox->vectors[slot].iov_len = length;
-    outbox->destinations[slot] = session->destination;
-    outbox->headers[slot].msg_hdr.msg_namelen = address_length(&session->destination);
-    outbox->owners[slot] = (struct outgoing){session, kind};
+    outbox->destinations[slot] = session->destination.address;
+    outbox->headers[slot].msg_hdr.msg_namelen = address_length(&session->destination.address);
+    outbox->owners[slot] = (struct outgoing){session, kind, session->destination.interface};
     if (outbox->used == BATCH)
         outbox_flush(outbox);
 }
 
-static void count_sent(struct counters *counters, enum direction direction, enum packet_kind kind, size_t length)
+void count_sent(struct counters *counters, enum direction direction, enum packet_kind kind, size_t length)
 {
     count(&counters->packets[direction][kind], 1);
     count(&counters->bytes[direction][kind], length);
+}
+
+/* How many from there on go by the same socket. */
+static unsigned run_length(const struct outbox *outbox, unsigned start)
+{
+    unsigned end = start + 1;
+    while (end < outbox->used && outbox->owners[end].interface == outbox->owners[start].interface)
+        end++;
+    return end - start;
 }
 
 /* A datagram that the kernel does not take stops sendmmsg; the others go on behind it. */
@@ -63,8 +71,9 @@ void outbox_flush(struct outbox *outbox)
 {
     unsigned done = 0;
     while (done < outbox->used) {
-        int sent = sendmmsg(outbox->browser_socket, outbox->headers + done, outbox->used - done, 0);
-        if (sent < 0 && may_try_again(outbox->browser_socket))
+        int socket = outbox->browser_sockets[outbox->owners[done].interface];
+        int sent = sendmmsg(socket, outbox->headers + done, run_length(outbox, done), 0);
+        if (sent < 0 && may_try_again(socket))
             continue;
         unsigned end = done + (sent > 0 ? (unsigned)sent : 0);
         for (; done < end; done++) {

@@ -1,4 +1,4 @@
-/* Packets on their way out. The browsers' share a socket and go in batches; each SIP side has a socket of its own.
+/* Packets on their way out. The browsers' share a few sockets and go in batches; each SIP side has a socket of its own.
  *
  * A slot's buffer is also where a packet is received into and protected, so that it is not copied.
  */
@@ -13,7 +13,7 @@
 #define BATCH 64
 
 struct outbox {
-    int browser_socket;
+    const int *browser_sockets; /* by interface */
     unsigned used;
     struct mmsghdr headers[BATCH];
     struct iovec vectors[BATCH];
@@ -21,11 +21,12 @@ struct outbox {
     struct outgoing {
         struct session *session;
         enum packet_kind kind;
+        uint32_t interface;
     } owners[BATCH];
     uint8_t buffers[BATCH][MOST_DATAGRAM + SRTP_TRAILER];
 };
 
-void outbox_init(struct outbox *outbox, int browser_socket);
+void outbox_init(struct outbox *outbox, const int *browser_sockets);
 /* Until a datagram is too long for its path, none of a socket's may be fragmented: the kernel then needs no identification
  * for them (RFC 6864 4.1), which it would look up for each destination. */
 void forbid_fragments(int socket);
@@ -38,6 +39,8 @@ uint8_t *outbox_buffer(struct outbox *outbox);
 void outbox_send_to_browser(struct outbox *outbox, struct session *session, size_t length, enum packet_kind kind);
 /* Before the lock is let go: the slots point to sessions. */
 void outbox_flush(struct outbox *outbox);
+
+void count_sent(struct counters *counters, enum direction direction, enum packet_kind kind, size_t length);
 
 void send_to_sip(struct session *session, int socket, const uint8_t *packet, size_t length,
                  const union address *destination, enum packet_kind kind);

@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge.h"
 #include "event.h"
 #include "loop.h"
-
-#define NO_SLOT UINT32_MAX
 
 double monotonic_now(void)
 {
@@ -41,6 +40,16 @@ static bool watch(struct relay *relay, int descriptor, uint64_t token)
     return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
+static bool watch_browsers(struct relay *relay)
+{
+    for (uint32_t i = 0; i < relay->interface_count; i++) {
+        forbid_fragments(relay->browser_sockets[i]);
+        if (!watch(relay, relay->browser_sockets[i], browser_token(i)))
+            return false;
+    }
+    return true;
+}
+
 static void give_back(struct relay *relay)
 {
     if (relay->epoll >= 0)
@@ -64,12 +73,13 @@ struct relay *relay_open(const struct relay_settings *settings)
     relay->pacing_seconds = settings->pacing_seconds;
     relay->forwarding.latch_policy = settings->latch_policy;
     relay->forwarding.ring = &relay->ring;
-    outbox_init(&relay->forwarding.outbox, settings->browser_socket);
+    memcpy(relay->browser_sockets, settings->browser_sockets, sizeof relay->browser_sockets);
+    relay->interface_count = settings->interface_count;
+    outbox_init(&relay->forwarding.outbox, relay->browser_sockets);
     relay->epoll = epoll_create1(EPOLL_CLOEXEC);
     relay->stop_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bool is_ready = ring_open(&relay->ring) && relay->epoll >= 0 && relay->stop_event >= 0 &&
-                    watch(relay, settings->browser_socket, TOKEN_BROWSER) &&
-                    watch(relay, relay->stop_event, TOKEN_STOP);
+                    watch_browsers(relay) && watch(relay, relay->stop_event, TOKEN_STOP);
     relay->is_running = is_ready && pthread_create(&relay->thread, NULL, run_loop, relay) == 0;
     if (relay->is_running)
         return relay;
@@ -87,7 +97,8 @@ void relay_close(struct relay *relay)
     for (uint32_t i = 0; i < relay->slot_count; i++)
         if (relay->slots[i].session)
             session_free(relay->slots[i].session);
-    close(relay->forwarding.outbox.browser_socket);
+    for (uint32_t i = 0; i < relay->interface_count; i++)
+        close(relay->browser_sockets[i]);
     give_back(relay);
 }
 
@@ -162,11 +173,13 @@ int64_t relay_add_session(struct relay *relay, uint64_t number, const struct str
     return slot;
 }
 
-void relay_set_plans(struct relay *relay, uint32_t slot, const struct plan *plans, size_t count)
+void relay_set_plans(struct relay *relay, uint32_t slot, struct plan *plans, size_t count)
 {
     lock(relay);
     session_set_plans(relay->slots[slot].session, plans, count, relay->forwarding.now);
     unlock(relay);
+    for (size_t i = 0; i < count; i++)
+        srtp_session_free(plans[i].srtp);
 }
 
 void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp)
@@ -175,6 +188,45 @@ void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srt
     struct srtp_session *before = session_set_srtp(relay->slots[slot].session, srtp);
     unlock(relay);
     srtp_session_free(before);
+}
+
+void relay_send_rtcp(struct relay *relay, uint32_t slot, uint32_t stream, enum side side, const uint8_t *packet,
+                     size_t length)
+{
+    lock(relay);
+    send_own_rtcp(&relay->forwarding, relay->slots[slot].session, stream, side, packet, length, monotonic_now());
+    outbox_flush(&relay->forwarding.outbox);
+    unlock(relay);
+}
+
+static size_t copy_sources(const struct ssrc_table *table, enum side side, struct source *into)
+{
+    size_t copied = 0;
+    for (uint32_t i = 0; i < table->count; i++)
+        if (table->of[i].stream != NO_STREAM && table->of[i].statistics.packets)
+            into[copied++] = (struct source){side, table->of[i]};
+    return copied;
+}
+
+size_t relay_statistics(struct relay *relay, uint32_t slot, struct source *into)
+{
+    lock(relay);
+    const struct session *session = relay->slots[slot].session;
+    size_t copied = copy_sources(&session->browser_ssrcs, SIDE_BROWSER, into);
+    copied += copy_sources(&session->sip_ssrcs, SIDE_SIP, into + copied);
+    unlock(relay);
+    return copied;
+}
+
+void relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream)
+{
+    struct session *one = relay_session(relay, slot), *other = relay_session(relay, other_slot);
+    lock(relay);
+    if (other && other != one)
+        bridge_join(one, stream, other, other_stream);
+    else
+        bridge_part(one, stream);
+    unlock(relay);
 }
 
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side)
@@ -199,7 +251,7 @@ void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const
     unlock(relay);
 }
 
-bool relay_add_source(struct relay *relay, uint32_t slot, const union address *source)
+bool relay_add_source(struct relay *relay, uint32_t slot, const struct path *source)
 {
     lock(relay);
     bool done = sources_add(&relay->sources, source, relay->slots[slot].session);
@@ -207,14 +259,14 @@ bool relay_add_source(struct relay *relay, uint32_t slot, const union address *s
     return done;
 }
 
-void relay_remove_source(struct relay *relay, uint32_t slot, const union address *source)
+void relay_remove_source(struct relay *relay, uint32_t slot, const struct path *source)
 {
     lock(relay);
     sources_remove(&relay->sources, source, relay->slots[slot].session);
     unlock(relay);
 }
 
-void relay_set_destination(struct relay *relay, uint32_t slot, const union address *destination)
+void relay_set_destination(struct relay *relay, uint32_t slot, const struct path *destination)
 {
     lock(relay);
     relay->slots[slot].session->destination = *destination;
@@ -225,6 +277,8 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
 {
     lock(relay);
     struct session *session = relay->slots[slot].session;
+    for (uint32_t i = 0; i < session->stream_count; i++)
+        bridge_part(session, i);
     sources_remove_all(&relay->sources, session);
     watch_no_more(relay, session);
     free_slot(relay, slot);
@@ -232,12 +286,13 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
     return session;
 }
 
-void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const union address *destination)
+void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const struct path *destination)
 {
-    int browser_socket = relay->forwarding.outbox.browser_socket;
+    const union address *address = &destination->address;
+    int browser_socket = relay->browser_sockets[destination->interface];
     ssize_t sent;
     do
-        sent = sendto(browser_socket, datagram, length, 0, &destination->any, address_length(destination));
+        sent = sendto(browser_socket, datagram, length, 0, &address->any, address_length(address));
     while (sent < 0 && errno == EMSGSIZE && allow_fragments(browser_socket));
     if (sent >= 0)
         return;

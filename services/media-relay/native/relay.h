@@ -12,8 +12,11 @@
 #include "ring.h"
 #include "sources.h"
 
+#define MOST_INTERFACES 16
+
 struct relay_settings {
-    int browser_socket; /* the relay's from then on */
+    int browser_sockets[MOST_INTERFACES]; /* the relay's from then on */
+    uint32_t interface_count;
     struct latch_policy latch_policy;
     double pacing_seconds; /* under load, what a packet may be delayed, twice; 0: rounds follow each other at once */
 };
@@ -24,6 +27,13 @@ struct inbox {
     union address sources[BATCH];
     uint8_t buffers[BATCH][MOST_DATAGRAM];
 };
+
+/* A source as its owner reads of it. */
+struct source {
+    enum side side;
+    struct heard heard;
+};
+#define MOST_SOURCES (2 * MOST_SSRCS)
 
 /* What the owner names a session by: a slot, until it is removed. */
 struct slot {
@@ -39,6 +49,8 @@ struct relay {
     bool is_running;
     _Atomic bool is_ending;
     int epoll, stop_event;
+    int browser_sockets[MOST_INTERFACES];
+    uint32_t interface_count;
     struct slot *slots;
     uint32_t slot_count, first_free;
     struct source_map sources;
@@ -50,27 +62,36 @@ struct relay {
     struct inbox inbox;
 };
 
-/* NULL without memory, descriptors or a thread; the browser socket is then still the caller's. */
+/* NULL without memory, descriptors or a thread; the browser sockets are then still the caller's. */
 struct relay *relay_open(const struct relay_settings *settings);
 /* Ends the thread and all sessions, closes all sockets. */
 void relay_close(struct relay *relay);
 
 /* Returns the slot, or -1 with nothing taken. */
 int64_t relay_add_session(struct relay *relay, uint64_t number, const struct stream_sockets *streams, size_t count);
-void relay_set_plans(struct relay *relay, uint32_t slot, const struct plan *plans, size_t count);
+/* Takes the plans' SRTP sessions over. */
+void relay_set_plans(struct relay *relay, uint32_t slot, struct plan *plans, size_t count);
 /* Takes the SRTP session over; NULL: none. */
 void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srtp);
+/* Joins two streams, or with `other_slot` NO_SLOT parts one from its other. */
+#define NO_SLOT UINT32_MAX
+void relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream);
+/* RTCP of our own making: at most MOST_RTP octets, a stream that the session has. */
+void relay_send_rtcp(struct relay *relay, uint32_t slot, uint32_t stream, enum side side, const uint8_t *packet,
+                     size_t length);
+/* Copies what is known of the sources whose media was heard, at most MOST_SOURCES. Returns how many. */
+size_t relay_statistics(struct relay *relay, uint32_t slot, struct source *into);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
 /* Whether a telephone-event takes the place of the browser's media. */
 void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins);
 void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const uint8_t *payload, size_t length,
                       bool marker, uint32_t later);
-bool relay_add_source(struct relay *relay, uint32_t slot, const union address *source);
-void relay_remove_source(struct relay *relay, uint32_t slot, const union address *source);
-void relay_set_destination(struct relay *relay, uint32_t slot, const union address *destination);
+bool relay_add_source(struct relay *relay, uint32_t slot, const struct path *source);
+void relay_remove_source(struct relay *relay, uint32_t slot, const struct path *source);
+void relay_set_destination(struct relay *relay, uint32_t slot, const struct path *destination);
 /* The session is the caller's now: to read what it counted and whom it heard, then to be freed. */
 struct session *relay_remove_session(struct relay *relay, uint32_t slot);
-void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const union address *destination);
+void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, const struct path *destination);
 
 static inline struct session *relay_session(const struct relay *relay, uint32_t slot)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "feedback.h"
+#include "sip_leg.h"
 
 #define BIT_RATE_PERIOD 1.0
 
@@ -20,10 +21,11 @@ static void resend_to_browser(struct answering *answering, const uint8_t *packet
 {
     struct session *session = answering->session;
     struct outbox *outbox = &answering->forwarding->outbox;
-    if (!address_is_set(&session->destination)) {
+    if (!address_is_set(&session->destination.address)) {
         session_drop(session, DROP_NOT_CONNECTED);
         return;
     }
+    count(&session->counters.repairs[REPAIR_RESENT_TO_BROWSER], 1);
     memcpy(outbox_buffer(outbox), packet, length);
     outbox_send_to_browser(outbox, session, length, VIDEO);
 }
@@ -92,11 +94,13 @@ static bool phone_is_answered(void *context, uint16_t number)
     const uint8_t *packet;
     size_t length;
     enum found found = send_buffer_find(&stream->repair->to_sip, answering->about, number, &packet, &length);
-    const union address *destination = rtp_latch_destination(&stream->rtp_latch);
-    if (found == BUFFERED && !stream_has_heard(stream, destination))
+    bool is_heard = stream_has_heard(stream, rtp_latch_destination(&stream->rtp_latch));
+    if (found == BUFFERED && !is_heard) {
         session_drop(answering->session, DROP_UNHEARD); /* who asks is not who would get it */
-    else if (found == BUFFERED)
-        send_to_sip(answering->session, stream->rtp_socket, packet, length, destination, VIDEO);
+    } else if (found == BUFFERED) {
+        count(&answering->session->counters.repairs[REPAIR_RESENT_TO_SIP], 1);
+        sip_resend_rtp(answering->forwarding, answering->session, stream, packet, length);
+    }
     return found != NOT_BUFFERED;
 }
 
@@ -144,11 +148,13 @@ void repair_received(struct forwarding *forwarding, struct session *session, str
     tell_bit_rate(forwarding, session, stream, header->ssrc);
     if (!stream->plan.answers_nack)
         return;
-    uint32_t count = losses_receive(&stream->repair->losses, header->ssrc, header->sequence_number, forwarding->now, due);
-    if (!count)
+    struct losses *losses = &stream->repair->losses;
+    uint32_t missing = losses_receive(losses, header->ssrc, header->sequence_number, forwarding->now, due);
+    if (!missing)
         return;
+    count(&session->counters.repairs[REPAIR_ASKED_OF_BROWSER], missing);
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
-    size_t length = feedback_generic_nack(packet, OWN_SSRC, header->ssrc, due, count);
+    size_t length = feedback_generic_nack(packet, OWN_SSRC, header->ssrc, due, missing);
     send_rtcp_to_browser(forwarding, session, length);
 }
 

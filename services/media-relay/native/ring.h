@@ -20,7 +20,7 @@ struct ring_entry {
     uint32_t length; /* of the bytes that follow */
     uint32_t kind;   /* enum datagram_kind: STUN, DTLS or an event */
     uint64_t session;
-    union address source;
+    struct path source;
     uint32_t stream; /* of a telephone-event */
 };
 

@@ -35,6 +35,8 @@ void session_free(struct session *session)
         close(session->streams[i].rtcp_socket);
         free(session->streams[i].barred);
         free(session->streams[i].repair);
+        for (int profile = 0; profile < SRTP_PROFILES; profile++)
+            srtp_session_free(session->streams[i].srtp_by_profile[profile]);
     }
     srtp_session_free(session->srtp);
     free(session->browser_ssrcs.of);
@@ -52,15 +54,34 @@ static void prepare_repair(struct stream *stream)
     stream->plan.sip_takes_nack &= stream->repair != NULL;
 }
 
-void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now)
+/* Begun anew under a key that was used before, the keystream of old packets would serve new ones. What was sent under
+ * another key cannot be sent again. */
+static void take_srtp(struct stream *stream, const struct srtp_session *former, struct srtp_session **given)
+{
+    bool sends_on = !former && !*given;
+    if (*given) {
+        struct srtp_session **kept = &stream->srtp_by_profile[srtp_session_profile(*given)];
+        struct srtp_session *before = *kept;
+        sends_on = before && srtp_session_continue(*given, before) && former == before;
+        *kept = *given;
+        *given = before;
+    }
+    if (!sends_on && stream->repair)
+        send_buffer_clear(&stream->repair->to_sip);
+}
+
+void session_set_plans(struct session *session, struct plan *plans, size_t count, double now)
 {
     static const struct plan unused;
     memset(session->by_browser_pt, NO_STREAM, sizeof session->by_browser_pt);
     session->has_browser_pt = false;
     for (uint32_t i = 0; i < session->stream_count; i++) {
         struct stream *stream = &session->streams[i];
+        const struct srtp_session *former = stream->plan.srtp;
+        struct srtp_session *none = NULL;
         stream->plan = i < count ? plans[i] : unused;
         prepare_repair(stream);
+        take_srtp(stream, former, i < count ? &plans[i].srtp : &none);
         rtp_latch_expect(&stream->rtp_latch, &stream->plan.sip_rtp, now);
         rtcp_latch_expect(&stream->rtcp_latch, &stream->plan.sip_rtcp);
         for (int payload_type = 0; stream->plan.is_used && payload_type < 128; payload_type++) {
@@ -133,6 +154,6 @@ struct heard *ssrc_add(struct ssrc_table *table, uint32_t ssrc)
         table->room = room;
     }
     found = &table->of[table->count++];
-    *found = (struct heard){ssrc, NO_STREAM};
+    *found = (struct heard){.ssrc = ssrc, .stream = NO_STREAM};
     return found;
 }

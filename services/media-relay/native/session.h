@@ -8,6 +8,7 @@
 #include "outgoing.h"
 #include "packet.h"
 #include "srtp.h"
+#include "statistics.h"
 
 /* Each SSRC costs state for as long as the session lives. A call has a few, a transfer adds some. */
 #define MOST_SSRCS 256
@@ -20,11 +21,11 @@ enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 
 /* What the owner says about a stream. */
 struct plan {
-    bool is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli,
-        sip_takes_fir;
+    int is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
     unsigned browser_bit_rate; /* what the browser is told that it may send; 0: nothing */
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
+    struct srtp_session *srtp;            /* of the SIP side (RFC 4568); NULL: plain RTP */
     bool is_sip_event[128];
     uint8_t events_to_sip; /* or NO_PAYLOAD_TYPE */
     uint32_t clock_rate;
@@ -38,6 +39,11 @@ struct stream {
     struct repair *repair; /* there where a plan ever wanted it */
     struct outgoing_source outgoing;
     struct plan plan;
+    struct srtp_session *srtp_by_profile[SRTP_PROFILES]; /* all there have been: their keys may come again */
+    struct bridge {
+        struct session *session; /* NULL: none */
+        uint32_t stream;
+    } bridge; /* with another session's stream, instead of the sockets */
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
@@ -53,17 +59,18 @@ struct ssrc_table {
     struct heard {
         uint32_t ssrc;
         int32_t stream; /* NO_STREAM: seen in RTCP only */
+        struct source_statistics statistics;
     } *of;
     uint32_t count, room;
 };
 
 struct session {
     uint64_t number; /* the owner's name for it */
-    union address destination;
+    struct path destination;
     struct srtp_session *srtp;
     struct counters counters;
     struct ssrc_table browser_ssrcs, sip_ssrcs;
-    union address *sources; /* of the browser, as in the relay's map */
+    struct path *sources; /* of the browser, as in the relay's map */
     uint32_t source_count, source_room;
     int8_t by_browser_pt[128];
     bool has_browser_pt;
@@ -82,7 +89,8 @@ struct session *session_new(uint64_t number, const struct stream_sockets *stream
 /* Closes the sockets, wipes the keys. */
 void session_free(struct session *session);
 
-void session_set_plans(struct session *session, const struct plan *plans, size_t count, double now);
+/* Takes the plans' SRTP sessions over, and leaves in their places those to be freed, outside the lock. */
+void session_set_plans(struct session *session, struct plan *plans, size_t count, double now);
 /* Returns the SRTP that was there before, to be freed outside the lock. */
 struct srtp_session *session_set_srtp(struct session *session, struct srtp_session *srtp);
 

@@ -1,24 +1,24 @@
-/* The sessions by the addresses of their browsers: open addressing with linear probing. */
+/* The sessions by the paths of their browsers: open addressing with linear probing. */
 #include "sources.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t slot_of(const struct source_map *map, const union address *source)
+static uint32_t slot_of(const struct source_map *map, const struct path *source)
 {
-    uint32_t at = address_hash(source) & (map->room - 1);
-    while (map->entries[at].session && !address_equal(&map->entries[at].source, source))
+    uint32_t at = address_hash(&source->address) & (map->room - 1);
+    while (map->entries[at].session && !path_equal(&map->entries[at].source, source))
         at = (at + 1) & (map->room - 1);
     return at;
 }
 
-void sources_prefetch(const struct source_map *map, const union address *source)
+void sources_prefetch(const struct source_map *map, const struct path *source)
 {
     if (map->room)
-        __builtin_prefetch(&map->entries[address_hash(source) & (map->room - 1)]);
+        __builtin_prefetch(&map->entries[address_hash(&source->address) & (map->room - 1)]);
 }
 
-struct session *sources_find(const struct source_map *map, const union address *source)
+struct session *sources_find(const struct source_map *map, const struct path *source)
 {
     return map->room ? map->entries[slot_of(map, source)].session : NULL;
 }
@@ -39,14 +39,14 @@ static bool make_room(struct source_map *map)
     return true;
 }
 
-static bool remember(struct session *session, const union address *source)
+static bool remember(struct session *session, const struct path *source)
 {
     for (uint32_t i = 0; i < session->source_count; i++)
-        if (address_equal(&session->sources[i], source))
+        if (path_equal(&session->sources[i], source))
             return true;
     if (session->source_count == session->source_room) {
         uint32_t room = session->source_room ? 2 * session->source_room : 2;
-        union address *larger = realloc(session->sources, room * sizeof *larger);
+        struct path *larger = realloc(session->sources, room * sizeof *larger);
         if (!larger)
             return false;
         session->sources = larger;
@@ -56,7 +56,7 @@ static bool remember(struct session *session, const union address *source)
     return true;
 }
 
-bool sources_add(struct source_map *map, const union address *source, struct session *session)
+bool sources_add(struct source_map *map, const struct path *source, struct session *session)
 {
     if (!make_room(map) || !remember(session, source))
         return false;
@@ -74,7 +74,7 @@ static void free_entry(struct source_map *map, uint32_t at)
     map->entries[at].session = NULL;
     map->count--;
     for (uint32_t next = (at + 1) & mask; map->entries[next].session; next = (next + 1) & mask) {
-        uint32_t home = address_hash(&map->entries[next].source) & mask;
+        uint32_t home = address_hash(&map->entries[next].source.address) & mask;
         if (((next - home) & mask) < ((next - at) & mask))
             continue;
         map->entries[at] = map->entries[next];
@@ -83,7 +83,7 @@ static void free_entry(struct source_map *map, uint32_t at)
     }
 }
 
-static void remove_entry(struct source_map *map, const union address *source, const struct session *session)
+static void remove_entry(struct source_map *map, const struct path *source, const struct session *session)
 {
     if (!map->room)
         return;
@@ -92,11 +92,11 @@ static void remove_entry(struct source_map *map, const union address *source, co
         free_entry(map, at);
 }
 
-void sources_remove(struct source_map *map, const union address *source, struct session *session)
+void sources_remove(struct source_map *map, const struct path *source, struct session *session)
 {
     remove_entry(map, source, session);
     for (uint32_t i = 0; i < session->source_count; i++)
-        if (address_equal(&session->sources[i], source)) {
+        if (path_equal(&session->sources[i], source)) {
             session->sources[i] = session->sources[--session->source_count];
             return;
         }

@@ -9,7 +9,7 @@
 #include "srtp_index.h"
 #include "srtp_keys.h"
 
-enum { CM_TAG = 10, RTCP_HEADER = 8, RTCP_INDEX = 4, BLOCK = 16 };
+enum { CM_TAG = 10, RTCP_INDEX = 4, BLOCK = 16 };
 #define ENCRYPTED_FLAG 0x80000000u
 #define LAST_RTP_INDEX ((UINT64_C(1) << 48) - 1)
 #define LAST_RTCP_INDEX 0x7FFFFFFFu
@@ -65,6 +65,30 @@ void srtp_prefetch_parts(const struct srtp_session *session)
     prefetch(session->send.rtp.cipher, CIPHER);
     prefetch(&session->received[session->received_last], sizeof *session->received);
     prefetch(&session->sent[session->sent_last], sizeof *session->sent);
+}
+
+enum srtp_profile srtp_session_profile(const struct srtp_session *session)
+{
+    return session->profile;
+}
+
+bool srtp_session_continue(struct srtp_session *session, struct srtp_session *before)
+{
+    if (srtp_same_keys(&session->receive, &before->receive)) {
+        session->received = before->received;
+        session->received_count = before->received_count;
+        session->received_room = before->received_room;
+        before->received = NULL;
+        before->received_count = before->received_room = 0;
+    }
+    if (!srtp_same_keys(&session->send, &before->send))
+        return false;
+    session->sent = before->sent;
+    session->sent_count = before->sent_count;
+    session->sent_room = before->sent_room;
+    before->sent = NULL;
+    before->sent_count = before->sent_room = 0;
+    return true;
 }
 
 static void *grown(void *array, size_t *room, size_t count, size_t size)

@@ -6,6 +6,7 @@
 #ifndef CORDBOARD_SRTP_H
 #define CORDBOARD_SRTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ struct srtp_session;
 /* Master key and salt, joined, of each direction; NULL without memory or with a length that is not the profile's. */
 struct srtp_session *srtp_session_new(enum srtp_profile profile, const uint8_t *receive, size_t receive_length,
                                       const uint8_t *send, size_t send_length);
+/* A direction that has the same key goes on where it stood before; of that session only its end may follow. Whether it
+ * sends on. */
+bool srtp_session_continue(struct srtp_session *session, struct srtp_session *before);
+enum srtp_profile srtp_session_profile(const struct srtp_session *session);
 /* Wipes the keys. */
 void srtp_session_free(struct srtp_session *session);
 

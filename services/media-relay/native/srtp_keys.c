@@ -82,6 +82,12 @@ void srtp_forget(struct srtp_direction_keys *keys)
     crypto.OPENSSL_cleanse(keys, sizeof *keys);
 }
 
+bool srtp_same_keys(const struct srtp_direction_keys *one, const struct srtp_direction_keys *other)
+{
+    return crypto.CRYPTO_memcmp(one->rtcp_key, other->rtcp_key, sizeof one->rtcp_key) == 0 &&
+           crypto.CRYPTO_memcmp(one->rtcp_salt, other->rtcp_salt, sizeof one->rtcp_salt) == 0;
+}
+
 bool srtp_rtcp_keys(struct srtp_keys *rtcp, const struct srtp_direction_keys *keys, enum srtp_profile profile,
                     enum srtp_direction direction)
 {

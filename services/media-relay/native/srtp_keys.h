@@ -30,6 +30,8 @@ size_t srtp_salt_length(enum srtp_profile profile);
 bool srtp_derive(struct srtp_direction_keys *keys, enum srtp_profile profile, enum srtp_direction direction,
                  const uint8_t *master);
 void srtp_forget(struct srtp_direction_keys *keys);
+/* Whether they come from the same master key, told by what was derived from it. */
+bool srtp_same_keys(const struct srtp_direction_keys *one, const struct srtp_direction_keys *other);
 
 /* For one RTCP packet; forget them after it. */
 bool srtp_rtcp_keys(struct srtp_keys *rtcp, const struct srtp_direction_keys *keys, enum srtp_profile profile,

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 _NO_RESPONDERS = "503"
-_LOOK_EVERY = 0.05
+_LOOK_EVERY = 0.05  # a time-out may come later by so much
 
 
 class _Waiting(NamedTuple):

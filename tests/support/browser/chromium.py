@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
@@ -23,6 +24,14 @@ _FLAGS = (
     "--disable-renderer-backgrounding",
     "--no-pings",
 )
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An entry of the accessibility tree, which is what a screen reader goes by."""
+
+    role: str
+    name: str
 
 
 class ChromiumTab:
@@ -47,6 +56,14 @@ class ChromiumTab:
         await self._page.emulate_media(color_scheme="dark" if dark else "light")
         await self._page.set_viewport_size({"width": width, "height": height})
         return await self._page.screenshot()
+
+    async def accessibility_tree(self) -> list[Spoken]:
+        """Return all that a screen reader is told of, in order."""
+        session = await self._page.context.new_cdp_session(self._page)
+        nodes = (await session.send("Accessibility.getFullAXTree"))["nodes"]
+        await session.detach()
+        told = [node for node in nodes if not node["ignored"]]
+        return [Spoken(node["role"]["value"], node.get("name", {}).get("value", "")) for node in told]
 
     async def close(self) -> None:
         await self._page.context.close()

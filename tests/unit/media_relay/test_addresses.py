@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from media_relay import addresses
+from shared.errors import LocalError
 
 
 class Probe:
@@ -33,6 +34,17 @@ class Probe:
 
 def route(monkeypatch: pytest.MonkeyPatch, source: str | None) -> None:
     monkeypatch.setattr(socket, "socket", Probe(source))
+
+
+def test_what_is_bound_is_told_where_settings_say_nothing_else() -> None:
+    assert addresses.browser_addresses((), ("192.0.2.1", "2001:db8::1")) == ("192.0.2.1", "2001:db8::1")
+    assert addresses.browser_addresses(("203.0.113.1",), ("192.0.2.1",)) == ("203.0.113.1",)
+
+
+def test_the_address_for_sip_peers_is_no_name() -> None:
+    assert addresses.sip_address("2001:DB8:0::1") == "2001:db8::1"
+    with pytest.raises(LocalError):
+        addresses.sip_address("relay.example.com")
 
 
 def test_what_settings_say_is_taken_as_it_is() -> None:

@@ -17,10 +17,10 @@ from media_relay.browser_transport import (
 from media_relay.core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from media_relay.core.packet.demux import DatagramKind, kind_of
 from media_relay.core.packet.stun import parse_binding_request
-from media_relay.core.plan import Address, IceCredentials, SessionPlan
+from media_relay.core.plan import BrowserPath, IceCredentials, SessionPlan
 
 LOCAL, REMOTE = IceCredentials("relayfrag", "the relay's password"), IceCredentials("browserfrag", "its password")
-A, B = Address("192.0.2.1", 50000), Address("198.51.100.1", 50001)
+A, B = BrowserPath("192.0.2.1", 50000), BrowserPath("198.51.100.1", 50001)
 
 
 class Session:
@@ -32,13 +32,13 @@ class Session:
         self.browser.expect(self.relay.certificate.fingerprint)
         self.transport = BrowserTransport(IceLite(LOCAL), self.relay.context)
         self.events: list[TransportOutput] = []
-        self.dtls_destinations: set[Address] = set()
+        self.dtls_destinations: set[BrowserPath] = set()
 
     def plan(self, **changes: object) -> SessionPlan:
         fingerprints = (("sha-256", self.browser.certificate.fingerprint),)
         return SessionPlan(**({"remote_ice": REMOTE, "fingerprints": fingerprints} | changes))  # type: ignore[arg-type]
 
-    def check(self, source: Address = A, nominate: bool = False, pwd: str = LOCAL.pwd) -> bool:
+    def check(self, source: BrowserPath = A, nominate: bool = False, pwd: str = LOCAL.pwd) -> bool:
         request = parse_binding_request(binding_request(LOCAL.ufrag, pwd, use_candidate=nominate))
         assert request is not None
         return self.transport.receive_check(request, source, self.now)

@@ -1,5 +1,6 @@
 """Commands on sessions, with a data path that notes what it is told."""
 
+import itertools
 from typing import Any, cast
 
 import pytest
@@ -7,9 +8,13 @@ from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
 
 from media_relay.commands import Commands, Place
 from media_relay.core.description.browser_offers import BrowserOffers
+from media_relay.core.description.sdes import SrtpPolicy
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
-from media_relay.datapath import Allocation, Connected, DataPath, DigitReceived, Failed
+from media_relay.core.session import MediaSession
+from media_relay.datapath import Allocation, Connected, DataPath, Failed
+from media_relay.digits import DigitReceived
+from media_relay.quality_watch import QualityWatch
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,
@@ -39,6 +44,7 @@ class Notes:
     """In place of the data path."""
 
     browser_port = 10000
+    browser_tcp_port = 0
     fingerprint = FINGERPRINT
 
     def __init__(self) -> None:
@@ -71,20 +77,37 @@ class Notes:
         self.released.append(media_id)
 
 
+class Watched:
+    """Whose quality is measured."""
+
+    def __init__(self) -> None:
+        self.sessions: list[str] = []
+
+    def begin(self, media_id: str, session: MediaSession) -> None:
+        self.sessions.append(media_id)
+
+    def end(self, media_id: str) -> None:
+        if media_id in self.sessions:
+            self.sessions.remove(media_id)
+
+
 class Relay:
     """Commands with a clock of their own."""
 
-    def __init__(self, capacity: int = 10) -> None:
+    def __init__(self, capacity: int = 10, sip_srtp: SrtpPolicy = "off") -> None:
         self.now = 1000.0
         self.path = Notes()
+        self.watched = Watched()
         self.told: list[tuple[str, Event]] = []
-        place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0)
+        self.chance = itertools.count(255, -1)
+        place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0, sip_srtp=sip_srtp)
         self.commands = Commands(
             place,
             cast(DataPath, self.path),
             lambda agent, event: self.told.append((agent, event)),
             lambda: self.now,
-            lambda count: b"\xff" * count,
+            lambda count: bytes([next(self.chance)]) * count,
+            cast(QualityWatch, self.watched),
         )
 
     async def handle(self, message: Message) -> Message | None:
@@ -289,6 +312,16 @@ async def test_the_agent_of_the_allocation_is_told_what_becomes_of_the_browser(r
     ]
 
 
+async def test_quality_is_watched_while_the_browser_is_connected(relay: Relay) -> None:
+    for media_id in ("m", "released", "lost"):
+        await relay.allocate(media_id)
+        relay.commands.on_event(Connected(media_id))
+    assert relay.watched.sessions == ["m", "released", "lost"]
+    await relay.release("released")
+    relay.commands.on_event(Failed("lost", "consent"))
+    assert relay.watched.sessions == ["m"]
+
+
 async def test_digits_go_to_the_data_path_and_come_from_it(relay: Relay) -> None:
     await relay.allocate()
     assert await relay.handle(SendDigits(**ENVELOPE, media_id="m", digits="12", duration_ms=90, epoch=2)) == Done()
@@ -334,3 +367,12 @@ async def test_at_the_end_all_sessions_are_released(relay: Relay) -> None:
 
 async def test_other_commands_are_not_served(relay: Relay) -> None:
     assert await relay.handle(SessionSnapshot(registration="none")) is None
+
+
+async def test_each_stream_is_offered_with_keys_of_its_own_where_the_policy_says_so() -> None:
+    relay = Relay(sip_srtp="required")
+    allocated = await relay.allocate(browser_sdp=OFFER)
+    assert allocated.sip_sdp is not None
+    audio, video = parse(allocated.sip_sdp).media
+    assert (audio.protocol, video.protocol) == ("RTP/SAVP", "RTP/SAVP")
+    assert not set(audio.values("crypto")) & set(video.values("crypto"))

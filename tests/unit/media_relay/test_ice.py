@@ -17,15 +17,15 @@ from media_relay.core.ice import (
     SendStun,
 )
 from media_relay.core.packet.stun import parse_binding_request
-from media_relay.core.plan import Address, IceCredentials
+from media_relay.core.plan import BrowserPath, IceCredentials
 
 LOCAL = IceCredentials("relayfrag", "the password of the relay")
-A, B = Address("192.0.2.1", 50000), Address("198.51.100.1", 50001)
+A, B = BrowserPath("192.0.2.1", 50000), BrowserPath("198.51.100.1", 50001)
 
 
 def check(
     agent: IceLite,
-    source: Address,
+    source: BrowserPath,
     now: float,
     *,
     nominate: bool = False,
@@ -65,6 +65,25 @@ def test_the_latest_nominated_address_is_selected() -> None:
     assert without_stun(check(agent, B, 0.2, nominate=True)) == [AddressSelected(B)]
     assert without_stun(check(agent, B, 0.3, nominate=True)) == []
     assert without_stun(check(agent, A, 0.4, nominate=True)) == [AddressSelected(A)]
+
+
+def test_an_address_that_alone_is_checked_takes_the_place_of_the_selected_one() -> None:
+    """As Firefox does behind a NAT that has forgotten it: the pair is the same, and is not nominated again."""
+    agent = IceLite(LOCAL)
+    check(agent, A, 0.0, nominate=True)
+    check(agent, A, 5.0)
+    assert without_stun(check(agent, B, 10.0)) == [AddressValidated(B)]
+    assert without_stun(check(agent, B, 10.2)) == []  # the same once more, in a burst
+    assert without_stun(check(agent, B, 15.0)) == [AddressSelected(B)]
+
+
+def test_a_pair_that_is_kept_beside_the_selected_one_is_not_selected() -> None:
+    agent = IceLite(LOCAL)
+    check(agent, A, 0.0, nominate=True)
+    for second in range(0, 60, 5):
+        assert without_stun(check(agent, B, second + 1.0))[1:] == []
+        assert without_stun(check(agent, A, second + 2.0)) == []
+    assert agent.selected == A
 
 
 def test_an_agent_that_believes_to_be_controlled_gets_487_and_is_not_validated() -> None:
@@ -112,7 +131,7 @@ def test_when_the_selected_address_falls_silent_the_one_heard_last_takes_its_pla
 
 def test_addresses_are_bounded_and_the_selected_one_stays() -> None:
     agent = IceLite(LOCAL)
-    addresses = [Address("192.0.2.1", 1000 + n) for n in range(ice.MAX_ADDRESSES + 2)]
+    addresses = [BrowserPath("192.0.2.1", 1000 + n) for n in range(ice.MAX_ADDRESSES + 2)]
     outputs = [without_stun(check(agent, address, float(n))) for n, address in enumerate(addresses)]
     assert outputs[-2] == [AddressExpired(addresses[1]), AddressValidated(addresses[-2])]
     assert outputs[-1] == [AddressExpired(addresses[2]), AddressValidated(addresses[-1])]

@@ -56,6 +56,22 @@ def test_the_signalled_source_locks_at_once(armed: Armed) -> None:
     assert latch.destination == SIGNALLED
 
 
+def test_a_peer_that_is_known_without_having_been_heard_locks_too(armed: Armed) -> None:
+    latch = armed()
+    hear(latch, ELSEWHERE, 0.5)
+    latch.lock()
+    assert hear(latch, SAME_HOST, 1.0) + hear(latch, ELSEWHERE, 1.0, first=2, count=9) == [False] * 10
+    assert hear(latch, SIGNALLED, 1.0) == [True]
+    assert (latch.state, latch.source, latch.candidates) == (LatchState.LOCKED, SIGNALLED, 0)
+
+
+def test_nobody_is_known_where_no_address_is_signalled(armed: Armed) -> None:
+    latch = armed(None)
+    latch.lock()
+    assert hear(latch, SIGNALLED, 0.0) == [False]
+    assert latch.state is LatchState.CLOSED
+
+
 def test_another_port_of_the_signalled_host_is_latched_onto_at_any_time(armed: Armed) -> None:
     latch = armed()
     assert hear(latch, SAME_HOST, 100.0) == [True]

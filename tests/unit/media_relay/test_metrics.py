@@ -5,7 +5,7 @@ from collections import Counter
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from media_relay.core.counters import Counters, Drop
+from media_relay.core.counters import Counters, Drop, Repair
 from media_relay.datapath import DataPathStats, PortUse
 from media_relay.metrics import DataPathCollector
 
@@ -26,6 +26,7 @@ def test_the_data_paths_counters_are_read_when_asked_for() -> None:
         packets=Counter({("browser_to_sip", "audio"): 50}),
         bytes=Counter({("browser_to_sip", "audio"): 8600}),
         drops=Counter({Drop.ON_HOLD: 2}),
+        repairs=Counter({Repair.RESENT_TO_SIP: 7}),
     )
     stats = DataPathStats(totals, {}, PortUse(used=4, free=995, quarantined=1))
     assert samples(stats) == {
@@ -37,6 +38,7 @@ def test_the_data_paths_counters_are_read_when_asked_for() -> None:
         ("packets_total", "browser_to_sip", "audio"): 50,
         ("bytes_total", "browser_to_sip", "audio"): 8600,
         ("drops_total", "on_hold"): 2,
+        ("repairs_total", "resent_to_sip"): 7,
     }
     totals.drops[Drop.REPLAY] += 1
     assert samples(stats)["drops_total", "replay"] == 1

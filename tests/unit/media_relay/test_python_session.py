@@ -8,12 +8,13 @@ from tests.support.rtp_packets import picture_loss_indication, receiver_report, 
 from media_relay import python_session
 from media_relay.core.counters import Drop
 from media_relay.core.latch import LatchPolicy
-from media_relay.core.plan import Address, StreamPlan
+from media_relay.core.plan import Address, BrowserPath, StreamPlan
 from media_relay.core.srtp_keys import SrtpProfile, split
-from media_relay.python_session import PythonSession, PythonStream
+from media_relay.python_session import PythonSession
+from media_relay.python_stream import PythonStream
 from media_relay.srtp import SrtpSession
 
-BROWSER = Address("198.51.100.1", 50000)
+BROWSER = BrowserPath("198.51.100.1", 50000)
 PHONE, PHONE_RTCP = Address("192.0.2.1", 4000), Address("192.0.2.1", 4001)
 PHONE_VIDEO, PHONE_VIDEO_RTCP = Address("192.0.2.1", 4002), Address("192.0.2.1", 4003)
 AUDIO = StreamPlan("audio", PHONE, PHONE_RTCP, to_sip={111: 96}, to_browser={96: 111})
@@ -42,7 +43,7 @@ class World:
         self.audio = PythonStream(self.rtp, self.rtcp, LatchPolicy(), frozenset())
         self.video = PythonStream(self.video_rtp, self.video_rtcp, LatchPolicy(), frozenset())
         self.events: list[tuple[int, str, bytes]] = []
-        self.session = PythonSession(self.to_browser, [self.audio, self.video], on_event=self.handed_up)
+        self.session = PythonSession([self.to_browser], [self.audio, self.video], on_event=self.handed_up)
         self.session.set_streams([AUDIO, VIDEO], 0.0)
         self.keys = keys[0]
         self.session.set_keys(self.keys)
@@ -81,7 +82,7 @@ def test_the_payload_type_tells_the_stream(world: World) -> None:
 def test_sip_media_is_protected_for_the_browser(world: World) -> None:
     world.sip_rtp(rtp_packet(96, 1, 0x51))
     ((protected, destination),) = world.to_browser
-    assert destination == BROWSER
+    assert destination == BROWSER.address
     assert world.browser.unprotect_rtp(protected) == rtp_packet(111, 1, 0x51)
     assert world.session.counters.packets == {("sip_to_browser", "audio"): 1}
 
@@ -223,7 +224,7 @@ def test_a_whole_picture_is_asked_of_the_video_that_was_seen_last(world: World) 
     world.browser_rtp(rtp_packet(111, 1, 0xB1))
     world.session.request_keyframe("browser", 0.0)
     ((protected, destination),) = world.to_browser
-    assert destination == BROWSER
+    assert destination == BROWSER.address
     assert world.browser.unprotect_rtcp(protected) == receiver_report(1) + picture_loss_indication(1, 0xB3)
 
     world.session.set_streams([AUDIO, replace(VIDEO, sip_takes_pli=True)], 0.0)

@@ -8,6 +8,8 @@
 import { RequestError, Session, storeIn } from "../../sdk/index.js";
 import { Tones, toneFor } from "../tones.js";
 import { partyName } from "../words.js";
+import { Answered } from "./answered.js";
+import { bindChoices } from "./choices.js";
 import { Devices } from "./devices.js";
 import { dial, login, page, settings, side, stage } from "./elements.js";
 import { History } from "./history.js";
@@ -31,6 +33,7 @@ const IDLE = new Set(["NEW", "FAILED", "DISCONNECTED"]);
 /** @type {Session | null} */
 let session = null;
 const lines = new Lines();
+const answered = new Answered(sessionStorage);
 const tones = new Tones();
 const devices = new Devices(() => [...(session?.calls.values() ?? [])].filter((call) => call.localStream));
 const history = new History((peer, video) => void place(peer, video));
@@ -61,16 +64,22 @@ function redraw() {
   drawOthers(lines.others, { take: (other) => void take(other), end: (other) => void other.hangup() });
   followTransfer(call);
   drawDial();
-  drawDuration(call, call ? lines.since(call) : undefined);
+  drawTime();
   const isWaiting = lines.others.some((other) => other.isWaitingForAnswer);
   tones.play(toneFor(call) ?? (isWaiting ? "waiting" : null));
   document.title = call?.isWaitingForAnswer ? `${shortAddress(partyName(call))} calls` : "Cordboard";
+}
+
+function drawTime() {
+  const call = lines.current;
+  drawDuration(call, call ? answered.since(call) : undefined);
 }
 
 function drawDial() {
   const isReady = session?.isConnected === true;
   dial.call.disabled = dial.videoCall.disabled = !isReady;
   dial.erase.hidden = dial.callee.value === "";
+  dial.callee.classList.toggle("long", dial.callee.value.length > 14);
 }
 
 // The session.
@@ -142,23 +151,29 @@ function follow(call) {
   const changes = /** @type {const} */ (["STATUS", "LOCAL_STREAM", "REMOTE_STREAM", "TRANSFERRED"]);
   for (const event of changes) call.on(event, redraw);
   call.once("ESTABLISHED", () => {
-    lines.begin(call, Date.now());
+    answered.begin(call, Date.now());
     call.watchQuality();
+    if (call !== lines.current) void attempt("Holding the other call", () => call.hold()); // nobody listens there
     redraw();
   });
   call.on("QUALITY", (quality) => call === lines.current && drawQuality(quality));
   call.on("DTMF", ({ digit }) => notice(`${shortAddress(partyName(call))} pressed ${digit}`));
   call.on("TRANSFERRED", () => notice(`Now with ${shortAddress(partyName(call))}`));
-  if (call === lines.current) show();
-  else redraw();
+  if (call === lines.current) return show();
+  if (call.isWaitingForAnswer) notice(`${shortAddress(partyName(call))} calls`);
+  redraw();
 }
 
 /** @param {Call} call of the page before this one, which has no media yet */
 function goOn(call) {
   follow(call);
+  if (call.isEstablished && !call.held.local) {
+    lines.pick(call); // the one that the user talked in
+    show();
+  }
   const renew = () => void attempt("Going on with the call", async () => call.renew(await devices.options(call.video)));
   if (!call.isEstablished) return void call.once("ESTABLISHED", renew);
-  lines.begin(call, Date.now());
+  answered.begin(call, Date.now());
   call.watchQuality();
   renew();
 }
@@ -174,7 +189,8 @@ function show() {
 
 /** @param {Call} call */
 function ended(call) {
-  history.add(call, lines.since(call));
+  history.add(call, answered.since(call));
+  answered.forget(call);
   const wasCurrent = call === lines.current;
   const stays = lines.ended(call);
   if (stays) setTimeout(leave, END_SHOWN_FOR);
@@ -304,11 +320,12 @@ makeKeypad(press);
 bindKeys(press);
 bindTabs();
 bindTransfer();
+bindChoices();
 // What is said to who leaves is the browser's. A reload only interrupts a call; a tab that is closed ends it.
 window.addEventListener("beforeunload", (event) => {
   if (session && [...session.calls.values()].some((call) => call.isEstablished)) event.preventDefault();
 });
-setInterval(() => drawDuration(lines.current, lines.current ? lines.since(lines.current) : undefined), 1000);
+setInterval(drawTime, 1000);
 
 window.cordboard = {
   get session() {

@@ -2,7 +2,7 @@
 
 /**
  * @template T
- * @param {Storage} storage
+ * @param {Pick<Storage, "getItem" | "setItem">} storage
  * @param {string} key
  * @param {T} otherwise what there is before anything was kept; what was kept must be of its kind
  * @returns {{ read: () => T, write: (value: T) => void }}

@@ -11,7 +11,6 @@
 export class Lines {
   /** @type {Call[]} */ #calls = [];
   /** @type {Call | null} */ #current = null;
-  /** @type {WeakMap<Call, number>} */ #since = new WeakMap();
 
   /** The call on the stage; it may be over. */
   get current() {
@@ -48,21 +47,5 @@ export class Lines {
   /** Clear the stage of a call that is over. */
   leave() {
     if (this.#current?.isOver) this.#current = null;
-  }
-
-  /**
-   * @param {Call} call that was answered
-   * @param {number} now
-   */
-  begin(call, now) {
-    if (!this.#since.has(call)) this.#since.set(call, now);
-  }
-
-  /**
-   * @param {Call} call
-   * @returns {number | undefined} when it was answered
-   */
-  since(call) {
-    return this.#since.get(call);
   }
 }

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bridge.h"
 #include "../crypto.h"
 #include "../event.h"
 #include "../feedback.h"
 #include "../loop.h"
+#include "../reports.h"
 
 static uint64_t chance_state;
 
@@ -86,16 +88,22 @@ static void bend(struct packet *packet)
 
 static struct srtp_session *sessions[SRTP_PROFILES][2];
 
-static void open_sessions(void)
+static struct srtp_session *new_srtp(int profile, int receive, int send)
 {
     static const size_t lengths[SRTP_PROFILES] = {30, 28, 44};
-    uint8_t one[44], other[44];
-    memset(one, 1, sizeof one);
-    memset(other, 2, sizeof other);
+    uint8_t receives[44], sends[44];
+    memset(receives, receive, sizeof receives);
+    memset(sends, send, sizeof sends);
+    struct srtp_session *srtp = srtp_session_new(profile, receives, lengths[profile], sends, lengths[profile]);
+    require(srtp, "libcrypto is there");
+    return srtp;
+}
+
+static void open_sessions(void)
+{
     for (int profile = 0; profile < SRTP_PROFILES; profile++) {
-        sessions[profile][0] = srtp_session_new(profile, one, lengths[profile], other, lengths[profile]);
-        sessions[profile][1] = srtp_session_new(profile, other, lengths[profile], one, lengths[profile]);
-        require(sessions[profile][0] && sessions[profile][1], "libcrypto is there");
+        sessions[profile][0] = new_srtp(profile, 1, 2);
+        sessions[profile][1] = new_srtp(profile, 2, 1);
     }
 }
 
@@ -128,6 +136,9 @@ static size_t take_out(void *context, uint8_t *packet, size_t length)
             require(n < length, "a wish for pictures has an end");
     return feedback_is_nack(packet, length) ? feedback_without(packet, length, is_even, context) : length;
 }
+/* Whom the reports of `headers` speak of. */
+static struct heard heard[] = {{.ssrc = 0x51, .statistics.packets = 1}, {.ssrc = 0xB1, .statistics.packets = 1}};
+static struct ssrc_table known = {heard, 2, 2};
 
 static void parse(const struct packet *packet)
 {
@@ -137,9 +148,11 @@ static void parse(const struct packet *packet)
     datagram_kind(copy, packet->length);
     if (rtp_parse(copy, packet->length, &header)) {
         require(header.length <= packet->length, "a header ends inside its packet");
-        rtp_has_valid_padding(copy, packet->length);
+        if (rtp_has_valid_padding(copy, packet->length))
+            require(rtp_payload_length(copy, packet->length, &header) <= packet->length, "payload is part of it");
     }
     if (rtcp_parse(copy, packet->length, &sources)) {
+        read_reports(copy, packet->length, &known, &known, 1);
         size_t left = feedback_rewrite(copy, packet->length, take_out, NULL);
         require(left <= packet->length, "what is taken out makes no packet longer");
         require(!left || rtcp_parse(copy, left, &sources), "what is left is valid");
@@ -164,7 +177,10 @@ static void unprotect(const struct packet *packet)
 struct world {
     struct relay *relay;
     struct session *session;
-    union address browser, phone, stranger;
+    struct session *other; /* one of whose streams is joined with the session's in every second world */
+    struct srtp_session *phone_srtp; /* the phone's end of the video */
+    struct path browser, stranger;
+    union address phone;
     int profile;
     bool repairs; /* then a datagram may be answered, with nothing to count or with several packets */
 };
@@ -174,9 +190,9 @@ static void open_world(struct world *world, int profile)
     struct plan plans[2];
     struct stream_sockets none[2] = {{-1, -1, NULL, 0}, {-1, -1, NULL, 0}};
     memset(plans, 0, sizeof plans);
-    address_parse(&world->browser, "192.0.2.1", 5000);
+    address_parse(&world->browser.address, "192.0.2.1", 5000);
     address_parse(&world->phone, "2001:db8::1", 4000);
-    address_parse(&world->stranger, "203.0.113.1", 4000);
+    address_parse(&world->stranger.address, "203.0.113.1", 4000);
     for (int i = 0; i < 2; i++) {
         plans[i] = (struct plan){.is_used = true, .is_video = i, .browser_sends = true, .sip_sends = true};
         plans[i].answers_nack = plans[i].sip_takes_nack = i && world->repairs;
@@ -191,23 +207,39 @@ static void open_world(struct world *world, int profile)
         plans[i].events_to_sip = 101;
         plans[i].clock_rate = 48000;
     }
+    plans[1].srtp = new_srtp(profile, 3, 4); /* the video's, towards SIP */
     world->profile = profile;
+    world->phone_srtp = new_srtp(profile, 4, 3);
     world->relay = calloc(1, sizeof *world->relay);
     world->session = session_new(1, none, 2);
     require(world->relay && world->session && ring_open(&world->relay->ring), "memory");
+    world->relay->browser_sockets[0] = -1;
     world->relay->forwarding.ring = &world->relay->ring;
-    outbox_init(&world->relay->forwarding.outbox, -1);
+    outbox_init(&world->relay->forwarding.outbox, world->relay->browser_sockets);
     world->relay->forwarding.latch_policy = (struct latch_policy){10, 2, 4, 1000000};
     session_set_plans(world->session, plans, 2, 0);
     session_set_srtp(world->session, sessions[profile][0]);
     world->session->destination = world->browser;
+    world->other = session_new(2, none, 2);
+    require(world->other, "memory");
+    plans[1].srtp = NULL;
+    session_set_plans(world->other, plans, 2, 0);
+    session_set_srtp(world->other, new_srtp(profile, 5, 6));
+    world->other->destination = world->stranger;
+    uint32_t joined = chance(2);
+    if (chance(2))
+        bridge_join(world->session, joined, world->other, joined);
     require(sources_add(&world->relay->sources, &world->browser, world->session), "memory");
 }
 
 static void close_world(struct world *world)
 {
     session_set_srtp(world->session, NULL);
+    for (uint32_t i = 0; i < 2; i++)
+        bridge_part(world->session, i);
     session_free(world->session);
+    session_free(world->other);
+    srtp_session_free(world->phone_srtp);
     ring_close(&world->relay->ring);
     free(world->relay->sources.entries);
     free(world->relay);
@@ -217,7 +249,8 @@ static uint64_t counted(struct world *world)
 {
     uint64_t total = 0;
     for (int i = 0; i < DROPS; i++)
-        total += read_counter(&world->session->counters.drops[i]) + read_counter(&world->relay->unattributed.drops[i]);
+        total += read_counter(&world->session->counters.drops[i]) + read_counter(&world->other->counters.drops[i]) +
+                 read_counter(&world->relay->unattributed.drops[i]);
     return total;
 }
 
@@ -244,7 +277,7 @@ static void receive(struct world *world, const struct packet *packet)
     before = counted(world);
     memcpy(outbox_buffer(&relay->forwarding.outbox), packet->bytes, packet->length);
     receive_sip(&relay->forwarding, world->session, chance(2), chance(2), packet->length,
-                chance(4) ? &world->phone : &world->stranger);
+                chance(4) ? &world->phone : &world->stranger.address);
     outbox_flush(&relay->forwarding.outbox);
     bool is_feedback = is_rtcp(packet->bytes, packet->length); /* may be answered, with nothing to count */
     require(counted(world) - before == 1 || is_feedback, "what a phone sends is counted once");
@@ -256,15 +289,36 @@ static void send_true_packet(struct world *world, uint16_t number)
 {
     struct packet packet = {.length = 172};
     memcpy(packet.bytes, headers[0], sizeof *headers);
-    if (world->repairs && number % 32)
+    bool is_video = world->repairs && number % 32;
+    if (is_video)
         packet.bytes[1] = 100, packet.bytes[11] = 0xB2; /* video */
     write_16(packet.bytes + 2, number);
     require(srtp_protect_rtp(sessions[world->profile][1], packet.bytes, &packet.length) == SRTP_DONE, "protects");
-    counter *failed = &world->session->counters.drops[DROP_SEND_FAILED];
+    bool is_bridged = world->session->streams[is_video].bridge.session;
+    counter *failed = &(is_bridged ? world->other : world->session)->counters.drops[DROP_SEND_FAILED];
     uint64_t before = read_counter(failed);
     receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
+    if (is_bridged)
+        outbox_flush(&world->relay->forwarding.outbox);
     require(read_counter(failed) == before + 1, "the true packet would have been sent");
     outbox_flush(&world->relay->forwarding.outbox); /* a NACK of what came before it */
+}
+
+/* And the phone's, when the browser's address is known: it waits in the outbox, which cannot send it. */
+static void send_true_video(struct world *world, uint16_t number)
+{
+    outbox_flush(&world->relay->forwarding.outbox); /* NACKs of ours */
+    uint8_t *packet = outbox_buffer(&world->relay->forwarding.outbox);
+    size_t length = 172;
+    memset(packet, 0, length);
+    write_32(packet, 0x80600000u | number);
+    write_32(packet + 8, 0x53); /* an SSRC that no stream has but this */
+    require(srtp_protect_rtp(world->phone_srtp, packet, &length) == SRTP_DONE, "protects");
+    counter *failed = &world->session->counters.drops[DROP_SEND_FAILED];
+    uint64_t before = read_counter(failed);
+    receive_sip(&world->relay->forwarding, world->session, 1, SIP_RTP_PORT, length, &world->phone);
+    outbox_flush(&world->relay->forwarding.outbox);
+    require(read_counter(failed) == before + 1, "the phone's true packet would have been sent");
 }
 
 /* What a browser says that has the keys and means no good, also while an event is in the place of its media. */
@@ -311,8 +365,10 @@ int main(int argc, char **argv)
             unprotect(&packet);
             receive(&world, &packet);
             send_own_packet(&world, &packet);
-            if (i % 16 == 0)
+            if (i % 16 == 0) {
                 send_true_packet(&world, (uint16_t)i);
+                send_true_video(&world, (uint16_t)i);
+            }
         }
         close_world(&world);
         close_sessions();

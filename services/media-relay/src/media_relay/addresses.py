@@ -1,9 +1,12 @@
 """The addresses that a relay tells others, found on the host where settings do not give them."""
 
+import ipaddress
 import socket
 from pathlib import Path
 
 import structlog
+
+from shared.errors import LocalError
 
 _log = structlog.get_logger(__name__)
 
@@ -22,17 +25,22 @@ def default_route_address() -> str | None:
     return address
 
 
-def browser_addresses(given: tuple[str, ...]) -> tuple[str, ...]:
+def browser_addresses(given: tuple[str, ...], bound: tuple[str, ...] = ("0.0.0.0",)) -> tuple[str, ...]:
     """Return the candidates' addresses, best first. Loopback is for browsers on this host."""
     if given:
         return given
+    if not any(ipaddress.ip_address(host).is_unspecified for host in bound):
+        return bound
     found = default_route_address()
     return (LOOPBACK,) if found in (None, LOOPBACK) else (str(found), LOOPBACK)
 
 
 def sip_address(given: str) -> str:
-    """Return the address for SIP peers."""
-    return given or default_route_address() or LOOPBACK
+    """Return the address for SIP peers, as it is written in the shortest way."""
+    try:
+        return ipaddress.ip_address(given or default_route_address() or LOOPBACK).compressed
+    except ValueError as error:
+        raise LocalError(f"the address for SIP peers is no IP address: {given}") from error
 
 
 def warn_of_overlap(low: int, high: int, ephemeral: Path = _EPHEMERAL) -> bool:

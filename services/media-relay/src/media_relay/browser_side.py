@@ -15,7 +15,7 @@ from .browser_transport import (
 )
 from .core.ice import AddressExpired, AddressSelected, AddressValidated
 from .core.packet.stun import BindingRequest
-from .core.plan import Address, SessionPlan
+from .core.plan import BrowserPath, SessionPlan
 
 
 class BrowserSide:
@@ -24,7 +24,7 @@ class BrowserSide:
     def __init__(self, transport: BrowserTransport) -> None:
         self._current = transport
         self._successor: BrowserTransport | None = None
-        self._chosen: Address | None = None  # by the successor
+        self._chosen: BrowserPath | None = None  # by the successor
         self._output: list[TransportOutput] = []
 
     @property
@@ -32,7 +32,7 @@ class BrowserSide:
         """The fragments by which checks name us now."""
         return tuple(transport.local_ufrag for transport in self._transports())
 
-    def last_check(self, address: Address) -> float | None:
+    def last_check(self, address: BrowserPath) -> float | None:
         """Return when the last valid check came from this address."""
         checks = (transport.last_check(address) for transport in self._transports())
         return max((check for check in checks if check is not None), default=None)
@@ -51,14 +51,14 @@ class BrowserSide:
         # Else it is of a successor that never came: the browser that is there stays.
         self._collect(now)
 
-    def receive_check(self, request: BindingRequest, source: Address, now: float) -> bool:
+    def receive_check(self, request: BindingRequest, source: BrowserPath, now: float) -> bool:
         """Take a connectivity check; False if it is not authentic."""
         named = next((one for one in self._transports() if one.local_ufrag == request.local_ufrag), None)
         is_authentic = named is not None and named.receive_check(request, source, now)
         self._collect(now)
         return is_authentic
 
-    def receive_dtls(self, datagram: bytes, source: Address, now: float) -> None:
+    def receive_dtls(self, datagram: bytes, source: BrowserPath, now: float) -> None:
         """Take a DTLS datagram that came from a validated address."""
         transport = self._current
         if self._successor is not None and self._successor.last_check(source) is not None:
@@ -119,7 +119,7 @@ class BrowserSide:
             case SendDatagram() | AddressValidated() | AddressExpired() | AddressSelected() | TransportConnected():
                 self._output.append(wanted)
 
-    def _is_successors(self, address: Address) -> bool:
+    def _is_successors(self, address: BrowserPath) -> bool:
         return self._successor is not None and self._successor.last_check(address) is not None
 
     def _succeed(self, now: float) -> None:

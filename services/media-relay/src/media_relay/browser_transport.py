@@ -11,7 +11,7 @@ from OpenSSL import SSL
 
 from .core import ice
 from .core.packet.stun import BindingRequest
-from .core.plan import Address, IceCredentials, SessionPlan
+from .core.plan import BrowserPath, IceCredentials, SessionPlan
 from .core.srtp_keys import SrtpKeys
 from .dtls import DtlsEnded, DtlsEndpoint, DtlsState, KeysReady, SendDtls
 
@@ -26,7 +26,7 @@ class SendDatagram:
     """Send this on the browser port."""
 
     datagram: bytes
-    destination: Address
+    destination: BrowserPath
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class BrowserTransport:
         """The browser's credentials, which tell it from another one."""
         return self._plan.remote_ice
 
-    def last_check(self, address: Address) -> float | None:
+    def last_check(self, address: BrowserPath) -> float | None:
         """Return when the last valid check came from this address."""
         return self._ice.last_check(address)
 
@@ -99,7 +99,7 @@ class BrowserTransport:
         self._start_dtls(now)
         self._after(now)
 
-    def receive_check(self, request: BindingRequest, source: Address, now: float) -> bool:
+    def receive_check(self, request: BindingRequest, source: BrowserPath, now: float) -> bool:
         """Take a connectivity check; False if it is not authentic."""
         if self._is_over:
             return False

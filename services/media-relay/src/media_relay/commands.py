@@ -35,11 +35,14 @@ from . import metrics
 from .core.description.browser_offers import BrowserOffers
 from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
+from .core.description.sdes import OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, DigitReceived, Failed, KeyframeWanted
+from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
+from .digits import DigitReceived
+from .quality_watch import QualityWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +56,7 @@ class Place:
     sip_address: str
     capacity: int
     unclaimed_seconds: float
+    sip_srtp: SrtpPolicy = "off"
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,14 @@ class Commands:
         tell: Callable[[str, Event], None],
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        quality: QualityWatch,
     ) -> None:
         self._place = place
         self._data_path = data_path
         self._tell = tell  # an agent, an event
         self._clock = clock
         self._random_bytes = random_bytes
+        self._quality = quality
         self._sessions: dict[str, _Allocated] = {}
         self.draining = False
 
@@ -115,7 +121,7 @@ class Commands:
             return known.reply
         if self.draining or len(self._sessions) >= self._place.capacity:
             raise RemoteError(503, "Service Unavailable")
-        negotiation = _negotiation(offerer, offer)
+        negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
         try:
             sdp = negotiation.offer(self._local(allocation))
@@ -138,6 +144,7 @@ class Commands:
             session_id=self._sdp_session_id(),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
+            sip_srtp=tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in allocation.ports),
             transport=self._transport(allocation.ice),
         )
 
@@ -146,9 +153,14 @@ class Commands:
         return str(int.from_bytes(self._random_bytes(8), "big") >> 2)
 
     def _transport(self, ice: IceCredentials) -> BrowserTransport:
-        port = self._data_path.browser_port
-        candidates = tuple(Address(host, port) for host in self._place.browser_addresses)
-        return BrowserTransport(ice, self._data_path.fingerprint, candidates)
+        udp, tcp = self._data_path.browser_port, self._data_path.browser_tcp_port
+        hosts = self._place.browser_addresses
+        return BrowserTransport(
+            ice=ice,
+            fingerprint=self._data_path.fingerprint,
+            candidates=tuple(Address(host, udp) for host in hosts),
+            tcp_candidates=tuple(Address(host, tcp) for host in hosts) if tcp else (),
+        )
 
     def _answer(self, command: AnswerMedia) -> MediaSdp:
         session = self._session(command.media_id)
@@ -202,6 +214,7 @@ class Commands:
 
     def _end(self, media_id: str, why: str) -> None:
         ended = self._sessions.pop(media_id)
+        self._quality.end(media_id)
         self._data_path.release(media_id)
         _log.info(why, media=media_id, call=ended.session.owner.call_id)
 
@@ -217,6 +230,7 @@ class Commands:
                 metrics.HANDSHAKES.inc()
                 if session.answered_at is not None:
                     metrics.STAGES.labels("connect").observe(now - session.answered_at)
+                self._quality.begin(event.media_id, session)
                 session.regained()
                 _log.info("browser connected", media=event.media_id, call=call)
                 self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
@@ -228,6 +242,7 @@ class Commands:
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)
+                self._quality.end(event.media_id)
                 _log.info("browser lost", media=event.media_id, call=call, reason=event.reason)
                 self._tell(agent, MediaFailed(media_id=event.media_id, call_id=call, reason=event.reason))
             case KeyframeWanted():
@@ -256,7 +271,7 @@ def _offer_of(command: AllocateMedia) -> tuple[Side | None, str]:
     return (None, "") if command.sip_sdp is None else ("sip", command.sip_sdp)
 
 
-def _negotiation(offerer: Side | None, offer: str) -> Negotiation:
+def _negotiation(offerer: Side | None, offer: str, sip_srtp: SrtpPolicy) -> Negotiation:
     if offerer is None:
         return DelayedOffer()
-    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer)
+    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, sip_srtp)

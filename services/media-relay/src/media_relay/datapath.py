@@ -9,9 +9,8 @@ import datetime
 import ipaddress
 import itertools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from random import SystemRandom
 
 import structlog
@@ -20,7 +19,7 @@ from OpenSSL import SSL
 from shared.errors import LocalError, RemoteError
 from shared.messages.media import Side
 
-from . import certificate, dtls, sockets
+from . import certificate, dtls, ice_tcp, sockets
 from .browser_side import BrowserSide
 from .browser_transport import (
     BrowserTransport,
@@ -31,15 +30,17 @@ from .browser_transport import (
     TransportFailed,
     TransportOutput,
 )
+from .core.bridges import BridgeChange, Bridges, Joined, Parted
 from .core.counters import Counters, Drop, total
-from .core.dtmf import Digit
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
-from .core.plan import Address, IceCredentials, SessionPlan, StreamPlan
+from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
-from .digits import SessionDigits
+from .core.statistics import SourceStatistics
+from .digits import DigitReceived, SessionDigits
 from .forwarder import Forwarder, ForwarderFactory
+from .ice_tcp import IceTcp
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
 
@@ -63,16 +64,6 @@ class Failed:
 
     media_id: str
     reason: FailureReason
-
-
-@dataclass(frozen=True)
-class DigitReceived:
-    """A side has sent a digit as a telephone-event; one of the browser has not been sent on."""
-
-    media_id: str
-    side: Side
-    digit: str
-    duration_ms: int
 
 
 @dataclass(frozen=True)
@@ -129,23 +120,27 @@ class DataPath:
 
     def __init__(
         self,
-        browser_socket: sockets.UdpSocket,
+        browser_sockets: Sequence[sockets.UdpSocket],
         sip_ports: SipPorts,
         own: certificate.Certificate,
         on_event: Callable[[DataPathEvent], None],
         forwarder: ForwarderFactory = PythonForwarder,
+        sip_address: str = "",
     ) -> None:
-        self.browser_port: int = browser_socket.getsockname()[1]
+        self.browser_port: int = browser_sockets[0].getsockname()[1]
+        self.browser_tcp_port = 0  # 0: none
+        self._ice_tcp: IceTcp | None = None
         self.fingerprint = own.fingerprint  # sha-256 of this process's DTLS certificate, "AB:CD:.."
         self._loop = asyncio.get_running_loop()
         self._sip_ports = sip_ports
         self._context: SSL.Context = dtls.create_context(own)
         self._on_event = on_event
-        self._forwarder: Forwarder = forwarder(self._loop, browser_socket, self._receive, self._receive_event)
+        self._forwarder: Forwarder = forwarder(self._loop, browser_sockets, self._receive, self._receive_event)
         self._numbers = itertools.count(1)
         self._sessions: dict[str, _Session] = {}
         self._by_number: dict[int, _Session] = {}
         self._by_ufrag: dict[str, _Session] = {}
+        self._bridges = Bridges(sip_address)
         self._past = Counters()  # of sessions that are gone, and of what never belonged to one
         self._timer: asyncio.TimerHandle | None = None
 
@@ -153,29 +148,48 @@ class DataPath:
     async def open(
         cls,
         *,
-        browser_host: str,
+        browser_hosts: Sequence[str],
         browser_port: int = 0,
+        browser_tcp_port: int = 0,
         rtp_host: str,
         port_range: tuple[int, int],
         quarantine_seconds: float = 5.0,
         on_event: Callable[[DataPathEvent], None],
         forwarder: ForwarderFactory = PythonForwarder,
+        sip_address: str = "",
     ) -> "DataPath":
-        """Bind the browser port (0: any) and start. `port_range` is inclusive."""
+        """Bind the browser port (0: any) on each of the hosts, and its TCP port (0: none), and start.
+
+        `port_range` is inclusive. `sip_address` is what SIP peers are told: a far side there is one of our own streams.
+        """
         ports = list(even_ports(*port_range))
         if not ports:
             raise LocalError(f"no RTP port pair in {port_range[0]}-{port_range[1]}")
         SystemRandom().shuffle(ports)  # so that the next port cannot be guessed
         try:
-            browser_socket = sockets.bind_browser_socket(browser_host, browser_port)
+            browser_sockets = sockets.bind_browser_sockets(browser_hosts, browser_port)
+            if browser_tcp_port:
+                browser_sockets.append(sockets.bind_browser_socket(ice_tcp.LOOPBACK, 0))
         except OSError as error:
-            raise LocalError(f"cannot bind the browser port {browser_host}:{browser_port}: {error}") from error
+            raise LocalError(
+                f"cannot bind browser port {browser_port} on {', '.join(browser_hosts)}: {error}"
+            ) from error
         own = certificate.generate(datetime.datetime.now(datetime.UTC))
-        data_path = cls(
-            browser_socket, SipPorts(rtp_host, PortPool(ports, quarantine_seconds)), own, on_event, forwarder
-        )
+        sip_ports = SipPorts(rtp_host, PortPool(ports, quarantine_seconds))
+        inner = Address(*browser_sockets[-1].getsockname()[:2])
+        data_path = cls(browser_sockets, sip_ports, own, on_event, forwarder, sip_address)
+        if browser_tcp_port:
+            await data_path._listen(browser_hosts, browser_tcp_port, inner)
         _log.info("data path open", browser_port=data_path.browser_port, port_pairs=len(ports))
         return data_path
+
+    async def _listen(self, hosts: Sequence[str], port: int, relay: Address) -> None:
+        try:
+            self._ice_tcp = await IceTcp.open(hosts, port, relay)
+        except OSError as error:
+            await self.aclose()
+            raise LocalError(f"cannot listen on TCP port {port} of {', '.join(hosts)}: {error}") from error
+        self.browser_tcp_port = port
 
     def allocate(self, media_id: str, stream_count: int) -> Allocation:
         """Make a session; raise `RemoteError` 503 if no port pair is left."""
@@ -184,12 +198,14 @@ class DataPath:
         pairs = self._sip_ports.bind(stream_count, self._loop.time())
         ice, transport = self._transport()
         number = next(self._numbers)
-        digits = SessionDigits(self._loop, self._forwarder, number, partial(self._tell_digit, media_id))
+        digits = SessionDigits(self._loop, self._forwarder, number, media_id, self._tell)
         session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits)
         self._sessions[media_id] = self._by_number[session.number] = session
         self._name(session)
         self._forwarder.add_session(session.number, list(pairs.values()))
-        return Allocation(ice, tuple((port, port + 1) for port in session.ports))
+        ports = tuple((port, port + 1) for port in session.ports)
+        self._bridges.add(session.number, ports)
+        return Allocation(ice, ports)
 
     def _transport(self) -> tuple[IceCredentials, BrowserTransport]:
         ice = IceCredentials(ufrag=secrets.token_hex(4), pwd=secrets.token_hex(16))
@@ -214,18 +230,33 @@ class DataPath:
         return ice
 
     def apply(self, media_id: str, plan: SessionPlan) -> None:
-        """Set or replace the session's plan; raise `RemoteError`: 481 if there is no such session, 488 if the plan
-        has more streams than it, or an address that its sockets cannot send to."""
+        """Set or replace the session's plan; raise `RemoteError`: 481 if there is no such session, 482 if a stream
+        would get back what it sends, 488 if the plan has more streams than it, or an address that its sockets cannot
+        send to."""
         session = self._sessions.get(media_id)
         if session is None:
             raise RemoteError(481, "Media Session Does Not Exist")
         if len(plan.streams) > len(session.ports):
             raise RemoteError(488, "More Streams Than Allocated")
         streams = [self._checked(stream) for stream in plan.streams]
+        changes = self._bridges.send(session.number, streams)
+        self._part(changes)
         self._forwarder.set_streams(session.number, streams)
+        self._join(changes)
         session.digits.set_streams(streams)
         session.browser.apply(plan, self._loop.time())
         self._drain(session)
+
+    def _part(self, changes: Sequence[BridgeChange]) -> None:
+        for change in changes:
+            if isinstance(change, Parted):
+                self._forwarder.set_bridge(*change.one, None)
+
+    def _join(self, changes: Sequence[BridgeChange]) -> None:
+        """Once the plans say so: a bridge settles whom the streams listen to."""
+        for change in changes:
+            if isinstance(change, Joined):
+                self._forwarder.set_bridge(*change.one, change.other)
 
     def _checked(self, stream: StreamPlan) -> StreamPlan:
         """Return the stream with addresses in their canonical form; a host name would be looked up while sending."""
@@ -247,6 +278,14 @@ class DataPath:
         """Ask that side for whole pictures by RTCP."""
         self._forwarder.request_keyframe(self._sessions[media_id].number, side)
 
+    def statistics(self, media_id: str) -> tuple[SourceStatistics, ...]:
+        """Return what is known of the session's sources."""
+        return self._forwarder.statistics(self._sessions[media_id].number)
+
+    def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making to that side."""
+        self._forwarder.send_rtcp(self._sessions[media_id].number, stream, side, packet)
+
     def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Send digits to the SIP side as telephone-events; raise `RemoteError`: 501 if it takes none."""
         self._sessions[media_id].digits.send(digits, duration_ms, gap_ms)
@@ -263,6 +302,7 @@ class DataPath:
         del self._by_number[session.number]
         for ufrag in session.ufrags:
             del self._by_ufrag[ufrag]
+        self._part(self._bridges.remove(session.number))
         end = self._forwarder.remove_session(session.number)
         self._past.add(end.counters)
         for port, peers in zip(session.ports, end.peers, strict=True):
@@ -280,9 +320,11 @@ class DataPath:
             self.release(media_id)
         if self._timer is not None:
             self._timer.cancel()
+        if self._ice_tcp is not None:
+            await self._ice_tcp.aclose()
         self._forwarder.close()
 
-    def _receive(self, datagram: bytes, kind: DatagramKind, source: Address, number: int | None) -> None:
+    def _receive(self, datagram: bytes, kind: DatagramKind, source: BrowserPath, number: int | None) -> None:
         """STUN or DTLS from the forwarder; `number` is the session that the source belongs to."""
         now = self._loop.time()
         owner = None if number is None else self._by_number[number]
@@ -297,10 +339,7 @@ class DataPath:
     def _receive_event(self, number: int, stream: int, side: Side, packet: bytes) -> None:
         self._by_number[number].digits.receive(stream, side, packet)
 
-    def _tell_digit(self, media_id: str, side: Side, digit: Digit) -> None:
-        self._tell(DigitReceived(media_id, side, digit.digit, digit.duration_ms))
-
-    def _receive_stun(self, datagram: bytes, source: Address, owner: _Session | None, now: float) -> None:
+    def _receive_stun(self, datagram: bytes, source: BrowserPath, owner: _Session | None, now: float) -> None:
         request = parse_binding_request(datagram)
         session = None if request is None else self._by_ufrag.get(request.local_ufrag)
         if request is None or session is None or self._is_claimed(source, owner, session, now):
@@ -310,7 +349,7 @@ class DataPath:
             self._past.drops[Drop.STUN_AUTH] += 1
         self._drain(session)
 
-    def _is_claimed(self, source: Address, owner: _Session | None, session: _Session, now: float) -> bool:
+    def _is_claimed(self, source: BrowserPath, owner: _Session | None, session: _Session, now: float) -> bool:
         if owner is None or owner is session:
             return False
         last_check = owner.browser.last_check(source)

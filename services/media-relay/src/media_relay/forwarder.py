@@ -14,13 +14,14 @@ from shared.messages.media import Side
 
 from .core.counters import Counters
 from .core.packet.demux import DatagramKind
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceStatistics
 
 # A STUN or DTLS datagram, its kind and source, and the session that the source belongs to. For DTLS always one: others
 # are dropped. (RFC 8445: a validated address.) Or RTCP: the browser wants a whole picture of a SIP side that reads no
 # RTCP that asks for it.
-DatagramHandler = Callable[[bytes, DatagramKind, Address, int | None], None]
+DatagramHandler = Callable[[bytes, DatagramKind, BrowserPath, int | None], None]
 
 # A telephone-event in the clear: the session, the index of its stream, the side that it came from, the RTP packet.
 EventHandler = Callable[[int, int, Side, bytes], None]
@@ -46,12 +47,15 @@ class SessionEnd:
     peers: tuple[frozenset[Address], ...]  # for each stream, who was heard on its ports and may go on sending
 
 
-# How one is made: the loop, the browser socket, which it owns from then on, where STUN and DTLS go, where events go.
-ForwarderFactory = Callable[[asyncio.AbstractEventLoop, socket.socket, DatagramHandler, EventHandler], "Forwarder"]
+# How one is made: the loop, the sockets for browsers, which it owns from then on, where STUN and DTLS go, where events
+# go. Where a browser's path is given, its `interface` is the place of a socket among these.
+ForwarderFactory = Callable[
+    [asyncio.AbstractEventLoop, Sequence[socket.socket], DatagramHandler, EventHandler], "Forwarder"
+]
 
 
 class Forwarder(Protocol):
-    """SRTP on one browser socket, RTP on a pair of sockets a stream."""
+    """SRTP on a few sockets for browsers, RTP on a pair of sockets a stream."""
 
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets. Nothing is forwarded before there are a plan, keys and a destination."""
@@ -62,8 +66,17 @@ class Forwarder(Protocol):
     def set_keys(self, session: int, keys: SrtpKeys | None) -> None:
         """Protect the browser's media with these; None: drop it."""
 
+    def set_bridge(self, session: int, stream: int, other: tuple[int, int] | None) -> None:
+        """Join a stream with one of another session, each the other's SIP side: packets then go from browser to browser
+        as if by the two ports, and are counted on both. None: part it from the one that it was joined with.
+
+        A plan that names another far side does not part them, and the end of a session does."""
+
     def request_keyframe(self, session: int, side: Side) -> None:
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
+
+    def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
+        """Send this RTCP, which is in the clear, to that side; a sender report in it counts as having passed."""
 
     def begin_event(self, session: int, stream: int) -> None:
         """Forward no media of the browser from now on; freeze the timestamp of the event (RFC 4733 §2.2.1)."""
@@ -77,23 +90,26 @@ class Forwarder(Protocol):
     def end_event(self, session: int, stream: int) -> None:
         """Forward the browser's media again; its numbers go on without a gap."""
 
-    def add_source(self, session: int, source: Address) -> None:
-        """Datagrams from this address on the browser socket are the session's."""
+    def add_source(self, session: int, source: BrowserPath) -> None:
+        """Datagrams from this address are the session's."""
 
-    def remove_source(self, session: int, source: Address) -> None:
+    def remove_source(self, session: int, source: BrowserPath) -> None:
         """They are not any more."""
 
-    def set_destination(self, session: int, destination: Address | None) -> None:
+    def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
 
     def remove_session(self, session: int) -> SessionEnd:
         """Forget it and close its sockets."""
 
-    def send(self, datagram: bytes, destination: Address) -> None:
-        """Send STUN or DTLS on the browser socket."""
+    def send(self, datagram: bytes, destination: BrowserPath) -> None:
+        """Send STUN or DTLS to a browser."""
 
     def counters(self, session: int) -> Counters:
         """Return a session's counters as they stand."""
+
+    def statistics(self, session: int) -> tuple[SourceStatistics, ...]:
+        """Return what is known of each source whose media was heard since the keys were set."""
 
     def unattributed(self) -> Counters:
         """Return the counters of what belongs to no session."""

@@ -14,10 +14,12 @@ from shared.messages.media import Side
 from .core.counters import Counters, Drop
 from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind, kind_of
-from .core.plan import Address, StreamPlan
+from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceStatistics
 from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
-from .python_session import PythonSession, PythonStream
+from .python_session import PythonSession
+from .python_stream import PythonStream, join
 
 _MAX_DATAGRAM = 2048
 _BROWSER_BUDGET = 64  # datagrams a turn: all browsers share the socket
@@ -30,27 +32,28 @@ class PythonForwarder:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        browser_socket: socket.socket,
+        browser_sockets: Sequence[socket.socket],
         on_datagram: DatagramHandler,
         on_event: EventHandler,
         latch_policy: LatchPolicy | None = None,
     ) -> None:
         self._loop = loop
-        self._browser_socket = browser_socket
+        self._browser_sockets = tuple(browser_sockets)
         self._on_datagram = on_datagram
         self._on_event = on_event
         self._latch_policy = latch_policy or LatchPolicy()
         self._sessions: dict[int, PythonSession] = {}
         self._sockets: dict[int, list[socket.socket]] = {}
-        self._by_source: dict[Address, int] = {}
+        self._by_source: dict[BrowserPath, int] = {}
         self._unattributed = Counters()
-        loop.add_reader(browser_socket, self._read_browser)
+        for interface, bound in enumerate(self._browser_sockets):
+            loop.add_reader(bound, self._read_browser, bound, interface)
 
     def add_session(self, session: int, streams: Sequence[StreamSockets]) -> None:
         """Begin to read the sockets."""
         made = [PythonStream(each.rtp, each.rtcp, self._latch_policy, each.barred) for each in streams]
         wish, event = partial(self._hand_up_wish, session), partial(self._on_event, session)
-        self._sessions[session] = owner = PythonSession(self._browser_socket, made, wish, event)
+        self._sessions[session] = owner = PythonSession(self._browser_sockets, made, wish, event)
         self._sockets[session] = [bound for each in streams for bound in (each.rtp, each.rtcp)]
         for each, stream in zip(streams, made, strict=True):
             self._loop.add_reader(each.rtp, self._read_sip, each.rtp, owner, stream, False)
@@ -64,9 +67,20 @@ class PythonForwarder:
         """Start SRTP anew."""
         self._sessions[session].set_keys(keys)
 
+    def set_bridge(self, session: int, stream: int, other: tuple[int, int] | None) -> None:
+        """Join two streams, or part them."""
+        place = self._sessions[session].place(stream)
+        place.stream.part()
+        if other is not None:
+            join(place, self._sessions[other[0]].place(other[1]))
+
     def request_keyframe(self, session: int, side: Side) -> None:
         """Send Picture Loss Indications."""
         self._sessions[session].request_keyframe(side, self._loop.time())
+
+    def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making."""
+        self._sessions[session].send_rtcp(stream, side, packet, self._loop.time())
 
     def begin_event(self, session: int, stream: int) -> None:
         """Hold the browser's media back."""
@@ -76,28 +90,30 @@ class PythonForwarder:
     def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
         """Send a packet of the event."""
         owner = self._sessions[session]
-        owner.send_event(owner.streams[stream], payload, marker, later)
+        owner.send_event(owner.streams[stream], payload, marker, later, self._loop.time())
 
     def end_event(self, session: int, stream: int) -> None:
         """Go on with the browser's media."""
         self._sessions[session].streams[stream].outgoing.end_event()
 
-    def add_source(self, session: int, source: Address) -> None:
+    def add_source(self, session: int, source: BrowserPath) -> None:
         """Take what comes from there for the session's."""
         self._by_source[source] = session
 
-    def remove_source(self, session: int, source: Address) -> None:
+    def remove_source(self, session: int, source: BrowserPath) -> None:
         """Unless another session has the address by now."""
         if self._by_source.get(source) == session:
             del self._by_source[source]
 
-    def set_destination(self, session: int, destination: Address | None) -> None:
+    def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
         self._sessions[session].destination = destination
 
     def remove_session(self, session: int) -> SessionEnd:
         """Forget it and close its sockets."""
         ended = self._sessions.pop(session)
+        for stream in ended.streams:
+            stream.part()
         for bound in self._sockets.pop(session):
             self._loop.remove_reader(bound)
             bound.close()
@@ -105,16 +121,20 @@ class PythonForwarder:
             del self._by_source[source]
         return SessionEnd(ended.counters, tuple(stream.peers() for stream in ended.streams))
 
-    def send(self, datagram: bytes, destination: Address) -> None:
-        """Send STUN or DTLS on the browser socket."""
+    def send(self, datagram: bytes, destination: BrowserPath) -> None:
+        """Send STUN or DTLS to a browser."""
         try:
-            self._browser_socket.sendto(datagram, destination)
+            self._browser_sockets[destination.interface].sendto(datagram, destination.address)
         except OSError:
             self._unattributed.drops[Drop.SEND_FAILED] += 1
 
     def counters(self, session: int) -> Counters:
         """Return a session's counters."""
         return self._sessions[session].counters
+
+    def statistics(self, session: int) -> tuple[SourceStatistics, ...]:
+        """Return what is known of its sources."""
+        return self._sessions[session].statistics()
 
     def unattributed(self) -> Counters:
         """Return the counters of what belongs to no session."""
@@ -124,24 +144,25 @@ class PythonForwarder:
         """Close all sockets."""
         for session in list(self._sessions):
             self.remove_session(session)
-        self._loop.remove_reader(self._browser_socket)
-        self._browser_socket.close()
+        for bound in self._browser_sockets:
+            self._loop.remove_reader(bound)
+            bound.close()
 
     def _hand_up_wish(self, session: int, packet: bytes) -> None:
         destination = self._sessions[session].destination
         if destination is not None:
             self._on_datagram(packet, DatagramKind.RTCP, destination, session)
 
-    def _read_browser(self) -> None:
+    def _read_browser(self, bound: socket.socket, interface: int) -> None:
         now = self._loop.time()
         for _ in range(_BROWSER_BUDGET):
             try:
-                datagram, source = self._browser_socket.recvfrom(_MAX_DATAGRAM)
+                datagram, source = bound.recvfrom(_MAX_DATAGRAM)
             except OSError:  # empty; or an ICMP error of something sent before, which the next turn reads on after
                 return
-            self._receive_browser(datagram, Address(source[0], source[1]), now)
+            self._receive_browser(datagram, BrowserPath(source[0], source[1], interface), now)
 
-    def _receive_browser(self, datagram: bytes, source: Address, now: float) -> None:
+    def _receive_browser(self, datagram: bytes, source: BrowserPath, now: float) -> None:
         kind = kind_of(datagram)
         session = self._by_source.get(source)
         if kind is DatagramKind.STUN:

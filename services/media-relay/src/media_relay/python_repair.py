@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from shared.messages.media import Side
 
+from .core.counters import Repair
 from .core.outgoing import OWN_SSRC
 from .core.packet import feedback, rtcp, rtp
 from .core.repair import answer
+from .python_stream import PythonStream
 
 if TYPE_CHECKING:
-    from .python_session import PythonSession, PythonStream
+    from .python_session import PythonSession
 
 
 class PythonRepair:
@@ -21,7 +23,7 @@ class PythonRepair:
         self._session = session
         self._on_wish = on_wish
 
-    def received(self, stream: "PythonStream", header: rtp.RtpHeader, now: float) -> None:
+    def received(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
         """Ask the browser for what is missing before this packet of its; tell it how much it may send."""
         if stream.plan is None:
             return
@@ -32,22 +34,24 @@ class PythonRepair:
             return
         numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
         if numbers:
+            self._count(Repair.ASKED_OF_BROWSER, len(numbers))
             self._session.send_rtcp_to_browser(feedback.generic_nack(OWN_SSRC, header.ssrc, numbers))
 
     def from_browser(self, compound: bytes, now: float) -> bytes:
         """Answer what can be answered of the browser's valid RTCP; return what is to go on."""
         return feedback.rewrite(compound, partial(self._treat_browsers, now))
 
-    def from_sip(self, stream: "PythonStream", compound: bytes) -> tuple[bytes, bool]:
+    def from_sip(self, stream: PythonStream, compound: bytes, now: float) -> tuple[bytes, bool]:
         """The same for the SIP side's; and whether it wants a picture."""
         wishes: list[bytes] = []
-        return feedback.rewrite(compound, partial(self._treat_phones, stream, wishes)), bool(wishes)
+        return feedback.rewrite(compound, partial(self._treat_phones, stream, wishes, now)), bool(wishes)
 
-    def ask_for_picture(self, stream: "PythonStream", side: Side, now: float) -> None:
+    def ask_for_picture(self, stream: PythonStream, side: Side, now: float) -> None:
         """Ask that side for a whole picture of the stream, if it was not asked just now."""
         source, plan = self._session.last_source(stream, side), stream.plan
         if source is None or plan is None or plan.kind != "video" or not stream.repair.may_ask_for_picture(side, now):
             return
+        self._count(Repair.PICTURES_OF_BROWSER if side == "browser" else Repair.PICTURES_OF_SIP)
         packet = rtcp.picture_loss_indication(OWN_SSRC, source)
         if side == "browser":
             self._session.send_rtcp_to_browser(packet)
@@ -78,7 +82,7 @@ class PythonRepair:
                 self.ask_for_picture(stream, "sip", now)
         return b"" if streams else packet
 
-    def _treat_phones(self, stream: "PythonStream", wishes: list[bytes], packet: bytes) -> bytes:
+    def _treat_phones(self, stream: PythonStream, wishes: list[bytes], now: float, packet: bytes) -> bytes:
         """What is not in the buffer never came, or came too long ago: it is asked for from here, and if the browser
         sent it again, its old number would be refused as a replay."""
         if feedback.wants_picture(packet):
@@ -87,5 +91,8 @@ class PythonRepair:
         if stream.plan is None or not feedback.is_nack(packet):
             return packet
         if stream.plan.sip_takes_nack:
-            packet = answer(packet, stream.repair.to_sip, partial(self._session.resend_to_sip, stream))
+            packet = answer(packet, stream.repair.to_sip, partial(self._session.resend_to_sip, stream, now))
         return b"" if stream.plan.answers_nack else packet
+
+    def _count(self, what: Repair, how_many: int = 1) -> None:
+        self._session.counters.repairs[what] += how_many

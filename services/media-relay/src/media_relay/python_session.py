@@ -4,91 +4,25 @@ Nothing is learned from a packet before it is known to be the peer's: SRTP by it
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from shared.messages.media import Side
 
-from .core.allowance import Allowance
-from .core.counters import Counters, Direction, Drop, PacketKind
-from .core.latch import VIDEO_FACTOR, LatchPolicy, RtcpLatch, RtpLatch
-from .core.outgoing import OutgoingSource
+from .core.counters import Counters, Direction, Drop, PacketKind, Repair
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, StreamKind, StreamPlan
-from .core.repair import StreamRepair
+from .core.plan import Address, BrowserPath, StreamKind, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceRecords, SourceStatistics
 from .forwarder import EVENT_PACKETS_PER_SECOND
 from .python_repair import PythonRepair
+from .python_stream import DatagramSender, PythonStream, StreamPlace
 from .srtp import SrtpRefused, SrtpSession
 
 # Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
 MAX_SSRCS = 256
+_RTCP_HEADER = 8  # with the sender
 
 EventSink = Callable[[int, Side, bytes], None]  # the index of the stream, the side that it came from, the packet
-
-
-class DatagramSender(Protocol):
-    """The part of a UDP socket that sending needs."""
-
-    def sendto(self, data: bytes, address: tuple[str, int], /) -> int:
-        """Send, or raise OSError."""
-
-
-class PythonStream:
-    """The SIP side of one stream."""
-
-    def __init__(
-        self, rtp_socket: DatagramSender, rtcp_socket: DatagramSender, policy: LatchPolicy, barred: frozenset[Address]
-    ) -> None:
-        self.rtp_socket = rtp_socket
-        self.rtcp_socket = rtcp_socket
-        self.plan: StreamPlan | None = None
-        self._policy = policy
-        self.repair = StreamRepair()
-        self._unheard = Allowance()
-        self.rtp_latch = RtpLatch(policy, barred)
-        self.rtcp_latch = RtcpLatch()
-        self.outgoing = OutgoingSource()
-        self.events: dict[Side, Allowance] = {"browser": Allowance(), "sip": Allowance()}
-
-    def set_plan(self, plan: StreamPlan | None, now: float) -> None:
-        """Go by this plan; None: the stream is not in use."""
-        self.plan = plan
-        self.rtp_latch.expect(plan.sip_rtp if plan else None, now)
-        self.rtcp_latch.expect(plan.sip_rtcp if plan else None)
-
-    def peers(self) -> frozenset[Address]:
-        """Return who was heard."""
-        heard = (self.rtp_latch.source, self.rtcp_latch.source)
-        return frozenset(source for source in heard if source is not None)
-
-    def has_heard(self, host: Address | None) -> bool:
-        """Tell whether somebody on that host has been heard on one of the ports."""
-        heard = (self.rtp_latch.source, self.rtcp_latch.source)
-        return host is not None and any(source is not None and source[0] == host[0] for source in heard)
-
-    def may_send(self, destination: Address | None, now: float) -> bool:
-        """Tell whether a packet may be sent to the SIP side: until its host is heard, no more than a call needs.
-
-        Who is heard on the one port does not speak for another host that is named for the other.
-        """
-        if self.has_heard(destination):
-            return True
-        is_video = self.plan is not None and self.plan.kind == "video"
-        most = self._policy.unheard_packets_per_second * (VIDEO_FACTOR if is_video else 1)
-        return self._unheard.take(most, most, now)
-
-    def accepts_rtcp(self, source: Address, on_rtp_port: bool) -> bool:
-        """Decide on a valid RTCP packet."""
-        if on_rtp_port:  # multiplexed: only from where RTP comes from, and it moves nothing
-            return source == self.rtp_latch.destination
-        return self.rtcp_latch.accepts(source, self.rtp_latch.destination)
-
-    def rtcp_route(self) -> tuple[DatagramSender, Address | None]:
-        """Return the socket to send RTCP on, and where to."""
-        if self.plan is not None and self.plan.sip_rtcp == self.plan.sip_rtp:
-            return self.rtp_socket, self.rtp_latch.destination
-        return self.rtcp_socket, self.rtcp_latch.destination
 
 
 class PythonSession:
@@ -96,21 +30,26 @@ class PythonSession:
 
     def __init__(
         self,
-        browser_socket: DatagramSender,
+        browser_sockets: Sequence[DatagramSender],
         streams: Sequence[PythonStream],
         on_wish: Callable[[bytes], None] = lambda packet: None,
         on_event: EventSink = lambda stream, side, packet: None,
     ) -> None:
         self.streams = tuple(streams)
         self._on_event = on_event
-        self.destination: Address | None = None  # the browser's
+        self.destination: BrowserPath | None = None  # the browser's
         self.counters = Counters()
-        self._browser_socket = browser_socket
+        self._browser_sockets = browser_sockets
         self._repair = PythonRepair(self, on_wish)
         self._srtp: SrtpSession | None = None
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
         self._sip_ssrcs: dict[int, PythonStream | None] = {}
+        self._records = SourceRecords()  # of those above that sent media
+
+    def place(self, stream: int) -> StreamPlace:
+        """Return one of the streams, for a bridge."""
+        return StreamPlace(self, self.streams[stream])
 
     def set_streams(self, plans: Sequence[StreamPlan], now: float) -> None:
         """Take a new plan for each stream."""
@@ -126,6 +65,7 @@ class PythonSession:
         self._srtp = None if keys is None else SrtpSession(keys)
         self._browser_ssrcs.clear()
         self._sip_ssrcs.clear()
+        self._records.clear()
         for stream in self.streams:  # what they hold was protected with the old keys
             stream.repair.to_browser.clear()
 
@@ -159,6 +99,7 @@ class PythonSession:
     ) -> None:
         if not plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
+        record = self._records.hear("browser", header, clear, now, plan)
         if header.payload_type in plan.browser_events:
             return self._hand_up(stream, "browser", clear, now)
         if not stream.may_send(stream.rtp_latch.destination, now):
@@ -172,13 +113,34 @@ class PythonSession:
             clear = rtp.with_payload_type(clear, payload_type)
         if number != header.sequence_number:
             clear = rtp.with_sequence_number(clear, number)
+        packet = self._for_sip(stream, clear)
+        if packet is None:
+            return
         if plan.sip_takes_nack:
-            stream.repair.to_sip.keep(header.ssrc, number, clear)
-        self._send_rtp_to_sip(stream, clear, plan.kind)
+            stream.repair.to_sip.keep(header.ssrc, number, packet)
+        record.sent()
+        self._send_to_sip(stream, plan.kind, packet, now)
+
+    def _for_sip(self, stream: PythonStream, clear: bytes) -> bytes | None:
+        """Return RTP as the stream's ports, or its bridge, want it; None: it was dropped."""
+        if stream.srtp is None or stream.bridge is not None:
+            return clear
+        try:
+            return stream.srtp.protect_rtp(clear)
+        except SrtpRefused as refused:
+            self.drop(refused.drop)
+            return None
+
+    def _send_to_sip(self, stream: PythonStream, kind: StreamKind, packet: bytes, now: float) -> None:
+        """Send RTP, new or again, by the ports or the bridge."""
+        if stream.bridge is not None:
+            self._count("browser_to_sip", kind, packet)
+            return stream.bridge.session.receive_bridged_rtp(stream.bridge.stream, packet, now)
+        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
-        if len(packet) < 8:
+        if len(packet) < _RTCP_HEADER:
             return self.drop(Drop.MALFORMED)
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
@@ -193,6 +155,7 @@ class PythonSession:
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
+        self._records.read_reports("browser", clear, now)
         left = self._repair.from_browser(clear, now)
         for stream in self._streams_concerned(sources) if left else ():
             self.send_rtcp_to_sip(stream, left, now)
@@ -202,11 +165,38 @@ class PythonSession:
         if is_rtcp(packet):
             return self.receive_sip_rtcp(stream, packet, source, now, on_rtp_port=True)
         header = rtp.parse(packet)
-        if header is None or not rtp.has_valid_padding(packet):
+        if header is None:
             return self.drop(Drop.MALFORMED)
-        refusal = self._why_not_to_browser(stream, header, source, now)
+        if stream.srtp is not None:
+            try:
+                packet = self._authentic(header.ssrc, packet, stream.srtp.unprotect_rtp)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
+        if not rtp.has_valid_padding(packet):
+            return self.drop(Drop.MALFORMED)
+        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header, source, now), now)
+
+    def receive_bridged_rtp(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        """RTP of the browser that the stream is joined with, as that session's SIP side would get it."""
+        header = rtp.parse(packet)
+        if header is None:
+            return self.drop(Drop.MALFORMED)
+        self._pass_rtp_to_browser(stream, header, packet, self._why_not_to_browser(stream, header), now)
+
+    def _authentic(self, ssrc: int, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
+        """Return what the SIP side protected, and count its source; or raise `SrtpRefused`."""
+        if not _has_room(self._sip_ssrcs, ssrc):
+            raise SrtpRefused(Drop.SSRC_LIMIT)
+        clear = unprotect(packet)
+        self._sip_ssrcs.setdefault(ssrc, None)
+        return clear
+
+    def _pass_rtp_to_browser(
+        self, stream: PythonStream, header: rtp.RtpHeader, packet: bytes, refusal: Drop | None, now: float
+    ) -> None:
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
+        record = self._records.hear("sip", header, packet, now, stream.plan)
         if header.payload_type in stream.plan.sip_events:
             self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
@@ -218,40 +208,71 @@ class PythonSession:
             return self.drop(refused.drop)
         if stream.plan.answers_nack:
             stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
-        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", stream.plan.kind)
+        record.sent()
+        self._send_to_browser(protected, stream.plan.kind)
 
     def receive_sip_rtcp(
         self, stream: PythonStream, packet: bytes, source: Address, now: float, on_rtp_port: bool = False
     ) -> None:
         """RTCP on a stream's RTCP port, or multiplexed on its RTP port."""
+        if stream.srtp is not None:
+            if len(packet) < _RTCP_HEADER:
+                return self.drop(Drop.MALFORMED)
+            try:
+                packet = self._authentic(int.from_bytes(packet[4:8], "big"), packet, stream.srtp.unprotect_rtcp)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
+        self._pass_rtcp_to_browser(stream, packet, now, lambda: stream.accepts_rtcp(source, on_rtp_port))
+
+    def receive_bridged_rtcp(self, stream: PythonStream, packet: bytes, now: float) -> None:
+        """RTCP of the browser that the stream is joined with."""
+        self._pass_rtcp_to_browser(stream, packet, now, lambda: True)
+
+    def _pass_rtcp_to_browser(
+        self, stream: PythonStream, packet: bytes, now: float, is_accepted: Callable[[], bool]
+    ) -> None:
         sources = rtcp.parse(packet)
         if sources is None or sources.sender is None:
             return self.drop(Drop.MALFORMED)
         if stream.plan is None:
             return self.drop(Drop.NO_STREAM)
-        if not stream.accepts_rtcp(source, on_rtp_port):
+        if not is_accepted():
             return self.drop(Drop.LATCH_REFUSED)
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
-        left, wants_picture = self._repair.from_sip(stream, packet)
+        self._records.read_reports("sip", packet, now)
+        left, wants_picture = self._repair.from_sip(stream, packet, now)
         if left:
             self._send_rest_to_browser(left)
         if wants_picture:
             self._repair.ask_for_picture(stream, "browser", now)
+
+    def send_rtcp(self, stream: int, side: Side, packet: bytes, now: float) -> None:
+        """Send RTCP of our own making."""
+        self._records.read_own_reports(side, packet, now)
+        if side == "sip":
+            return self.send_rtcp_to_sip(self.streams[stream], packet, now)
+        self.send_rtcp_to_browser(packet)
+
+    def statistics(self) -> tuple[SourceStatistics, ...]:
+        """Return what is known of each source whose media was heard."""
+        return self._records.statistics({"browser": self._browser_ssrcs, "sip": self._sip_ssrcs}, self.streams)
 
     def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
         for stream in self.streams:
             self._repair.ask_for_picture(stream, side, now)
 
-    def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int) -> None:
+    def send_event(self, stream: PythonStream, payload: bytes, marker: bool, later: int, now: float) -> None:
         """Send a packet of a telephone-event in the place of the browser's media."""
         if stream.plan is None or stream.plan.events_to_sip is None:
             return self.drop(Drop.NO_STREAM)
-        packet = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
-        self._send_rtp_to_sip(stream, packet, stream.plan.kind)
+        clear = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
+        packet = self._for_sip(stream, clear)
+        if packet is not None:
+            self._send_to_sip(stream, stream.plan.kind, packet, now)
 
     def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
         if stream.events[side].take(EVENT_PACKETS_PER_SECOND, EVENT_PACKETS_PER_SECOND, now):
@@ -260,14 +281,15 @@ class PythonSession:
             self.drop(Drop.DURING_EVENT)
 
     def _why_not_to_browser(
-        self, stream: PythonStream, header: rtp.RtpHeader, source: Address, now: float
+        self, stream: PythonStream, header: rtp.RtpHeader, source: Address | None = None, now: float = 0.0
     ) -> Drop | None:
-        """Return why an RTP packet does not go on. The latch learns before media can flow, on hold too."""
+        """Return why an RTP packet does not go on. The latch learns before media can flow, on hold too; without a
+        source it came over a bridge."""
         if stream.plan is None:
             return Drop.NO_STREAM
         if header.payload_type not in stream.plan.to_browser:
             return Drop.UNKNOWN_PT
-        if not stream.rtp_latch.accepts(source, header.ssrc, header.sequence_number, now):
+        if source is not None and not stream.rtp_latch.accepts(source, header.ssrc, header.sequence_number, now):
             return Drop.LATCH_REFUSED
         if not stream.plan.sip_sends:
             return Drop.ON_HOLD
@@ -312,23 +334,29 @@ class PythonSession:
 
     def resend_to_browser(self, packet: bytes) -> None:
         """Send video again, as it went out."""
-        self._send(self._browser_socket, packet, self.destination, "sip_to_browser", "video")
+        self.counters.repairs[Repair.RESENT_TO_BROWSER] += 1
+        self._send_to_browser(packet, "video")
 
-    def resend_to_sip(self, stream: PythonStream, packet: bytes) -> None:
+    def resend_to_sip(self, stream: PythonStream, now: float, packet: bytes) -> None:
         """Send video again, as it went out."""
-        destination = stream.rtp_latch.destination
-        if not stream.has_heard(destination):
+        if not stream.has_heard(stream.rtp_latch.destination):
             return self.drop(Drop.UNHEARD)  # who asks is not who would get it
-        self._send(stream.rtp_socket, packet, destination, "browser_to_sip", "video")
-
-    def _send_rtp_to_sip(self, stream: PythonStream, packet: bytes, kind: StreamKind) -> None:
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
+        self.counters.repairs[Repair.RESENT_TO_SIP] += 1
+        self._send_to_sip(stream, "video", packet, now)
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """Send RTCP to the SIP side of a stream."""
+        if stream.bridge is not None:
+            self._count("browser_to_sip", "rtcp", packet)
+            return stream.bridge.session.receive_bridged_rtcp(stream.bridge.stream, packet, now)
         socket, destination = stream.rtcp_route()
         if not stream.may_send(destination, now):
             return self.drop(Drop.UNHEARD)
+        if stream.srtp is not None:
+            try:
+                packet = stream.srtp.protect_rtcp(packet)
+            except SrtpRefused as refused:
+                return self.drop(refused.drop)
         self._send(socket, packet, destination, "browser_to_sip", "rtcp")
 
     def send_rtcp_to_browser(self, packet: bytes) -> None:
@@ -339,7 +367,13 @@ class PythonSession:
             protected = self._srtp.protect_rtcp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
-        self._send(self._browser_socket, protected, self.destination, "sip_to_browser", "rtcp")
+        self._send_to_browser(protected, "rtcp")
+
+    def _send_to_browser(self, packet: bytes, kind: PacketKind) -> None:
+        if self.destination is None:
+            return self.drop(Drop.NOT_CONNECTED)
+        browser_socket = self._browser_sockets[self.destination.interface]
+        self._send(browser_socket, packet, self.destination.address, "sip_to_browser", kind)
 
     def _send(
         self,
@@ -355,6 +389,9 @@ class PythonSession:
             socket.sendto(packet, destination)
         except OSError:  # a full send buffer, no route: UDP may lose it anyway
             return self.drop(Drop.SEND_FAILED)
+        self._count(direction, kind, packet)
+
+    def _count(self, direction: Direction, kind: PacketKind, packet: bytes) -> None:
         self.counters.packets[direction, kind] += 1
         self.counters.bytes[direction, kind] += len(packet)
 

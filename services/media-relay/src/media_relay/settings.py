@@ -4,20 +4,27 @@ from typing import Literal
 
 from shared.settings import CommonSettings
 
+from .core.description.sdes import SrtpPolicy
+
 ForwarderChoice = Literal["auto", "native", "python"]
 
 
 class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     """What a media-relay needs to know."""
 
-    browser_host: str = "0.0.0.0"  # bound for all browsers
+    browser_host: tuple[str, ...] = ("0.0.0.0",)  # bound for all browsers; several: a socket for each
     browser_port: int = 10000  # 0: any
-    addresses: tuple[str, ...] = ()  # told to browsers as candidates; empty: the default route's and loopback
+    browser_tcp_port: int = 0  # for browsers without UDP, on the same addresses; 0: none
+    addresses: tuple[
+        str, ...
+    ] = ()  # told to browsers as candidates; empty: what is bound, or the default route's and loopback
     rtp_host: str = "0.0.0.0"  # bound towards SIP
     sip_address: str = ""  # told to SIP peers; empty: the default route's, else loopback
     rtp_min: int = 30000  # inclusive; below net.ipv4.ip_local_port_range
     rtp_max: int = 31999
     quarantine_seconds: float = 5.0  # before a freed port is given to another call
+    sip_srtp: SrtpPolicy = "off"  # what is offered to SIP peers: nothing, keys that may be ignored, or SRTP alone
     forwarder: ForwarderChoice = "auto"  # native where it was built
     capacity: int = 500  # sessions
+    quality_seconds: float = 5.0  # between two measurements of a call; RTCP's interval, so better left alone
     unclaimed_seconds: float = 240.0  # a call may ring for SIP's Timer C, 3 minutes, before its agent first commands

@@ -1,6 +1,7 @@
 """UDP sockets of the data path: one for all browsers, a pair for each stream on the SIP side."""
 
 import socket
+from collections.abc import Sequence
 
 import structlog
 
@@ -12,8 +13,22 @@ _BROWSER_RECEIVE_BUFFER = 8 * 1024 * 1024  # a stall of 100 ms with a thousand c
 _SO_RCVBUFFORCE = 33  # Linux, with CAP_NET_ADMIN: beyond net.core.rmem_max
 
 
+def bind_browser_sockets(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    """Bind the port that all browsers send to, on each of the addresses: all or, with OSError, none. 0: any port, which
+    all then have."""
+    bound: list[socket.socket] = []
+    try:
+        for host in hosts:
+            bound.append(bind_browser_socket(host, bound[0].getsockname()[1] if bound else port))
+    except OSError:
+        for each in bound:
+            each.close()
+        raise
+    return bound
+
+
 def bind_browser_socket(host: str, port: int) -> socket.socket:
-    """Bind the port that all browsers send to."""
+    """Bind it on one of them."""
     bound = _bind(host, port)
     try:
         bound.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BROWSER_RECEIVE_BUFFER)

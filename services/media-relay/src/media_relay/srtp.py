@@ -44,17 +44,15 @@ class _RoomySession(pylibsrtp.Session):
 
 
 class SrtpSession:
-    """Both directions, RTP and RTCP."""
+    """Both directions, RTP and RTCP. A direction that has the same key as `before` goes on where that one stands."""
 
-    def __init__(self, keys: SrtpKeys) -> None:
-        profile = _PROFILES[keys.profile]
-        inbound = pylibsrtp.Policy(keys.receive, pylibsrtp.Policy.SSRC_ANY_INBOUND, 0, profile)
-        outbound = pylibsrtp.Policy(keys.send, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, 0, profile)
-        inbound.window_size = outbound.window_size = _REPLAY_WINDOW
-        # Without RTX (RFC 4588) a NACKed packet comes again with its old sequence number.
-        outbound.allow_repeat_tx = True
-        self._inbound = _RoomySession(inbound)
-        self._outbound = _RoomySession(outbound)
+    def __init__(self, keys: SrtpKeys, before: "SrtpSession | None" = None) -> None:
+        self._keys = keys
+        former = before if before is not None and before._keys.profile is keys.profile else None
+        receives_on = former is not None and former._keys.receive == keys.receive
+        sends_on = former is not None and former._keys.send == keys.send
+        self._inbound: _RoomySession = former._inbound if former and receives_on else _inbound(keys)
+        self._outbound: _RoomySession = former._outbound if former and sends_on else _outbound(keys)
 
     def unprotect_rtp(self, packet: bytes) -> bytes:
         """Authenticate and decrypt, or raise `SrtpRefused`."""
@@ -83,6 +81,20 @@ class SrtpSession:
             return self._outbound.protect_rtcp(packet)
         except (pylibsrtp.Error, ValueError) as error:
             raise _refused(error) from error
+
+
+def _inbound(keys: SrtpKeys) -> _RoomySession:
+    policy = pylibsrtp.Policy(keys.receive, pylibsrtp.Policy.SSRC_ANY_INBOUND, 0, _PROFILES[keys.profile])
+    policy.window_size = _REPLAY_WINDOW
+    return _RoomySession(policy)
+
+
+def _outbound(keys: SrtpKeys) -> _RoomySession:
+    policy = pylibsrtp.Policy(keys.send, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, 0, _PROFILES[keys.profile])
+    policy.window_size = _REPLAY_WINDOW
+    # Without RTX (RFC 4588) a NACKed packet comes again with its old sequence number.
+    policy.allow_repeat_tx = True
+    return _RoomySession(policy)
 
 
 def _refused(error: Exception) -> SrtpRefused:

@@ -226,13 +226,6 @@ def test_avpf_is_answered_with_avpf() -> None:
     assert parse(answer).media[0].protocol == "RTP/AVPF"
 
 
-def test_rtcp_mux_of_the_phone_is_not_taken() -> None:
-    call = Call(sdp("baresip_audio_offer") + "a=rtcp-mux\n")
-    answer, plan = call.answer(one_line(AUDIO_ANSWER))
-    assert not parse(answer).media[0].has("rtcp-mux")
-    assert plan.streams[0].sip_rtcp == Address("192.0.2.20", 24011)
-
-
 def test_two_relays_pass_everything_that_both_browsers_have() -> None:
     """A Chromium caller's SIP offer is the other relay's SIP offer for a browser, and back."""
     caller = BrowserOffers(sdp("chromium_audio_video_offer"))

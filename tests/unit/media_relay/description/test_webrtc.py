@@ -15,7 +15,7 @@ from media_relay.core.description.webrtc import (
     our_role,
     read_description,
 )
-from media_relay.core.plan import IceCredentials
+from media_relay.core.plan import Address, IceCredentials
 from shared.errors import RemoteError
 
 AUDIO = BrowserLine("a", "audio", (Codec(111, "opus", 48000, 2, "useinbandfec=1"),), Direction.SENDRECV)
@@ -125,6 +125,18 @@ def test_an_offer_has_all_that_a_browser_insists_on() -> None:
     assert offer.media[0].values("fmtp") == ["111 useinbandfec=1"]
     assert offer.media[1].values("rtcp-fb") == ["96 ccm fir", "96 nack"]
     assert offer.media[1].has("recvonly")
+
+
+def test_candidates_of_tcp_are_passive_and_come_after_all_others() -> None:
+    tcp = tuple(Address(host, 443) for host in ("192.0.2.1", "127.0.0.1"))
+    offer = describe_offer([AUDIO], replace(LOCAL.transport, tcp_candidates=tcp))
+    candidates = offer.media[0].values("candidate")
+    assert candidates[2:] == [
+        "3 1 tcp 1520434943 192.0.2.1 443 typ host tcptype passive",
+        "4 1 tcp 1520434687 127.0.0.1 443 typ host tcptype passive",
+    ]
+    priorities = [int(candidate.split()[3]) for candidate in candidates]
+    assert priorities == sorted(priorities, reverse=True)
 
 
 def test_an_answer_keeps_every_line_in_its_place_and_bundles_what_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.native_parts import NativeFeedback
 from tests.support.rtp_packets import generic_nack, picture_loss_indication, receiver_report
 
 from media_relay.core.packet import feedback, rtcp
@@ -56,3 +57,21 @@ def test_any_valid_compound_is_rewritten_to_a_valid_one_that_is_no_longer(packet
     if left:
         assert rtcp.parse(left) is not None
         assert wanted(left) == [number for number in wanted(nack) if number not in done]
+
+
+NUMBERS = st.integers(0, 65535)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20), st.sets(NUMBERS | st.integers(0, 40)))
+def test_both_forwarders_take_the_same_out(lost: list[tuple[int, int]], done: set[int]) -> None:
+    nack = generic_nack(1, 2, *lost)
+    left = [part.without(nack, lambda number: number in done) for part in (feedback, NativeFeedback)]
+    assert left[0] == left[1]
+
+
+@given(st.lists(NUMBERS | st.integers(0, 40), min_size=1, max_size=64), st.integers(0, 2**32 - 1))
+def test_both_forwarders_write_the_same(numbers: list[int], value: int) -> None:
+    for part in (feedback, NativeFeedback):
+        assert part.generic_nack(1, value, numbers) == feedback.generic_nack(1, value, numbers)
+        assert part.receiver_estimate(1, 2, value) == feedback.receiver_estimate(1, 2, value)
+        assert part.full_intra_request(value, 2, value & 0xFF) == feedback.full_intra_request(value, 2, value & 0xFF)

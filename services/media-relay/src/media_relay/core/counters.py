@@ -30,6 +30,16 @@ class Drop(StrEnum):
     SEND_FAILED = "send_failed"
 
 
+class Repair(StrEnum):
+    """What was done about video that is lost or cannot be decoded."""
+
+    RESENT_TO_BROWSER = "resent_to_browser"  # packets
+    RESENT_TO_SIP = "resent_to_sip"
+    ASKED_OF_BROWSER = "asked_of_browser"  # packets, each time that one is asked for
+    PICTURES_OF_BROWSER = "pictures_of_browser"  # whole ones that were asked for
+    PICTURES_OF_SIP = "pictures_of_sip"
+
+
 @dataclass(slots=True)
 class Counters:
     """Totals of one session, or of many."""
@@ -37,12 +47,14 @@ class Counters:
     packets: Counter[tuple[Direction, PacketKind]] = field(default_factory=Counter)
     bytes: Counter[tuple[Direction, PacketKind]] = field(default_factory=Counter)
     drops: Counter[Drop] = field(default_factory=Counter)
+    repairs: Counter[Repair] = field(default_factory=Counter)
 
     def add(self, other: "Counters") -> None:
         """Add another's totals to these."""
         self.packets.update(other.packets)
         self.bytes.update(other.bytes)
         self.drops.update(other.drops)
+        self.repairs.update(other.repairs)
 
 
 def total(parts: Iterable[Counters]) -> Counters:

@@ -2,8 +2,10 @@
 
 The peer is a full agent, so it controls. Its candidates are not needed: every address that a valid check comes
 from is a peer-reflexive one. We send to the first of them at once, and from then on to the nominated one
-(USE-CANDIDATE); the last nomination wins, because browsers nominate again when a better pair comes up. Consent
-(RFC 7675): an address that no valid check has come from for 30 s is not sent to any more.
+(USE-CANDIDATE); the last nomination wins, because browsers nominate again when a better pair comes up. But Firefox
+nominates a pair once only, and behind a NAT that has forgotten it the same pair comes from another address: so an
+address that is checked on and on while the selected one is not takes its place. Consent (RFC 7675): an address that no
+valid check has come from for 30 s is not sent to any more.
 
     NEW ──remote──▶ CHECKING ──timeout──▶ FAILED (ice)
      └───check───▶ CONNECTED ◀──check──┘
@@ -16,11 +18,12 @@ from enum import Enum, auto
 from typing import Literal
 
 from .packet.stun import BindingRequest, role_conflict_response, success_response
-from .plan import Address, IceCredentials
+from .plan import BrowserPath, IceCredentials
 
 CHECKS_TIMEOUT = 30.0
 CONSENT_TIMEOUT = 30.0
 MAX_ADDRESSES = 8
+BURST_SECONDS = 1.0  # checks that follow each other faster may be repeats; those that keep consent are seconds apart
 
 
 class IceState(Enum):
@@ -43,28 +46,28 @@ class SendStun:
     """Send this datagram."""
 
     datagram: bytes
-    destination: Address
+    destination: BrowserPath
 
 
 @dataclass(frozen=True)
 class AddressValidated:
     """Datagrams from here are the peer's."""
 
-    address: Address
+    address: BrowserPath
 
 
 @dataclass(frozen=True)
 class AddressExpired:
     """Datagrams from here are nobody's any more."""
 
-    address: Address
+    address: BrowserPath
 
 
 @dataclass(frozen=True)
 class AddressSelected:
     """Send media and DTLS here."""
 
-    address: Address
+    address: BrowserPath
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,12 @@ class IceLite:
     def __init__(self, local: IceCredentials) -> None:
         self.local = local
         self.state = IceState.NEW
-        self.selected: Address | None = None
-        self._last_check: dict[Address, float] = {}
+        self.selected: BrowserPath | None = None
+        self._last_check: dict[BrowserPath, float] = {}
         self._checks_deadline: float | None = None
         self._output: list[IceOutput] = []
 
-    def last_check(self, address: Address) -> float | None:
+    def last_check(self, address: BrowserPath) -> float | None:
         """Return when the last valid check came from this address."""
         return self._last_check.get(address)
 
@@ -96,7 +99,7 @@ class IceLite:
         """The peer has our description, or is about to get it."""
         self._step(_Input.REMOTE, now)
 
-    def receive(self, request: BindingRequest, source: Address, now: float) -> bool:
+    def receive(self, request: BindingRequest, source: BrowserPath, now: float) -> bool:
         """Answer a check; False if it is not authentic, and then nothing is sent (no reflection)."""
         if not request.is_authentic(self.local):
             return False
@@ -159,21 +162,28 @@ class IceLite:
         self.selected = None
         self._output.append(IceFailed("consent"))
 
-    def _validate(self, source: Address, is_nominated: bool, now: float) -> None:
-        is_new = self._last_check.pop(source, None) is None
+    def _validate(self, source: BrowserPath, is_nominated: bool, now: float) -> None:
+        before = self._last_check.pop(source, None)
+        is_new = before is None
         if is_new and len(self._last_check) >= MAX_ADDRESSES:
             self._expire(next(address for address in self._last_check if address != self.selected))
         self._last_check[source] = now  # at the end: the dictionary stays in order of the last check
         if is_new:
             self._output.append(AddressValidated(source))
-        if self.selected is None or (is_nominated and source != self.selected):
+        if self.selected is None or (
+            source != self.selected and (is_nominated or self._has_moved_from(self.selected, before, now))
+        ):
             self._select(source)
 
-    def _select(self, address: Address) -> None:
+    def _has_moved_from(self, selected: BrowserPath, before: float | None, now: float) -> bool:
+        """Tell whether nothing came from the selected address since the check before this one, some time ago."""
+        return before is not None and self._last_check[selected] < before and now - before >= BURST_SECONDS
+
+    def _select(self, address: BrowserPath) -> None:
         self.selected = address
         self._output.append(AddressSelected(address))
 
-    def _expire(self, address: Address) -> None:
+    def _expire(self, address: BrowserPath) -> None:
         del self._last_check[address]
         self._output.append(AddressExpired(address))
 

@@ -116,6 +116,12 @@ class RtpLatch:
         self._armed_at = now
         self.state = LatchState.CLOSED if signalled is None else LatchState.ARMED
 
+    def lock(self) -> None:
+        """The peer is known to be at the signalled address, without having been heard here."""
+        self.source, self._rank = self._signalled, _Rank.SIGNALLED
+        self._candidates.clear()
+        self.state = LatchState.CLOSED if self._signalled is None else LatchState.LOCKED
+
     def accepts(self, source: Address, ssrc: int, sequence_number: int, now: float) -> bool:
         """Decide on a valid packet, and learn from it."""
         if source == self.source:
@@ -181,6 +187,10 @@ class RtcpLatch:
         if signalled != self._signalled:
             self._former.change(self._signalled, self.source, signalled)
             self._signalled, self.source = signalled, None
+
+    def lock(self) -> None:
+        """The peer is known to be at the signalled address, without having been heard here."""
+        self.source = self._signalled
 
     def accepts(self, source: Address, rtp_destination: Address | None) -> bool:
         """Decide on a valid packet, and learn from it."""

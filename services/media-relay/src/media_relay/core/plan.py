@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from .srtp_keys import SrtpKeys
+
 StreamKind = Literal["audio", "video"]
 DtlsRole = Literal["server", "client"]
 
@@ -17,6 +19,20 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+
+class BrowserPath(NamedTuple):
+    """How a browser is reached: its address, and by which of our sockets for browsers. It may send from one address to
+    several of them, and wants its answers from where it asked."""
+
+    host: str
+    port: int
+    interface: int = 0  # the socket's place
+
+    @property
+    def address(self) -> Address:
+        """Where to send to, by that socket."""
+        return Address(self.host, self.port)
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,7 @@ class StreamPlan:
     sip_rtp: Address | None = None  # None until the far side is known
     sip_rtcp: Address | None = None  # the same as `sip_rtp` where RTCP is multiplexed (RFC 5761)
     clock_rate: int = 8000  # of the media
+    encoding: str = ""  # of the media, in lower case; empty: not known
     to_sip: Mapping[int, int] = field(default_factory=dict)  # browser payload type -> SIP payload type
     to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
     browser_sends: bool = True
@@ -56,6 +73,9 @@ class StreamPlan:
     browser_bit_rate: int = 0  # what the browser is told that it may send; 0: the SIP side tells it
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
     sip_takes_fir: bool = False  # or Full Intra Requests (RFC 5104 §4.3.1)
+    # SRTP towards the SIP side (RFC 4568). A direction whose key is one of before goes on where it stood: began it
+    # anew, one keystream would serve two packets.
+    sip_srtp: SrtpKeys | None = None
 
 
 @dataclass(frozen=True)

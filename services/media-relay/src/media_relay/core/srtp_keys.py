@@ -1,4 +1,4 @@
-"""SRTP keys out of a DTLS handshake (RFC 5764 §4.2, AEAD: RFC 7714 §12)."""
+"""SRTP keys, and how they are cut out of a DTLS handshake (RFC 5764 §4.2, AEAD: RFC 7714 §12)."""
 
 from dataclasses import dataclass, field
 from enum import Enum

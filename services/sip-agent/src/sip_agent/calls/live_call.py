@@ -16,13 +16,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import (
-    CallSnapshot,
-    CallTransferred,
-    IncomingAccepted,
-    MediaRef,
-    Message,
-)
+from shared.messages import CallSnapshot, CallTransferred, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
 from shared.records import CallRecord
 from shared.subjects import session_events
@@ -167,7 +161,10 @@ class LiveCall:
         self._owner.mailbox.post(lambda: self.do(verb, *facts))
 
     async def _in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
-        """Give something to the core in its turn, and wait until that is done: an aside needs no other task for it."""
+        """Give something to the core in its turn, and wait until that is done: so an aside needs no second task.
+
+        What is done in the mailbox waits for no aside.
+        """
         await self._owner.mailbox.ask(lambda: self.do(verb, *facts))
 
     async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:

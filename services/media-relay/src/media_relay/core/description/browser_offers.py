@@ -13,8 +13,8 @@ from shared.errors import RemoteError
 from ..plan import StreamPlan
 from .codecs import Codec, Direction
 from .later_offers import LaterOffers
-from .negotiation import Issuer, Leg, Local, Numbered, Outcome, is_held, pair, session_plan, stream_plan
-from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams
+from .negotiation import Issuer, Leg, Local, Numbered, Outcome, is_held, pair, session_plan, sip_offer_line, stream_plan
+from .rtp_avp import SipStream, as_answered, describe, print_line, read_streams
 from .sdp import parse
 from .webrtc import FEEDBACK, BrowserLine, BrowserStream, Setup, describe_answer, read_description, video_direction
 
@@ -34,7 +34,7 @@ class BrowserOffers:
         self.stream_count = len(self._streams)
 
     def offer(self, local: Local) -> str:
-        """Return the offer for the SIP side: the browser's streams, codecs and numbers, as plain RTP."""
+        """Return the offer for the SIP side: the browser's streams, codecs and numbers."""
         self._local = local
         self._to_browser = Issuer(local.session_id, "127.0.0.1")  # RFC 8829 §5.2.1: says nothing of us
         self._to_sip = Issuer(local.session_id, local.sip_host)
@@ -46,13 +46,15 @@ class BrowserOffers:
                 direction=stream.direction,
                 ports=local.ports[line],
                 packet_time=stream.packet_time,
+                srtp=local.sip_srtp[line],
             )
             for line, stream in enumerate(self._streams)
         ]
-        media = [
-            print_line(SipLine(leg.kind, stream.codecs, stream.direction, leg.ports, packet_time=stream.packet_time))
+        self._lines = [
+            sip_offer_line(leg, stream.codecs, stream.direction)
             for leg, stream in zip(self._legs, self._streams, strict=True)
         ]
+        media = [print_line(line) for line in self._lines]
         self._media = media
         return self._to_sip.issue(describe(local.sip_host, media))
 
@@ -66,9 +68,11 @@ class BrowserOffers:
         lines: list[BrowserLine | None] = []
         plans: list[StreamPlan] = []
         taken: list[tuple[Direction, SipStream]] = []
-        for leg, offered, stream in zip(self._legs, self._streams, theirs, strict=True):
-            if stream is not None and stream.kind != leg.kind:
-                stream = None
+        agreed: list[SipStream | None] = []
+        rows = zip(self._legs, self._lines, self._streams, theirs, strict=True)
+        for leg, line, offered, stream in rows:
+            stream = as_answered(stream, line) if stream and stream.kind == leg.kind else None
+            agreed.append(stream)
             common = pair(stream.codecs, offered.codecs) if stream else []
             lines.append(_browser_line(offered, stream, [ours for _, ours in common], provisional))
             plans.append(stream_plan(leg, stream, [_numbered(sip, browsers) for sip, browsers in common]))
@@ -83,7 +87,8 @@ class BrowserOffers:
             self._answer = self._describe_answer(lines)
         self._is_final = self._is_final or not provisional
         held = is_held(taken)
-        legs = [_settled(leg, line) for leg, line in zip(self._legs, self._answered, strict=True)]
+        rows_settled = zip(self._legs, self._answered, agreed, strict=True)
+        legs = [_settled(leg, line, stream) for leg, line, stream in rows_settled]
         self.later = LaterOffers(self._local.sip_host, self._to_sip, self._browser, legs, self._media, held)
         return Outcome(self._answer, session_plan(self._browser, plans), held)
 
@@ -137,14 +142,12 @@ def _first(line: BrowserLine) -> Codec:
     return next(codec for codec in line.codecs if codec.is_media)
 
 
-def _settled(leg: Leg, line: BrowserLine | None) -> Leg:
+def _settled(leg: Leg, line: BrowserLine | None, agreed: SipStream | None) -> Leg:
     codecs = line.codecs if line else ()
-    return Leg(
-        kind=leg.kind,
-        line=leg.line,
+    return replace(
+        leg,
         codecs=tuple(Numbered(codec, codec.payload_type, codec.payload_type) for codec in codecs),
         direction=line.direction.reverse if line else Direction.INACTIVE,
-        ports=leg.ports,
         sip_numbers=tuple(codec.payload_type for codec in codecs),
-        packet_time=leg.packet_time,
+        agreed=agreed,
     )

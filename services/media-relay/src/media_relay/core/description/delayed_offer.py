@@ -8,8 +8,8 @@ from shared.errors import RemoteError
 from ..plan import StreamPlan
 from .codecs import Codec, Direction
 from .later_offers import LaterOffers
-from .negotiation import Issuer, Leg, Local, Numbered, Outcome, pair, session_plan
-from .rtp_avp import SipLine, print_line
+from .negotiation import Issuer, Leg, Local, Numbered, Outcome, pair, session_plan, sip_offer_line
+from .rtp_avp import print_line
 from .sdp import parse
 from .webrtc import BrowserLine, describe_offer, read_description
 
@@ -51,8 +51,9 @@ class DelayedOffer:
             ports=self._local.ports[0],
             sip_numbers=tuple(ours.payload_type for _, ours in common),
             packet_time=stream.packet_time,
+            srtp=self._local.sip_srtp[0],
         )
-        media = [print_line(SipLine("audio", _CODECS, stream.direction, leg.ports))]
+        media = [print_line(sip_offer_line(leg, _CODECS, stream.direction))]
         issuer = Issuer(self._local.session_id, self._local.sip_host)
         self.later = LaterOffers(self._local.sip_host, issuer, browser, [leg], media, held=False)
         offer = self.later.offer(Direction.SENDRECV).sdp

@@ -12,9 +12,20 @@ from shared.errors import RemoteError
 
 from ..plan import StreamKind, StreamPlan
 from .codecs import DYNAMIC, Codec, Direction
-from .negotiation import Issuer, Leg, Numbered, Outcome, is_held, pair, session_plan, sip_answer_line, stream_plan
+from .negotiation import (
+    Issuer,
+    Leg,
+    Numbered,
+    Outcome,
+    is_held,
+    pair,
+    session_plan,
+    sip_answer_line,
+    sip_offer_line,
+    stream_plan,
+)
 from .renewal import renewed_browser, renewing_offer
-from .rtp_avp import SipLine, SipStream, describe, print_line, read_streams, rejected
+from .rtp_avp import SipLine, SipStream, as_answered, as_offered, describe, print_line, read_streams, rejected
 from .sdp import Media, parse
 from .webrtc import BrowserDescription, BrowserTransport
 
@@ -31,6 +42,7 @@ class _Offer:
     direction: Direction
     legs: tuple[Leg, ...]
     codecs: tuple[_Offered, ...]  # of each leg
+    lines: tuple[SipLine, ...]  # likewise
     media: tuple[Media, ...]
 
 
@@ -81,13 +93,12 @@ class LaterOffers:
         """Make an offer of ours; nothing changes before its answer. Every m-line keeps its place (RFC 3264 §8)."""
         media = [rejected(line) for line in self._media]
         offered = [self._offerable(leg) for leg in self._legs]
+        lines: list[SipLine] = []
         for leg, codecs in zip(self._legs, offered, strict=True):
+            lines.append(sip_offer_line(leg, list(codecs), leg.direction & direction))
             if codecs:
-                line = SipLine(
-                    leg.kind, tuple(codecs), leg.direction & direction, leg.ports, packet_time=leg.packet_time
-                )
-                media[leg.line] = print_line(line)
-        self._offer = _Offer(direction, tuple(self._legs), tuple(offered), tuple(media))
+                media[leg.line] = print_line(lines[-1])
+        self._offer = _Offer(direction, tuple(self._legs), tuple(offered), tuple(lines), tuple(media))
         return Outcome(self._issue(media), None, self._is_held)
 
     def answer(self, sdp: str) -> Outcome:
@@ -98,8 +109,10 @@ class LaterOffers:
             raise RemoteError(488, "More Media In The Answer Than In The Offer")
         plans: list[StreamPlan] = []
         taken: list[tuple[Direction, SipStream]] = []
-        for leg, offered in zip(self._offer.legs, self._offer.codecs, strict=True):
-            stream = _at(leg.line, leg.kind, streams)
+        legs = list(self._offer.legs)
+        for place, (leg, line) in enumerate(zip(legs, self._offer.lines, strict=True)):
+            offered = self._offer.codecs[place]
+            stream = as_answered(_at(leg.line, leg.kind, streams), line)
             common = pair(stream.codecs, list(offered)) if stream else []
             numbered = [
                 (offered[ours], Numbered(theirs, sent_as=ours.payload_type, received_as=theirs.payload_type))
@@ -107,10 +120,11 @@ class LaterOffers:
             ]
             plans.append(stream_plan(leg, stream, numbered, self._offer.direction))
             if stream is not None and common:
+                legs[place] = replace(leg, agreed=stream)
                 taken.append((leg.direction & self._offer.direction, stream))
         outcome = self._agreed(plans, taken)
         self._direction = self._offer.direction
-        self._legs, self._media = list(self._offer.legs), list(self._offer.media)
+        self._legs, self._media = legs, list(self._offer.media)
         return outcome
 
     def reoffer(self, sdp: str) -> Outcome:
@@ -119,13 +133,14 @@ class LaterOffers:
         The offer may be of another far side (RFC 3891), which has the m-lines in an order of its own.
         """
         offer = parse(sdp)
-        streams = read_streams(offer)
+        policy = self._legs[0].srtp.policy
+        streams = [as_offered(stream, policy) for stream in read_streams(offer)]
         media = [rejected(theirs) for theirs in offer.media]
         legs = [replace(leg, line=_line_of(leg, streams, offer.media)) for leg in self._legs]
         plans: list[StreamPlan] = []
         taken: list[tuple[Direction, SipStream]] = []
         numbers = dict(self._numbers)
-        for leg in legs:
+        for place, leg in enumerate(legs):
             stream = _at(leg.line, leg.kind, streams)
             common = _sent_first(leg, stream)
             settled = {numbered.codec: numbered for numbered in leg.codecs}
@@ -135,6 +150,7 @@ class LaterOffers:
             plans.append(stream_plan(leg, stream, numbered, self._direction))
             if stream is not None and common:
                 media[leg.line] = print_line(sip_answer_line(leg, stream, common, self._direction))
+                legs[place] = replace(leg, agreed=stream)
                 taken.append((leg.direction, stream))
                 numbers |= {(leg.kind, ours): theirs.payload_type for theirs, ours in common}
         outcome = self._agreed(plans, taken)

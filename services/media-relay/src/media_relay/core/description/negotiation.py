@@ -12,7 +12,8 @@ from typing import Protocol
 
 from ..plan import EventFormat, SessionPlan, StreamKind, StreamPlan
 from .codecs import Codec, Direction, match
-from .rtp_avp import SipLine, SipStream
+from .rtp_avp import SECURE, SipLine, SipStream
+from .sdes import OwnSrtp
 from .sdp import Attribute, Origin, SessionDescription
 from .webrtc import BrowserDescription, BrowserTransport, our_role
 
@@ -27,6 +28,7 @@ class Local:
     sip_host: str
     ports: tuple[tuple[int, int], ...]  # RTP and RTCP, a pair for each stream
     transport: BrowserTransport
+    sip_srtp: tuple[OwnSrtp, ...]  # of each stream
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ class Leg:
     ports: tuple[int, int]
     sip_numbers: tuple[int, ...] = ()  # of `codecs`, towards the SIP side
     packet_time: tuple[Attribute, ...] = ()  # what the browser wishes
+    srtp: OwnSrtp = OwnSrtp()  # towards the SIP side
+    agreed: SipStream | None = None  # the SIP side's, as last described
 
     @property
     def sent(self) -> Numbered | None:
@@ -151,21 +155,23 @@ def stream_plan(
         # Some phones send under the number that they themselves gave, not under ours.
         to_browser.setdefault(sip.received_as, browser.received_as)
         sip_codecs.setdefault(sip.received_as, sip.codec)
-    clock_rate = next(sip.codec.clock_rate for _, sip in pairs if sip.codec.is_media)
+    media = next(sip.codec for _, sip in pairs if sip.codec.is_media)
     wanted = leg.direction & stream.direction.reverse & ours
     is_open = Direction.RECVONLY in ours
     return StreamPlan(
         kind=leg.kind,
         sip_rtp=stream.rtp,
-        sip_rtcp=stream.rtcp,
-        clock_rate=clock_rate,
+        sip_rtcp=stream.rtp if stream.muxes else stream.rtcp,
+        clock_rate=media.clock_rate,
+        encoding=media.encoding.lower(),
         to_sip={browser.sent_as: sip.received_as for browser, sip in pairs if browser.codec.is_media},
         to_browser=to_browser,
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
         browser_events={each.sent_as: each.codec.clock_rate for each in leg.codecs if not each.codec.is_media},
         sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
-        events_to_sip=_events_to_sip([sip for _, sip in pairs], clock_rate),
+        events_to_sip=_events_to_sip([sip for _, sip in pairs], media.clock_rate),
+        sip_srtp=leg.srtp.keys_with(stream.crypto) if stream.crypto else None,
         answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
         browser_bit_rate=_bit_rate(leg, pairs),
         sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
@@ -214,6 +220,7 @@ def sip_answer_line(
     leg: Leg, stream: SipStream, common: Sequence[tuple[Codec, Codec]], ours: Direction = Direction.SENDRECV
 ) -> SipLine:
     """Return our m-line for an offered one: their numbers, the browser's parameters, what both agree to."""
+    rtp, rtcp = leg.ports
     return SipLine(
         kind=leg.kind,
         codecs=tuple(
@@ -221,7 +228,28 @@ def sip_answer_line(
             for theirs, browsers in common
         ),
         direction=leg.direction & stream.direction.reverse & ours,
-        ports=leg.ports,
+        ports=(rtp, rtp if stream.muxes else rtcp),
         protocol=stream.protocol,
         packet_time=stream.packet_time,
+        cryptos=(leg.srtp.answer(stream.crypto),) if stream.crypto else (),
+        muxes=stream.muxes,
+    )
+
+
+def sip_offer_line(leg: Leg, codecs: Sequence[Codec], direction: Direction) -> SipLine:
+    """Return the m-line by which we offer a stream: with SRTP if it is our policy, or what there was before."""
+    policy, before = leg.srtp.policy, leg.agreed
+    protocol = before.protocol if before else "RTP/AVP"
+    if policy == "required" and protocol not in SECURE:
+        protocol = "RTP/SAVP"
+    has_keys = policy != "off" or (before is not None and before.crypto is not None)
+    return SipLine(
+        kind=leg.kind,
+        codecs=tuple(codecs),
+        direction=direction,
+        ports=leg.ports,
+        protocol=protocol,
+        packet_time=leg.packet_time,
+        cryptos=leg.srtp.offer() if has_keys else (),
+        muxes=before is not None and before.muxes,
     )

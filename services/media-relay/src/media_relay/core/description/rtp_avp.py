@@ -1,17 +1,19 @@
-"""The SIP side's session description: plain RTP with an RTCP port of its own (RFC 3551, RFC 3605).
+"""The SIP side's session description: RTP, in the clear or with keys beside it, and RTCP on a port of its own or not.
 
 Read into `SipStream`s and printed from `SipLine`s; nothing of ICE or DTLS ever gets here.
 """
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..plan import Address, StreamKind
 from .codecs import FEEDBACK, Codec, Direction, read_codecs, read_direction, stream_kind
+from .sdes import Crypto, SrtpPolicy, read_cryptos
 from .sdp import Attribute, Connection, Media, SessionDescription
 
-PROTOCOLS = ("RTP/AVP", "RTP/AVPF")  # keys in the clear (SDES) are refused, and so is DTLS: not here yet
+_PLAIN = ("RTP/AVP", "RTP/AVPF")
+SECURE = ("RTP/SAVP", "RTP/SAVPF")  # with `a=crypto`; DTLS is for the browser's side alone
 PACKET_TIME = ("ptime", "maxptime")  # RFC 8866 §6.4, §6.5: passed through like the codecs
 
 
@@ -26,6 +28,13 @@ class SipStream:
     rtp: Address | None  # None where the address is the unspecified one: the old way to hold (RFC 3264 §8.4)
     rtcp: Address | None
     packet_time: tuple[Attribute, ...] = ()
+    cryptos: tuple[Crypto, ...] = ()  # one at most, once it is agreed on
+    muxes: bool = False  # RTCP comes and goes on the RTP port (RFC 5761)
+
+    @property
+    def crypto(self) -> Crypto | None:
+        """What protects it, None: nothing."""
+        return self.cryptos[0] if self.cryptos else None
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,26 @@ class SipLine:
     ports: tuple[int, int]
     protocol: str = "RTP/AVP"
     packet_time: tuple[Attribute, ...] = ()
+    cryptos: tuple[Crypto, ...] = ()
+    muxes: bool = False
+
+
+def as_offered(stream: SipStream | None, policy: SrtpPolicy) -> SipStream | None:
+    """Return what we take of an offered stream: the first suite that both know is its author's best."""
+    if stream is None or (policy == "required" and stream.crypto is None):
+        return None
+    return replace(stream, cryptos=stream.cryptos[:1])
+
+
+def as_answered(stream: SipStream | None, offered: SipLine) -> SipStream | None:
+    """Return an answered stream without what was not offered (RFC 4568 §5.1.3); None where SRTP alone would do."""
+    if stream is None:
+        return None
+    tags = {(crypto.tag, crypto.profile) for crypto in offered.cryptos}
+    chosen = next((crypto for crypto in stream.cryptos if (crypto.tag, crypto.profile) in tags), None)
+    if chosen is None and not {stream.protocol, offered.protocol}.isdisjoint(SECURE):
+        return None
+    return replace(stream, cryptos=(chosen,) if chosen else (), muxes=stream.muxes and offered.muxes)
 
 
 def read_streams(description: SessionDescription) -> tuple[SipStream | None, ...]:
@@ -48,7 +77,10 @@ def read_streams(description: SessionDescription) -> tuple[SipStream | None, ...
 def _read_stream(description: SessionDescription, media: Media) -> SipStream | None:
     kind, codecs = stream_kind(media), read_codecs(media)
     connection = media.connection or description.connection
-    if kind is None or not codecs or media.port == 0 or media.protocol not in PROTOCOLS or connection is None:
+    if kind is None or not codecs or media.port == 0 or connection is None:
+        return None
+    cryptos = read_cryptos(media.values("crypto"))
+    if media.protocol not in _PLAIN and not (media.protocol in SECURE and cryptos):
         return None
     try:
         address = ipaddress.ip_address(connection.address)
@@ -63,7 +95,8 @@ def _read_stream(description: SessionDescription, media: Media) -> SipStream | N
         rtp = rtcp = None
         direction &= Direction.SENDONLY
     packet_time = tuple(a for a in media.attributes if a.name in PACKET_TIME)
-    return SipStream(kind, media.protocol, codecs, direction, rtp, rtcp, packet_time)
+    muxes = media.has("rtcp-mux")
+    return SipStream(kind, media.protocol, codecs, direction, rtp, rtcp, packet_time, cryptos, muxes)
 
 
 def _read_rtcp(media: Media, host: str) -> Address | None:
@@ -88,6 +121,9 @@ def connection_to(host: str) -> Connection:
 def print_line(line: SipLine) -> Media:
     """Return the m-line."""
     attributes = [Attribute("rtcp", str(line.ports[1]))]
+    if line.muxes:
+        attributes.append(Attribute("rtcp-mux"))
+    attributes += [crypto.attribute for crypto in line.cryptos]
     for codec in line.codecs:
         attributes.append(Attribute("rtpmap", codec.rtpmap))
         if codec.fmtp:

@@ -23,7 +23,8 @@ from .negotiation import (
     sip_answer_line,
     stream_plan,
 )
-from .rtp_avp import SipStream, describe, print_line, read_streams, rejected
+from .rtp_avp import SipStream, as_offered, describe, print_line, read_streams, rejected
+from .sdes import SrtpPolicy
 from .sdp import parse
 from .webrtc import (
     FEEDBACK,
@@ -42,9 +43,9 @@ class SipOffers:
 
     later: LaterOffers
 
-    def __init__(self, sdp: str) -> None:
+    def __init__(self, sdp: str, srtp: SrtpPolicy = "off") -> None:
         self._offer = parse(sdp)
-        self._streams = _first_of_each_kind(read_streams(self._offer))
+        self._streams = _first_of_each_kind(as_offered(stream, srtp) for stream in read_streams(self._offer))
         if not self._streams:
             raise RemoteError(488, "Not Acceptable Here")
         self._answered: tuple[str, Outcome, list[StreamPlan]] | None = None
@@ -88,11 +89,12 @@ class SipOffers:
         legs: list[Leg] = []
         plans: list[StreamPlan] = []
         rows = zip(self._streams, self._offered, browser.streams, self._local.ports, strict=True)
-        for (line, stream), offered, answered, ports in rows:
+        for place, ((line, stream), offered, answered, ports) in enumerate(rows):
             common = pair(answered.codecs, list(offered)) if answered and answered.kind == stream.kind else []
             theirs = [offered[ours] for _, ours in common]
             leg = _leg(line, stream, answered, common, ports)
-            leg = replace(leg, sip_numbers=tuple(codec.payload_type for codec in theirs))
+            numbers = tuple(codec.payload_type for codec in theirs)
+            leg = replace(leg, sip_numbers=numbers, srtp=self._local.sip_srtp[place])
             legs.append(leg)
             numbered = [Numbered(codec, codec.payload_type, codec.payload_type) for codec in theirs]
             plans.append(stream_plan(leg, stream, list(zip(leg.codecs, numbered, strict=True))))
@@ -146,4 +148,5 @@ def _leg(
         direction=answered.direction if answered else Direction.INACTIVE,
         ports=ports,
         packet_time=answered.packet_time if answered else (),
+        agreed=stream,
     )

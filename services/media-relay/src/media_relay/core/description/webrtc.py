@@ -65,6 +65,7 @@ class BrowserTransport:
     ice: IceCredentials
     fingerprint: str  # sha-256
     candidates: tuple[Address, ...]
+    tcp_candidates: tuple[Address, ...] = ()
 
 
 def read_description(description: SessionDescription) -> BrowserDescription:
@@ -193,7 +194,7 @@ def _print_line(line: BrowserLine, transport: BrowserTransport, setup: Setup) ->
         if line.kind == "video":
             attributes += [Attribute("rtcp-fb", f"{codec.payload_type} {what}") for what in sorted(codec.feedback)]
     attributes += line.packet_time
-    attributes += [Attribute("candidate", text) for text in _candidates(transport.candidates)]
+    attributes += [Attribute("candidate", text) for text in _candidates(transport)]
     attributes.append(Attribute("end-of-candidates"))
     default = transport.candidates[0]
     return Media(
@@ -218,10 +219,19 @@ def _print_rejected(theirs: Media) -> Media:
     )
 
 
-def _candidates(addresses: Sequence[Address]) -> list[str]:
-    """RFC 8839 §5.1: host candidates of component 1; each has a local preference of its own (RFC 8445 §5.1.2.1)."""
-    host_preference = 126
-    return [
-        f"{number} 1 udp {host_preference << 24 | (65535 - number) << 8 | 255} {address.host} {address.port} typ host"
-        for number, address in enumerate(addresses, 1)
+def _candidates(transport: BrowserTransport) -> list[str]:
+    """RFC 8839 §5.1: host candidates of component 1; each has a local preference of its own (RFC 8445 §5.1.2.1).
+
+    TCP comes after all UDP. Passive (RFC 6544 §4.2): the browser connects to us.
+    """
+    udp_preference, tcp_preference, passive = 126, 90, 4
+    udp = [
+        f"{number} 1 udp {udp_preference << 24 | (65535 - number) << 8 | 255} {host} {port} typ host"
+        for number, (host, port) in enumerate(transport.candidates, 1)
     ]
+    tcp = [
+        f"{len(udp) + number} 1 tcp {tcp_preference << 24 | (passive << 13 | 8191 - number) << 8 | 255} {host} {port} "
+        "typ host tcptype passive"
+        for number, (host, port) in enumerate(transport.tcp_candidates, 1)
+    ]
+    return udp + tcp

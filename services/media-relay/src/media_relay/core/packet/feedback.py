@@ -107,5 +107,5 @@ def _nack(ssrcs: bytes, groups: Sequence[Sequence[int]]) -> bytes:
 
 
 def _group(numbers: Sequence[int]) -> bytes:
-    first = numbers[0]
-    return _LOST.pack(first, sum(1 << (number - first - 1 & 0xFFFF) for number in numbers[1:]))
+    first, *following = numbers
+    return _LOST.pack(first, sum({1 << (number - first - 1 & 0xFFFF) for number in following}))

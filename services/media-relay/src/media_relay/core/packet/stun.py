@@ -5,7 +5,7 @@ from struct import error as StructError
 
 from aioice import stun
 
-from ..plan import Address, IceCredentials
+from ..plan import BrowserPath, IceCredentials
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def parse_binding_request(datagram: bytes) -> BindingRequest | None:
     return BindingRequest(local_ufrag, "USE-CANDIDATE" in attributes, "ICE-CONTROLLED" in attributes, message)
 
 
-def success_response(request: BindingRequest, source: Address, local: IceCredentials) -> bytes:
+def success_response(request: BindingRequest, source: BrowserPath, local: IceCredentials) -> bytes:
     """Return the response that tells the sender its address."""
     return _response(request, stun.Class.RESPONSE, {"XOR-MAPPED-ADDRESS": (source[0], source[1])}, local)
 

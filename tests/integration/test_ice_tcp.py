@@ -1,0 +1,157 @@
+"""A browser that has TCP alone, and what strangers get who connect."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from tests.support.data_path import Relay, audio, browser_plan
+from tests.support.processes import free_ports
+from tests.support.rtp_packets import rtp_packet
+from tests.support.webrtc_client import WebRtcClient
+
+from media_relay import ice_tcp
+from media_relay.core.counters import Drop
+from media_relay.core.packet.framing import Deframer, frame
+from media_relay.core.plan import IceCredentials
+from media_relay.datapath import Connected, Failed
+from media_relay.forwarder import ForwarderFactory
+from shared.errors import LocalError
+from shared.tasks import Tasks
+
+HOST = "127.0.0.1"
+
+
+class TcpBrowser(WebRtcClient):
+    """A browser whose datagrams go through a connection."""
+
+    def __init__(self, ice: IceCredentials, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(0, ice)
+        self.closed = asyncio.Event()
+        self._reader, self._writer = reader, writer
+        self._tasks = Tasks("browser")
+        self._tasks.spawn(self._read(), "tcp")
+
+    def send(self, datagram: bytes) -> None:
+        self.write(frame(datagram))
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._writer.close()
+
+    async def _read(self) -> None:
+        deframer = Deframer(2048)
+        try:
+            while data := await self._reader.read(65536):
+                for datagram in deframer.feed(data):
+                    self.datagram_received(datagram, (HOST, 0))
+        except ConnectionResetError:
+            pass  # the same end, said roughly
+        self.closed.set()
+
+
+class TcpRelay(Relay):
+    """A data path that listens."""
+
+    port: int
+
+    async def listen(self) -> None:
+        self.port = free_ports()
+        await self.open(browser_tcp_port=self.port)
+
+    async def connect(self, ice: IceCredentials) -> TcpBrowser:
+        browser = TcpBrowser(ice, *await asyncio.open_connection(HOST, self.port))
+        self.stack.push_async_callback(browser.aclose)
+        return browser
+
+
+@pytest.fixture
+async def relay(forwarder: ForwarderFactory) -> AsyncIterator[TcpRelay]:
+    opened = TcpRelay(forwarder)
+    await opened.listen()
+    async with opened.stack:
+        yield opened
+
+
+async def test_a_call_over_tcp(relay: TcpRelay) -> None:
+    allocation = relay.path.allocate("m1", 1)
+    browser, phone = await relay.connect(allocation.ice), await relay.phone()
+    relay.path.apply("m1", browser_plan(browser, audio(phone.address, None)))
+    await browser.connect(relay.path.fingerprint)
+    assert await relay.event() == Connected("m1")
+    browser.send_rtp(rtp_packet(111, 7, 0xB1))
+    assert (await phone.receive())[0] == rtp_packet(96, 7, 0xB1)
+    for sequence_number in range(100):
+        phone.send(rtp_packet(96, sequence_number, 0x51), allocation.ports[0][0])
+    assert [await browser.receive_rtp() for _ in range(100)] == [rtp_packet(111, n, 0x51) for n in range(100)]
+    browser.close_dtls()
+    assert await relay.event() == Failed("m1", "closed")
+
+
+async def test_a_browser_may_move_from_udp_to_tcp(relay: TcpRelay) -> None:
+    allocation = relay.path.allocate("m1", 1)
+    udp, phone = await relay.browser(allocation.ice), await relay.phone()
+    relay.path.apply("m1", browser_plan(udp, audio(phone.address, None)))
+    await udp.connect(relay.path.fingerprint)
+    tcp = await relay.connect(allocation.ice)
+    await tcp.check()  # nominated
+    tcp.srtp = udp.srtp
+    phone.send(rtp_packet(96, 1, 0x51), allocation.ports[0][0])
+    assert await tcp.receive_rtp() == rtp_packet(111, 1, 0x51)
+    assert udp.rtp.empty()
+
+
+async def test_who_does_not_prove_itself_gets_nothing_and_is_closed(
+    relay: TcpRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ice_tcp, "QUIET_SECONDS", 0.3)
+    allocation = relay.path.allocate("m1", 1)
+    stranger = await relay.connect(allocation.ice)
+    stranger.send(rtp_packet(111))
+    stranger.send_check(pwd="not the password")
+    await asyncio.wait_for(stranger.closed.wait(), 5)
+    assert stranger.stun.empty()
+    assert (relay.drops(Drop.UNKNOWN_SOURCE), relay.drops(Drop.STUN_AUTH)) == (1, 1)
+
+
+async def test_a_broken_frame_closes_the_connection(relay: TcpRelay) -> None:
+    stranger = await relay.connect(relay.path.allocate("m1", 1).ice)
+    stranger.write(b"GET / HTTP/1.1\r\n\r\n")
+    await asyncio.wait_for(stranger.closed.wait(), 5)
+
+
+async def test_strangers_make_room_for_each_other_but_browsers_stay(
+    relay: TcpRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ice_tcp, "MAX_CONNECTIONS", 2)
+    ice = relay.path.allocate("m1", 1).ice
+    browser = await relay.connect(ice)
+    await browser.check()
+    first, second = await relay.connect(ice), await relay.connect(ice)
+    await asyncio.wait_for(first.closed.wait(), 5)
+    await second.check()
+    third = await relay.connect(ice)  # no stranger is left to go
+    await asyncio.wait_for(third.closed.wait(), 5)
+    await browser.check()
+    assert not browser.closed.is_set() and not second.closed.is_set()
+
+
+async def test_the_port_must_be_free(relay: TcpRelay) -> None:
+    with pytest.raises(LocalError):
+        await Relay(relay.forwarder).open(browser_tcp_port=relay.port, browser_port=0)
+
+
+async def test_the_end_of_the_data_path_closes_the_connections(forwarder: ForwarderFactory) -> None:
+    relay = TcpRelay(forwarder)
+    await relay.listen()
+    async with AsyncExitStack() as stack:
+        browser = TcpBrowser(relay.path.allocate("m1", 1).ice, *await asyncio.open_connection(HOST, relay.port))
+        stack.push_async_callback(browser.aclose)
+        await browser.check()
+        await relay.path.aclose()
+        await asyncio.wait_for(browser.closed.wait(), 5)
