@@ -14,6 +14,7 @@ from shared.messages.media import Side
 
 _library = ctypes.CDLL(_native.__file__)
 _library.srtp_session_new.restype = ctypes.c_void_p
+_library.allow_fragments.restype = ctypes.c_bool
 _SIZE = ctypes.c_size_t
 _ROOM = 4096
 
@@ -185,7 +186,7 @@ class _Keys(ctypes.Structure):
 
     _fields_ = (
         ("cipher", ctypes.c_void_p),
-        ("hmac", ctypes.c_uint32 * 48),
+        ("hmac", ctypes.c_uint32 * 10),
         ("salt", ctypes.c_uint8 * 14),
         ("rtcp_key", ctypes.c_uint8 * 32),
         ("rtcp_authentication", ctypes.c_uint8 * 20),
@@ -369,3 +370,12 @@ def _written(name: str, sender: int, about: int, *what: object) -> bytes:
     buffer = ctypes.create_string_buffer(_ROOM)
     length = _library[name](buffer, ctypes.c_uint32(sender), ctypes.c_uint32(about), *what)
     return buffer.raw[:length]
+
+
+def forbid_fragments(descriptor: int) -> None:
+    _library.forbid_fragments(descriptor)
+
+
+def allow_fragments(descriptor: int) -> bool:
+    """Whether they were not allowed before."""
+    return bool(_library.allow_fragments(descriptor))

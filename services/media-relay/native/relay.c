@@ -1,6 +1,7 @@
 /* The calls by which the relay's owner changes what it does. */
 #include "relay.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -41,9 +42,11 @@ static bool watch(struct relay *relay, int descriptor, uint64_t token)
 
 static bool watch_browsers(struct relay *relay)
 {
-    for (uint32_t i = 0; i < relay->interface_count; i++)
+    for (uint32_t i = 0; i < relay->interface_count; i++) {
+        forbid_fragments(relay->browser_sockets[i]);
         if (!watch(relay, relay->browser_sockets[i], browser_token(i)))
             return false;
+    }
     return true;
 }
 
@@ -120,10 +123,12 @@ static bool watch_all(struct relay *relay, uint32_t slot)
 {
     struct session *session = relay->slots[slot].session;
     uint32_t generation = relay->slots[slot].generation;
-    for (uint32_t i = 0; i < session->stream_count; i++)
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        forbid_fragments(session->streams[i].rtp_socket);
         if (!watch(relay, session->streams[i].rtp_socket, sip_token(slot, generation, i, SIP_RTP_PORT)) ||
             !watch(relay, session->streams[i].rtcp_socket, sip_token(slot, generation, i, SIP_RTCP_PORT)))
             return false;
+    }
     return true;
 }
 
@@ -285,7 +290,11 @@ void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, con
 {
     const union address *address = &destination->address;
     int browser_socket = relay->browser_sockets[destination->interface];
-    if (sendto(browser_socket, datagram, length, 0, &address->any, address_length(address)) >= 0)
+    ssize_t sent;
+    do
+        sent = sendto(browser_socket, datagram, length, 0, &address->any, address_length(address));
+    while (sent < 0 && errno == EMSGSIZE && allow_fragments(browser_socket));
+    if (sent >= 0)
         return;
     lock(relay);
     count(&relay->unattributed.drops[DROP_SEND_FAILED], 1);
