@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.support.data_path import Call, Relay, audio, browser_plan, connect
 from tests.support.data_path import relay as relay
+from tests.support.pace import turn
 from tests.support.rtp_packets import receiver_report, rtp_packet, sender_report
 from tests.support.webrtc_client import WebRtcClient, binding_request
 
@@ -238,7 +239,7 @@ async def test_a_far_side_that_is_not_heard_gets_no_more_than_a_call_needs(
         while relay.drops(Drop.UNHEARD) == 0:
             sent += 1
             call.browser.send_rtp(rtp_packet(111, sent, 0xB1))
-            await asyncio.sleep(0)
+            await turn()
     assert sent > most
     call.phone_rtcp.send(sender_report(0x51), call.rtcp_port)
     assert await call.browser.receive_rtcp() == sender_report(0x51)
@@ -246,7 +247,7 @@ async def test_a_far_side_that_is_not_heard_gets_no_more_than_a_call_needs(
     for number in range(2 * most):
         call.browser.send_rtp(rtp_packet(111, sent + number, 0xB2))
         if number % 16 == 0:
-            await asyncio.sleep(0)
+            await turn()
     call.phone.send(rtp_packet(96, 1, 0x51), call.rtp_port)
     await call.browser.receive_rtp()
     assert relay.drops(Drop.UNHEARD) == unheard

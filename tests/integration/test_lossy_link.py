@@ -1,12 +1,12 @@
 """Media through a lossy link: what goes in comes out, once, in the order in which it was received."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from tests.support.data_path import Call, Relay, connect
 from tests.support.data_path import relay as relay
 from tests.support.lossy_link import Faults, LossyLink, lossy_link
+from tests.support.pace import turn
 from tests.support.rtp_packets import rtp_packet
 
 from media_relay.core.counters import Drop
@@ -47,10 +47,10 @@ async def heard(call: Call) -> Call:
     return call
 
 
-async def turn() -> None:
+async def turns() -> None:
     """Let those who receive have their turns."""
     for _ in range(3):
-        await asyncio.sleep(0)
+        await turn()
 
 
 async def through(
@@ -106,7 +106,7 @@ async def test_what_was_recorded_is_refused_before_and_after_the_sequence_number
         await through(link, packets(111, BROWSER), call.browser.send_rtp, call.phone.receive_packet)
         for recorded in list(link.inward.delivered):
             call.browser.send(recorded)
-            await turn()
+            await turns()
         call.browser.send_rtp(rtp_packet(111, FIRST + COUNT & 0xFFFF, BROWSER))
         assert (await call.phone.receive())[0] == rtp_packet(96, FIRST + COUNT & 0xFFFF, BROWSER)
     assert relay.drops(Drop.REPLAY) == COUNT

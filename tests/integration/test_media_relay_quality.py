@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.media_relay import Ends, Relay, StartRelay, ends, outgoing_call, start_relay
+from tests.support.pace import spend
 from tests.support.rtp_packets import receiver_report_of, report_block, rtp_packet, sender_report_at
 
 from media_relay.core.packet import rtcp
@@ -45,7 +46,7 @@ class Talk:
         begun, first = self._loop.time(), self.number
         while not until.is_set():
             due = begun + 0.02 * (self.number - first)
-            await asyncio.sleep(due - self._loop.time())  # the pace of a sender
+            await spend(due - self._loop.time())  # the pace of a sender
             if self.browser_is_heard:
                 self.ends.browser.send_rtp(audio(111, self.number, BROWSER))
             if self.number % 10:
@@ -98,7 +99,7 @@ async def test_answers_to_sender_reports_give_a_round_trip_and_a_score(relay: Re
         ends.browser.send_rtcp(sender_report_at(BROWSER, NTP))
         packet, source = await ends.rtcp.receive()
         assert rtcp.parse(packet) is not None
-        await asyncio.sleep(0.1)  # the way there and back
+        await spend(0.1)  # the way there and back
         block = report_block(BROWSER, fraction_lost=64, jitter=480, last_report=0x3344_5566)
         ends.rtcp.send(receiver_report_of(PHONE, block), source.port)
         await ends.browser.receive_rtcp()
@@ -128,7 +129,7 @@ async def test_a_phone_and_a_browser_without_rtcp_get_the_relays_and_a_silent_si
         (block,) = rtcp.read_reports(to_phone).blocks
         assert block.fraction_lost / 256 == pytest.approx(0.1, abs=0.04)
         assert block.highest_sequence > 65536
-        await asyncio.sleep(0.05)  # the way there and back
+        await spend(0.05)  # the way there and back
         answer = report_block(PHONE, last_report=rtcp.read_reports(to_browser).sent[0][1])
         ends.browser.send_rtcp(receiver_report_of(BROWSER, answer))
         while not relay.events.empty():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests.support.data_path import Call, Relay, audio, browser_plan, connect, relay
+from tests.support.pace import spend
 from tests.support.rtp_packets import receiver_report_of, report_block, rtp_packet, sender_report_at
 
 from media_relay.core.plan import Address, StreamPlan
@@ -48,7 +49,7 @@ async def test_jitter_is_measured_by_the_clock_of_the_plan(relay: Relay) -> None
     begun, sent = loop.time(), SourceRecord()
     for number in range(60):
         due = begun + 0.02 * number + (0.01 if number % 2 else 0)  # every other packet is late by 10 ms, 80 units
-        await asyncio.sleep(due - loop.time())  # this is the sender's pace
+        await spend(due - loop.time())  # this is the sender's pace
         sent.hear(number, 160 * number, 160, loop.time(), 8000)  # a busy machine adds to it
         call.phone.send(rtp_packet(96, number, 0x51), call.rtp_port)
         await call.browser.receive_rtp()
@@ -62,7 +63,7 @@ async def test_reports_that_pass_are_read_on_the_way(relay: Relay) -> None:
     call.browser.send_rtcp(sender_report_at(0xB1, NTP, report_block(0x51, fraction_lost=64, jitter=80)))
     await call.phone_rtcp.receive()
     answer = receiver_report_of(0x51, report_block(0xB1, last_report=0x3344_5566, delay=0))
-    await asyncio.sleep(0.05)  # the round trip
+    await spend(0.05)  # the round trip
     call.phone_rtcp.send(answer, call.rtcp_port)
     assert await call.browser.receive_rtcp() == answer
     browsers, phones = source(relay, "browser"), source(relay, "sip")

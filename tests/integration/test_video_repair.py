@@ -10,6 +10,7 @@ import pytest
 from tests.support.data_path import Call, Relay, connect
 from tests.support.data_path import relay as relay
 from tests.support.lossy_link import Faults, lossy_link
+from tests.support.pace import spend, turn
 from tests.support.rtp_packets import (
     generic_nack,
     picture_loss_indication,
@@ -58,7 +59,7 @@ async def test_what_is_lost_on_the_way_to_the_browser_is_sent_again(relay: Relay
         call = await connect(relay, stream=video, browser_port=link.address.port)
         for number in range(1, COUNT + 1):
             call.phone.send(rtp_packet(97, number, PHONE), call.rtp_port)
-            await asyncio.sleep(0)
+            await turn()
         await link.outward.carried(COUNT)
         received = {await call.browser.receive_rtp() for _ in link.outward.delivered}
         missing = {rtp_packet(96, number, PHONE) for number in range(1, COUNT + 1)} - received
@@ -134,7 +135,7 @@ async def test_all_of_it_arrives_through_a_link_that_loses_both_ways(relay: Rela
                 number += 1
                 sent[number] = call.browser.srtp.protect_rtp(rtp_packet(96, number, BROWSER))
                 call.browser.send(sent[number])
-                await asyncio.sleep(0.001)  # the pace of video
+                await spend(0.001)  # the pace of video
                 while not call.browser.rtcp.empty():
                     for lost in asked_for(call.browser.rtcp.get_nowait()):
                         call.browser.send(sent[lost])
@@ -176,6 +177,7 @@ async def test_nacks_of_any_shape_are_stood(relay: Relay, compound: bytes) -> No
     call = await video_call(relay)
     call.phone_rtcp.send(compound, call.rtcp_port)
     await nothing_more_came_to_the_browser(call)
+    assert "m1" in relay.path.stats().sessions
 
 
 @pytest.mark.parametrize("bit_rate", [1000, 300_000, 2_000_000, 0xFFFFFFFF])
@@ -215,7 +217,7 @@ async def test_a_phone_that_wants_a_picture_gets_the_browser_asked_once_in_a_whi
     async with asyncio.timeout(5):
         while call.browser.rtcp.empty():
             call.phone_rtcp.send(wish(PHONE, BROWSER), call.rtcp_port)
-            await asyncio.sleep(0.05)
+            await spend(0.05)
     assert await call.browser.receive_rtcp() == receiver_report(OURS) + picture_loss_indication(OURS, BROWSER)
 
 

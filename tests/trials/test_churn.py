@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 from tests.support.descriptions import phone
+from tests.support.pace import spend
 from tests.support.trial import Trial, at_rate
 from tests.trials.conftest import StartTrial
 
@@ -44,7 +45,7 @@ class Churn:
             self.shortest_rest = min(self.shortest_rest, loop.time() - self._free_since[port])
             self.reused += 1
         await self._trial.relay.answer("sip", self._phone, media_id)
-        await asyncio.sleep(LIFETIME)
+        await spend(LIFETIME)
         self._free_since[port] = loop.time()
         await self._trial.relay.release(media_id)
         self.done += 1
@@ -66,7 +67,7 @@ async def come_and_go(trial: Trial, stop: asyncio.Event) -> int:
         if stop.is_set():
             return number
         await trial.release(await trial.call(f"whole-{number}"))
-        await asyncio.sleep(WHOLE_PERIOD)
+        await spend(WHOLE_PERIOD)
     raise AssertionError
 
 

@@ -67,6 +67,7 @@ async def test_browsers_that_repeat_their_check_get_through_a_flood_of_checks_fo
 ) -> None:
     first = await trial.prepare("first")
     stop = asyncio.Event()
+    set_up: list[Call] = []
     check_for_nobody = binding_request("nobody", "not the password")
     with network.attacker.udp() as attacker:
         async with asyncio.TaskGroup() as tasks:
@@ -79,7 +80,9 @@ async def test_browsers_that_repeat_their_check_get_through_a_flood_of_checks_fo
                 await answered(call)
                 await trial.connect(call)
                 await call.greet()
+                set_up.append(call)
             stop.set()
+    assert len(set_up) == SET_UPS
 
 
 async def answered(call: Call) -> None:

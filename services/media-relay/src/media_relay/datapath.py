@@ -396,7 +396,5 @@ class DataPath:
         self._timer = None
         now = self._loop.time()
         for session in list(self._sessions.values()):
-            next_timer = session.browser.next_timer()
-            if next_timer is not None and next_timer <= now:
-                session.browser.handle_timer(now)
+            session.browser.handle_timer(now)
             self._drain(session)
