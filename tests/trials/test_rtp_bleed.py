@@ -7,6 +7,7 @@ from tests.support.network import RELAY_HOST, Network
 from tests.support.rtp_packets import receiver_report, rtp_packet
 from tests.support.tap import tapped
 from tests.support.trial import PCMU, PERIOD, Trial, at_rate
+from tests.trials.conftest import StartTrial
 
 RANGE = range(20000, 22000)
 IN_SEQUENCE = 6  # more than a port that is not latched yet asks of a source
@@ -65,6 +66,32 @@ async def test_a_phone_behind_nat_is_found_and_then_kept(trial: Trial, network: 
             await at_rate(
                 lambda number: attacker.sendto(rtp_packet(PCMU, number, 1), call.relay_rtp), 200, LATCH_SETTLES
             )
+        assert tap.datagrams(RELAY_HOST) == []
+    assert heard.missing == 0
+    assert INJECTED not in heard.strange
+
+
+async def test_a_phone_behind_nat_with_srtp_is_found_whoever_is_first(
+    start_trial: StartTrial, network: Network
+) -> None:
+    trial = await start_trial(RELAY_SIP_SRTP="required")
+    call = await trial.prepare(phone_says="192.168.1.20")
+    assert call.agreed is not None
+    stop = asyncio.Event()
+    with tapped(network.attacker) as tap, network.attacker.udp() as attacker:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                at_rate(lambda number: attacker.sendto(rtp_packet(PCMU, number, 1), call.relay_rtp), 200, stop=stop)
+            )
+            await trial.dropped(50, "srtp_auth")
+            await trial.connect(call)
+            for _ in range(4):
+                call.say()
+            await call.browser.receive_rtp()
+            await call.greet()
+            async with trial.talking(call) as heard:
+                await trial.dropped(200, "srtp_auth")
+            stop.set()
         assert tap.datagrams(RELAY_HOST) == []
     assert heard.missing == 0
     assert INJECTED not in heard.strange

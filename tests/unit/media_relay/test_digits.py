@@ -7,11 +7,10 @@ from typing import cast
 
 import pytest
 
-from media_relay.core.dtmf import Digit
 from media_relay.core.packet import rtp, telephone_event
 from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import EventFormat, StreamPlan
-from media_relay.digits import SessionDigits
+from media_relay.digits import DigitReceived, SessionDigits
 from media_relay.forwarder import Forwarder
 from shared.errors import RemoteError
 
@@ -78,13 +77,10 @@ class Clock:
 class World:
     def __init__(self) -> None:
         self.forwarder, self.clock = Notes(), Clock()
-        self.heard: list[tuple[str, Digit]] = []
+        self.heard: list[DigitReceived] = []
         loop = cast(asyncio.AbstractEventLoop, self.clock)
-        self.digits = SessionDigits(loop, cast(Forwarder, self.forwarder), 7, self.hear)
+        self.digits = SessionDigits(loop, cast(Forwarder, self.forwarder), 7, "m", self.heard.append)
         self.digits.set_streams([VIDEO, AUDIO])
-
-    def hear(self, side: str, digit: Digit) -> None:
-        self.heard.append((side, digit))
 
 
 def packet(digit: str, payload_type: int, timestamp: int = 8000, duration: int = 800, is_end: bool = True) -> bytes:
@@ -113,12 +109,22 @@ def test_nothing_is_sent_where_nothing_is_taken(world: World, plan: StreamPlan) 
     assert world.forwarder.told == []
 
 
-def test_a_far_side_that_is_changed_for_one_without_events_gets_no_rest_of_a_number(world: World) -> None:
+@pytest.mark.parametrize("plans", [[VIDEO, replace(AUDIO, events_to_sip=None)], [VIDEO], []])
+def test_a_far_side_that_is_changed_for_one_without_events_gets_no_rest_of_a_number(
+    world: World, plans: list[StreamPlan]
+) -> None:
     world.digits.send("12", 100, 70)
-    world.digits.set_streams([VIDEO, replace(AUDIO, events_to_sip=None)])
+    world.digits.set_streams(plans)
     world.clock.run()
     assert world.forwarder.told == [("begin", 7, 1), ("end", 7, 1)]
     assert [event.code for event in world.forwarder.events] == [1]
+
+
+def test_digits_that_wait_are_sent_in_the_clock_of_whoever_gets_them(world: World) -> None:
+    world.digits.send("12", 40, 70)
+    world.digits.set_streams([VIDEO, replace(AUDIO, events_to_sip=EventFormat(110, 48000))])
+    world.clock.run()
+    assert [event.duration for event in world.forwarder.events] == [160, 320, 320, 320, 960, 1920, 1920, 1920]
 
 
 def test_a_digit_of_the_browser_is_made_again_as_long_as_it_was(world: World) -> None:
@@ -133,9 +139,9 @@ def test_a_digit_of_the_browser_is_made_again_as_long_as_it_was(world: World) ->
 def test_digits_of_the_sip_side_are_told_also_without_an_end(world: World) -> None:
     world.digits.receive(1, "sip", packet("4", 101))
     world.digits.receive(1, "sip", packet("5", 101, timestamp=16000, is_end=False))
-    assert world.heard == [("sip", Digit("4", 100))]
+    assert world.heard == [DigitReceived("m", "sip", "4", 100)]
     world.clock.run()
-    assert world.heard == [("sip", Digit("4", 100)), ("sip", Digit("5", 100))]
+    assert world.heard == [DigitReceived("m", "sip", digit, 100) for digit in "45"]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def _written(output: object) -> str:
 
 def test_a_digit_is_packets_of_growing_duration_and_three_ends() -> None:
     sender = DigitSender()
-    sender.send("2", 100, 70, 8000, 0.0)
+    sender.send("2", 100, 70, 0.0)
     assert play(sender) == [
         (0, "["),
         (0, "2:160^"),
@@ -61,13 +61,15 @@ def test_a_digit_is_packets_of_growing_duration_and_three_ends() -> None:
 )
 def test_a_duration_is_said_in_the_clock_of_the_events(duration_ms: int, clock_rate: int, durations: list[str]) -> None:
     sender = DigitSender()
-    sender.send("#", duration_ms, 70, clock_rate, 0.0)
+    sender.clock_rate = clock_rate
+    sender.send("#", duration_ms, 70, 0.0)
     assert [what for _, what in play(sender)] == ["[", *[f"#:{duration}" for duration in durations], "]"]
 
 
 def test_a_digit_that_is_longer_than_a_duration_goes_on_in_another_segment() -> None:
     sender = DigitSender()
-    sender.send("D", 1400, 70, 48000, 0.0)
+    sender.clock_rate = 48000
+    sender.send("D", 1400, 70, 0.0)
     packets = [what for _, what in play(sender)][1:-1]
     assert len(packets) == 72
     assert packets[0] == "D:960^"
@@ -76,8 +78,8 @@ def test_a_digit_that_is_longer_than_a_duration_goes_on_in_another_segment() -> 
 
 def test_digits_wait_for_each_other_and_keep_their_gap() -> None:
     sender = DigitSender()
-    sender.send("1a", 40, 100, 8000, 0.0)
-    sender.send("3", 40, 10, 8000, 0.0)
+    sender.send("1a", 40, 100, 0.0)
+    sender.send("3", 40, 10, 0.0)
     begun = [(at, what) for at, what in play(sender) if "^" in what or what in "[]"]
     assert begun == [
         (0, "["),
@@ -90,14 +92,14 @@ def test_digits_wait_for_each_other_and_keep_their_gap() -> None:
         (280, "3:160^"),
         (340, "]"),
     ]
-    sender.send("4", 40, 70, 8000, 0.35)  # the gap behind 3 is 60 ms, whatever was asked for
+    sender.send("4", 40, 70, 0.35)  # the gap behind 3 is 60 ms, whatever was asked for
     assert [what for _, what in play(sender, 0.379)] == []
     assert play(sender)[:2] == [(380, "["), (380, "4:160^")]
 
 
 def test_a_comma_is_a_pause_of_two_seconds() -> None:
     sender = DigitSender()
-    sender.send("1,2", 40, 60, 8000, 0.0)
+    sender.send("1,2", 40, 60, 0.0)
     assert [at for at, what in play(sender) if what == "["] == [0, 2100]
 
 
@@ -105,14 +107,14 @@ def test_a_comma_is_a_pause_of_two_seconds() -> None:
 def test_what_cannot_be_sent_is_refused_whole(digits: str, status: int) -> None:
     sender = DigitSender()
     with pytest.raises(RemoteError) as refused:
-        sender.send(digits, 100, 70, 8000, 0.0)
+        sender.send(digits, 100, 70, 0.0)
     assert refused.value.status == status
     assert play(sender) == []
 
 
 def test_stopping_gives_the_media_its_place_back() -> None:
     sender = DigitSender()
-    sender.send("12", 100, 70, 8000, 0.0)
+    sender.send("12", 100, 70, 0.0)
     assert [what for _, what in play(sender, 0.03)] == ["[", "1:160^", "1:320"]
     sender.stop()
     assert [type(output) for output in sender.take_output()] == [EndEvent]
@@ -123,7 +125,7 @@ def test_stopping_gives_the_media_its_place_back() -> None:
 
 def test_a_late_timer_sends_what_is_due() -> None:
     sender = DigitSender()
-    sender.send("1", 40, 60, 8000, 0.0)
+    sender.send("1", 40, 60, 0.0)
     sender.take_output()
     sender.handle_timer(10.0)
     assert [_written(output) for output in sender.take_output()] == ["1:320!", "1:320!", "1:320!", "]"]
@@ -240,7 +242,8 @@ def test_what_was_dialled_is_told_if_one_packet_of_each_digit_arrives(
 ) -> None:
     """Whatever else is lost, and whatever comes twice or out of order within a digit."""
     sender, receiver = DigitSender(), DigitReceiver()
-    sender.send(dialled, duration_ms, 60, clock_rate, 0.0)
+    sender.clock_rate = clock_rate
+    sender.send(dialled, duration_ms, 60, 0.0)
     told: list[Digit] = []
     began, on_the_way = 0.0, list[SendEvent]()
     while (now := sender.next_timer()) is not None:

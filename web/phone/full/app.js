@@ -79,6 +79,7 @@ function drawDial() {
   const isReady = session?.isConnected === true;
   dial.call.disabled = dial.videoCall.disabled = !isReady;
   dial.erase.hidden = dial.callee.value === "";
+  dial.callee.classList.toggle("long", dial.callee.value.length > 14);
 }
 
 // The session.
@@ -152,13 +153,15 @@ function follow(call) {
   call.once("ESTABLISHED", () => {
     answered.begin(call, Date.now());
     call.watchQuality();
+    if (call !== lines.current) void attempt("Holding the other call", () => call.hold()); // nobody listens there
     redraw();
   });
   call.on("QUALITY", (quality) => call === lines.current && drawQuality(quality));
   call.on("DTMF", ({ digit }) => notice(`${shortAddress(partyName(call))} pressed ${digit}`));
   call.on("TRANSFERRED", () => notice(`Now with ${shortAddress(partyName(call))}`));
-  if (call === lines.current) show();
-  else redraw();
+  if (call === lines.current) return show();
+  if (call.isWaitingForAnswer) notice(`${shortAddress(partyName(call))} calls`);
+  redraw();
 }
 
 /** @param {Call} call of the page before this one, which has no media yet */

@@ -11,7 +11,6 @@ import itertools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from random import SystemRandom
 
 import structlog
@@ -33,13 +32,13 @@ from .browser_transport import (
 )
 from .core.bridges import BridgeChange, Bridges, Joined, Parted
 from .core.counters import Counters, Drop, total
-from .core.dtmf import Digit
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
-from .digits import SessionDigits
+from .core.statistics import SourceStatistics
+from .digits import DigitReceived, SessionDigits
 from .forwarder import Forwarder, ForwarderFactory
 from .ice_tcp import IceTcp
 from .python_forwarder import PythonForwarder
@@ -65,16 +64,6 @@ class Failed:
 
     media_id: str
     reason: FailureReason
-
-
-@dataclass(frozen=True)
-class DigitReceived:
-    """A side has sent a digit as a telephone-event; one of the browser has not been sent on."""
-
-    media_id: str
-    side: Side
-    digit: str
-    duration_ms: int
 
 
 @dataclass(frozen=True)
@@ -209,7 +198,7 @@ class DataPath:
         pairs = self._sip_ports.bind(stream_count, self._loop.time())
         ice, transport = self._transport()
         number = next(self._numbers)
-        digits = SessionDigits(self._loop, self._forwarder, number, partial(self._tell_digit, media_id))
+        digits = SessionDigits(self._loop, self._forwarder, number, media_id, self._tell)
         session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits)
         self._sessions[media_id] = self._by_number[session.number] = session
         self._name(session)
@@ -289,6 +278,14 @@ class DataPath:
         """Ask that side for whole pictures by RTCP."""
         self._forwarder.request_keyframe(self._sessions[media_id].number, side)
 
+    def statistics(self, media_id: str) -> tuple[SourceStatistics, ...]:
+        """Return what is known of the session's sources."""
+        return self._forwarder.statistics(self._sessions[media_id].number)
+
+    def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making to that side."""
+        self._forwarder.send_rtcp(self._sessions[media_id].number, stream, side, packet)
+
     def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Send digits to the SIP side as telephone-events; raise `RemoteError`: 501 if it takes none."""
         self._sessions[media_id].digits.send(digits, duration_ms, gap_ms)
@@ -341,9 +338,6 @@ class DataPath:
 
     def _receive_event(self, number: int, stream: int, side: Side, packet: bytes) -> None:
         self._by_number[number].digits.receive(stream, side, packet)
-
-    def _tell_digit(self, media_id: str, side: Side, digit: Digit) -> None:
-        self._tell(DigitReceived(media_id, side, digit.digit, digit.duration_ms))
 
     def _receive_stun(self, datagram: bytes, source: BrowserPath, owner: _Session | None, now: float) -> None:
         request = parse_binding_request(datagram)

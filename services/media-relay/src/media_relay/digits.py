@@ -6,6 +6,7 @@ side after its end, by so much later as it is long.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from shared.errors import RemoteError
 from shared.messages.media import Side
@@ -17,40 +18,55 @@ from .forwarder import Forwarder
 
 _GAP_MS = 70  # between digits of the browser that come faster
 
-# The side that sent a digit, and the digit.
-DigitHandler = Callable[[Side, Digit], None]
+_NO_AUDIO = StreamPlan("audio", browser_sends=False, sip_sends=False)
+
+
+@dataclass(frozen=True)
+class DigitReceived:
+    """A side has sent a digit as a telephone-event; one of the browser has not been sent on."""
+
+    media_id: str
+    side: Side
+    digit: str
+    duration_ms: int
 
 
 class SessionDigits:
     """Knows the session's audio stream by its plan."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, forwarder: Forwarder, session: int, on_digit: DigitHandler
+        self,
+        loop: asyncio.AbstractEventLoop,
+        forwarder: Forwarder,
+        session: int,
+        media_id: str,
+        tell: Callable[[DigitReceived], None],
     ) -> None:
         self._loop = loop
         self._forwarder = forwarder
         self._session = session
-        self._on_digit = on_digit  # called with those of the SIP side, and those of the browser that have no other way
+        self._media_id = media_id
+        self._tell = tell
         self._sender = DigitSender()
         self._receivers: dict[Side, DigitReceiver] = {"browser": DigitReceiver(), "sip": DigitReceiver()}
-        self._stream, self._plan = 0, StreamPlan("audio")
+        self._stream, self._plan = 0, _NO_AUDIO
         self._timer: asyncio.TimerHandle | None = None
 
     def set_streams(self, plans: Sequence[StreamPlan]) -> None:
         """Go by these plans; what waits to be sent is forgotten where it cannot be any more."""
-        for index, plan in enumerate(plans):
-            if plan.kind == "audio":
-                self._stream, self._plan = index, plan
-                break
-        if not self._can_send:
+        audio = next((place for place in enumerate(plans) if place[1].kind == "audio"), None)
+        self._stream, self._plan = audio or (self._stream, _NO_AUDIO)
+        if self._plan.events_to_sip is None or not self._plan.browser_sends:
             self._sender.stop()
+        else:
+            self._sender.clock_rate = self._plan.events_to_sip.clock_rate
         self._drain()
 
     def send(self, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Send digits; raise `RemoteError`: 501 if the SIP side takes no events, or no media now."""
-        if not self._can_send or self._plan.events_to_sip is None:
+        if not self._can_send:
             raise RemoteError(501, "The Far Side Takes No Telephone Events")
-        self._sender.send(digits, duration_ms, gap_ms, self._plan.events_to_sip.clock_rate, self._loop.time())
+        self._sender.send(digits, duration_ms, gap_ms, self._loop.time())
         self._drain()
 
     def receive(self, stream: int, side: Side, packet: bytes) -> None:
@@ -95,12 +111,11 @@ class SessionDigits:
         self._timer = None if due is None else self._loop.call_at(due, self._handle_timers)
 
     def _heard(self, side: Side, digit: Digit) -> None:
-        if side == "sip" or not self._can_send or self._plan.events_to_sip is None:
-            self._on_digit(side, digit)
+        if side == "sip" or not self._can_send:
+            self._tell(DigitReceived(self._media_id, side, digit.digit, digit.duration_ms))
             return
-        rate = self._plan.events_to_sip.clock_rate
         try:
-            self._sender.send(digit.digit, digit.duration_ms, _GAP_MS, rate, self._loop.time())
+            self._sender.send(digit.digit, digit.duration_ms, _GAP_MS, self._loop.time())
         except RemoteError:  # more than it keeps: the browser sends faster than digits can be told apart
             return
 

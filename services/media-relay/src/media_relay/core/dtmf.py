@@ -56,17 +56,20 @@ class _Waiting:
 
 
 class DigitSender:
-    """Sends digits one after the other, each when the gap after the one before is over."""
+    """Sends digits one after the other, each when the gap after the one before is over.
+
+    `clock_rate` is the events', and may change while digits wait.
+    """
 
     def __init__(self) -> None:
+        self.clock_rate = 8000
         self._waiting: deque[_Waiting] = deque()
         self._schedule: deque[tuple[float, SenderOutput]] = deque()  # of the digit that is being sent
         self._is_in_event = False
         self._free_at = 0.0  # when the next one may begin
-        self._clock_rate = 8000
         self._out: list[SenderOutput] = []
 
-    def send(self, digits: str, duration_ms: int, gap_ms: int, clock_rate: int, now: float) -> None:
+    def send(self, digits: str, duration_ms: int, gap_ms: int, now: float) -> None:
         """Send digits, and pauses, after those that wait; raise `RemoteError` where they are none or too many."""
         if not digits or any(digit not in DIGITS + PAUSE for digit in digits.upper()):
             raise RemoteError(400, "Bad Digits")
@@ -75,7 +78,6 @@ class DigitSender:
         duration_ms = min(max(duration_ms, SHORTEST_MS), LONGEST_MS)
         gap_ms = min(max(gap_ms, SHORTEST_GAP_MS), LONGEST_MS)
         self._waiting.extend(_Waiting(digit, duration_ms, gap_ms) for digit in digits.upper())
-        self._clock_rate = clock_rate
         self.handle_timer(now)
 
     def stop(self) -> None:
@@ -114,7 +116,7 @@ class DigitSender:
             self._free_at = now + _PAUSE_SECONDS
             return
         self._free_at = now + (waiting.duration_ms + waiting.gap_ms) / 1000
-        packets = list(_packets(DIGITS.index(waiting.digit), waiting.duration_ms, self._clock_rate))
+        packets = list(_packets(DIGITS.index(waiting.digit), waiting.duration_ms, self.clock_rate))
         interval = _INTERVAL_MS / 1000
         self._schedule.append((now, BeginEvent()))
         self._schedule.extend((now + place * interval, packet) for place, packet in enumerate(packets))
