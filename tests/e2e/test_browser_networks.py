@@ -1,13 +1,11 @@
-"""What browsers' networks do to them: no UDP, and a NAT that gets another address in mid-call."""
+"""What browsers' networks do to them: a NAT that gets another address in mid-call."""
 
 import asyncio
 
 import pytest
 from tests.support.browser.tab import Browser
 from tests.support.lossy_link import Faults, lossy_link
-from tests.support.no_udp import no_udp_to
 from tests.support.page import Account, PhonePage, establish, hear_each_other, open_phone
-from tests.support.processes import free_ports
 from tests.support.services import MEDIA_ADDRESS, Cordboard, cordboard
 
 from media_relay.core.plan import Address
@@ -22,22 +20,6 @@ async def two_pages(cluster: Cordboard, one: Browser, other: Browser) -> tuple[P
         await page.connect(Account(user, cluster.users[user]))
     await establish(alice, bob, "bob")
     return alice, bob
-
-
-@pytest.mark.parametrize("forwarder", ["native", "python"])
-async def test_chromium_talks_over_tcp_where_there_is_no_udp(forwarder: str, chromium_browser: Browser) -> None:
-    async with cordboard(RELAY_FORWARDER=forwarder, RELAY_BROWSER_TCP_PORT=str(free_ports())) as cluster:
-        with no_udp_to(cluster.relays[0].port):
-            alice, bob = await two_pages(cluster, chromium_browser, chromium_browser)
-            await hear_each_other(alice, bob)
-            for page in (alice, bob):
-                (pair,) = [pair for pair in await page.stats("candidate-pair") if pair["nominated"]]
-                remote = next(
-                    each for each in await page.stats("remote-candidate") if each["id"] == pair["remoteCandidateId"]
-                )
-                assert remote["protocol"] == "tcp"
-        await alice.close()
-        await bob.close()
 
 
 @pytest.mark.parametrize("forwarder", ["native", "python"])
