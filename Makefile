@@ -7,11 +7,12 @@ FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
 SIPPY := var/sippy
-NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch])
+NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
 NATIVE_FUZZ := $(VENV)/native-fuzz
+BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint types web unit contract integration trials e2e bench bench-sip fuzz lock clean
+.PHONY: help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +59,9 @@ bench: $(DEV) ## Figures, not verdicts
 bench-sip: $(DEV) $(SIPPY) peers ## Calls per CPU second of sip-agent, beside Sippy's B2BUA
 	$(BIN)/python -m bench.calls $(SIPPY)/bin/python
 
+bench-media: $(DEV) $(BENCH_MEDIA)/generator $(BENCH_MEDIA)/floor peers ## CPU, calls and latency of media-relay, beside rtpengine and bare sockets
+	scripts/in-netns $(BIN)/python -m bench.media $(BENCH_MEDIA_OPTIONS)
+
 fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS a target, finds go to var/fuzz
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
 	$(NATIVE_FUZZ) $(FUZZ_SECONDS) $$(od -An -N4 -tu4 /dev/urandom)
@@ -78,7 +82,14 @@ $(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)
 	@command -v gcc >/dev/null || scripts/debian gcc libc6-dev
 	@mkdir -p $(@D)
 	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ \
-	    $(filter-out %/module.c,$(filter %.c,$^)) -ldl -lpthread
+	    $(filter-out %/python/module.c %/python/converters.c,$(filter %.c,$^)) -ldl -lpthread
+
+$(BENCH_MEDIA)/floor: bench/media/native/floor.c
+$(BENCH_MEDIA)/generator: $(addprefix bench/media/native/,generator.c side.c tape.c window.c side.h tape.h window.h)
+$(BENCH_MEDIA)/%:
+	@command -v gcc >/dev/null || scripts/debian gcc libc6-dev
+	@mkdir -p $(@D)
+	gcc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
 
 $(RUN): requirements/run.lock shared/pyproject.toml $(wildcard services/*/pyproject.toml) $(NATIVE)
 	@scripts/setup $(VENV) requirements/run.lock && touch $@

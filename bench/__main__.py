@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 
-from . import dtls, media, sip
+from . import dtls, packets, sip
 from .measure import Figure
 
 COLUMNS = "{:<58} {:>10} {:>10} {:>10}"
@@ -14,7 +14,7 @@ def main() -> None:
     """Print the machine and a row for each figure: CPU microseconds per unit, best, median and worst round."""
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, CPU microseconds per unit of work")
     print(COLUMNS.format("", "best", "median", "worst"))
-    for figure in (*sip.figures(), *media.figures(), *dtls.figures()):
+    for figure in (*sip.figures(), *packets.figures(), *dtls.figures()):
         print(row(figure))
 
 

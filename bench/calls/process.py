@@ -18,6 +18,11 @@ class Measured:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def cpu_seconds(self) -> float:
         """User and system time so far, of all its threads."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -35,6 +40,16 @@ class Measured:
             if words in line:
                 return line
         raise RuntimeError(f"{self._process.args!r} ended without {words!r}")
+
+    def ask(self, line: str) -> str:
+        """Give it a line and return the line that it answers; `RuntimeError` where it has ended."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self._process.args!r} ended when it was asked {line!r}")
+        return answer
 
 
 def wait_for_udp(port: int, within: float = 20.0) -> None:

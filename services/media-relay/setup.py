@@ -4,8 +4,9 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-ROOMS = sorted(path.as_posix() for path in Path("native").glob("*.c"))
-HEADERS = sorted(path.as_posix() for path in Path("native").glob("*.h"))
+FOLDERS = (Path("native"), Path("native/python"))
+ROOMS = sorted(path.as_posix() for folder in FOLDERS for path in folder.glob("*.c"))
+HEADERS = sorted(path.as_posix() for folder in FOLDERS for path in folder.glob("*.h"))
 
 setup(
     ext_modules=[

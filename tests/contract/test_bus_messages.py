@@ -19,6 +19,7 @@ from shared.messages import (
     CallEstablished,
     CallHold,
     CallProgress,
+    CallQuality,
     CallSnapshot,
     CallTransferred,
     CloseAccount,
@@ -31,10 +32,12 @@ from shared.messages import (
     IncomingAccepted,
     IncomingCall,
     IncomingMessage,
+    LegQuality,
     MediaAllocated,
     MediaConnected,
     MediaDigit,
     MediaFailed,
+    MediaQuality,
     MediaRef,
     MediaSdp,
     Message,
@@ -70,6 +73,19 @@ SESSION = "s-hjkmnpqr01234567"
 CALL = {"session_id": SESSION, "call_id": "c-abcdefgh12345678"}
 MEDIA = MediaRef(relay="relay-1", media_id="m-stvwxyza23456789")
 MEDIA_ID = {"media_id": MEDIA.media_id}
+LEGS = (
+    LegQuality(
+        side="browser",
+        kind="audio",
+        loss=0.01,
+        jitter=0.004,
+        round_trip=0.08,
+        mos=4.0,
+        reported_loss=0.02,
+        reported_jitter=0.005,
+    ),
+    LegQuality(side="sip", kind="audio", loss=0.0, jitter=0.002),
+)
 
 MESSAGES: tuple[Message, ...] = (
     Done(),
@@ -153,6 +169,7 @@ MESSAGES: tuple[Message, ...] = (
     CallHold(**CALL, local=True, remote=False),
     CallActionFailed(**CALL, action="transfer", status=603, reason="Decline"),
     DtmfReceived(**CALL, digit="5", duration_ms=160),
+    CallQuality(**CALL, legs=LEGS, unheard=("sip",)),
     TransferProgress(**CALL, status=180, reason="Ringing"),
     CallTransferred(**CALL, peer="sip:dave@example.org", peer_name="Dave"),
     CallEnded(**CALL, status=200, reason="OK", by="remote", was_established=True, media=MEDIA),
@@ -185,6 +202,7 @@ MESSAGES: tuple[Message, ...] = (
     ReleaseMedia(**COMMAND, **MEDIA_ID),
     MediaConnected(**MEDIA_ID, call_id=CALL["call_id"]),
     MediaFailed(**MEDIA_ID, call_id=CALL["call_id"], reason="consent"),
+    MediaQuality(**MEDIA_ID, call_id=CALL["call_id"], legs=LEGS, unheard=("browser", "sip")),
     MediaDigit(**MEDIA_ID, call_id=CALL["call_id"], side="sip", digit="5", duration_ms=160),
     PictureWanted(**MEDIA_ID, call_id=CALL["call_id"]),
     Heartbeat(

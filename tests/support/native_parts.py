@@ -8,10 +8,13 @@ from media_relay.core.counters import Drop
 from media_relay.core.latch import LatchPolicy, LatchState
 from media_relay.core.plan import Address
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
+from media_relay.core.statistics import SourceStatistics
 from media_relay.srtp import SrtpRefused
+from shared.messages.media import Side
 
 _library = ctypes.CDLL(_native.__file__)
 _library.srtp_session_new.restype = ctypes.c_void_p
+_library.allow_fragments.restype = ctypes.c_bool
 _SIZE = ctypes.c_size_t
 _ROOM = 4096
 
@@ -183,7 +186,7 @@ class _Keys(ctypes.Structure):
 
     _fields_ = (
         ("cipher", ctypes.c_void_p),
-        ("hmac", ctypes.c_uint32 * 48),
+        ("hmac", ctypes.c_uint32 * 10),
         ("salt", ctypes.c_uint8 * 14),
         ("rtcp_key", ctypes.c_uint8 * 32),
         ("rtcp_authentication", ctypes.c_uint8 * 20),
@@ -198,6 +201,97 @@ def derive(profile: SrtpProfile, master: bytes) -> dict[str, bytes]:
     keys = _Keys()
     assert _library.srtp_derive(ctypes.byref(keys), _PROFILES[profile], 0, master) & 0xFF
     return {"salt": bytes(keys.salt), "block": _block(ctypes.c_void_p(keys.cipher), bytes(16))}
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (
+        ("payload_type", ctypes.c_uint8),
+        ("sequence_number", ctypes.c_uint16),
+        ("timestamp", ctypes.c_uint32),
+        ("ssrc", ctypes.c_uint32),
+        ("length", _SIZE),
+    )
+
+
+class _ReportBlock(ctypes.Structure):
+    _fields_ = (
+        ("fraction_lost", ctypes.c_uint8),
+        ("jitter", ctypes.c_uint32),
+        ("last_report", ctypes.c_uint32),
+        ("delay", ctypes.c_uint32),
+    )
+
+
+class _Statistics(ctypes.Structure):
+    _fields_ = (
+        ("packets", ctypes.c_uint64),
+        ("octets", ctypes.c_uint64),
+        ("sent_packets", ctypes.c_uint64),
+        ("sent_octets", ctypes.c_uint64),
+        ("cycles", ctypes.c_uint32),
+        ("restarts_at", ctypes.c_uint32),
+        ("first", ctypes.c_uint16),
+        ("highest", ctypes.c_uint16),
+        ("transit", ctypes.c_uint32),
+        ("last_timestamp", ctypes.c_uint32),
+        ("has_transit", ctypes.c_bool),
+        ("jitter", ctypes.c_double),
+        ("last_heard", ctypes.c_double),
+        ("sender_report_at", ctypes.c_double),
+        ("reported_at", ctypes.c_double),
+        ("sender_report", ctypes.c_uint32),
+        ("reported_jitter", ctypes.c_uint32),
+        ("reported_loss", ctypes.c_uint8),
+        ("has_round_trip", ctypes.c_bool),
+        ("round_trip", ctypes.c_double),
+    )
+
+
+class NativeSourceRecord:
+    """`statistics.SourceRecord` of the native path."""
+
+    def __init__(self) -> None:
+        self._statistics = _Statistics()
+
+    def note_sender_report(self, middle: int, now: float) -> None:
+        self._statistics.sender_report, self._statistics.sender_report_at = middle, now
+
+    def hear(self, sequence_number: int, timestamp: int, octets: int, now: float, clock_rate: int) -> None:
+        header = _Header(sequence_number=sequence_number, timestamp=timestamp)
+        _library.statistics_hear(
+            ctypes.byref(self._statistics),
+            ctypes.byref(header),
+            _SIZE(octets),
+            ctypes.c_double(now),
+            ctypes.c_uint32(clock_rate),
+        )
+
+    def reported(self, loss: float, jitter: int, last_report: int, delay: int, now: float) -> None:
+        block = _ReportBlock(round(256 * loss), jitter, last_report, delay)
+        _library.statistics_reported(ctypes.byref(self._statistics), ctypes.byref(block), ctypes.c_double(now))
+
+    def statistics(self, stream: int, side: Side, ssrc: int) -> SourceStatistics:
+        known = self._statistics
+        is_reported = bool(known.reported_at)
+        return SourceStatistics(
+            stream=stream,
+            side=side,
+            ssrc=ssrc,
+            packets=known.packets,
+            octets=known.octets,
+            first_sequence=known.first,
+            highest_sequence=known.cycles + known.highest,
+            jitter=known.jitter,
+            last_heard=known.last_heard,
+            last_timestamp=known.last_timestamp,
+            sent_packets=known.sent_packets,
+            sent_octets=known.sent_octets,
+            sender_report=(known.sender_report, known.sender_report_at) if known.sender_report_at else None,
+            reported_at=known.reported_at if is_reported else None,
+            reported_loss=known.reported_loss / 256 if is_reported else None,
+            reported_jitter=known.reported_jitter if is_reported else None,
+            round_trip=known.round_trip if known.has_round_trip else None,
+        )
 
 
 _SEND_BUFFER_ROOM = 512 * 24 + 256 * 1024 + 64
@@ -276,3 +370,12 @@ def _written(name: str, sender: int, about: int, *what: object) -> bytes:
     buffer = ctypes.create_string_buffer(_ROOM)
     length = _library[name](buffer, ctypes.c_uint32(sender), ctypes.c_uint32(about), *what)
     return buffer.raw[:length]
+
+
+def forbid_fragments(descriptor: int) -> None:
+    _library.forbid_fragments(descriptor)
+
+
+def allow_fragments(descriptor: int) -> bool:
+    """Whether they were not allowed before."""
+    return bool(_library.allow_fragments(descriptor))

@@ -10,6 +10,25 @@ def rtp_packet(
     return struct.pack("!BBHII", first, payload_type, sequence_number, 160 * sequence_number, ssrc) + payload
 
 
+def report_block(
+    about: int, fraction_lost: int = 0, jitter: int = 0, last_report: int = 0, delay: int = 0, highest: int = 0
+) -> bytes:
+    """Return a report block (RFC 3550 §6.4.1)."""
+    return struct.pack("!IIIIII", about, fraction_lost << 24, highest, jitter, last_report, delay)
+
+
+def sender_report_at(sender: int, ntp: int, blocks: bytes = b"") -> bytes:
+    """Return an SR of this NTP time, 64 bits."""
+    count = len(blocks) // 24
+    return struct.pack("!BBHIQ12x", 0x80 | count, 200, 6 + 6 * count, sender, ntp) + blocks
+
+
+def receiver_report_of(sender: int, blocks: bytes) -> bytes:
+    """Return an RR of these blocks."""
+    count = len(blocks) // 24
+    return struct.pack("!BBHI", 0x80 | count, 201, 1 + 6 * count, sender) + blocks
+
+
 def receiver_report(sender: int, about: tuple[int, ...] = ()) -> bytes:
     """Return an RR with a block for each source."""
     blocks = b"".join(struct.pack("!I20x", ssrc) for ssrc in about)

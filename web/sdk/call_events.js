@@ -2,6 +2,7 @@
 
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("./quality.js").Quality} Quality */
+/** @typedef {import("./quality.js").RelayQuality} RelayQuality */
 
 /**
  * `STATUS` comes with every change, just before the event that is named as the new status.
@@ -21,6 +22,7 @@
  * @property {[MediaStream, Call]} REMOTE_STREAM
  * @property {[RTCPeerConnectionState, Call]} MEDIA_STATE
  * @property {[Quality, Call]} QUALITY since the one before; as long as `watchQuality` is on
+ * @property {[RelayQuality, Call]} RELAY_QUALITY as the relay measured it, every few seconds
  * @property {[{ digit: string, duration: number }, Call]} DTMF the far side sent a digit
  * @property {[{ status: number, reason: string }, Call]} TRANSFER how far the far side is with our transfer
  * @property {[Call]} TRANSFERRED it has another far side: see `peer`

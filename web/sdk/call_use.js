@@ -2,6 +2,7 @@
 
 import { CallMedia } from "./call_media.js";
 import { RequestError } from "./errors.js";
+import { legOf } from "./quality.js";
 import { Waiting } from "./waiting.js";
 import { readOffer } from "./wire.js";
 
@@ -144,6 +145,9 @@ export class CallUse extends CallMedia {
       }
       case "call.dtmf":
         this.emit("DTMF", { digit: event.digit, duration: event.duration }, this.#call);
+        break;
+      case "call.quality":
+        this.emit("RELAY_QUALITY", { legs: event.legs.map(legOf), unheard: event.unheard }, this.#call);
         break;
       case "call.transfer":
         this.#transferring(event);

@@ -13,6 +13,7 @@ export { SessionStatus } from "./session_status.js";
 /** @typedef {import("./devices.js").DeviceList} DeviceList */
 /** @typedef {import("./media.js").MediaOptions} MediaOptions */
 /** @typedef {import("./quality.js").Quality} Quality */
+/** @typedef {import("./quality.js").RelayQuality} RelayQuality */
 /** @typedef {import("./resume_token.js").ResumptionStore} ResumptionStore */
 /** @typedef {import("./session.js").SessionOptions} SessionOptions */
 /** @typedef {import("./session_status.js").Message} Message */

@@ -11,6 +11,24 @@
  * @property {string | null} codec of the audio that is received
  */
 
+/**
+ * How media of one kind went between the relay and one side in the last seconds. Null was not measured.
+ * @typedef {object} LegQuality
+ * @property {"browser" | "sip"} side this page's, or the far side's
+ * @property {"audio" | "video"} kind
+ * @property {number | null} loss share of what the side sent that did not come, 0 to 1
+ * @property {number | null} jitter seconds
+ * @property {number | null} roundTrip seconds, from the relay to the side and back
+ * @property {number | null} mos as above, of the side's audio
+ * @property {number | null} reportedLoss what the side says of what it gets
+ * @property {number | null} reportedJitter
+ */
+/**
+ * @typedef {object} RelayQuality
+ * @property {LegQuality[]} legs
+ * @property {("browser" | "sip")[]} unheard who should send audio and is not heard: one side, one-way audio; both, silence
+ */
+
 /** @typedef {{ forEach: (visit: (entry: any) => void) => void }} Report an RTCStatsReport */
 
 const BEST_R = 93.2; // ITU-T G.107 §7.1: every default, no delay, no loss
@@ -82,4 +100,13 @@ function receivedOf(entries) {
  */
 function total(entries, field) {
   return entries.reduce((sum, entry) => sum + (entry[field] ?? 0), 0);
+}
+
+/**
+ * @param {import("./wire.js").WireLeg} leg
+ * @returns {LegQuality}
+ */
+export function legOf({ side, kind, loss, jitter, mos, ...rest }) {
+  const { round_trip: roundTrip, reported_loss: reportedLoss, reported_jitter: reportedJitter } = rest;
+  return { side, kind, loss, jitter, roundTrip, mos, reportedLoss, reportedJitter };
 }

@@ -276,6 +276,7 @@ export class Session extends Emitter {
       case "call.hold":
       case "call.action_failed":
       case "call.dtmf":
+      case "call.quality":
       case "call.transfer":
       case "call.transferred":
         this.#calls.get(event.call)?.handle(event);

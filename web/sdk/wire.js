@@ -81,9 +81,23 @@ export const VERSION = 1;
  * @property {string} reason
  */
 /** @typedef {{ type: "call.dtmf", seq: number, call: string, digit: string, duration: number }} DtmfEvent */
+/**
+ * How media of one kind went between the relay and one side in the last seconds; null was not measured.
+ * @typedef {object} WireLeg
+ * @property {"browser" | "sip"} side
+ * @property {"audio" | "video"} kind
+ * @property {number | null} loss
+ * @property {number | null} jitter
+ * @property {number | null} round_trip
+ * @property {number | null} mos
+ * @property {number | null} reported_loss
+ * @property {number | null} reported_jitter
+ */
+/** @typedef {"browser" | "sip"} Side */
+/** @typedef {{ type: "call.quality", seq: number, call: string, legs: WireLeg[], unheard: Side[] }} QualityEvent */
 /** @typedef {{ type: "call.transfer", seq: number, call: string, status: number, reason: string }} TransferEvent */
 /** @typedef {{ type: "call.transferred", seq: number, call: string, peer: string, peer_name: string }} TransferredEvent */
-/** @typedef {HoldEvent | ActionFailedEvent | DtmfEvent | TransferEvent | TransferredEvent} UseEvent */
+/** @typedef {HoldEvent | ActionFailedEvent | DtmfEvent | QualityEvent | TransferEvent | TransferredEvent} UseEvent */
 /** @typedef {StateEvent | UseEvent} CallEvent */
 /**
  * @typedef {object} MessageEvent
@@ -121,6 +135,7 @@ const EVENTS = {
   "call.hold": { call: "string", ...HELD },
   "call.action_failed": { call: "string", action: "string", ...OUTCOME },
   "call.dtmf": { call: "string", digit: "string", duration: "number" },
+  "call.quality": { call: "string", legs: "array", unheard: "array" },
   "call.transfer": { call: "string", ...OUTCOME },
   "call.transferred": { call: "string", peer: "string", peer_name: "string" },
   message: {

@@ -132,32 +132,49 @@ bool gcm_open(EVP_CIPHER_CTX *gcm, const uint8_t *nonce, const struct gcm_text *
     return crypto.EVP_DecryptFinal_ex(gcm, text->text + text->length, &written) == 1;
 }
 
+enum { SHA1_BLOCK = 64 };
+
+static void keep_key(uint32_t state[SHA1_WORDS], uint8_t block[SHA1_BLOCK])
+{
+    struct sha1 hash;
+    crypto.SHA1_Init(&hash);
+    crypto.SHA1_Update(&hash, block, SHA1_BLOCK);
+    memcpy(state, hash.state, sizeof hash.state);
+    crypto.OPENSSL_cleanse(&hash, sizeof hash);
+    crypto.OPENSSL_cleanse(block, SHA1_BLOCK);
+}
+
 void hmac_key(struct hmac *hmac, const uint8_t *key, size_t key_length)
 {
-    enum { BLOCK = 64 };
-    uint8_t inner[BLOCK] = {0}, outer[BLOCK] = {0};
+    uint8_t inner[SHA1_BLOCK] = {0}, outer[SHA1_BLOCK] = {0};
     memcpy(inner, key, key_length);
     memcpy(outer, key, key_length);
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < SHA1_BLOCK; i++) {
         inner[i] ^= 0x36;
         outer[i] ^= 0x5C;
     }
-    crypto.SHA1_Init(&hmac->inner);
-    crypto.SHA1_Update(&hmac->inner, inner, BLOCK);
-    crypto.SHA1_Init(&hmac->outer);
-    crypto.SHA1_Update(&hmac->outer, outer, BLOCK);
-    crypto.OPENSSL_cleanse(inner, sizeof inner);
-    crypto.OPENSSL_cleanse(outer, sizeof outer);
+    keep_key(hmac->inner, inner);
+    keep_key(hmac->outer, outer);
+}
+
+/* What stands in the block is not read before it is written. */
+static void resume(struct sha1 *hash, const uint32_t state[SHA1_WORDS])
+{
+    memcpy(hash->state, state, sizeof hash->state);
+    hash->bits[0] = 8 * SHA1_BLOCK;
+    hash->bits[1] = 0;
+    hash->used = 0;
 }
 
 void hmac_sign(const struct hmac *hmac, const uint8_t *text, size_t length, const uint8_t *more, size_t more_length,
                uint8_t *digest)
 {
-    struct sha1 state = hmac->inner;
-    crypto.SHA1_Update(&state, text, length);
-    crypto.SHA1_Update(&state, more, more_length);
-    crypto.SHA1_Final(digest, &state);
-    state = hmac->outer;
-    crypto.SHA1_Update(&state, digest, SHA1_LENGTH);
-    crypto.SHA1_Final(digest, &state);
+    struct sha1 hash;
+    resume(&hash, hmac->inner);
+    crypto.SHA1_Update(&hash, text, length);
+    crypto.SHA1_Update(&hash, more, more_length);
+    crypto.SHA1_Final(digest, &hash);
+    resume(&hash, hmac->outer);
+    crypto.SHA1_Update(&hash, digest, SHA1_LENGTH);
+    crypto.SHA1_Final(digest, &hash);
 }

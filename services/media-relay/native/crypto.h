@@ -14,8 +14,12 @@ typedef struct evp_cipher_st EVP_CIPHER;
 typedef struct engine_st ENGINE;
 
 /* OpenSSL's SHA_CTX. The plain functions: a keyed state is copied by assignment, which EVP does in twice the time. */
+#define SHA1_WORDS 5
 struct sha1 {
-    uint32_t words[24];
+    uint32_t state[SHA1_WORDS];
+    uint32_t bits[2]; /* low, high */
+    uint32_t block[16];
+    uint32_t used; /* bytes of the block */
 };
 
 struct crypto_library {
@@ -63,10 +67,10 @@ struct gcm_text {
 bool gcm_seal(EVP_CIPHER_CTX *gcm, const uint8_t *nonce, const struct gcm_text *text, uint8_t *tag);
 bool gcm_open(EVP_CIPHER_CTX *gcm, const uint8_t *nonce, const struct gcm_text *text, const uint8_t *tag);
 
-/* HMAC-SHA1 (RFC 2104) as two hashes that have taken in the key. */
+/* HMAC-SHA1 (RFC 2104) as two hashes that have taken in the key, which is one block: what else they hold is known. */
 #define SHA1_LENGTH 20
 struct hmac {
-    struct sha1 inner, outer;
+    uint32_t inner[SHA1_WORDS], outer[SHA1_WORDS];
 };
 void hmac_key(struct hmac *hmac, const uint8_t *key, size_t key_length);
 void hmac_sign(const struct hmac *hmac, const uint8_t *text, size_t length, const uint8_t *more, size_t more_length,

@@ -5,6 +5,7 @@
 
 #include "keyframe.h"
 #include "repair.h"
+#include "reports.h"
 #include "sip_leg.h"
 
 enum drop drop_of(enum srtp_status status)
@@ -55,7 +56,11 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
+    size_t octets = rtp_payload_length(packet, length, &header);
     uint8_t payload_type = stream->plan.to_sip[header.payload_type];
+    if (heard)
+        statistics_hear(&heard->statistics, &header, octets, forwarding->now,
+                        payload_type == EVENT_PAYLOAD_TYPE ? 0 : stream->plan.clock_rate);
     if (payload_type == EVENT_PAYLOAD_TYPE) {
         hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
         return;
@@ -71,6 +76,8 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
     }
     rtp_set_payload_type(packet, payload_type);
     header.sequence_number = read_16(packet + 2);
+    if (heard)
+        statistics_sent(&heard->statistics, octets);
     sip_send_rtp(forwarding, session, stream, &header, packet, length);
 }
 
@@ -117,6 +124,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         session_drop(session, DROP_MALFORMED);
         return;
     }
+    read_reports(packet, length, &session->browser_ssrcs, &session->sip_ssrcs, forwarding->now);
     uint32_t concerned = streams_concerned(session, &sources);
     uint32_t pictures = 0;
     length = repair_from_browser(forwarding, session, packet, length, &pictures);
@@ -129,19 +137,21 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
 }
 
 /* One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 9.1). */
-static bool may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
+static struct heard *may_send_as(struct session *session, uint32_t ssrc, int32_t stream)
 {
     if (!ssrc_has_room(&session->sip_ssrcs, ssrc))
-        return false;
+        return NULL;
     struct heard *heard = ssrc_add(&session->sip_ssrcs, ssrc);
     if (heard && heard->stream == NO_STREAM)
         heard->stream = stream;
-    return heard && heard->stream == stream;
+    return heard && heard->stream == stream ? heard : NULL;
 }
 
-/* Why an RTP packet does not go on; DROPS: it does. The latch learns before media can flow, on hold too. */
+/* Why an RTP packet does not go on; DROPS: it does, and `heard` is its source. The latch learns before media can flow,
+ * on hold too. */
 static enum drop why_not_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
-                                    const struct rtp_header *header, const union address *source)
+                                    const struct rtp_header *header, const union address *source,
+                                    struct heard **heard)
 {
     struct stream *stream = &session->streams[index];
     if (!stream->plan.is_used)
@@ -155,7 +165,8 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
         return DROP_ON_HOLD;
     if (!session->srtp)
         return DROP_NOT_CONNECTED;
-    if (!may_send_as(session, header->ssrc, (int32_t)index))
+    *heard = may_send_as(session, header->ssrc, (int32_t)index);
+    if (!*heard)
         return DROP_SSRC_LIMIT;
     return address_is_set(&session->destination.address) ? DROPS : DROP_NOT_CONNECTED;
 }
@@ -165,12 +176,16 @@ void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session,
 {
     struct stream *stream = &session->streams[index];
     uint8_t *packet = outbox_buffer(&forwarding->outbox);
-    enum drop refusal = why_not_to_browser(forwarding, session, index, header, source);
+    struct heard *heard;
+    enum drop refusal = why_not_to_browser(forwarding, session, index, header, source, &heard);
     if (refusal != DROPS) {
         session_drop(session, refusal);
         return;
     }
-    if (stream->plan.is_sip_event[header->payload_type])
+    size_t octets = rtp_payload_length(packet, length, header);
+    bool is_event = stream->plan.is_sip_event[header->payload_type];
+    statistics_hear(&heard->statistics, header, octets, forwarding->now, is_event ? 0 : stream->plan.clock_rate);
+    if (is_event)
         hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header->payload_type]);
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
@@ -178,6 +193,7 @@ void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session,
         session_drop(session, drop_of(status));
         return;
     }
+    statistics_sent(&heard->statistics, octets);
     repair_sent_to_browser(stream, header, packet, length);
     outbox_send_to_browser(&forwarding->outbox, session, length, kind_of(stream));
 }
@@ -264,6 +280,7 @@ void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session
         session_drop(session, refusal);
         return;
     }
+    read_reports(packet, length, &session->sip_ssrcs, &session->browser_ssrcs, forwarding->now);
     bool wants_picture = false;
     length = repair_from_sip(forwarding, session, stream, packet, length, &wants_picture);
     if (length)
@@ -292,6 +309,18 @@ void receive_sip(struct forwarding *forwarding, struct session *session, uint32_
         receive_sip_rtcp(forwarding, session, &session->streams[index], port, length, source);
     else
         receive_sip_rtp(forwarding, session, index, length, source);
+}
+
+void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint32_t stream, enum side side,
+                   const uint8_t *packet, size_t length, double now)
+{
+    read_own_reports(packet, length, side == SIDE_BROWSER ? &session->sip_ssrcs : &session->browser_ssrcs, now);
+    if (side == SIDE_SIP) {
+        sip_send_rtcp(forwarding, session, &session->streams[stream], packet, length);
+        return;
+    }
+    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
+    send_rtcp_to_browser(forwarding, session, length);
 }
 
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side)

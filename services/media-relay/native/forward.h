@@ -42,6 +42,9 @@ static inline enum packet_kind kind_of(const struct stream *stream)
 /* What stands in the outbox's next buffer, in the clear. */
 void send_rtcp_to_browser(struct forwarding *forwarding, struct session *session, size_t length);
 
+/* RTCP of our own making, in the clear, towards that side. */
+void send_own_rtcp(struct forwarding *forwarding, struct session *session, uint32_t stream, enum side side,
+                   const uint8_t *packet, size_t length, double now);
 void request_keyframe(struct forwarding *forwarding, struct session *session, enum side side);
 
 #endif

@@ -1,7 +1,7 @@
 /* The relay's thread: wait, take what has come from both sides in turn, send, and under load let some come together.
  *
  * A thread that sleeps and wakes for each packet pays more for that than for the packet, so above some thousand packets
- * a second it sleeps on for a moment after each round. Below, each packet is handled as it comes.
+ * a second a round begins only a while after the one before it. Below, each packet is handled as it comes.
  */
 #include "loop.h"
 
@@ -14,6 +14,7 @@
 enum {
     MOST_EVENTS = 512,     /* a round: SIP sockets, each of which holds a packet or two */
     BROWSER_BATCHES = 4,   /* a round */
+    PREFETCHED = 16,       /* sessions at a time */
     SIP_BUDGET = 2,        /* datagrams of a socket a round */
     PACED_RATE = 5000,     /* packets a second from which on rounds are spaced */
     STRANGERS_RATE = 1000, /* datagrams of unknown sources a second that are handed up, */
@@ -63,9 +64,24 @@ static void prepare(struct inbox *inbox)
 {
     for (unsigned i = 0; i < BATCH; i++) {
         inbox->vectors[i] = (struct iovec){inbox->buffers[i], sizeof inbox->buffers[i]};
-        inbox->headers[i].msg_hdr = (struct msghdr){
-            .msg_name = &inbox->sources[i], .msg_iov = &inbox->vectors[i], .msg_iovlen = 1};
+        inbox->headers[i].msg_hdr = (struct msghdr){.msg_name = &inbox->sources[i],
+                                                    .msg_namelen = sizeof inbox->sources[i],
+                                                    .msg_iov = &inbox->vectors[i],
+                                                    .msg_iovlen = 1};
     }
+}
+
+static void prefetch_browsers(const struct relay *relay, uint32_t interface, unsigned count)
+{
+    struct path sources[BATCH];
+    struct session *sessions[BATCH];
+    for (unsigned i = 0; i < count; i++) {
+        sources[i] = (struct path){relay->inbox.sources[i], interface};
+        sources_prefetch(&relay->sources, &sources[i]);
+    }
+    for (unsigned i = 0; i < count; i++)
+        sessions[i] = sources_find(&relay->sources, &sources[i]);
+    sessions_prefetch(sessions, count);
 }
 
 /* Returns how many came. */
@@ -74,15 +90,15 @@ static unsigned read_browsers(struct relay *relay, uint32_t interface)
     struct inbox *inbox = &relay->inbox;
     unsigned total = 0;
     for (int batch = 0; batch < BROWSER_BATCHES; batch++) {
-        for (unsigned i = 0; i < BATCH; i++)
-            inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->sources[i];
         int came = recvmmsg(relay->browser_sockets[interface], inbox->headers, BATCH, MSG_DONTWAIT, NULL);
         /* Nothing more; or an ICMP error of something sent before, which the next round reads on after. */
         if (came <= 0)
             break;
+        prefetch_browsers(relay, interface, (unsigned)came);
         for (int i = 0; i < came; i++) {
             struct path source = {inbox->sources[i], interface};
             receive_browser(relay, inbox->buffers[i], inbox->headers[i].msg_len, &source);
+            inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->sources[i];
         }
         total += (unsigned)came;
         if (came < BATCH)
@@ -91,14 +107,20 @@ static unsigned read_browsers(struct relay *relay, uint32_t interface)
     return total;
 }
 
-static unsigned read_sip(struct relay *relay, uint64_t token)
+static struct session *session_of(const struct relay *relay, uint64_t token)
 {
     const struct slot *slot = &relay->slots[token >> 5 & (MOST_SLOTS - 1)];
-    if (!slot->session || slot->generation != token >> 32)
-        return 0; /* removed since epoll told of it */
+    return slot->generation == token >> 32 ? slot->session : NULL; /* removed since epoll told of it */
+}
+
+static unsigned read_sip(struct relay *relay, uint64_t token)
+{
+    struct session *session = session_of(relay, token);
+    if (!session)
+        return 0;
     uint32_t index = token >> 1 & (MOST_STREAMS - 1);
     enum sip_port port = token & 1;
-    const struct stream *stream = &slot->session->streams[index];
+    const struct stream *stream = &session->streams[index];
     int descriptor = port == SIP_RTP_PORT ? stream->rtp_socket : stream->rtcp_socket;
     unsigned came = 0;
     while (came < SIP_BUDGET) {
@@ -109,8 +131,8 @@ static unsigned read_sip(struct relay *relay, uint64_t token)
         if (length < 0) /* as above */
             break;
         came++;
-        receive_sip(&relay->forwarding, slot->session, index, port, (size_t)length, &source);
-        if (slot->session->streams[index].plan.is_video)
+        receive_sip(&relay->forwarding, session, index, port, (size_t)length, &source);
+        if (session->streams[index].plan.is_video)
             continue; /* a picture is several packets */
         break;
     }
@@ -133,15 +155,36 @@ static void add_to_rate(struct rate *rate, unsigned packets, double now)
     rate->packets = 0;
 }
 
-static unsigned play_round(struct relay *relay, const struct epoll_event *events, int count)
+static void prefetch_sip(const struct relay *relay, const struct epoll_event *events, int count)
+{
+    struct session *sessions[PREFETCHED];
+    unsigned found = 0;
+    for (int i = 0; i < count && found < PREFETCHED; i++)
+        if (is_sip_token(events[i].data.u64))
+            sessions[found++] = session_of(relay, events[i].data.u64);
+    sessions_prefetch(sessions, found);
+}
+
+/* Sleeps until the next round. A packet waits for half the time between two rounds, and then for half of a round: that
+ * both together are the pacing keeps its delay the same however many there are. */
+static void pace(const struct relay *relay, double began)
+{
+    double until = began + relay->pacing_seconds - (monotonic_now() - began);
+    struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
+}
+
+static unsigned play_round(struct relay *relay, double now, const struct epoll_event *events, int count)
 {
     uint32_t interfaces = 0; /* that something came by, as bits */
     unsigned packets = 0;
     pthread_mutex_lock(&relay->lock);
-    relay->forwarding.now = monotonic_now();
+    relay->forwarding.now = now;
     for (int i = 0; i < count; i++) {
         uint64_t token = events[i].data.u64;
-        if (token < FIRST_BROWSER_TOKEN)
+        if (i % PREFETCHED == 0)
+            prefetch_sip(relay, events + i, count - i);
+        if (is_sip_token(token))
             packets += read_sip(relay, token);
         else if (token != TOKEN_STOP)
             interfaces |= 1u << (token - FIRST_BROWSER_TOKEN);
@@ -166,7 +209,6 @@ void *run_loop(void *argument)
     struct relay *relay = argument;
     struct epoll_event events[MOST_EVENTS];
     struct rate rate = {.since = monotonic_now()};
-    const struct timespec pause = {0, (long)(relay->pacing_seconds * 1e9)};
     prctl(PR_SET_TIMERSLACK, 1UL);
     prctl(PR_SET_NAME, "media");
     relay->strangers = (struct allowance){STRANGERS_BURST, rate.since};
@@ -175,10 +217,11 @@ void *run_loop(void *argument)
         int count = epoll_wait(relay->epoll, events, MOST_EVENTS, -1);
         if (count <= 0)
             continue; /* a signal */
-        unsigned packets = play_round(relay, events, count);
-        add_to_rate(&rate, packets, relay->forwarding.now);
-        if (pause.tv_nsec && rate.per_second > PACED_RATE && packets < BATCH * BROWSER_BATCHES)
-            nanosleep(&pause, NULL);
+        double began = monotonic_now();
+        unsigned packets = play_round(relay, began, events, count);
+        add_to_rate(&rate, packets, began);
+        if (relay->pacing_seconds > 0 && rate.per_second > PACED_RATE && packets < BATCH * BROWSER_BATCHES)
+            pace(relay, began);
         let_calls_in(relay);
     }
     return NULL;

@@ -19,6 +19,11 @@ static inline uint64_t sip_token(uint32_t slot, uint32_t generation, uint32_t st
     return (uint64_t)generation << 32 | (uint64_t)slot << 5 | (uint64_t)stream << 1 | port;
 }
 
+static inline bool is_sip_token(uint64_t token)
+{
+    return token < FIRST_BROWSER_TOKEN;
+}
+
 /* One datagram on a browser socket. */
 void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const struct path *source);
 

@@ -15,6 +15,26 @@ void outbox_init(struct outbox *outbox, const int *browser_sockets)
     }
 }
 
+void forbid_fragments(int socket)
+{
+    const int always = IP_PMTUDISC_DO;
+    setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &always, sizeof always); /* if not, it costs a little more */
+}
+
+bool allow_fragments(int socket)
+{
+    const int wanted = IP_PMTUDISC_WANT;
+    int now = wanted;
+    socklen_t length = sizeof now;
+    return getsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &now, &length) == 0 && now != wanted &&
+           setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &wanted, sizeof wanted) == 0;
+}
+
+static bool may_try_again(int socket)
+{
+    return errno == EINTR || (errno == EMSGSIZE && allow_fragments(socket));
+}
+
 uint8_t *outbox_buffer(struct outbox *outbox)
 {
     return outbox->buffers[outbox->used];
@@ -53,7 +73,7 @@ void outbox_flush(struct outbox *outbox)
     while (done < outbox->used) {
         int socket = outbox->browser_sockets[outbox->owners[done].interface];
         int sent = sendmmsg(socket, outbox->headers + done, run_length(outbox, done), 0);
-        if (sent < 0 && errno == EINTR)
+        if (sent < 0 && may_try_again(socket))
             continue;
         unsigned end = done + (sent > 0 ? (unsigned)sent : 0);
         for (; done < end; done++) {
@@ -76,7 +96,7 @@ void send_to_sip(struct session *session, int socket, const uint8_t *packet, siz
     ssize_t sent;
     do
         sent = sendto(socket, packet, length, 0, &destination->any, address_length(destination));
-    while (sent < 0 && errno == EINTR);
+    while (sent < 0 && may_try_again(socket));
     if (sent < 0) /* a full send buffer, no route: UDP may lose it anyway */
         session_drop(session, DROP_SEND_FAILED);
     else

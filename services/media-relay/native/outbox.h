@@ -27,6 +27,11 @@ struct outbox {
 };
 
 void outbox_init(struct outbox *outbox, const int *browser_sockets);
+/* Until a datagram is too long for its path, none of a socket's may be fragmented: the kernel then needs no identification
+ * for them (RFC 6864 4.1), which it would look up for each destination. */
+void forbid_fragments(int socket);
+/* False: they are allowed already. */
+bool allow_fragments(int socket);
 /* The next slot's buffer; it is free until outbox_send_to_browser takes it. */
 uint8_t *outbox_buffer(struct outbox *outbox);
 /* What is in the next slot's buffer goes to the session's browser with the next flush, which comes by itself when all

@@ -54,6 +54,12 @@ bool rtp_has_valid_padding(const uint8_t *packet, size_t length)
     return padding > 0 && padding <= length - RTP_FIXED_HEADER;
 }
 
+size_t rtp_payload_length(const uint8_t *packet, size_t length, const struct rtp_header *header)
+{
+    size_t around = header->length + (packet[0] & 0x20 ? packet[length - 1] : 0);
+    return length > around ? length - around : 0;
+}
+
 void rtp_set_payload_type(uint8_t *packet, uint8_t payload_type)
 {
     packet[1] = (uint8_t)((packet[1] & 0x80) | payload_type);

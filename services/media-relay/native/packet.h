@@ -40,6 +40,8 @@ struct rtp_header {
 /* The checks of RFC 3550 A.1 that hold for SRTP too, whose padding is encrypted. */
 bool rtp_parse(const uint8_t *packet, size_t length, struct rtp_header *header);
 bool rtp_has_valid_padding(const uint8_t *packet, size_t length);
+/* Octets of payload, without padding, of a packet in the clear whose padding is valid. */
+size_t rtp_payload_length(const uint8_t *packet, size_t length, const struct rtp_header *header);
 void rtp_set_payload_type(uint8_t *packet, uint8_t payload_type);
 
 /* A compound packet cannot speak of more: each source takes twelve bytes of feedback. */
@@ -54,6 +56,14 @@ struct rtcp_sources {
 
 /* A compound or reduced-size packet (RFC 5506), or false if it is malformed (RFC 3550 A.2). */
 bool rtcp_parse(const uint8_t *packet, size_t length, struct rtcp_sources *sources);
+
+/* What somebody received of a source (RFC 3550 6.4.1). */
+struct report_block {
+    uint8_t fraction_lost; /* of 256 */
+    uint32_t jitter;
+    uint32_t last_report; /* the middle 32 bits of its last sender report's NTP time */
+    uint32_t delay;       /* since then, in 1/65536 s */
+};
 
 /* A PLI (RFC 4585 6.3.1) behind the report that a compound packet begins with (RFC 3550 6.1). */
 #define PICTURE_LOSS_INDICATION 20

@@ -1,6 +1,7 @@
 /* The calls by which the relay's owner changes what it does. */
 #include "relay.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -41,9 +42,11 @@ static bool watch(struct relay *relay, int descriptor, uint64_t token)
 
 static bool watch_browsers(struct relay *relay)
 {
-    for (uint32_t i = 0; i < relay->interface_count; i++)
+    for (uint32_t i = 0; i < relay->interface_count; i++) {
+        forbid_fragments(relay->browser_sockets[i]);
         if (!watch(relay, relay->browser_sockets[i], browser_token(i)))
             return false;
+    }
     return true;
 }
 
@@ -120,10 +123,12 @@ static bool watch_all(struct relay *relay, uint32_t slot)
 {
     struct session *session = relay->slots[slot].session;
     uint32_t generation = relay->slots[slot].generation;
-    for (uint32_t i = 0; i < session->stream_count; i++)
+    for (uint32_t i = 0; i < session->stream_count; i++) {
+        forbid_fragments(session->streams[i].rtp_socket);
         if (!watch(relay, session->streams[i].rtp_socket, sip_token(slot, generation, i, SIP_RTP_PORT)) ||
             !watch(relay, session->streams[i].rtcp_socket, sip_token(slot, generation, i, SIP_RTCP_PORT)))
             return false;
+    }
     return true;
 }
 
@@ -183,6 +188,34 @@ void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srt
     struct srtp_session *before = session_set_srtp(relay->slots[slot].session, srtp);
     unlock(relay);
     srtp_session_free(before);
+}
+
+void relay_send_rtcp(struct relay *relay, uint32_t slot, uint32_t stream, enum side side, const uint8_t *packet,
+                     size_t length)
+{
+    lock(relay);
+    send_own_rtcp(&relay->forwarding, relay->slots[slot].session, stream, side, packet, length, monotonic_now());
+    outbox_flush(&relay->forwarding.outbox);
+    unlock(relay);
+}
+
+static size_t copy_sources(const struct ssrc_table *table, enum side side, struct source *into)
+{
+    size_t copied = 0;
+    for (uint32_t i = 0; i < table->count; i++)
+        if (table->of[i].stream != NO_STREAM && table->of[i].statistics.packets)
+            into[copied++] = (struct source){side, table->of[i]};
+    return copied;
+}
+
+size_t relay_statistics(struct relay *relay, uint32_t slot, struct source *into)
+{
+    lock(relay);
+    const struct session *session = relay->slots[slot].session;
+    size_t copied = copy_sources(&session->browser_ssrcs, SIDE_BROWSER, into);
+    copied += copy_sources(&session->sip_ssrcs, SIDE_SIP, into + copied);
+    unlock(relay);
+    return copied;
 }
 
 void relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream)
@@ -257,7 +290,11 @@ void relay_send(struct relay *relay, const uint8_t *datagram, size_t length, con
 {
     const union address *address = &destination->address;
     int browser_socket = relay->browser_sockets[destination->interface];
-    if (sendto(browser_socket, datagram, length, 0, &address->any, address_length(address)) >= 0)
+    ssize_t sent;
+    do
+        sent = sendto(browser_socket, datagram, length, 0, &address->any, address_length(address));
+    while (sent < 0 && errno == EMSGSIZE && allow_fragments(browser_socket));
+    if (sent >= 0)
         return;
     lock(relay);
     count(&relay->unattributed.drops[DROP_SEND_FAILED], 1);

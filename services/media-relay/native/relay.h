@@ -18,7 +18,7 @@ struct relay_settings {
     int browser_sockets[MOST_INTERFACES]; /* the relay's from then on */
     uint32_t interface_count;
     struct latch_policy latch_policy;
-    double pacing_seconds; /* how long packets are let come together, under load; 0: never */
+    double pacing_seconds; /* under load, what a packet may be delayed, twice; 0: rounds follow each other at once */
 };
 
 struct inbox {
@@ -27,6 +27,13 @@ struct inbox {
     union address sources[BATCH];
     uint8_t buffers[BATCH][MOST_DATAGRAM];
 };
+
+/* A source as its owner reads of it. */
+struct source {
+    enum side side;
+    struct heard heard;
+};
+#define MOST_SOURCES (2 * MOST_SSRCS)
 
 /* What the owner names a session by: a slot, until it is removed. */
 struct slot {
@@ -69,6 +76,11 @@ void relay_set_srtp(struct relay *relay, uint32_t slot, struct srtp_session *srt
 /* Joins two streams, or with `other_slot` NO_SLOT parts one from its other. */
 #define NO_SLOT UINT32_MAX
 void relay_set_bridge(struct relay *relay, uint32_t slot, uint32_t stream, uint32_t other_slot, uint32_t other_stream);
+/* RTCP of our own making: at most MOST_RTP octets, a stream that the session has. */
+void relay_send_rtcp(struct relay *relay, uint32_t slot, uint32_t stream, enum side side, const uint8_t *packet,
+                     size_t length);
+/* Copies what is known of the sources whose media was heard, at most MOST_SOURCES. Returns how many. */
+size_t relay_statistics(struct relay *relay, uint32_t slot, struct source *into);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
 /* Whether a telephone-event takes the place of the browser's media. */
 void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins);

@@ -1,6 +1,8 @@
 /* Sessions as the packet path sees them, and how they are changed. */
 #include "session.h"
 
+#include "prefetch.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +106,21 @@ struct srtp_session *session_set_srtp(struct session *session, struct srtp_sessi
     return before;
 }
 
+void sessions_prefetch(struct session *const *sessions, unsigned count)
+{
+    /* A call has one stream, or its first is the audio. What follows of the latch is for newcomers. */
+    const size_t hot = offsetof(struct session, streams) + offsetof(struct stream, rtp_latch.barred);
+    for (unsigned i = 0; i < count; i++)
+        if (sessions[i])
+            prefetch(sessions[i], hot);
+    for (unsigned i = 0; i < count; i++)
+        if (sessions[i] && sessions[i]->srtp)
+            srtp_prefetch(sessions[i]->srtp);
+    for (unsigned i = 0; i < count; i++)
+        if (sessions[i] && sessions[i]->srtp)
+            srtp_prefetch_parts(sessions[i]->srtp);
+}
+
 bool stream_has_heard(const struct stream *stream, const union address *host)
 {
     return address_is_set(host) &&
@@ -137,6 +154,6 @@ struct heard *ssrc_add(struct ssrc_table *table, uint32_t ssrc)
         table->room = room;
     }
     found = &table->of[table->count++];
-    *found = (struct heard){ssrc, NO_STREAM};
+    *found = (struct heard){.ssrc = ssrc, .stream = NO_STREAM};
     return found;
 }

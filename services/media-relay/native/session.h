@@ -8,6 +8,7 @@
 #include "outgoing.h"
 #include "packet.h"
 #include "srtp.h"
+#include "statistics.h"
 
 /* Each SSRC costs state for as long as the session lives. A call has a few, a transfer adds some. */
 #define MOST_SSRCS 256
@@ -32,8 +33,11 @@ struct plan {
 
 struct repair;
 
+/* What each packet needs comes first: see sessions_prefetch. */
 struct stream {
     int rtp_socket, rtcp_socket;
+    struct repair *repair; /* there where a plan ever wanted it */
+    struct outgoing_source outgoing;
     struct plan plan;
     struct srtp_session *srtp_by_profile[SRTP_PROFILES]; /* all there have been: their keys may come again */
     struct bridge {
@@ -43,13 +47,11 @@ struct stream {
     struct rtp_latch rtp_latch;
     struct rtcp_latch rtcp_latch;
     union address *barred; /* the RTP latch's */
-    struct outgoing_source outgoing;
     struct allowance events[SIDES]; /* packets that are handed up */
     struct allowance unheard;
     double keyframe_asked_at[2]; /* by enum side */
     double bit_rate_told_at;
     uint8_t pictures_asked;      /* by FIR */
-    struct repair *repair; /* there where a plan ever wanted it */
 };
 
 /* Which stream an SSRC belongs to, in the order in which they were heard. */
@@ -57,6 +59,7 @@ struct ssrc_table {
     struct heard {
         uint32_t ssrc;
         int32_t stream; /* NO_STREAM: seen in RTCP only */
+        struct source_statistics statistics;
     } *of;
     uint32_t count, room;
 };
@@ -97,6 +100,9 @@ bool stream_has_heard(const struct stream *stream, const union address *host);
 struct heard *ssrc_find(const struct ssrc_table *table, uint32_t ssrc);
 /* Whether it is known or there is room. */
 bool ssrc_has_room(const struct ssrc_table *table, uint32_t ssrc);
+/* Begin to load what packets of these sessions will read. */
+void sessions_prefetch(struct session *const *sessions, unsigned count);
+
 /* Finds or adds; NULL without memory. */
 struct heard *ssrc_add(struct ssrc_table *table, uint32_t ssrc);
 

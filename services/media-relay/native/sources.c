@@ -12,6 +12,12 @@ static uint32_t slot_of(const struct source_map *map, const struct path *source)
     return at;
 }
 
+void sources_prefetch(const struct source_map *map, const struct path *source)
+{
+    if (map->room)
+        __builtin_prefetch(&map->entries[address_hash(&source->address) & (map->room - 1)]);
+}
+
 struct session *sources_find(const struct source_map *map, const struct path *source)
 {
     return map->room ? map->entries[slot_of(map, source)].session : NULL;

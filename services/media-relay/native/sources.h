@@ -13,6 +13,8 @@ struct source_map {
     uint32_t count, room; /* a power of two, at most a quarter full */
 };
 
+/* Begins to load what sources_find will read. */
+void sources_prefetch(const struct source_map *map, const struct path *source);
 struct session *sources_find(const struct source_map *map, const struct path *source);
 /* Another session's address becomes this one's. False without memory. */
 bool sources_add(struct source_map *map, const struct path *source, struct session *session);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "packet.h"
+#include "prefetch.h"
 #include "srtp_index.h"
 #include "srtp_keys.h"
 
@@ -50,6 +51,20 @@ void srtp_session_free(struct srtp_session *session)
     free(session->received);
     free(session->sent);
     free(session);
+}
+
+void srtp_prefetch(const struct srtp_session *session)
+{
+    prefetch(session, sizeof *session);
+}
+
+void srtp_prefetch_parts(const struct srtp_session *session)
+{
+    enum { CIPHER = 192 }; /* the part of OpenSSL's that is read for each packet, about */
+    prefetch(session->receive.rtp.cipher, CIPHER);
+    prefetch(session->send.rtp.cipher, CIPHER);
+    prefetch(&session->received[session->received_last], sizeof *session->received);
+    prefetch(&session->sent[session->sent_last], sizeof *session->sent);
 }
 
 enum srtp_profile srtp_session_profile(const struct srtp_session *session)
@@ -122,6 +137,19 @@ static size_t tag_length(const struct srtp_session *session)
     return session->profile == SRTP_AES128_CM_SHA1_80 ? CM_TAG : GCM_TAG;
 }
 
+static void xor_into(uint8_t *text, const uint8_t *stream, size_t length)
+{
+    size_t at = 0;
+    for (uint64_t one, other; at + sizeof one <= length; at += sizeof one) {
+        memcpy(&one, text + at, sizeof one);
+        memcpy(&other, stream + at, sizeof other);
+        one ^= other;
+        memcpy(text + at, &one, sizeof one);
+    }
+    for (; at < length; at++)
+        text[at] ^= stream[at];
+}
+
 /* RFC 3711 4.1.1: the salt, the SSRC and the index, each shifted to its place, XORed; the last two bytes count blocks. */
 static bool counter_mode(const struct srtp_keys *keys, uint32_t ssrc, uint64_t index, uint8_t *text, size_t length)
 {
@@ -141,8 +169,7 @@ static bool counter_mode(const struct srtp_keys *keys, uint32_t ssrc, uint64_t i
     }
     if (!aes_ecb_encrypt(keys->cipher, stream, blocks * BLOCK))
         return false;
-    for (size_t i = 0; i < length; i++)
-        text[i] ^= stream[i];
+    xor_into(text, stream, length);
     return true;
 }
 

@@ -44,4 +44,8 @@ enum srtp_status srtp_unprotect_rtp(struct srtp_session *session, uint8_t *packe
 enum srtp_status srtp_protect_rtcp(struct srtp_session *session, uint8_t *packet, size_t *length);
 enum srtp_status srtp_unprotect_rtcp(struct srtp_session *session, uint8_t *packet, size_t *length);
 
+/* Begin to load what packets will read: the session, and once that is there what it points to. */
+void srtp_prefetch(const struct srtp_session *session);
+void srtp_prefetch_parts(const struct srtp_session *session);
+
 #endif

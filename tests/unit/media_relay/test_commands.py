@@ -11,8 +11,10 @@ from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdes import SrtpPolicy
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
+from media_relay.core.session import MediaSession
 from media_relay.datapath import Allocation, Connected, DataPath, Failed
 from media_relay.digits import DigitReceived
+from media_relay.quality_watch import QualityWatch
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,
@@ -75,12 +77,27 @@ class Notes:
         self.released.append(media_id)
 
 
+class Watched:
+    """Whose quality is measured."""
+
+    def __init__(self) -> None:
+        self.sessions: list[str] = []
+
+    def begin(self, media_id: str, session: MediaSession) -> None:
+        self.sessions.append(media_id)
+
+    def end(self, media_id: str) -> None:
+        if media_id in self.sessions:
+            self.sessions.remove(media_id)
+
+
 class Relay:
     """Commands with a clock of their own."""
 
     def __init__(self, capacity: int = 10, sip_srtp: SrtpPolicy = "off") -> None:
         self.now = 1000.0
         self.path = Notes()
+        self.watched = Watched()
         self.told: list[tuple[str, Event]] = []
         self.chance = itertools.count(255, -1)
         place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0, sip_srtp=sip_srtp)
@@ -90,6 +107,7 @@ class Relay:
             lambda agent, event: self.told.append((agent, event)),
             lambda: self.now,
             lambda count: bytes([next(self.chance)]) * count,
+            cast(QualityWatch, self.watched),
         )
 
     async def handle(self, message: Message) -> Message | None:
@@ -292,6 +310,16 @@ async def test_the_agent_of_the_allocation_is_told_what_becomes_of_the_browser(r
         ("agent", MediaConnected(media_id="m", call_id="call")),
         ("agent", MediaFailed(media_id="m", call_id="call", reason="consent")),
     ]
+
+
+async def test_quality_is_watched_while_the_browser_is_connected(relay: Relay) -> None:
+    for media_id in ("m", "released", "lost"):
+        await relay.allocate(media_id)
+        relay.commands.on_event(Connected(media_id))
+    assert relay.watched.sessions == ["m", "released", "lost"]
+    await relay.release("released")
+    relay.commands.on_event(Failed("lost", "consent"))
+    assert relay.watched.sessions == ["m"]
 
 
 async def test_digits_go_to_the_data_path_and_come_from_it(relay: Relay) -> None:

@@ -9,11 +9,13 @@ from shared.messages import (
     CallActionFailed,
     CallEstablished,
     CallHold,
+    CallQuality,
     CallSnapshot,
     CallTransferred,
     DtmfReceived,
     IncomingCall,
     IncomingMessage,
+    LegQuality,
     MessageSent,
     SessionSnapshot,
     TransferProgress,
@@ -43,6 +45,25 @@ TOLD: list[tuple[News, dict[str, Any]]] = [
         {"type": "call.action_failed", "action": "dtmf", "status": 415, "reason": "Unsupported Media Type"},
     ),
     (DtmfReceived(**ABOUT, digit="#", duration_ms=160), {"type": "call.dtmf", "digit": "#", "duration": 160}),
+    (
+        CallQuality(**ABOUT, legs=(LegQuality(side="sip", kind="audio", loss=0.01),), unheard=("browser",)),
+        {
+            "type": "call.quality",
+            "legs": [
+                {
+                    "side": "sip",
+                    "kind": "audio",
+                    "loss": 0.01,
+                    "jitter": None,
+                    "round_trip": None,
+                    "mos": None,
+                    "reported_loss": None,
+                    "reported_jitter": None,
+                }
+            ],
+            "unheard": ["browser"],
+        },
+    ),
     (
         TransferProgress(**ABOUT, status=180, reason="Ringing"),
         {"type": "call.transfer", "status": 180, "reason": "Ringing"},

@@ -162,6 +162,18 @@ test("a digit of the far side is told", async () => {
   assert.deepEqual(digits, [[{ digit: "5", duration: 160 }, CALL]]);
 });
 
+test("what the relay has measured is told in the words of the SDK", async () => {
+  const { world, call } = await talking();
+  const told = [];
+  call.on("RELAY_QUALITY", (quality, from) => told.push([quality, from.id]));
+  const measured = { loss: 0.01, jitter: 0.004, mos: 4.1 };
+  const reported = { round_trip: 0.08, reported_loss: 0.02, reported_jitter: null };
+  const leg = { side: "sip", kind: "audio", ...measured, ...reported };
+  world.socket.tell({ type: "call.quality", call: CALL, legs: [leg], unheard: ["browser"] });
+  const inWords = { side: "sip", kind: "audio", ...measured, roundTrip: 0.08, reportedLoss: 0.02, reportedJitter: null };
+  assert.deepEqual(told, [[{ legs: [inWords], unheard: ["browser"] }, CALL]]);
+});
+
 test("a transfer is done when the third party has answered", async () => {
   const { world, call } = await talking();
   const told = [];

@@ -13,6 +13,7 @@
 #include "../event.h"
 #include "../feedback.h"
 #include "../loop.h"
+#include "../reports.h"
 
 static uint64_t chance_state;
 
@@ -135,6 +136,9 @@ static size_t take_out(void *context, uint8_t *packet, size_t length)
             require(n < length, "a wish for pictures has an end");
     return feedback_is_nack(packet, length) ? feedback_without(packet, length, is_even, context) : length;
 }
+/* Whom the reports of `headers` speak of. */
+static struct heard heard[] = {{.ssrc = 0x51, .statistics.packets = 1}, {.ssrc = 0xB1, .statistics.packets = 1}};
+static struct ssrc_table known = {heard, 2, 2};
 
 static void parse(const struct packet *packet)
 {
@@ -144,9 +148,11 @@ static void parse(const struct packet *packet)
     datagram_kind(copy, packet->length);
     if (rtp_parse(copy, packet->length, &header)) {
         require(header.length <= packet->length, "a header ends inside its packet");
-        rtp_has_valid_padding(copy, packet->length);
+        if (rtp_has_valid_padding(copy, packet->length))
+            require(rtp_payload_length(copy, packet->length, &header) <= packet->length, "payload is part of it");
     }
     if (rtcp_parse(copy, packet->length, &sources)) {
+        read_reports(copy, packet->length, &known, &known, 1);
         size_t left = feedback_rewrite(copy, packet->length, take_out, NULL);
         require(left <= packet->length, "what is taken out makes no packet longer");
         require(!left || rtcp_parse(copy, left, &sources), "what is left is valid");

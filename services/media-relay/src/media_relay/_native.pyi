@@ -2,11 +2,33 @@
 
 from typing import TypedDict
 
+from shared.messages.media import Side
+
 DROPS: str  # the reasons, in the order in which counters have them, with spaces between
 REPAIRS: str  # likewise
 
 _Address = tuple[str, int] | tuple[str, int, int]  # a browser's, with the place of the socket that it comes by
 _Keys = tuple[int, bytes, bytes]  # profile, receive, send
+# What `SourceStatistics` has, in its order.
+_Source = tuple[
+    int,
+    Side,
+    int,
+    int,
+    int,
+    int,
+    int,
+    float,
+    float,
+    int,
+    int,
+    int,
+    tuple[int, float] | None,
+    float | None,
+    float | None,
+    int | None,
+    float | None,
+]
 
 class Plan(TypedDict):
     """A stream's; `StreamPlan` in what a thread can read without Python."""
@@ -55,6 +77,7 @@ class Relay:
         """Join two streams; without the other: part it."""
 
     def request_keyframe(self, slot: int, of_browser: bool, /) -> None: ...
+    def send_rtcp(self, slot: int, stream: int, to_browser: bool, packet: bytes, /) -> None: ...
     def set_event(self, slot: int, stream: int, begins: bool, /) -> None: ...
     def send_event(self, slot: int, stream: int, payload: bytes, marker: bool, later: int, /) -> None: ...
     def set_source(self, slot: int, source: _Address, is_its: bool, /) -> None: ...
@@ -68,4 +91,5 @@ class Relay:
 
         Packets, bytes (audio, video, RTCP from the browser, then the same from SIP), then drops."""
 
+    def statistics(self, slot: int, /) -> list[_Source]: ...
     def close(self) -> None: ...

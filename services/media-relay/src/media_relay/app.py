@@ -23,6 +23,7 @@ from .addresses import browser_addresses, sip_address, warn_of_overlap
 from .commands import Commands, Place
 from .datapath import DataPath, DataPathEvent
 from .metrics import NATIVE, DataPathCollector
+from .quality_watch import QualityWatch
 from .settings import RelaySettings
 
 _log = structlog.get_logger(__name__)
@@ -57,8 +58,9 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
             sip_address=sip_address(settings.sip_address),
         )
         try:
-            commands = _commands(settings, bus, data_path, tasks)
+            commands, quality = _commands(settings, bus, data_path, tasks)
             events.append(commands.on_event)
+            tasks.spawn(quality.run(), "quality")
             async with _serving(settings, bus, commands, data_path, tasks):
                 yield
         finally:
@@ -68,7 +70,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
         await bus.aclose()
 
 
-def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks) -> Commands:
+def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks) -> tuple[Commands, QualityWatch]:
     def tell(agent: str, event: Event) -> None:
         tasks.spawn(bus.publish(agent_commands(agent), event), type(event).__name__)
 
@@ -81,7 +83,8 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
         sip_srtp=settings.sip_srtp,
     )
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
-    return Commands(place, data_path, tell, time.monotonic, os.urandom)
+    quality = QualityWatch(data_path, tell, time.monotonic, time.time, os.urandom, settings.quality_seconds)
+    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality), quality
 
 
 @asynccontextmanager

@@ -42,6 +42,7 @@ from .core.plan import Address, IceCredentials
 from .core.session import MediaSession, Owner
 from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
 from .digits import DigitReceived
+from .quality_watch import QualityWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -77,12 +78,14 @@ class Commands:
         tell: Callable[[str, Event], None],
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        quality: QualityWatch,
     ) -> None:
         self._place = place
         self._data_path = data_path
         self._tell = tell  # an agent, an event
         self._clock = clock
         self._random_bytes = random_bytes
+        self._quality = quality
         self._sessions: dict[str, _Allocated] = {}
         self.draining = False
 
@@ -211,6 +214,7 @@ class Commands:
 
     def _end(self, media_id: str, why: str) -> None:
         ended = self._sessions.pop(media_id)
+        self._quality.end(media_id)
         self._data_path.release(media_id)
         _log.info(why, media=media_id, call=ended.session.owner.call_id)
 
@@ -226,6 +230,7 @@ class Commands:
                 metrics.HANDSHAKES.inc()
                 if session.answered_at is not None:
                     metrics.STAGES.labels("connect").observe(now - session.answered_at)
+                self._quality.begin(event.media_id, session)
                 session.regained()
                 _log.info("browser connected", media=event.media_id, call=call)
                 self._tell(agent, MediaConnected(media_id=event.media_id, call_id=call))
@@ -237,6 +242,7 @@ class Commands:
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)
+                self._quality.end(event.media_id)
                 _log.info("browser lost", media=event.media_id, call=call, reason=event.reason)
                 self._tell(agent, MediaFailed(media_id=event.media_id, call_id=call, reason=event.reason))
             case KeyframeWanted():

@@ -37,6 +37,7 @@ from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, even_ports
+from .core.statistics import SourceStatistics
 from .digits import DigitReceived, SessionDigits
 from .forwarder import Forwarder, ForwarderFactory
 from .ice_tcp import IceTcp
@@ -276,6 +277,14 @@ class DataPath:
     def request_keyframe(self, media_id: str, side: Side) -> None:
         """Ask that side for whole pictures by RTCP."""
         self._forwarder.request_keyframe(self._sessions[media_id].number, side)
+
+    def statistics(self, media_id: str) -> tuple[SourceStatistics, ...]:
+        """Return what is known of the session's sources."""
+        return self._forwarder.statistics(self._sessions[media_id].number)
+
+    def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making to that side."""
+        self._forwarder.send_rtcp(self._sessions[media_id].number, stream, side, packet)
 
     def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Send digits to the SIP side as telephone-events; raise `RemoteError`: 501 if it takes none."""

@@ -16,6 +16,7 @@ from .core.counters import Counters
 from .core.packet.demux import DatagramKind
 from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceStatistics
 
 # A STUN or DTLS datagram, its kind and source, and the session that the source belongs to. For DTLS always one: others
 # are dropped. (RFC 8445: a validated address.) Or RTCP: the browser wants a whole picture of a SIP side that reads no
@@ -74,6 +75,9 @@ class Forwarder(Protocol):
     def request_keyframe(self, session: int, side: Side) -> None:
         """Ask that side for whole pictures by RTCP (RFC 4585 §6.3.1)."""
 
+    def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
+        """Send this RTCP, which is in the clear, to that side; a sender report in it counts as having passed."""
+
     def begin_event(self, session: int, stream: int) -> None:
         """Forward no media of the browser from now on; freeze the timestamp of the event (RFC 4733 §2.2.1)."""
 
@@ -103,6 +107,9 @@ class Forwarder(Protocol):
 
     def counters(self, session: int) -> Counters:
         """Return a session's counters as they stand."""
+
+    def statistics(self, session: int) -> tuple[SourceStatistics, ...]:
+        """Return what is known of each source whose media was heard since the keys were set."""
 
     def unattributed(self) -> Counters:
         """Return the counters of what belongs to no session."""

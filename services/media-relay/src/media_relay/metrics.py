@@ -23,6 +23,37 @@ STAGES = Histogram(
     buckets=SETUP_BUCKETS,
 )
 
+_LEG = ("side", "kind")
+LOSS = Histogram(
+    f"{_PREFIX}_loss_ratio",
+    "Share of what a side sent that did not come, in some seconds of a call.",
+    _LEG,
+    buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+)
+JITTER = Histogram(
+    f"{_PREFIX}_jitter_seconds",
+    "Jitter of what a side sends (RFC 3550), once in some seconds of a call.",
+    _LEG,
+    buckets=(0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2),
+)
+ROUND_TRIP = Histogram(
+    f"{_PREFIX}_round_trip_seconds",
+    "From the relay to a side and back, once in some seconds of a call.",
+    _LEG,
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0),
+)
+MOS = Histogram(
+    f"{_PREFIX}_mos",
+    "What a listener would say of a side's audio (ITU-T G.107), 1 to 4.4, once in some seconds of a call.",
+    _LEG,
+    buckets=(2.0, 2.5, 3.0, 3.5, 3.8, 4.0, 4.2, 4.3),
+)
+ONE_WAY_AUDIO = Counter(f"{_PREFIX}_one_way_audio_total", "Times that one side was not heard any more.", ("side",))
+SILENCE = Counter(f"{_PREFIX}_silence_total", "Times that neither side was heard any more.")
+OWN_REPORTS = Counter(
+    f"{_PREFIX}_own_reports_total", "RTCP reports made here, because the other side sends none.", ("to",)
+)
+
 
 class DataPathCollector(Collector):
     """Turns the data path's counters into metrics."""

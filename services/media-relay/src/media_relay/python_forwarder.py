@@ -16,6 +16,7 @@ from .core.latch import LatchPolicy
 from .core.packet.demux import DatagramKind, kind_of
 from .core.plan import Address, BrowserPath, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceStatistics
 from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
 from .python_session import PythonSession
 from .python_stream import PythonStream, join
@@ -77,6 +78,10 @@ class PythonForwarder:
         """Send Picture Loss Indications."""
         self._sessions[session].request_keyframe(side, self._loop.time())
 
+    def send_rtcp(self, session: int, stream: int, side: Side, packet: bytes) -> None:
+        """Send RTCP of our own making."""
+        self._sessions[session].send_rtcp(stream, side, packet, self._loop.time())
+
     def begin_event(self, session: int, stream: int) -> None:
         """Hold the browser's media back."""
         chosen = self._sessions[session].streams[stream]
@@ -126,6 +131,10 @@ class PythonForwarder:
     def counters(self, session: int) -> Counters:
         """Return a session's counters."""
         return self._sessions[session].counters
+
+    def statistics(self, session: int) -> tuple[SourceStatistics, ...]:
+        """Return what is known of its sources."""
+        return self._sessions[session].statistics()
 
     def unattributed(self) -> Counters:
         """Return the counters of what belongs to no session."""

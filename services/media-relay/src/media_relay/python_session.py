@@ -12,6 +12,7 @@ from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
 from .core.plan import Address, BrowserPath, StreamKind, StreamPlan
 from .core.srtp_keys import SrtpKeys
+from .core.statistics import SourceRecords, SourceStatistics
 from .forwarder import EVENT_PACKETS_PER_SECOND
 from .python_repair import PythonRepair
 from .python_stream import DatagramSender, PythonStream, StreamPlace
@@ -44,6 +45,7 @@ class PythonSession:
         self._by_browser_pt: dict[int, PythonStream] = {}
         self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
         self._sip_ssrcs: dict[int, PythonStream | None] = {}
+        self._records = SourceRecords()  # of those above that sent media
 
     def place(self, stream: int) -> StreamPlace:
         """Return one of the streams, for a bridge."""
@@ -63,6 +65,7 @@ class PythonSession:
         self._srtp = None if keys is None else SrtpSession(keys)
         self._browser_ssrcs.clear()
         self._sip_ssrcs.clear()
+        self._records.clear()
         for stream in self.streams:  # what they hold was protected with the old keys
             stream.repair.to_browser.clear()
 
@@ -96,6 +99,7 @@ class PythonSession:
     ) -> None:
         if not plan.browser_sends:
             return self.drop(Drop.ON_HOLD)
+        record = self._records.hear("browser", header, clear, now, plan)
         if header.payload_type in plan.browser_events:
             return self._hand_up(stream, "browser", clear, now)
         if not stream.may_send(stream.rtp_latch.destination, now):
@@ -114,6 +118,7 @@ class PythonSession:
             return
         if plan.sip_takes_nack:
             stream.repair.to_sip.keep(header.ssrc, number, packet)
+        record.sent()
         self._send_to_sip(stream, plan.kind, packet, now)
 
     def _for_sip(self, stream: PythonStream, clear: bytes) -> bytes | None:
@@ -150,6 +155,7 @@ class PythonSession:
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
+        self._records.read_reports("browser", clear, now)
         left = self._repair.from_browser(clear, now)
         for stream in self._streams_concerned(sources) if left else ():
             self.send_rtcp_to_sip(stream, left, now)
@@ -190,6 +196,7 @@ class PythonSession:
     ) -> None:
         if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
             return self.drop(refusal or Drop.NOT_CONNECTED)
+        record = self._records.hear("sip", header, packet, now, stream.plan)
         if header.payload_type in stream.plan.sip_events:
             self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
@@ -201,6 +208,7 @@ class PythonSession:
             return self.drop(refused.drop)
         if stream.plan.answers_nack:
             stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
+        record.sent()
         self._send_to_browser(protected, stream.plan.kind)
 
     def receive_sip_rtcp(
@@ -234,11 +242,23 @@ class PythonSession:
             return self.drop(Drop.NOT_CONNECTED)
         if not _has_room(self._sip_ssrcs, sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
+        self._records.read_reports("sip", packet, now)
         left, wants_picture = self._repair.from_sip(stream, packet, now)
         if left:
             self._send_rest_to_browser(left)
         if wants_picture:
             self._repair.ask_for_picture(stream, "browser", now)
+
+    def send_rtcp(self, stream: int, side: Side, packet: bytes, now: float) -> None:
+        """Send RTCP of our own making."""
+        self._records.read_own_reports(side, packet, now)
+        if side == "sip":
+            return self.send_rtcp_to_sip(self.streams[stream], packet, now)
+        self.send_rtcp_to_browser(packet)
+
+    def statistics(self) -> tuple[SourceStatistics, ...]:
+        """Return what is known of each source whose media was heard."""
+        return self._records.statistics({"browser": self._browser_ssrcs, "sip": self._sip_ssrcs}, self.streams)
 
     def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from .envelope import Command, Event, Reply
-from .media import MediaRef
+from .media import LegQuality, MediaRef, Side
 
 EndedBy = Literal["local", "remote", "system"]
 DtmfMethod = Literal["auto", "rfc4733", "info"]
@@ -165,6 +165,15 @@ class DtmfReceived(Event, frozen=True, kw_only=True, tag="call.dtmf.received"):
     call_id: str
     digit: str
     duration_ms: int = 0  # 0: it did not say
+
+
+class CallQuality(Event, frozen=True, kw_only=True, tag="call.quality"):
+    """How the call's media went in the last seconds, as the relay measured it: see `MediaQuality`."""
+
+    session_id: str
+    call_id: str
+    legs: tuple[LegQuality, ...]
+    unheard: tuple[Side, ...] = ()
 
 
 class TransferProgress(Event, frozen=True, kw_only=True, tag="call.transfer.progress"):

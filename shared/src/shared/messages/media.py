@@ -111,6 +111,28 @@ class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):
     media_id: str
 
 
+class LegQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """How media of one kind went between a relay and one side in the last seconds. None: not measured."""
+
+    side: Side
+    kind: Literal["audio", "video"]
+    loss: float | None = None  # share of what the side sent that did not come, 0 to 1
+    jitter: float | None = None  # of what came, seconds
+    round_trip: float | None = None  # to the side and back, seconds
+    mos: float | None = None  # what a listener would say of it, 1 to 4.4 (ITU-T G.107); of audio
+    reported_loss: float | None = None  # the same as the side says of what it gets, from the far end on
+    reported_jitter: float | None = None
+
+
+class MediaQuality(Event, frozen=True, kw_only=True, tag="media.quality"):
+    """What was measured of an answered session since the event before."""
+
+    media_id: str
+    call_id: str
+    legs: tuple[LegQuality, ...]
+    unheard: tuple[Side, ...] = ()  # who should send audio and is not heard: one side, one-way audio; both, silence
+
+
 class MediaConnected(Event, frozen=True, kw_only=True, tag="media.connected"):
     """The browser's DTLS handshake is done and its fingerprint is the one in its SDP."""
 

@@ -36,6 +36,7 @@ AnyMessage = (
     | call.CallHold
     | call.CallActionFailed
     | call.DtmfReceived
+    | call.CallQuality
     | call.TransferProgress
     | call.CallTransferred
     | call.CallEnded
@@ -53,6 +54,7 @@ AnyMessage = (
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
+    | media.MediaQuality
     | media.MediaDigit
     | media.PictureWanted
     | presence.Heartbeat

@@ -49,6 +49,23 @@ def test_each_side_gets_the_number_that_it_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "codecs", "clock_rate", "encoding"),
+    [
+        ("audio 4000 RTP/AVP 0", (EVENTS, PCMU), 8000, "pcmu"),
+        ("audio 4000 RTP/AVP 96|rtpmap:96 opus/48000/2", (Codec(96, "OPUS", 48000, 2), PCMU), 48000, "opus"),
+        ("video 4000 RTP/AVP 96|rtpmap:96 VP8/90000", (Codec(96, "VP8", 90000),), 90000, "vp8"),
+    ],
+)
+def test_a_stream_goes_by_the_clock_of_the_first_media_codec(
+    line: str, codecs: tuple[Codec, ...], clock_rate: int, encoding: str
+) -> None:
+    (stream,) = read_streams(parse(phone(line)))
+    pairs = [(Numbered(codec, 1, 1), Numbered(codec, 1, 1)) for codec in codecs]
+    plan = stream_plan(leg(), stream, pairs)
+    assert (plan.clock_rate, plan.encoding) == (clock_rate, encoding)
+
+
+@pytest.mark.parametrize(
     ("ours", "browser_sends", "sip_sends"),
     [("SENDRECV", True, True), ("SENDONLY", False, False), ("RECVONLY", False, True), ("INACTIVE", False, False)],
 )

@@ -3,7 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.rtp_packets import picture_loss_indication, receiver_report, sender_report
+from tests.support.rtp_packets import (
+    picture_loss_indication,
+    receiver_report,
+    receiver_report_of,
+    report_block,
+    sender_report,
+    sender_report_at,
+)
 
 from media_relay.core.packet import rtcp
 
@@ -51,6 +58,21 @@ def test_report_blocks_that_are_counted_but_missing_are_not_read() -> None:
 def test_any_bytes_are_parsed_or_refused(packet: bytes) -> None:
     sources = rtcp.parse(packet)
     assert sources is None or len(packet) % 4 == 0
+    if sources is not None:
+        assert {block.ssrc for block in rtcp.read_reports(packet).blocks} <= set(sources.about)
+
+
+def test_reports_are_read_wherever_in_a_compound_packet_they_are() -> None:
+    block = report_block(0x51, fraction_lost=64, jitter=80, last_report=0x2233_4455, delay=6554, highest=0x1_0007)
+    packet = sender_report_at(0xB1, 0x1122_3344_5566_7788, block) + receiver_report_of(0xB2, block + block) + GOODBYE
+    reports = rtcp.read_reports(packet)
+    assert reports.sent == ((0xB1, 0x3344_5566),)
+    assert reports.blocks == (rtcp.ReportBlock(0x51, 64, 0x1_0007, 80, 0x2233_4455, 6554),) * 3
+
+
+def test_reports_that_are_cut_off_are_not_read() -> None:
+    assert rtcp.read_reports(b"\x9f" + receiver_report(1)[1:]) == ((), ())
+    assert rtcp.read_reports(bytes.fromhex("80c80001 00000001")) == ((), ())
 
 
 def test_a_picture_loss_indication_is_a_compound_packet_about_its_source() -> None:

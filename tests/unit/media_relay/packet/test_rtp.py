@@ -9,9 +9,8 @@ from media_relay.core.packet import rtp
 
 
 def test_the_fields_that_forwarding_needs_are_read() -> None:
-    assert rtp.parse(rtp_packet(0x80 | 111, 65535, 0xDEADBEEF)) == rtp.RtpHeader(
-        111, 65535, 0xDEADBEEF, 160 * 65535, 12
-    )
+    header = rtp.RtpHeader(111, 65535, 0xDEADBEEF, timestamp=160 * 65535, length=12)
+    assert rtp.parse(rtp_packet(0x80 | 111, 65535, 0xDEADBEEF)) == header
 
 
 @pytest.mark.parametrize(
@@ -36,6 +35,21 @@ def test_csrcs_and_a_header_extension_may_fill_the_packet() -> None:
 @pytest.mark.parametrize(("last", "expected"), [(0, False), (1, True), (4, True), (5, False)])
 def test_padding_lies_inside_the_payload(last: int, expected: bool) -> None:
     assert rtp.has_valid_padding(rtp_packet(first=0xA0, payload=bytes([0, 0, 0, last]))) is expected
+
+
+@pytest.mark.parametrize(
+    ("packet", "octets"),
+    [
+        (rtp_packet(), 160),
+        (rtp_packet(first=0xA0, payload=bytes([7, 0, 0, 3])), 1),
+        (rtp_packet(first=0x91, payload=bytes(4) + b"\xbe\xde\x00\x01" + bytes(4) + b"abc"), 3),
+        (rtp_packet(first=0xB0, payload=b"\xbe\xde\x00\x00" + b"\x08"), 0),  # padding that reaches into the header
+    ],
+)
+def test_headers_and_padding_are_no_payload(packet: bytes, octets: int) -> None:
+    header = rtp.parse(packet)
+    assert header is not None
+    assert rtp.payload_length(packet, header) == octets
 
 
 def test_a_packet_without_padding_may_end_in_any_byte() -> None:

@@ -58,6 +58,7 @@ class StreamPlan:
     sip_rtp: Address | None = None  # None until the far side is known
     sip_rtcp: Address | None = None  # the same as `sip_rtp` where RTCP is multiplexed (RFC 5761)
     clock_rate: int = 8000  # of the media
+    encoding: str = ""  # of the media, in lower case; empty: not known
     to_sip: Mapping[int, int] = field(default_factory=dict)  # browser payload type -> SIP payload type
     to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
     browser_sends: bool = True

@@ -179,6 +179,16 @@ class MediaSession:
         """Raise `RemoteError` if an owner of that epoch may not command the session any more."""
         self._admit(epoch)
 
+    @property
+    def streams(self) -> tuple[StreamPlan, ...]:
+        """What was settled last."""
+        return self._streams
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both sides have accepted the call, so that its media flows."""
+        return self.state in _SETTLED
+
     def lost(self, now: float) -> None:
         """The browser is gone for good: should no agent be there to release the session, it ends by itself."""
         self._is_lost = True

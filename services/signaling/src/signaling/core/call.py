@@ -14,12 +14,14 @@ from shared.messages import (
     CallEstablished,
     CallHold,
     CallProgress,
+    CallQuality,
     CallTransferred,
     DtmfReceived,
     TransferProgress,
 )
 
-News = CallHold | CallActionFailed | DtmfReceived | TransferProgress | CallTransferred  # of an established call
+# Of an established call.
+News = CallHold | CallActionFailed | DtmfReceived | CallQuality | TransferProgress | CallTransferred
 AgentEvent = CallProgress | CallEstablished | CallEnded | News
 
 

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType, field
 
 from shared.messages.account import CallState, RegistrationState
 from shared.messages.call import EndedBy
+from shared.messages.media import LegQuality, Side
 
 
 class IceServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -185,6 +186,14 @@ class DtmfEvent(Event, frozen=True, kw_only=True, tag="call.dtmf"):
     duration: int
 
 
+class QualityEvent(Event, frozen=True, kw_only=True, tag="call.quality"):
+    """How the call's media went in the last seconds, as the relay measured it."""
+
+    call: str
+    legs: tuple[LegQuality, ...]
+    unheard: tuple[Side, ...]
+
+
 class TransferEvent(Event, frozen=True, kw_only=True, tag="call.transfer"):
     """How far the far side is with the call that it was asked to make."""
 
@@ -232,6 +241,7 @@ AnyEvent = (
     | HoldEvent
     | ActionFailedEvent
     | DtmfEvent
+    | QualityEvent
     | TransferEvent
     | TransferredEvent
     | MessageEvent

@@ -8,6 +8,7 @@ from shared.messages import (
     CallEstablished,
     CallHold,
     CallProgress,
+    CallQuality,
     CallSnapshot,
     CallTransferred,
     DtmfReceived,
@@ -29,6 +30,7 @@ from .frames import (
     IncomingEvent,
     LiveCall,
     MessageEvent,
+    QualityEvent,
     RingingEvent,
     TransferEvent,
     TransferredEvent,
@@ -60,6 +62,8 @@ def frame_of(event: AgentEvent, seq: int) -> Event:
             return ActionFailedEvent(seq=seq, call=call, action=action, status=status, reason=reason)
         case DtmfReceived():
             return DtmfEvent(seq=seq, call=call, digit=event.digit, duration=event.duration_ms)
+        case CallQuality():
+            return QualityEvent(seq=seq, call=call, legs=event.legs, unheard=event.unheard)
         case TransferProgress():
             return TransferEvent(seq=seq, call=call, status=event.status, reason=event.reason)
         case CallTransferred():

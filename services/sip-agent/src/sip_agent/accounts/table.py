@@ -20,6 +20,7 @@ from shared.messages import (
     CloseAccount,
     DetachSession,
     Done,
+    MediaQuality,
     Message,
     OpenAccount,
     RenewalOffered,
@@ -29,11 +30,13 @@ from shared.messages import (
 )
 from shared.presence import Presence
 from shared.records import AccountRecord
+from shared.subjects import session_events
 from sip_agent.accounts.account import Account
 from sip_agent.accounts.hearing import Hearing, RelayWatch
 from sip_agent.accounts.moves import Moves
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
+from sip_agent.calls.call_news import quality_event_of
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.relay_events import RelayEvent, hear
 from sip_agent.calls.switchboard import CallCommand
@@ -84,6 +87,8 @@ class Accounts:
                 hear(call, message)
             return None
         match message:
+            case MediaQuality():
+                await self._tell_quality(message)
             case OpenAccount():
                 return await self._open(message)
             case AdoptAccount():
@@ -121,6 +126,13 @@ class Accounts:
         finally:
             if self._accounts.get(account.session_id) is account:
                 self._sockets.attached(account, time.monotonic())
+
+    async def _tell_quality(self, measured: MediaQuality) -> None:
+        """Pass on what the relay has measured, while the call stands."""
+        call = self.calls.find(measured.call_id)
+        if call is not None and call.told_state == "established":
+            session_id = call.facts.session_id
+            await self._services.bus.publish(session_events(session_id), quality_event_of(measured, session_id))
 
     # -- owning
 

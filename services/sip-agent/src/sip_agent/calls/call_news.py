@@ -6,8 +6,10 @@ from shared.messages import (
     CallEstablished,
     CallHold,
     CallProgress,
+    CallQuality,
     DtmfReceived,
     Event,
+    MediaQuality,
     MediaRef,
     TransferProgress,
 )
@@ -45,6 +47,11 @@ def event_of(news: News, session_id: str, call_id: str) -> Event:
             return DtmfReceived(session_id=session_id, call_id=call_id, digit=digit, duration_ms=duration_ms)
         case TransferProgressed(status, reason):
             return TransferProgress(session_id=session_id, call_id=call_id, status=status, reason=reason)
+
+
+def quality_event_of(measured: MediaQuality, session_id: str) -> Event:
+    """What the relay has measured, for the session."""
+    return CallQuality(session_id=session_id, call_id=measured.call_id, legs=measured.legs, unheard=measured.unheard)
 
 
 def end_event_of(ended: Ended, session_id: str, call_id: str, media: MediaRef | None) -> Event:

@@ -16,13 +16,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import (
-    CallSnapshot,
-    CallTransferred,
-    IncomingAccepted,
-    MediaRef,
-    Message,
-)
+from shared.messages import CallSnapshot, CallTransferred, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
 from shared.records import CallRecord
 from shared.subjects import session_events

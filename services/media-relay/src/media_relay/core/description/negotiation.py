@@ -155,21 +155,22 @@ def stream_plan(
         # Some phones send under the number that they themselves gave, not under ours.
         to_browser.setdefault(sip.received_as, browser.received_as)
         sip_codecs.setdefault(sip.received_as, sip.codec)
-    clock_rate = next(sip.codec.clock_rate for _, sip in pairs if sip.codec.is_media)
+    media = next(sip.codec for _, sip in pairs if sip.codec.is_media)
     wanted = leg.direction & stream.direction.reverse & ours
     is_open = Direction.RECVONLY in ours
     return StreamPlan(
         kind=leg.kind,
         sip_rtp=stream.rtp,
         sip_rtcp=stream.rtp if stream.muxes else stream.rtcp,
-        clock_rate=clock_rate,
+        clock_rate=media.clock_rate,
+        encoding=media.encoding.lower(),
         to_sip={browser.sent_as: sip.received_as for browser, sip in pairs if browser.codec.is_media},
         to_browser=to_browser,
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
         browser_events={each.sent_as: each.codec.clock_rate for each in leg.codecs if not each.codec.is_media},
         sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
-        events_to_sip=_events_to_sip([sip for _, sip in pairs], clock_rate),
+        events_to_sip=_events_to_sip([sip for _, sip in pairs], media.clock_rate),
         sip_srtp=leg.srtp.keys_with(stream.crypto) if stream.crypto else None,
         answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
         browser_bit_rate=_bit_rate(leg, pairs),

@@ -16,6 +16,28 @@ _REPORT_BLOCKS_AT = {SENDER_REPORT: 28, RECEIVER_REPORT: 8}
 _REPORT_BLOCK_LENGTH = 24
 
 
+_SENDER_INFO = Struct("!I2xHH2x")  # SSRC, and the middle of the NTP time
+_REPORT_BLOCK = Struct("!IB3xIIII")
+
+
+class ReportBlock(NamedTuple):
+    """What somebody received of a source (RFC 3550 §6.4.1)."""
+
+    ssrc: int
+    fraction_lost: int  # of 256
+    highest_sequence: int
+    jitter: int
+    last_report: int  # the middle 32 bits of its last sender report's NTP time, 0: none came
+    delay: int  # since then, in 1/65536 s
+
+
+class Reports(NamedTuple):
+    """Of a compound packet."""
+
+    sent: tuple[tuple[int, int], ...]  # sender reports: SSRC, middle 32 bits of the NTP time
+    blocks: tuple[ReportBlock, ...]
+
+
 class RtcpSources(NamedTuple):
     """SSRCs of a compound packet."""
 
@@ -44,6 +66,26 @@ def parse(packet: bytes) -> RtcpSources | None:
         about.extend(_sources_spoken_of(packet[position:end], packet_type, first & 0x1F))
         position = end
     return RtcpSources(sender, tuple(about)) if packet else None
+
+
+def read_reports(packet: bytes) -> Reports:
+    """Return the reports in a packet that `parse` has found valid."""
+    sent: list[tuple[int, int]] = []
+    blocks: list[ReportBlock] = []
+    position = 0
+    while position < len(packet):
+        first, packet_type, words = _PACKET_HEADER.unpack_from(packet, position)
+        end = position + 4 * (words + 1)
+        if packet_type == SENDER_REPORT and end - position >= _REPORT_BLOCKS_AT[SENDER_REPORT]:
+            ssrc, high, low = _SENDER_INFO.unpack_from(packet, position + 4)
+            sent.append((ssrc, high << 16 | low))
+        if packet_type in _REPORT_BLOCKS_AT:
+            start = position + _REPORT_BLOCKS_AT[packet_type]
+            for at in range(start, start + (first & 0x1F) * _REPORT_BLOCK_LENGTH, _REPORT_BLOCK_LENGTH):
+                if at + _REPORT_BLOCK_LENGTH <= end:
+                    blocks.append(ReportBlock(*_REPORT_BLOCK.unpack_from(packet, at)))
+        position = end
+    return Reports(tuple(sent), tuple(blocks))
 
 
 def picture_loss_indication(sender: int, about: int) -> bytes:

@@ -1,13 +1,10 @@
-/* The door to Python: the only file that knows it. Calls let go of the GIL before they take the relay's lock. */
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
-#include <Python.h>
+/* The door to Python: nothing outside this folder knows it. Calls let go of the GIL before they take the relay's lock. */
+#include "converters.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "crypto.h"
-#include "relay.h"
+#include "../crypto.h"
 
 #define WITHOUT_GIL(...)                                                                                               \
     do {                                                                                                               \
@@ -19,40 +16,6 @@ typedef struct {
     PyObject_HEAD
     struct relay *relay; /* NULL: closed */
 } Relay;
-
-/* (host, port) */
-static PyObject *address_to_python(const union address *address)
-{
-    char host[ADDRESS_TEXT];
-    address_print(address, host);
-    return Py_BuildValue("(si)", host, address_port(address));
-}
-
-/* (host, port) or, of browsers, (host, port, interface); None for no address: a converter of PyArg_ParseTuple. */
-static int path_from_python(PyObject *object, void *into)
-{
-    struct path *path = into;
-    const char *host;
-    unsigned short port;
-    memset(path, 0, sizeof *path);
-    if (object == Py_None)
-        return 1;
-    if (!PyArg_ParseTuple(object, "sH|I", &host, &port, &path->interface))
-        return 0;
-    if (path->interface < MOST_INTERFACES && address_parse(&path->address, host, port))
-        return 1;
-    PyErr_Format(PyExc_ValueError, "not an IP address, or no interface: %s, %u", host, path->interface);
-    return 0;
-}
-
-static int address_from_python(PyObject *object, void *into)
-{
-    struct path path;
-    if (!path_from_python(object, &path))
-        return 0;
-    *(union address *)into = path.address;
-    return 1;
-}
 
 static struct relay *opened(Relay *self)
 {
@@ -69,22 +32,6 @@ static struct session *session_at(Relay *self, unsigned slot)
     if (relay && !session)
         PyErr_Format(PyExc_KeyError, "no session in slot %u", slot);
     return session;
-}
-
-/* A tuple of descriptors: a converter of PyArg_ParseTuple. */
-static int sockets_from_python(PyObject *object, void *into)
-{
-    struct relay_settings *settings = into;
-    Py_ssize_t count = PyTuple_Check(object) ? PyTuple_Size(object) : 0;
-    memset(settings->browser_sockets, -1, sizeof settings->browser_sockets);
-    if (count < 1 || count > MOST_INTERFACES) {
-        PyErr_Format(PyExc_ValueError, "browser_sockets are a tuple of 1 to %d", MOST_INTERFACES);
-        return 0;
-    }
-    for (Py_ssize_t i = 0; i < count; i++)
-        settings->browser_sockets[i] = (int)PyLong_AsLong(PyTuple_GetItem(object, i));
-    settings->interface_count = (uint32_t)count;
-    return !PyErr_Occurred();
 }
 
 static PyObject *relay_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -141,15 +88,6 @@ static PyObject *relay_fileno(Relay *self, PyObject *unused)
     return opened(self) ? PyLong_FromLong(self->relay->ring.event) : NULL;
 }
 
-static PyObject *entry_to_python(const struct ring_entry *entry, const uint8_t *bytes)
-{
-    PyObject *session = entry->session == NO_SESSION ? Py_NewRef(Py_None) : PyLong_FromUnsignedLongLong(entry->session);
-    char host[ADDRESS_TEXT];
-    address_print(&entry->source.address, host);
-    return Py_BuildValue("(iy#(siI)NI)", (int)entry->kind, (const char *)bytes, (Py_ssize_t)entry->length, host,
-                         address_port(&entry->source.address), entry->source.interface, session, entry->stream);
-}
-
 static PyObject *relay_drain(Relay *self, PyObject *args)
 {
     Py_ssize_t most;
@@ -179,26 +117,6 @@ static void free_streams(struct stream_sockets *streams, size_t count)
         free(streams[i].barred);
 }
 
-/* (rtp, rtcp, barred addresses) */
-static bool stream_from_python(PyObject *object, struct stream_sockets *stream)
-{
-    PyObject *barred;
-    memset(stream, 0, sizeof *stream);
-    if (!PyArg_ParseTuple(object, "iiO!", &stream->rtp, &stream->rtcp, &PyTuple_Type, &barred))
-        return false;
-    Py_ssize_t count = PyTuple_Size(barred);
-    stream->barred = calloc((size_t)count + 1, sizeof *stream->barred);
-    if (!stream->barred) {
-        PyErr_NoMemory();
-        return false;
-    }
-    stream->barred_count = (size_t)count;
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (!address_from_python(PyTuple_GetItem(barred, i), &stream->barred[i]))
-            return false;
-    return true;
-}
-
 static PyObject *relay_add(Relay *self, PyObject *args)
 {
     unsigned long long number;
@@ -220,60 +138,6 @@ static PyObject *relay_add(Relay *self, PyObject *args)
         return PyLong_FromLongLong(slot);
     free_streams(streams, (size_t)count);
     return PyErr_Format(PyExc_OSError, "no room for a session");
-}
-
-/* (profile, receive, send), or None for no SRTP: a converter of PyArg_ParseTuple. */
-static int srtp_from_python(PyObject *object, void *into)
-{
-    struct srtp_session **srtp = into;
-    int profile;
-    const char *receive, *send;
-    Py_ssize_t receive_length, send_length;
-    *srtp = NULL;
-    if (object == Py_None)
-        return 1;
-    if (!PyArg_ParseTuple(object, "iy#y#", &profile, &receive, &receive_length, &send, &send_length))
-        return 0;
-    *srtp = srtp_session_new((enum srtp_profile)profile, (const uint8_t *)receive, (size_t)receive_length,
-                             (const uint8_t *)send, (size_t)send_length);
-    if (!*srtp)
-        PyErr_SetString(PyExc_ValueError, "these are no keys of the profile");
-    return *srtp != NULL;
-}
-
-/* As _native.pyi says what each is. */
-static char *PLAN_FIELDS[] = {
-    "is_video",   "browser_sends", "sip_sends",     "answers_nack",     "sip_takes_nack", "sip_takes_pli",
-    "sip_takes_fir", "sip_rtp",    "sip_rtcp",      "to_sip",           "to_browser",     "clock_rate",
-    "sip_events", "events_to_sip", "browser_bit_rate", "sip_srtp",      NULL,
-};
-
-static bool plan_from_python(PyObject *object, struct plan *plan)
-{
-    const char *to_sip, *to_browser, *sip_events;
-    Py_ssize_t to_sip_length, to_browser_length, sip_events_length;
-    memset(plan, 0, sizeof *plan);
-    PyObject *nothing = PyTuple_New(0);
-    int is_read = nothing && PyArg_ParseTupleAndKeywords(
-        nothing, object, "$pppppppO&O&y#y#Iy#bIO&", PLAN_FIELDS, &plan->is_video, &plan->browser_sends,
-        &plan->sip_sends, &plan->answers_nack, &plan->sip_takes_nack, &plan->sip_takes_pli, &plan->sip_takes_fir,
-        address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
-        &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length, &plan->events_to_sip,
-        &plan->browser_bit_rate, srtp_from_python, &plan->srtp);
-    Py_XDECREF(nothing);
-    if (!is_read)
-        return false;
-    if (to_sip_length != sizeof plan->to_sip || to_browser_length != sizeof plan->to_browser ||
-        sip_events_length != sizeof plan->is_sip_event) {
-        PyErr_SetString(PyExc_ValueError, "a payload type map has 128 bytes");
-        return false;
-    }
-    memcpy(plan->to_sip, to_sip, sizeof plan->to_sip);
-    memcpy(plan->to_browser, to_browser, sizeof plan->to_browser);
-    for (size_t i = 0; i < sizeof plan->is_sip_event; i++)
-        plan->is_sip_event[i] = sip_events[i];
-    plan->is_used = true;
-    return true;
 }
 
 static PyObject *set_plans(Relay *self, PyObject *args)
@@ -327,6 +191,22 @@ static bool stream_at(Relay *self, unsigned slot, unsigned stream)
     if (session && stream >= session->stream_count)
         PyErr_Format(PyExc_IndexError, "no stream %u", stream);
     return session && stream < session->stream_count;
+}
+
+static PyObject *send_rtcp(Relay *self, PyObject *args)
+{
+    unsigned slot, stream;
+    int to_browser;
+    const char *packet;
+    Py_ssize_t length;
+    if (!PyArg_ParseTuple(args, "IIpy#", &slot, &stream, &to_browser, &packet, &length) ||
+        !stream_at(self, slot, stream))
+        return NULL;
+    if (length > MOST_RTP)
+        return PyErr_Format(PyExc_ValueError, "RTCP has at most %d bytes", MOST_RTP);
+    WITHOUT_GIL(relay_send_rtcp(self->relay, slot, stream, to_browser ? SIDE_BROWSER : SIDE_SIP,
+                                (const uint8_t *)packet, (size_t)length));
+    Py_RETURN_NONE;
 }
 
 static PyObject *set_bridge(Relay *self, PyObject *args)
@@ -391,17 +271,6 @@ static PyObject *set_destination(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Packets, bytes, drops and repairs, in the order of the enums. */
-static PyObject *counters_to_python(struct counters *counters)
-{
-    const size_t size = 2 * DIRECTIONS * PACKET_KINDS + DROPS + REPAIRS;
-    PyObject *tuple = PyTuple_New((Py_ssize_t)size);
-    counter *all = &counters->packets[0][0];
-    for (size_t i = 0; tuple && i < size; i++)
-        PyTuple_SetItem(tuple, (Py_ssize_t)i, PyLong_FromUnsignedLongLong(read_counter(&all[i])));
-    return tuple;
-}
-
 static PyObject *relay_counters(Relay *self, PyObject *args)
 {
     unsigned slot = NO_SLOT;
@@ -411,20 +280,24 @@ static PyObject *relay_counters(Relay *self, PyObject *args)
     return counters_to_python(session ? &session->counters : &self->relay->unattributed);
 }
 
-/* Who was heard on the streams' ports: (stream, address) each. */
-static PyObject *peers_to_python(const struct session *session)
+static PyObject *relay_statistics_of(Relay *self, PyObject *args)
 {
+    unsigned slot;
+    if (!PyArg_ParseTuple(args, "I", &slot) || !session_at(self, slot))
+        return NULL;
+    struct source *sources = malloc(MOST_SOURCES * sizeof *sources);
+    if (!sources)
+        return PyErr_NoMemory();
+    size_t count;
+    WITHOUT_GIL(count = relay_statistics(self->relay, slot, sources));
     PyObject *list = PyList_New(0);
-    for (uint32_t i = 0; list && i < 2 * session->stream_count; i++) {
-        const struct stream *stream = &session->streams[i / 2];
-        const union address *heard = i % 2 ? &stream->rtcp_latch.source : &stream->rtp_latch.source;
-        if (!address_is_set(heard))
-            continue;
-        PyObject *peer = Py_BuildValue("(IN)", i / 2, address_to_python(heard));
-        if (!peer || PyList_Append(list, peer) < 0)
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *source = source_to_python(&sources[i]);
+        if (!source || PyList_Append(list, source) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(peer);
+        Py_XDECREF(source);
     }
+    free(sources);
     return list;
 }
 
@@ -462,6 +335,7 @@ static PyMethodDef methods[] = {
     METHOD("set_keys", set_keys, METH_VARARGS),
     METHOD("set_bridge", set_bridge, METH_VARARGS),
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
+    METHOD("send_rtcp", send_rtcp, METH_VARARGS),
     METHOD("set_event", set_event, METH_VARARGS),
     METHOD("send_event", send_event_packet, METH_VARARGS),
     METHOD("set_source", set_source, METH_VARARGS),
@@ -469,6 +343,7 @@ static PyMethodDef methods[] = {
     METHOD("remove_session", relay_remove, METH_VARARGS),
     METHOD("send", send_datagram, METH_VARARGS),
     METHOD("counters", relay_counters, METH_VARARGS),
+    METHOD("statistics", relay_statistics_of, METH_VARARGS),
     METHOD("close", close_relay, METH_NOARGS),
     {NULL, NULL, 0, NULL},
 };
