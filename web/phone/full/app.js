@@ -22,7 +22,7 @@ import { attempt, notice } from "./notice.js";
 import { drawOthers } from "./others.js";
 import { drawDuration, drawQuality, drawStage } from "./stage.js";
 import { callWords, sessionWords, setHome, shortAddress } from "./status.js";
-import { bindTabs, chooseTab, onTab, shownTab } from "./tabs.js";
+import { bindTabs, chooseTab, isPhoneShown, onTab, shownTab } from "./tabs.js";
 import { bindTransfer, followTransfer, openTransfer } from "./transfer.js";
 
 /** @typedef {import("../../sdk/index.js").Call} Call */
@@ -160,17 +160,16 @@ function follow(call) {
   call.on("DTMF", ({ digit }) => notice(`${shortAddress(partyName(call))} pressed ${digit}`));
   call.on("TRANSFERRED", () => notice(`Now with ${shortAddress(partyName(call))}`));
   if (call === lines.current) return show();
-  if (call.isWaitingForAnswer) notice(`${shortAddress(partyName(call))} calls`);
+  if (call.isWaitingForAnswer && !isPhoneShown()) notice(`${shortAddress(partyName(call))} calls`);
   redraw();
 }
 
 /** @param {Call} call of the page before this one, which has no media yet */
 function goOn(call) {
+  const before = lines.current;
   follow(call);
-  if (call.isEstablished && !call.held.local) {
-    lines.pick(call); // the one that the user talked in
-    show();
-  }
+  lines.pick(before && call.held.local ? before : call); // the one that the user talked in
+  show();
   const renew = () => void attempt("Going on with the call", async () => call.renew(await devices.options(call.video)));
   if (!call.isEstablished) return void call.once("ESTABLISHED", renew);
   answered.begin(call, Date.now());

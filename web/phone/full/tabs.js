@@ -16,6 +16,11 @@ export function shownTab() {
   return chosen === "phone" && !narrow.matches ? "recents" : chosen;
 }
 
+/** @returns {boolean} whether the calls are in sight */
+export function isPhoneShown() {
+  return chosen === "phone" || !narrow.matches;
+}
+
 /** @param {Tab} tab */
 export function chooseTab(tab) {
   chosen = tab;
