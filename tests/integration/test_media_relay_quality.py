@@ -61,7 +61,7 @@ def leg(event: MediaQuality, side: Side) -> LegQuality:
 
 
 async def quality(relay: Relay) -> MediaQuality:
-    event = await relay.event()
+    event = await asyncio.wait_for(relay.measured.get(), 10)
     assert isinstance(event, MediaQuality)
     return event
 
@@ -132,8 +132,8 @@ async def test_a_phone_and_a_browser_without_rtcp_get_the_relays_and_a_silent_si
         await spend(0.05)  # the way there and back
         answer = report_block(PHONE, last_report=rtcp.read_reports(to_browser).sent[0][1])
         ends.browser.send_rtcp(receiver_report_of(BROWSER, answer))
-        while not relay.events.empty():
-            relay.events.get_nowait()
+        while not relay.measured.empty():
+            relay.measured.get_nowait()
         round_trip = leg(await quality(relay), "browser").round_trip
         assert round_trip is not None
         assert 0.03 < round_trip < 2

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -21,6 +22,7 @@ from shared.messages import (
     Done,
     Heartbeat,
     MediaAllocated,
+    MediaQuality,
     MediaSdp,
     Message,
     OfferMedia,
@@ -46,6 +48,7 @@ class Relay:
     ops: str
     beats: "asyncio.Queue[Heartbeat]"
     events: "asyncio.Queue[Message]"
+    measured: "asyncio.Queue[Message]"  # what is told of the quality, which comes every few seconds
 
     async def allocate(self, media_id: str = "m1", **offer: str) -> MediaAllocated:
         command = AllocateMedia(**self.envelope(), media_id=media_id, call_id=f"call-{media_id}", agent=AGENT, **offer)
@@ -152,21 +155,25 @@ async def start_relay(nats_url: str) -> AsyncIterator[StartRelay]:
             beats: asyncio.Queue[Heartbeat] = asyncio.Queue()
             events: asyncio.Queue[Message] = asyncio.Queue()
             await bus.serve(heartbeats("relay"), _into(beats))
-            await bus.serve(agent_commands(AGENT), _into(events))
+            measured: asyncio.Queue[Message] = asyncio.Queue()
+            await bus.serve(agent_commands(AGENT), _into(events, measured))
             process = await stack.enter_async_context(running("relay", (sys.executable, "-m", "media_relay"), env=env))
             ops = await process.wait_for_output(
                 r'"address": "(\S+)", "event": "serving"|"serving".*?"address": "(\S+)"'
             )
-            relay = Relay(process, bus, ops[1] or ops[2], beats, events)
+            relay = Relay(process, bus, ops[1] or ops[2], beats, events, measured)
             await relay.beat(lambda beat: True)
             return relay
 
         yield start
 
 
-def _into(queue: "asyncio.Queue[Message]") -> Callable[[Message], Awaitable[Message | None]]:
+def _into(
+    queue: "asyncio.Queue[Any]", measured: "asyncio.Queue[Message] | None" = None
+) -> Callable[[Message], Awaitable[Message | None]]:
     async def put(message: Message) -> None:
-        queue.put_nowait(message)
+        is_apart = measured is not None and isinstance(message, MediaQuality)
+        (measured if measured is not None and is_apart else queue).put_nowait(message)
 
     return put
 
