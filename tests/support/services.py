@@ -24,8 +24,7 @@ DOMAIN = "cordboard.test"
 USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw", "dave": "dave-pw"}
 MEDIA_ADDRESS = "10.9.9.1"  # of scripts/in-netns: the one that Firefox, too, can reach
 SECRET = "a secret of the tests alone"
-# An agent that has not heard a pod of signaling for a moment, on a machine that stalls, gives its sessions 30 s.
-SETTLE_SECONDS = 40.0
+SETTLE_SECONDS = 15.0
 TRANSACTION_SECONDS = 32.0  # 64*T1, RFC 3261 §17
 RELAY_PORTS = 200
 _MODULES = {"signaling": "signaling", "agent": "sip_agent", "relay": "media_relay"}
