@@ -32,6 +32,18 @@ _WHOLE = """() => new Promise((resolve) => {
 })"""
 
 
+def _form(account: Account) -> dict[str, str]:
+    """Return what all of the pages ask for, by their fields."""
+    return {
+        "sipLogin": account.login,
+        "sipAuthenticationName": account.auth_name or account.login,
+        "sipPassword": account.password,
+        "sipDomain": account.domain,
+        "sipOutboundProxy": account.outbound_proxy,
+        "sipPort": "" if account.port is None else str(account.port),
+    }
+
+
 @dataclass
 class WcsPhone(PhonePage):
     """Phone Min, or Phone Video, which has the same buttons."""
@@ -44,12 +56,7 @@ class WcsPhone(PhonePage):
         self.name = account.login
         await self._fill(
             urlServer=self.url,
-            sipLogin=account.login,
-            sipAuthenticationName=account.auth_name or account.login,
-            sipPassword=account.password,
-            sipDomain=account.domain,
-            sipOutboundProxy=account.outbound_proxy,
-            sipPort="" if account.port is None else str(account.port),
+            **_form(account),
             sipRegisterRequired=account.register,
         )
         await self._press("connectBtn")
@@ -120,12 +127,7 @@ class ClickToCall(WcsPhone):
         await self._press("sipCredentialsBtn")
         await self._fill(
             urlServer=self.url,
-            sipLogin=account.login,
-            sipAuthenticationName=account.auth_name or account.login,
-            sipPassword=account.password,
-            sipDomain=account.domain,
-            sipOutboundProxy=account.outbound_proxy,
-            sipPort="" if account.port is None else str(account.port),
+            **_form(account),
         )
         await self._press("okBtn")
         return ""
@@ -144,12 +146,7 @@ class PhoneUi(WcsPhone):
         self.name = account.login
         await self._press_at(".b-display__header__login")
         await self._fill(
-            sipLogin=account.login,
-            sipAuthenticationName=account.auth_name or account.login,
-            sipPassword=account.password,
-            sipDomain=account.domain,
-            sipOutboundProxy=account.outbound_proxy,
-            sipPort="" if account.port is None else str(account.port),
+            **_form(account),
         )
         await self._press_at(".b-login input[type=button]")
         await self._wait_for(".b-display__header__login", "Log out")
