@@ -154,7 +154,7 @@ async def test_a_command_that_the_old_agent_knows_nothing_of_is_tried_once_where
         callee="bob",
         created_at=0.0,
     )
-    await here.store.calls.create(CALL, record)
+    await here.store.calls.create(f"{session}/{CALL}", record)
     assert (await page.ask("hold", call=CALL, on=True))["type"] == "ok"
     await here.agent.expect(HoldCall)
     assert (await other.expect(HoldCall)).epoch == 9

@@ -58,7 +58,8 @@ async def test_a_record_that_another_agent_has_taken_is_left_alone(store: Store)
 
 
 def lease(store: Store, incarnation: str = "i-1") -> Lease:
-    return Lease(store.leases, AgentLease(agent="agent-1", incarnation=incarnation, address="192.0.2.1:5060"))
+    record = AgentLease(agent="agent-1", incarnation=incarnation, address="192.0.2.1:5060")
+    return Lease(store.leases, record, lambda: f"{incarnation} anew")
 
 
 async def test_a_lease_is_held_until_its_time_has_passed_without_a_renewal(

@@ -37,7 +37,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 async def agent(store: Store, tasks: Tasks, name: str, caps: Caps, incarnation: str = "i-1") -> Usage:
     lease = AgentLease(agent=name, incarnation=incarnation, address="192.0.2.1:5060")
     await store.leases.create(name, lease)
-    return Usage(store.usage, store.leases, caps, lease, tasks, wall_clock, random.random)
+    return Usage(store.usage, store.leases, caps, lambda: lease, tasks, wall_clock, random.random)
 
 
 async def ended(usage: Usage, tasks: Tasks, call_id: str) -> None:

@@ -9,6 +9,7 @@ from shared.bus import Bus, expiry
 from shared.errors import RemoteError
 from shared.messages import (
     AccountOpened,
+    AdoptMedia,
     AnswerCall,
     AnswerMedia,
     CallEnded,
@@ -66,13 +67,17 @@ class RelaySeat:
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
-        self.released: list[str] = []
         self.refuse: RemoteError | None = None
         self.is_held = False  # what it finds in descriptions of the SIP side
         self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
         self.takes_events = False  # whether the SIP side does
         self._digits: asyncio.Queue[SendDigits] = asyncio.Queue()
         self._keyframes: asyncio.Queue[RequestKeyframe] = asyncio.Queue()
+
+    @property
+    def released(self) -> list[str]:
+        """The media sessions that were given back."""
+        return [one.media_id for one in self.commands if isinstance(one, ReleaseMedia)]
 
     async def offered(self) -> OfferMedia:
         """Return the next later offer, waiting for it."""
@@ -96,8 +101,7 @@ class RelaySeat:
     async def _handle(self, message: Message) -> Message | None:
         if isinstance(message, Command):
             self.commands.append(message)
-        if isinstance(message, ReleaseMedia):
-            self.released.append(message.media_id)
+        if isinstance(message, ReleaseMedia | AdoptMedia):
             return Done()
         if self.refuse is not None:
             raise self.refuse

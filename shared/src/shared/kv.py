@@ -26,6 +26,7 @@ _LISTING_SECONDS = 1.0
 _LISTINGS = 3  # a stream of nothing but markers is listed so often
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
 USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
+BURIED_TTL = 90_000.0  # of a dead agent's lease: longer than anybody is cut off and comes back
 _MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _TTL = "Nats-TTL"  # in whole seconds
@@ -196,5 +197,5 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
         calls=await bucket("calls", CallRecord),
         locations=await bucket("locations", LocationRecord),
         usage=await bucket("usage", UsageRecord, USAGE_TTL),
-        leases=await bucket("leases", AgentLease, LEASE_TTL),
+        leases=await bucket("leases", AgentLease, BURIED_TTL),
     )

@@ -4,10 +4,10 @@
 |-----------|------------------------|-------------------------------------------|-----------------------------------|
 | sessions  | session id             | signaling, by compare-and-swap            | log-out, or the grace time        |
 | accounts  | session id             | the agent that owns it, by CAS and epoch  | its session                       |
-| calls     | call id                | the agent that owns its account           | the call's end                    |
+| calls     | session id / call id   | the agent that owns its account           | the call's end                    |
 | locations | address of record      | the agent that served the REGISTER, CAS   | its last binding, or its expiry   |
 | usage     | address of record      | the agent that starts or ends a call, CAS | its TTL, a day after the last one |
-| leases    | agent id               | that agent, renewed                       | its TTL                           |
+| leases    | agent id               | that agent, renewed; CAS of who buries it | its TTL; a dead one's, a day      |
 
 Every record carries `v`; a reader refuses one that it does not know.
 """
@@ -49,6 +49,8 @@ class AccountRecord(Record, frozen=True, kw_only=True):
     owner: str
     epoch: int
     pod: str
+    incarnation: str = ""  # of the owner: what it had is free once that is dead, though its pod starts anew
+    contact: str = ""  # that the owner registers
     registration: RegistrationState = "none"
     register_call_id: str = ""
     register_cseq: int = 0  # ahead of the wire: written before it is sent
@@ -74,6 +76,17 @@ class CallRecord(Record, frozen=True, kw_only=True):
     far_sdp: str | None = None  # the SIP side's last description: enough to build the media anew
     has_video: bool = False
     leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
+
+
+def call_name(session_id: str, call_id: str) -> str:
+    """Return the name of a call's record: a list of the names tells which sessions have calls."""
+    return f"{session_id}/{call_id}"
+
+
+def read_call_name(name: str) -> tuple[str, str]:
+    """Return the session and the call of a record's name. A page names its calls as it likes; sessions are ours."""
+    session_id, _, call_id = name.partition("/")
+    return session_id, call_id
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +129,12 @@ class UsageRecord(Record, frozen=True, kw_only=True):
 
 
 class AgentLease(Record, frozen=True, kw_only=True):
-    """Held by a live agent and renewed; what it owns is free only when this is gone."""
+    """Held by a live agent and renewed; what it owns is free only when this is gone, or marked as a dead one's.
+
+    The mark is what the agent finds, were it alive after all: it has lost everything then.
+    """
 
     agent: str
     incarnation: str
     address: str  # SIP host:port
+    is_dead: bool = False

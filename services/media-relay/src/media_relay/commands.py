@@ -11,6 +11,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.messages import (
+    AdoptMedia,
     AllocateMedia,
     AnswerMedia,
     Done,
@@ -107,6 +108,8 @@ class Commands:
                 return self._request_keyframe(message)
             case SendDigits():
                 return self._send_digits(message)
+            case AdoptMedia():
+                return self._adopt(message)
             case ReleaseMedia():
                 return self._release(message)
             case _:
@@ -192,6 +195,12 @@ class Commands:
     def _send_digits(self, command: SendDigits) -> Done:
         self._session(command.media_id).check(command.epoch)
         self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
+        return Done()
+
+    def _adopt(self, command: AdoptMedia) -> Done:
+        session = self._session(command.media_id)
+        session.adopt(command.agent, command.epoch)
+        _log.info("adopted", media=command.media_id, call=session.owner.call_id, agent=command.agent)
         return Done()
 
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:

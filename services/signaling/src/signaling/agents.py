@@ -1,9 +1,10 @@
 """Commands to sip-agents: accounts opened, attached, detached, closed, and the verbs of calls.
 
 A session's agent is where its account's lease is. If nobody serves that agent's subject, or it does not know the
-account or the call, the record says who has taken it over. An account that moves leaves its calls where they are.
+account or the call, the record says who has taken it over.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -38,6 +39,8 @@ _log = structlog.get_logger(__name__)
 
 _AGENTS_TO_TRY = 3
 _GONE = (404, 481)  # the agent does not know the account, or the call
+_TAKEN_OVER_WITHIN = 4.0
+_LOOK_EVERY = 0.2
 
 R = TypeVar("R", bound=Reply)
 
@@ -124,15 +127,26 @@ class Agents:
         try:
             return await self._bus.request(agent_commands(owner.agent), command, reply)
         except RemoteError as error:
-            if not isinstance(error, NoOwner) and error.status not in _GONE:
+            if not isinstance(error, NoOwner | DeadlineExceeded) and error.status not in _GONE:
                 raise
-            found = await find()
-            if found is None or found[0] == owner.agent:
+            found = await self._other_owner(owner, find, _TAKEN_OVER_WITHIN if isinstance(error, NoOwner) else 0.0)
+            if found is None:
                 raise
         _log.info("owner has changed", command=type(command).__name__, old=owner.agent, new=found[0])
         owner.agent, owner.epoch = found
         again = msgspec.structs.replace(command, **envelope(owner))
         return await self._bus.request(agent_commands(owner.agent), again, reply)
+
+    async def _other_owner(
+        self, owner: Owner, find: Callable[[], Awaitable[tuple[str, int] | None]], within: float
+    ) -> tuple[str, int] | None:
+        """Return who has it by now. What a dead agent had is taken over by another in a moment: that is waited for."""
+        give_up_at = time.monotonic() + within
+        while (found := await find()) is not None and found[0] == owner.agent:
+            if time.monotonic() >= give_up_at:
+                return None
+            await asyncio.sleep(_LOOK_EVERY)
+        return found
 
 
 def envelope(owner: Owner | None = None) -> dict[str, Any]:

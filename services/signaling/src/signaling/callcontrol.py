@@ -80,6 +80,10 @@ class CallControl:
         calls = self._core.calls.at_the_agent()
         self._elsewhere = {call_id: self._elsewhere.get(call_id, before) for call_id in calls}
 
+    def calls_moved(self) -> None:
+        """All calls are where the account is."""
+        self._elsewhere.clear()
+
     async def carry_out(self, work: outputs.CallWork) -> None:
         """Do what the page asked for, and tell the core what came of it."""
         about = {"message": work.request.message} if isinstance(work, SendMessage) else {"call": work.call_id}

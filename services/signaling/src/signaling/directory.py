@@ -18,7 +18,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict, Entry, Store
-from shared.records import SessionRecord
+from shared.records import SessionRecord, call_name
 
 from .core.errors import bad_resume_token, no_such_session
 
@@ -171,8 +171,8 @@ class Directory:
     async def owner_of_call(self, session_id: str, call_id: str) -> tuple[str, int] | None:
         """Return the agent that has a call; where KV knows none, the one that has the account."""
         async with _kv():
-            entry = await self._calls.get(call_id)
-        if entry is None or entry.record.session_id != session_id:
+            entry = await self._calls.get(call_name(session_id, call_id))
+        if entry is None:
             return await self.owner(session_id)
         return entry.record.owner, entry.record.epoch
 

@@ -82,6 +82,8 @@ class UserAgents:
         if tag:
             leg = self._accounts.calls.find_dialog(request.call_id, tag)
             if leg is not None:
+                if self._accounts.moves.let_wait(leg.core.facts.session_id, transaction, request, flow):
+                    return
                 leg.came_from(flow)
                 leg.post(leg.core.receive_request, transaction, request)
                 return
@@ -134,6 +136,7 @@ class UserAgents:
     def _invite(
         self, account: Account, transaction: TransactionId, request: Request, flow: Flow, local_tag: str
     ) -> None:
+        account.switchboard.give_up(request)
         if replaces_of(request) is not None:
             self._replace(account, transaction, request, flow)
         elif len(account.switchboard.calls) >= MAX_CALLS or not self._may_ring(account, flow):

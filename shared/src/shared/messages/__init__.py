@@ -44,6 +44,7 @@ from .call import (
 from .envelope import VERSION, Command, Done, Event, Message, Refused, Reply
 from .instant import IncomingMessage, MessageSent, SendMessage
 from .media import (
+    AdoptMedia,
     AllocateMedia,
     AnswerMedia,
     LegQuality,
@@ -61,13 +62,14 @@ from .media import (
     RequestOffer,
     SendDigits,
 )
-from .presence import Heartbeat
+from .presence import Heartbeat, ProbeAgent
 from .wire import AnyMessage, decode, encode
 
 __all__ = [
     "AccountMoved",
     "AccountOpened",
     "AdoptAccount",
+    "AdoptMedia",
     "AllocateMedia",
     "AnswerCall",
     "AnswerMedia",
@@ -101,6 +103,7 @@ __all__ = [
     "MediaFailed",
     "MediaQuality",
     "PictureWanted",
+    "ProbeAgent",
     "MediaRef",
     "MediaSdp",
     "Message",

@@ -105,6 +105,13 @@ class SendDigits(Command, frozen=True, kw_only=True, tag="media.send_digits"):
     gap_ms: int = 70  # between two
 
 
+class AdoptMedia(Command, frozen=True, kw_only=True, tag="media.adopt"):
+    """Another agent has the call, under this epoch: it is told of the session's events from now on."""
+
+    media_id: str
+    agent: str
+
+
 class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):
     """End the session and free its ports. Releasing one that is not there is `Done` too."""
 

@@ -51,6 +51,7 @@ AnyMessage = (
     | media.RequestKeyframe
     | media.SendDigits
     | media.MediaSdp
+    | media.AdoptMedia
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
@@ -58,6 +59,7 @@ AnyMessage = (
     | media.MediaDigit
     | media.PictureWanted
     | presence.Heartbeat
+    | presence.ProbeAgent
 )
 
 MESSAGE_TYPES: tuple[type[envelope.Message], ...] = get_args(AnyMessage)

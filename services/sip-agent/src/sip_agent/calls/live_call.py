@@ -18,7 +18,7 @@ from shared.errors import RemoteError
 from shared.kv import Conflict
 from shared.messages import CallSnapshot, CallTransferred, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
-from shared.records import CallRecord
+from shared.records import CallRecord, call_name
 from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
@@ -82,7 +82,8 @@ class LiveCall:
         self.media = media
         self.has_video = has_video
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
-        self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
+        name = call_name(core.facts.session_id, core.facts.call_id)
+        self._record = OwnedRecord(services.store.calls, name, services.agent, services.lease.held)
         self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
         self._succession = Succession(services, owner, self, legs)
         self._held = HoldChanged(False, False)  # as the session knows it
@@ -136,6 +137,11 @@ class LiveCall:
         """Whether a leg is tried that is to take the call over."""
         return self._succession.is_trying
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way but talk."""
+        return self.core.is_quiet and self._succession.live == [self.leg]
+
     async def wait_finished(self) -> None:
         """Wait until nothing of the call is on the wire or at the relay."""
         await self._finished.wait()
@@ -187,7 +193,7 @@ class LiveCall:
 
     def abandon(self) -> None:
         """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
-        _log.error("call lost to another agent", call=self.call_id)
+        _log.info("call left to another agent", call=self.call_id)
         self._is_lost = True
         self._alarm.stop()
         self._finish()

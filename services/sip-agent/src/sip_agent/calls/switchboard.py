@@ -1,14 +1,23 @@
 """The calls of one account: what its page does with them, and the INVITEs that come for it."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterable
 from functools import partial
 
+import structlog
+
 from shared.errors import RemoteError
+from shared.kv import Conflict, Entry
 from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
+from shared.records import CallRecord, call_name
+from sip_agent import metrics
+from sip_agent.calls.adopted_call import AdoptedCall
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.digits import check, send_in_media
 from sip_agent.calls.live_call import LiveCall
+from sip_agent.calls.relay_client import release
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
@@ -23,6 +32,8 @@ from sip_agent.core.syntax.message import Request
 from sip_agent.core.syntax.uri import SipUri, is_secure
 from sip_agent.core.transfer.referral import Referral, to_replace
 from sip_agent.services import Services, token, wall_clock
+
+_log = structlog.get_logger(__name__)
 
 CallCommand = StartCall | AnswerCall | HangupCall | HoldCall | SendDtmf | TransferCall | SendMessage
 """What a page does with calls, and with messages in them."""
@@ -61,6 +72,9 @@ class Switchboard:
         if self._owner.is_closing:
             raise RemoteError(480, "Account Closing")
         if self._table.find(command.call_id) is not None:
+            own = self.calls.get(command.call_id)
+            if own is not None and own.media == command.media:
+                return  # asked once more: the agent that was asked first died before it had answered
             raise RemoteError(409, "Call Exists")
         target = self._owner.identity.target(command.callee)
         headers = checked(command.headers)
@@ -105,6 +119,16 @@ class Switchboard:
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
         call.offer_to_session(core)
+
+    def give_up(self, request: Request) -> None:
+        """A caller that tries again (RFC 3261 §8.1.3.5) waits for nothing that it tried before.
+
+        The one of an agent that died cannot be cancelled by way of that agent.
+        """
+        for call in self.calls.values():
+            core = call.core
+            if isinstance(core, IncomingCall) and core.is_earlier_than(request):
+                call.post(core.receive_cancel, request)
 
     async def answer(self, command: AnswerCall) -> None:
         """The user answers."""
@@ -178,6 +202,49 @@ class Switchboard:
         send = call.core.usages.messages.send
         await call.do(send, command.message_id, command.body, command.content_type, headers)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether another agent could go on with every call, without a word being lost."""
+        return all(call.is_quiet for call in self.calls.values())
+
+    async def save(self) -> None:
+        """Write every call as it stands."""
+        for call in self.calls.values():
+            await call.save(call.leg)
+
+    async def adopt_all(self, call_ids: Iterable[str], is_same_place: bool) -> None:
+        """Go on with calls that another agent began."""
+        for call_id in call_ids:
+            name = call_name(self._owner.session_id, call_id)
+            kept = await self._services.store.calls.get(name)
+            if kept is None:
+                continue
+            try:
+                await self._adopt(kept, is_same_place)
+            except Exception:  # the boundary of one call: the others are no worse for it
+                metrics.CALLS_TAKEN_OVER.labels("lost").inc()
+                _log.exception("call not taken over", call=call_id, session=self._owner.session_id)
+                await self._clear(name, kept)
+
+    async def _adopt(self, kept: Entry[CallRecord], is_same_place: bool) -> None:
+        call = AdoptedCall(self._services, self._owner, self._finished, self._table, self._rules, kept, is_same_place)
+        self._keep(call)
+        if call.facts.direction == "outgoing":
+            self._services.usage.adopt(self._owner.identity.aor, call.call_id)
+        await call.go_on()
+        metrics.CALLS_TAKEN_OVER.labels(call.way).inc()
+        _log.info("call taken over from another agent", call=call.call_id, way=call.way)
+
+    async def _clear(self, name: str, kept: Entry[CallRecord]) -> None:
+        """Leave nothing of a call that nobody can go on with; its page learns by the snapshot that it is gone."""
+        if (call := self.calls.get(kept.record.call_id)) is not None:
+            call.abandon()
+        with contextlib.suppress(Conflict):
+            await self._services.store.calls.delete(name, kept.revision)
+        if kept.record.media is not None:
+            media, epoch = kept.record.media, self._owner.epoch
+            self._services.tasks.spawn(release(self._services.bus, media, epoch), f"release {media.media_id}")
+
     def _call(self, call_id: str) -> LiveCall:
         call = self.calls.get(call_id)
         if call is None or call.told_state == "ended":
@@ -192,6 +259,9 @@ class Switchboard:
 
     def _add(self, core: Call, media: MediaRef | None = None, has_video: bool = False) -> LiveCall:
         call = LiveCall(self._services, self._owner, self._finished, self._table, core, media, has_video)
+        self._keep(call)
+        return call
+
+    def _keep(self, call: LiveCall) -> None:
         self.calls[call.call_id] = call
         self._table.add(call)
-        return call

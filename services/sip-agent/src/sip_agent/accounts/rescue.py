@@ -1,0 +1,220 @@
+"""When another agent dies: carries out what `core.takeover` asks for, and takes over this agent's share (docs/bus.md).
+
+Until nothing is left, or every live agent has had its turn, the records are gone through: those of sessions with calls
+first.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import nats.errors
+import structlog
+
+from shared.bus import Bus
+from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.messages import Done, Heartbeat, Message, ProbeAgent
+from shared.presence import Presence
+from shared.records import AccountRecord, AgentLease, read_call_name
+from shared.subjects import agent_commands, heartbeats
+from sip_agent import metrics
+from sip_agent.accounts.hearing import Hearing
+from sip_agent.accounts.lease import bury, find_live
+from sip_agent.accounts.table import Accounts
+from sip_agent.core.takeover.failure_detector import (
+    AskHost,
+    AskLease,
+    AskSubject,
+    DetectorOutput,
+    Died,
+    FailureDetector,
+    Incarnation,
+    Input,
+    State,
+)
+from sip_agent.core.takeover.rendezvous import PATIENCE, is_due, rank
+from sip_agent.services import Services, command_expiry, command_id
+
+_log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 0.25
+ASKED_WITHIN = 0.5
+AT_ONCE = 32  # accounts, side by side
+ROUNDS = 4  # after these no other agent is waited for
+
+
+class Rescue:
+    """`agents` are those that are heard."""
+
+    def __init__(
+        self, services: Services, accounts: Accounts, agents: Presence, hearing: Hearing, detector: FailureDetector
+    ) -> None:
+        self._services = services
+        self._accounts = accounts
+        self._agents = agents
+        self._hearing = hearing
+        self._detector = detector
+
+    async def listen(self, bus: Bus) -> None:
+        """Hear the other agents."""
+        await bus.serve(heartbeats("agent"), self._on_beat)
+
+    async def _on_beat(self, beat: Message) -> Message | None:
+        if isinstance(beat, Heartbeat) and beat.pod != self._services.agent:
+            self._services.whereabouts.lives(beat.address)
+            self._detector.hear(Incarnation(beat.pod, beat.incarnation, beat.address), time.monotonic())
+            self._drain()
+        return None
+
+    async def watch(self) -> None:
+        """Judge the others for ever; when we begin to hear, look for what was left while nobody was there."""
+        is_first = True
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            now = time.monotonic()
+            if not self._hearing.is_good(now):
+                self._detector.deaf(now)
+                continue
+            if is_first:
+                is_first = False
+                self._services.tasks.spawn(self._recover(), "look for leftovers")
+            self._detector.look(now)
+            self._drain()
+
+    # -- who is dead
+
+    def _drain(self) -> None:
+        for output in self._detector.take_output():
+            self._services.tasks.spawn(self._carry_out(output), type(output).__name__)
+
+    async def _carry_out(self, output: DetectorOutput) -> None:
+        match output:
+            case AskSubject(whom):
+                await self._ask_subject(whom)
+            case AskHost(whom):
+                await self._ask_host(whom)
+            case AskLease(whom):
+                await self._ask_lease(whom)
+            case Died(whom, proof):
+                await self._died(whom, proof)
+        self._drain()
+
+    async def _ask_subject(self, whom: Incarnation) -> None:
+        probe = ProbeAgent(id=command_id(), expires_at=command_expiry())
+        try:
+            await self._services.bus.request(agent_commands(whom.agent), probe, Done, ASKED_WITHIN)
+        except NoOwner:
+            self._detector.nobody(whom)
+        except DeadlineExceeded:  # says nothing
+            return
+        except RemoteError:
+            self._detector.answered(whom, time.monotonic())
+        else:
+            self._detector.answered(whom, time.monotonic())
+
+    async def _ask_host(self, whom: Incarnation) -> None:
+        host, _, port = whom.address.rpartition(":")
+        if not host:
+            return
+        try:
+            async with asyncio.timeout(ASKED_WITHIN):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except ConnectionRefusedError:
+            self._detector.refused(whom)
+        except OSError:  # a time-out too: nobody can tell
+            return
+        else:
+            self._detector.taken(whom)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _ask_lease(self, whom: Incarnation) -> None:
+        try:
+            lease = await find_live(self._services.store.leases, whom.agent)
+        except nats.errors.Error as error:
+            _log.info("lease not read", agent=whom.agent, error=repr(error))
+            return
+        if lease is None or lease.incarnation != whom.id:
+            self._detector.leaseless(whom, time.monotonic())
+
+    async def _died(self, whom: Incarnation, proof: str) -> None:
+        is_proven = proof != Input.ENDED.value
+        mark = AgentLease(agent=whom.agent, incarnation=whom.id, address=whom.address)
+        if not await self._insist(lambda: bury(self._services.store.leases, mark, is_proven)):
+            _log.warning("not dead after all", agent=whom.agent)
+            self._detector.hear(whom, time.monotonic())
+            return
+        metrics.AGENTS_DIED.labels(proof).inc()
+        _log.warning("agent died", agent=whom.agent, incarnation=whom.id, proof=proof)
+        if self._agents.last(whom.agent) is None or proof != Input.REPLACED.value:
+            self._services.whereabouts.died(whom.address)
+        await self._recover()
+        self._detector.forget(whom)
+
+    async def _insist(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        """Do it as soon as KV is there."""
+        while True:
+            try:
+                return await work()
+            except nats.errors.Error as error:
+                _log.warning("kv is out of reach", error=repr(error))
+                await asyncio.sleep(PATIENCE)
+
+    # -- what it has left
+
+    async def _recover(self) -> None:
+        """Go through the records until every agent has had its turn; then ours is all that is left."""
+        began = time.monotonic()
+        for turn in range(ROUNDS):
+            await self._insist(lambda turn=turn: self._go_through(began, turn == ROUNDS - 1))  # type: ignore[misc]
+            if not self._has_others():
+                return
+            await asyncio.sleep(PATIENCE)
+
+    def _others(self) -> set[str]:
+        return {beat.pod for beat in self._agents.live(time.monotonic()) if not beat.draining} - {self._services.agent}
+
+    def _has_others(self) -> bool:
+        return bool(self._others())
+
+    async def _go_through(self, began: float, is_last: bool) -> bool:
+        if self._accounts.is_draining:
+            return True
+        calls: dict[str, list[str]] = {}
+        for name in await self._services.store.calls.names():
+            session_id, call_id = read_call_name(name)
+            calls.setdefault(session_id, []).append(call_id)
+        names = [name for name in await self._services.store.accounts.names() if self._is_ours(name, began, is_last)]
+        turn = iter(sorted(names, key=lambda name: name not in calls))
+        await asyncio.gather(*(self._take_each(turn, calls) for _ in range(AT_ONCE)))
+        return True
+
+    def _is_ours(self, session_id: str, began: float, is_last: bool) -> bool:
+        own = rank(session_id, self._services.agent, self._others())
+        return is_last or is_due(own, time.monotonic() - began)
+
+    async def _take_each(self, names: Iterator[str], calls: dict[str, list[str]]) -> None:
+        for session_id in names:  # an iterator that all workers share
+            try:
+                entry = await self._services.store.accounts.get(session_id)
+                if entry is not None and self._is_left(entry.record):
+                    await self._accounts.inherit(entry, calls.get(session_id, ()))
+                    metrics.ACCOUNTS_TAKEN_OVER.inc()
+                    _log.info("account taken over", session=session_id, former=entry.record.owner)
+            except RemoteError as error:  # another was faster, or it is being opened
+                _log.info("account not taken over", session=session_id, error=str(error))
+            except Exception:  # the boundary of one account: the next is no worse for it
+                _log.exception("account not taken over", session=session_id)
+
+    def _is_left(self, record: AccountRecord) -> bool:
+        """Whether its owner is dead; one of which nothing is known is looked after from now on."""
+        if record.owner == self._services.agent:
+            return record.incarnation not in ("", self._services.lease.incarnation)
+        state = self._detector.state(record.owner, record.incarnation)
+        if state is None and record.incarnation:
+            _, _, address = record.contact.rpartition("@")
+            whom = Incarnation(record.owner, record.incarnation, address.partition(";")[0])
+            self._detector.suspect(whom, time.monotonic())
+        return state is State.DEAD and bool(record.incarnation)
