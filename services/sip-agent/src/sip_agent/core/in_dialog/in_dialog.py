@@ -4,6 +4,7 @@ RFC 3261 §8.2 and §12.2.2. INVITE and UPDATE are `remote_modification`'s, our 
 watches both, `info` has digits, `hold` says who holds.
 """
 
+from sip_agent.core.back import back
 from sip_agent.core.call.outputs import CallOutput, MediaQuestion, Respond, SaveCall
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedSession
@@ -50,8 +51,8 @@ class InDialog:
             self.timer,
             rules,
             owns_call_id,
-            self._is_free,
-            self._remote.confirmed,
+            back(self._is_free),
+            back(self._remote.confirmed),
         )
         self._dtmf = DtmfSender(out, self.own)
         self._info = InfoReceiver(out)

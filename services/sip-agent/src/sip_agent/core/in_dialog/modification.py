@@ -73,7 +73,7 @@ class Modification:
         timer: SessionTimer,
         rules: CallRules,
         owns_call_id: bool,
-        is_free: Callable[[], bool],
+        is_free: Callable[[], bool | None],
         on_success: Callable[[], None],
     ) -> None:
         self.allows_update = False
