@@ -46,7 +46,7 @@ from shared.messages import (
     OfferMedia,
     OpenAccount,
     PictureWanted,
-    ProbeAgent,
+    Probe,
     Refused,
     RegistrationChanged,
     ReleaseMedia,
@@ -217,7 +217,7 @@ MESSAGES: tuple[Message, ...] = (
         incarnation="i-bcdefghj34567890",
         address="192.0.2.1:5060",
     ),
-    ProbeAgent(**COMMAND),
+    Probe(**COMMAND),
 )
 
 

@@ -62,7 +62,7 @@ from .media import (
     RequestOffer,
     SendDigits,
 )
-from .presence import Heartbeat, ProbeAgent
+from .presence import Heartbeat, Probe
 from .wire import AnyMessage, decode, encode
 
 __all__ = [
@@ -103,7 +103,7 @@ __all__ = [
     "MediaFailed",
     "MediaQuality",
     "PictureWanted",
-    "ProbeAgent",
+    "Probe",
     "MediaRef",
     "MediaSdp",
     "Message",

@@ -19,5 +19,5 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     address: str = ""  # of an agent: its SIP host:port
 
 
-class ProbeAgent(Command, frozen=True, kw_only=True, tag="agent.probe"):
-    """To an agent that is not heard: are you there? Any reply says so."""
+class Probe(Command, frozen=True, kw_only=True, tag="probe"):
+    """Asks a pod that is not heard whether it is there: `Done`, or no responders."""

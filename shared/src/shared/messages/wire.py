@@ -59,7 +59,7 @@ AnyMessage = (
     | media.MediaDigit
     | media.PictureWanted
     | presence.Heartbeat
-    | presence.ProbeAgent
+    | presence.Probe
 )
 
 MESSAGE_TYPES: tuple[type[envelope.Message], ...] = get_args(AnyMessage)

@@ -14,7 +14,7 @@ import structlog
 
 from shared.bus import Bus
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
-from shared.messages import Done, Heartbeat, Message, ProbeAgent
+from shared.messages import Done, Heartbeat, Message, Probe
 from shared.presence import Presence
 from shared.records import AccountRecord, AgentLease, read_call_name
 from shared.subjects import agent_commands, heartbeats
@@ -101,7 +101,7 @@ class Rescue:
         self._drain()
 
     async def _ask_subject(self, whom: Incarnation) -> None:
-        probe = ProbeAgent(id=command_id(), expires_at=command_expiry())
+        probe = Probe(id=command_id(), expires_at=command_expiry())
         try:
             await self._services.bus.request(agent_commands(whom.agent), probe, Done, ASKED_WITHIN)
         except NoOwner:

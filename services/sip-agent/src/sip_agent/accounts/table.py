@@ -23,7 +23,7 @@ from shared.messages import (
     MediaQuality,
     Message,
     OpenAccount,
-    ProbeAgent,
+    Probe,
     RenewalOffered,
     RenewMedia,
     SessionSnapshot,
@@ -95,7 +95,7 @@ class Accounts:
                 return await self._open(message)
             case AdoptAccount():
                 return await self._adopt(message)
-            case ProbeAgent():
+            case Probe():
                 return Done()
         return None
 

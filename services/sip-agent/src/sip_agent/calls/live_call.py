@@ -16,7 +16,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import CallSnapshot, CallTransferred, IncomingAccepted, MediaRef, Message
+from shared.messages import CallSnapshot, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
 from shared.records import CallRecord, call_name
 from shared.subjects import session_events
@@ -25,7 +25,7 @@ from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
 from sip_agent.calls.browser_media import BrowserMedia
-from sip_agent.calls.call_news import end_event_of, event_of
+from sip_agent.calls.call_news import end_event_of, event_of, transfer_event_of, with_peer_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
@@ -308,16 +308,10 @@ class LiveCall:
 
     async def taken_over(self) -> None:
         """Tell the session that `leg` has the call now."""
-        new = self.core.facts
-        peer, name = (new.callee, "") if new.direction == "outgoing" else (new.caller, new.caller_name)
-        if self.facts.direction == "outgoing":
-            self.facts = msgspec.structs.replace(self.facts, callee=peer)
-        else:
-            self.facts = msgspec.structs.replace(self.facts, caller=peer, caller_name=name)
+        self.facts = with_peer_of(self.facts, self.core.facts)
         await self.save(self.leg)
-        session_id = self._owner.session_id
-        _log.info("call taken over", call=self.call_id, session=session_id)
-        await self._publish(CallTransferred(session_id=session_id, call_id=self.call_id, peer=peer, peer_name=name))
+        _log.info("call taken over", call=self.call_id, session=self._owner.session_id)
+        await self._publish(transfer_event_of(self.core.facts, self._owner.session_id, self.call_id))
         held = HoldChanged(self.core.local_hold, self.core.remote_hold)
         if held != self._held:
             await self._tell(held)
