@@ -1,76 +1,19 @@
-"""Agents that die on the spot, as processes, with a real NATS: what they had goes on at others."""
+"""An agent dies on the spot: what it had goes on at others."""
 
-from collections.abc import AsyncIterator
+import asyncio
 
-import msgspec
-import pytest
-from tests.support.bus_seats import RelaySeat, SessionSeat, account, pretend_signaling, sdp
-from tests.support.services import SECRET, Cordboard, Pod, cordboard
+from tests.chaos.stage import Stage, called, moved, ringing, talking
+from tests.support.bus_seats import sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
-from shared.messages import AccountMoved, AdoptMedia, CallEstablished
-from shared.tasks import Tasks
+from shared.messages import AccountMoved, CallEstablished, CallHold, CallProgress, IncomingCall
+
+ANSWER = [("Content-Type", "application/sdp")]
 
 
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cordboard]:
-    """Two agents; relays and signaling are played on the bus."""
-    tasks = Tasks("seats")
-    async with cordboard(signaling=0, agents=2, relays=0) as running:
-        pretend_signaling(running.bus, tasks)
-        yield running
-        await tasks.aclose()
-
-
-@pytest.fixture
-async def relay(cluster: Cordboard) -> RelaySeat:
-    seat = RelaySeat()
-    await seat.sit(cluster.bus)
-    return seat
-
-
-@pytest.fixture
-async def server(cluster: Cordboard) -> AsyncIterator[SipPeer]:
-    """The SIP server of the sessions, and whoever they call."""
-    peer = await SipPeer.open()
-    yield peer
-    peer.close()
-
-
-async def at_server(cluster: Cordboard, server: SipPeer, agent: Pod, is_registering: bool = False) -> SessionSeat:
-    """A session of that agent whose account is at the server."""
-    sealed = account(SECRET, "s-alice", "alice", "secret", "example.com")
-    theirs = msgspec.structs.replace(
-        sealed, outbound_proxy=server.address, transport="udp", register_required=is_registering
-    )
-    seat = SessionSeat(cluster.bus, agent.name, "s-alice", theirs)
-    await seat.sit()
-    await seat.open()
-    return seat
-
-
-async def talking(server: SipPeer, alice: SessionSeat) -> PeerDialog:
-    """Let alice call the far side until both are through."""
-    await alice.call("bob", "c-1")
-    invite = await server.expect("INVITE")
-    server.respond(invite, 200, sdp(30000))
-    await server.expect("ACK")
-    await alice.expect(CallEstablished)
-    return PeerDialog(server, received=invite)
-
-
-async def moved(alice: SessionSeat) -> AccountMoved:
-    """Wait until the session has a new agent, and follow it there."""
-    event = await alice.expect(AccountMoved, within=10.0)
-    alice.agent = event.agent
-    return event
-
-
-async def test_an_established_call_goes_on_at_another_agent(
-    cluster: Cordboard, relay: RelaySeat, server: SipPeer
-) -> None:
-    first, second = cluster.agents
-    alice = await at_server(cluster, server, first)
+async def test_an_established_call_goes_on_at_another_agent(stage: Stage, server: SipPeer) -> None:
+    first, second = stage.agents
+    alice = await stage.at_server(server, first)
     dialog = await talking(server, alice)
     await first.kill()
     event = await moved(alice)
@@ -80,7 +23,117 @@ async def test_an_established_call_goes_on_at_another_agent(
     assert again.cseq[0] > 1 and again.contacts[0].sip_uri.port == second.port
     server.respond(again, 200, sdp(30000))
     await server.expect("ACK")
-    assert [(one.agent, one.epoch) for one in relay.commands if isinstance(one, AdoptMedia)] == [(second.name, 2)]
+    assert stage.adopters("media of s-alice") == [(second.name, 2)]
     await alice.hang_up("c-1")
     server.respond(await server.expect("BYE"), 200)
     assert (await alice.ended("c-1")).was_established
+
+
+async def test_the_far_side_hangs_up_at_the_new_agent(stage: Stage, server: SipPeer) -> None:
+    first, second = stage.agents
+    alice = await stage.at_server(server, first)
+    dialog = await talking(server, alice)
+    await first.kill()
+    again = await server.expect("INVITE")
+    server.respond(again, 200, sdp(30000))
+    await server.expect("ACK")
+    dialog.target = str(again.contacts[0].uri)
+    dialog.send("BYE")
+    assert (await server.response("BYE")).status == 200
+    ended = await alice.ended("c-1")
+    assert (ended.by, ended.was_established) == ("remote", True)
+
+
+async def test_a_call_that_was_answered_just_now_goes_on_though_its_ack_went_to_the_dead(
+    stage: Stage, server: SipPeer
+) -> None:
+    first, second = stage.agents
+    alice = await stage.at_server(server, first)
+    call_id, _ = await called(server, alice, first)
+    await alice.answer(call_id)
+    answered = await server.response("INVITE")
+    dialog = PeerDialog(server, answered=answered)
+    dialog.send("ACK", cseq=1)
+    await alice.expect(CallEstablished)
+    await first.kill()
+    await moved(alice)
+    again = await server.expect("INVITE")
+    server.respond(again, 200, sdp(30000))
+    await server.expect("ACK")
+    await alice.hold(call_id)
+    server.respond(await server.expect("INVITE"), 200, sdp(30000))
+    assert (await alice.expect(CallHold)).local
+    await alice.hang_up(call_id)
+    server.respond(await server.expect("BYE"), 200)
+    assert (await alice.ended(call_id)).was_established
+
+
+async def test_a_call_that_rings_at_the_far_side_is_cancelled_and_dialled_anew(stage: Stage, server: SipPeer) -> None:
+    first, second = stage.agents
+    alice = await stage.at_server(server, first)
+    invite = await ringing(server, alice)
+    await first.kill()
+    cancel = await server.expect("CANCEL")
+    assert (cancel.top_via.branch, cancel.top_via.sent_by) == (invite.top_via.branch, invite.top_via.sent_by)
+    server.respond(cancel, 200)
+    again = await server.expect("INVITE")
+    assert (again.call_id, again.from_, again.cseq[0], again.body) == (
+        invite.call_id,
+        invite.from_,
+        invite.cseq[0] + 1,
+        invite.body,
+    )
+    server.respond(again, 180)
+    server.respond(again, 200, sdp(30000))
+    await server.expect("ACK")
+    await alice.expect(CallEstablished)
+    progress = [event for event in alice.events if isinstance(event, CallProgress)]
+    assert [event.status for event in progress].count(180) == 1  # its page hears nothing of all that
+    await moved(alice)
+    await alice.hang_up("c-1")
+    server.respond(await server.expect("BYE"), 200)
+    assert (await alice.ended("c-1")).was_established
+
+
+async def test_a_call_that_rings_here_is_answered_by_the_new_agent(stage: Stage, server: SipPeer) -> None:
+    first, second = stage.agents
+    alice = await stage.at_server(server, first)
+    call_id, _ = await called(server, alice, first)
+    await first.kill()
+    await moved(alice)
+    await alice.answer(call_id)
+    answered = await server.response("INVITE")
+    assert (answered.status, answered.contacts[0].sip_uri.port) == (200, second.port)
+    dialog = PeerDialog(server, answered=answered)
+    dialog.send("ACK", cseq=1)
+    await alice.expect(CallEstablished)
+    dialog.send("BYE")
+    assert (await server.response("BYE")).status == 200
+    assert (await alice.ended(call_id)).was_established
+
+
+async def test_both_sessions_of_a_call_lose_their_agent_and_find_each_other(three: Stage) -> None:
+    first = three.agents[0]
+    alice, bob = await three.at_home(first, "alice", "bob")
+    await alice.call("bob", "c-1")
+    call_id = (await bob.expect(IncomingCall)).call_id
+    await bob.answer(call_id)
+    await alice.expect(CallEstablished)
+    await bob.expect(CallEstablished)
+    await first.kill()
+    await asyncio.gather(moved(alice), moved(bob))
+    assert first.name not in (alice.agent, bob.agent)
+    await alice.hold("c-1")
+    assert (await alice.expect(CallHold, within=15.0)).local  # after the re-INVITEs, which may have crossed
+    await bob.hang_up(call_id)
+    for end in (await alice.ended("c-1"), await bob.ended(call_id)):
+        assert (end.status, end.was_established) == (200, True)
+
+
+async def test_every_account_of_the_dead_has_one_new_owner(three: Stage, server: SipPeer) -> None:
+    first = three.agents[0]
+    seats = [await three.at_server(server, first, f"user-{number}") for number in range(40)]
+    await first.kill()
+    await asyncio.gather(*(moved(seat) for seat in seats))
+    assert [sum(isinstance(event, AccountMoved) for event in seat.events) for seat in seats] == [1] * len(seats)
+    assert {seat.agent for seat in seats} == {pod.name for pod in three.agents[1:]}

@@ -78,6 +78,7 @@ class Rescue:
                 continue
             if is_first:
                 is_first = False
+                _log.info("ready to judge", agents=len(self._agents.live(now)))
                 self._services.tasks.spawn(self._recover(), "look for leftovers")
             self._detector.look(now)
             self._drain()
