@@ -80,7 +80,7 @@ async def test_an_agent_that_is_back_before_its_lease_has_ended_keeps_what_it_ha
         alice = await stage.at_server(server, first)
         await talking(server, alice)
         link.cut()
-        await stage.agents[0].process.wait_for_output("nobody answers")
+        await stage.agents[0].process.wait_for_output("no answer")
         await asyncio.sleep(LEASE_TTL / 2)
         link.heal()
         await alice.hang_up("c-1")

@@ -105,6 +105,13 @@ class Cordboard:
     signaling: list[Pod] = field(default_factory=list)
     agents: list[Pod] = field(default_factory=list)
     relays: list[Pod] = field(default_factory=list)
+    agent_environment: Mapping[str, str] = field(default_factory=dict)
+
+    async def add_agent(self, **settings: str) -> Pod:
+        """Start one more agent; `settings` are further variables, without their prefix."""
+        env = {**self.agent_environment, **{f"CORDBOARD_{name}": value for name, value in settings.items()}}
+        await _add(self.agents, "agent", len(self.agents), env)
+        return self.agents[-1]
 
     @property
     def pods(self) -> list[Pod]:
@@ -212,6 +219,8 @@ async def cordboard(
         cluster = Cordboard(nats.url, monitor, bus, await open_store(bus), dict(users))
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
+
+        cluster.agent_environment = common | nats.environment("agent")
 
         async def add(pods: list[Pod], kind: str, count: int) -> None:
             env = common | nats.environment(kind)

@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 LOOK_EVERY = 0.25
 ASKED_WITHIN = 0.5
 AT_ONCE = 32  # accounts, side by side
-ROUNDS = 4  # after these no other agent is waited for
+ROUNDS = 3  # after these no other agent is waited for
 
 
 class Rescue:
@@ -79,7 +79,7 @@ class Rescue:
             if is_first:
                 is_first = False
                 _log.info("ready to judge", agents=len(self._agents.live(now)))
-                self._services.tasks.spawn(self._recover(), "look for leftovers")
+                self._services.tasks.spawn(self._look_for_leftovers(now), "look for leftovers")
             self._detector.look(now)
             self._drain()
 
@@ -106,9 +106,10 @@ class Rescue:
         try:
             await self._services.bus.request(agent_commands(whom.agent), probe, Done, ASKED_WITHIN)
         except NoOwner:
+            _log.info("nobody answers", agent=whom.agent)
             self._detector.nobody(whom)
-        except DeadlineExceeded:  # says nothing
-            return
+        except DeadlineExceeded:  # its server may not have noticed yet that it is gone
+            _log.info("no answer", agent=whom.agent)
         except RemoteError:
             self._detector.answered(whom, time.monotonic())
         else:
@@ -168,33 +169,35 @@ class Rescue:
     async def _recover(self) -> None:
         """Go through the records until every agent has had its turn; then ours is all that is left."""
         began = time.monotonic()
-        for turn in range(ROUNDS):
-            await self._insist(lambda turn=turn: self._go_through(began, turn == ROUNDS - 1))  # type: ignore[misc]
-            if not self._has_others():
+        for _ in range(ROUNDS):
+            await self._insist(lambda: self._go_through(began))
+            if not self._others():
                 return
             await asyncio.sleep(PATIENCE)
+        await self._insist(lambda: self._go_through(float("-inf")))
+
+    async def _look_for_leftovers(self, now: float) -> None:
+        await self._insist(lambda: self._go_through(now))
 
     def _others(self) -> set[str]:
         return {beat.pod for beat in self._agents.live(time.monotonic()) if not beat.draining} - {self._services.agent}
 
-    def _has_others(self) -> bool:
-        return bool(self._others())
-
-    async def _go_through(self, began: float, is_last: bool) -> bool:
+    async def _go_through(self, ownerless_since: float) -> bool:
+        """Take over what is left and is for us by now."""
         if self._accounts.is_draining:
             return True
         calls: dict[str, list[str]] = {}
         for name in await self._services.store.calls.names():
             session_id, call_id = read_call_name(name)
             calls.setdefault(session_id, []).append(call_id)
-        names = [name for name in await self._services.store.accounts.names() if self._is_ours(name, began, is_last)]
+        names = [name for name in await self._services.store.accounts.names() if self._is_ours(name, ownerless_since)]
         turn = iter(sorted(names, key=lambda name: name not in calls))
         await asyncio.gather(*(self._take_each(turn, calls) for _ in range(AT_ONCE)))
         return True
 
-    def _is_ours(self, session_id: str, began: float, is_last: bool) -> bool:
+    def _is_ours(self, session_id: str, ownerless_since: float) -> bool:
         own = rank(session_id, self._services.agent, self._others())
-        return is_last or is_due(own, time.monotonic() - began)
+        return is_due(own, time.monotonic() - ownerless_since)
 
     async def _take_each(self, names: Iterator[str], calls: dict[str, list[str]]) -> None:
         for session_id in names:  # an iterator that all workers share
