@@ -13,7 +13,7 @@ from tests.support.sip_peer import SipPeer
 from shared.messages import CallEstablished, IncomingCall
 from sip_agent.core.auth.credentials import answer
 from sip_agent.core.auth.digest import Credentials, DigestClient
-from sip_agent.core.syntax.message import Response
+from sip_agent.core.syntax.message import Request, Response
 
 REGISTERED_WITHIN = 10.0
 
@@ -47,7 +47,7 @@ class Query:
         assert listed.status == 200
         return [contact.sip_uri.port for contact in listed.contacts]
 
-    async def _ask(self, credentials: list[tuple[str, str]]) -> tuple[object, Response]:
+    async def _ask(self, credentials: list[tuple[str, str]]) -> tuple[Request, Response]:
         self._cseq += 1
         aor = f"sip:{self._user}@{self._server.domain}"
         fields = [
@@ -58,7 +58,7 @@ class Query:
             *credentials,
         ]
         at = f"127.0.0.1:{self._server.port}"
-        asked = self._peer.request("REGISTER", f"sip:{self._server.domain}", fields, at=at)
+        asked = self._peer.request("REGISTER", f"sip:{self._server.domain}", fields, at=at, has_contact=False)
         return asked, await self._peer.response("REGISTER")
 
 
