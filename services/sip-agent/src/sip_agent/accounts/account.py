@@ -123,11 +123,11 @@ class Account:
     async def succeed(self, former: str) -> None:
         """Continue what an agent that died has left; `former` is its Contact."""
         self._keep_grace()
-        await self._tell_moved(has_calls=True)
         if self._record.account.register_required:
             self._registration.adopt(former)
         else:
             self.mailbox.post(self._find_server)
+        await self._tell_moved(has_calls=True)
 
     def _keep_grace(self) -> None:
         record = self._record
@@ -145,12 +145,13 @@ class Account:
         """Continue what another agent gives away; return whether calls can come, as far as that is ours to see to."""
         record = self._record
         self._keep_grace()
-        has_calls = self.has_calls
-        if has_calls:  # whose commands and events are ours from now on
-            await self._tell_moved(has_calls)
         is_reached = True
         if record.account.register_required:
             self._registration.adopt()
+        has_calls = self.has_calls
+        if has_calls:  # they are ours already
+            await self._tell_moved(has_calls)
+        if record.account.register_required:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REGISTERED_WITHIN):
                     await self._registration.wait_until(State.REGISTERED, State.FAILED)
