@@ -75,7 +75,7 @@ clean: ## Remove what the targets above made
 .PHONY: peers
 peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
-	@scripts/debian chromium firefox-esr kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
+	@scripts/debian chromium firefox-esr prometheus kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
 # The native packet path under AddressSanitizer and UBSan, with every warning an error.
 $(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)
