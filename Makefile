@@ -12,7 +12,7 @@ NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,6 +65,9 @@ bench-media: $(DEV) $(BENCH_MEDIA)/generator $(BENCH_MEDIA)/floor peers ## CPU, 
 fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS a target, finds go to var/fuzz
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
 	$(NATIVE_FUZZ) $(FUZZ_SECONDS) $$(od -An -N4 -tu4 /dev/urandom)
+
+dashboards: $(DEV) ## Write the Grafana dashboards anew from deploy/monitoring
+	$(BIN)/python -m deploy.monitoring.dashboards
 
 lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock

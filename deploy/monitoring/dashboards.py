@@ -1,4 +1,4 @@
-"""The dashboards: `python -m deploy.monitoring.dashboards` writes them to `grafana/dashboards`.
+"""The dashboards: `make dashboards` writes them to `grafana/dashboards`.
 
 `tests/e2e/test_dashboards.py` asks every query of a live Prometheus.
 """
