@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from tests.integration.test_sip_agent import Login, agent, bus, login, registered, relay, signaling_tasks, talking
 from tests.integration.test_sip_agent import settings as short_settings
-from tests.support.bus_seats import RELAY, RelaySeat, eventually_empty, pretend_signaling
+from tests.support.bus_seats import RELAY, RelaySeat, command_id, eventually_empty, pretend_signaling
 
-from shared.bus import Bus
-from shared.messages import CallEnded, Heartbeat
+from shared.bus import Bus, expiry
+from shared.messages import CallEnded, DetachSession, Done, Heartbeat, SessionEnded
 from shared.presence import beat
 from shared.records import SessionRecord
 from shared.tasks import Tasks
@@ -62,6 +62,20 @@ async def test_sessions_whose_pod_is_heard_again_go_on(
 
     await eventually_empty(alice_waits)
     assert await detached(agent) == ["s-bob"]
+
+
+async def test_a_silent_pod_that_says_that_the_socket_is_lost_is_believed(
+    agent: Agent, relay: RelaySeat, login: Login, signaling_tasks: Tasks
+) -> None:
+    (alice,) = await registered(login, "alice")
+    await signaling_tasks.aclose()
+    await eventually_empty(lambda: attached(agent))
+    detach = DetachSession(
+        id=command_id(), expires_at=expiry(), session_id="s-alice", pod="signaling-1", grace_seconds=0.05
+    )
+    await alice.ask(detach, Done)
+    assert (await alice.expect(SessionEnded)).reason == "account closed"
+    await eventually_empty(agent.services.store.accounts.names)
 
 
 async def test_the_calls_of_a_relay_that_falls_silent_end_with_that_reason(

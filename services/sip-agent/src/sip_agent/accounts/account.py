@@ -205,10 +205,15 @@ class Account:
         )
 
     async def detach(self, pod: str, grace_seconds: float) -> None:
-        """The socket at `pod` is lost; wait for another."""
-        if pod != self.pod or not self.is_attached:
+        """The socket at `pod` is lost; wait for another, but no longer than after an earlier word of its loss.
+
+        The earlier word may have been the pod's silence, whose time is the agent's own and longer.
+        """
+        now, since = wall_clock(), self._record.detached_at
+        is_later = since is not None and now + grace_seconds >= since + self._record.grace_seconds
+        if pod != self.pod or self._is_closing or is_later:
             return
-        await self._save(detached_at=wall_clock(), grace_seconds=grace_seconds)
+        await self._save(detached_at=now, grace_seconds=grace_seconds)
         self._grace.set(time.monotonic() + grace_seconds)
 
     def _on_grace_over(self) -> None:
