@@ -1,14 +1,15 @@
 """An agent dies on the spot: what it had goes on at others."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
-from tests.chaos.stage import Stage, called, moved, ringing, talking
+import pytest
+from tests.chaos.stage import Stage, called, moved, ringing, staged, talking
 from tests.support.bus_seats import sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.messages import AccountMoved, CallEstablished, CallHold, CallProgress, IncomingCall
-
-ANSWER = [("Content-Type", "application/sdp")]
+from sip_agent.core.syntax.message import Request
 
 
 async def test_an_established_call_goes_on_at_another_agent(stage: Stage, server: SipPeer) -> None:
@@ -137,3 +138,47 @@ async def test_every_account_of_the_dead_has_one_new_owner(three: Stage, server:
     await asyncio.gather(*(moved(seat) for seat in seats))
     assert [sum(isinstance(event, AccountMoved) for event in seat.events) for seat in seats] == [1] * len(seats)
     assert {seat.agent for seat in seats} == {pod.name for pod in three.agents[1:]}
+
+
+# -- its pod starts anew, at the same address
+
+
+@pytest.fixture
+async def alone() -> AsyncIterator[Stage]:
+    """One agent."""
+    async with staged(agents=1) as running:
+        yield running
+
+
+async def test_a_call_that_rings_goes_on_at_the_same_address(alone: Stage, server: SipPeer) -> None:
+    (pod,) = alone.agents
+    alice = await alone.at_server(server, pod)
+    invite = await ringing(server, alice)
+    await pod.kill()
+    await pod.start_anew()
+    event = await moved(alice)
+    assert (event.agent, event.epoch) == (pod.name, 2)
+    server.respond(invite, 200, sdp(30000))
+    assert (await server.expect("ACK")).cseq[0] == 1
+    await alice.expect(CallEstablished)
+    assert not server.unread("CANCEL") and not server.unread("INVITE")
+    await alice.hang_up("c-1")
+    server.respond(await server.expect("BYE"), 200)
+    assert (await alice.ended("c-1")).was_established
+
+
+async def test_a_caller_that_gives_up_is_heard_at_the_same_address(alone: Stage, server: SipPeer) -> None:
+    (pod,) = alone.agents
+    alice = await alone.at_server(server, pod)
+    call_id, invite = await called(server, alice, pod)
+    await pod.kill()
+    await pod.start_anew()
+    await moved(alice)
+    cancel = Request("CANCEL", invite.uri, [(name, value) for name, value in invite.headers if name in _OF_CANCEL])
+    cancel.headers.set("CSeq", "1 CANCEL")
+    server._send(cancel, "127.0.0.1", pod.port)
+    assert (await server.response("INVITE")).status == 487
+    assert (await alice.ended(call_id)).by == "remote"
+
+
+_OF_CANCEL = ("Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards")
