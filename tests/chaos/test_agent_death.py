@@ -167,6 +167,45 @@ async def test_a_call_that_rings_goes_on_at_the_same_address(alone: Stage, serve
     assert (await alice.ended("c-1")).was_established
 
 
+async def test_both_sides_of_a_call_come_back_at_the_same_address(alone: Stage) -> None:
+    (pod,) = alone.agents
+    alice, bob = await alone.at_home(pod, "alice", "bob")
+    await alice.call("bob", "c-1")
+    call_id = (await bob.expect(IncomingCall)).call_id
+    await bob.answer(call_id)
+    await alice.expect(CallEstablished)
+    await bob.expect(CallEstablished)
+    await pod.kill()
+    await pod.start_anew()
+    await asyncio.gather(moved(alice), moved(bob))
+    await alice.hold("c-1")
+    assert (await alice.expect(CallHold, within=15.0)).local
+    await bob.hang_up(call_id)
+    for end in (await alice.ended("c-1"), await bob.ended(call_id)):
+        assert (end.status, end.was_established) == (200, True)
+
+
+async def test_a_pod_that_starts_anew_at_once_shares_what_it_had_with_the_others(three: Stage) -> None:
+    first = three.agents[0]
+    alice, bob, carol, dave = await three.at_home(first, "alice", "bob", "carol", "dave")
+    calls = []
+    for number, (one, other) in enumerate(((alice, bob), (carol, dave))):
+        await one.call(other.account.login, f"c-{number}")
+        calls.append((one, f"c-{number}", other, (await other.expect(IncomingCall)).call_id))
+        await other.answer(calls[-1][3])
+        await one.expect(CallEstablished)
+        await other.expect(CallEstablished)
+    await first.kill()
+    await first.start_anew()
+    await asyncio.gather(*(moved(seat) for seat in (alice, bob, carol, dave)))
+    for one, call_id, other, other_id in calls:
+        await one.hold(call_id)
+        assert (await one.expect(CallHold, within=20.0)).local
+        await other.hang_up(other_id)
+        for end in (await one.ended(call_id), await other.ended(other_id)):
+            assert (end.status, end.was_established) == (200, True)
+
+
 async def test_a_caller_that_gives_up_is_heard_at_the_same_address(alone: Stage, server: SipPeer) -> None:
     (pod,) = alone.agents
     alice = await alone.at_server(server, pod)

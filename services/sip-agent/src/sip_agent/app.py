@@ -139,7 +139,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             tasks=tasks,
             destinations=Destinations(policy, cluster, Locator(lookup)),
             cluster=cluster,
-            whereabouts=Whereabouts(store, address),
+            whereabouts=Whereabouts(store),
             usage=Usage(store.usage, store.leases, caps, lambda: lease.record, tasks, wall_clock, random.random),
             listener=Flow("udp", str(read_address(listening.host) or own_address()), sockets.port),
             listening=listening,
@@ -147,6 +147,8 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             identity_sources=read_networks(settings.identity_sources),
         )
         await cluster.listen(bus)
+        if lease.has_former:
+            services.whereabouts.died(address)
         agent = await _start(services, users)
         sockets.attach(endpoint)
         ops = health.ops_config(settings.ops_host, settings.ops_port, agent.not_ready)

@@ -29,6 +29,7 @@ _log = structlog.get_logger(__name__)
 
 # Of one account, which is one page: each asks the session and takes ports of a relay, and strangers may call.
 MAX_CALLS = 16
+SETTLES_WITHIN = "5"  # seconds; RFC 3261 §14.1: who re-INVITEs tries again after them
 
 
 class UserAgents:
@@ -98,6 +99,9 @@ class UserAgents:
                 self._out_of_dialog(account, transaction, request, flow)
         elif is_domains or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
             self._domain.receive(transaction, request, flow)
+        elif tag and self._accounts.is_settling:
+            again = [("Retry-After", SETTLES_WITHIN)]
+            self._endpoint.respond(transaction, make_response(request, 500, "Dialog Not Back Yet", headers=again))
         else:
             self._respond(transaction, request, 481 if tag else 404)
 

@@ -76,7 +76,7 @@ def test_any_sign_of_life_clears_it(detector: FailureDetector, sign: str) -> Non
 def test_nobody_on_its_subject_and_a_host_that_refuses_are_its_death() -> None:
     detector = unreachable()
     detector.refused(A)
-    assert detector.take_output() == [Died(A, Input.REFUSED.value)]
+    assert detector.take_output() == [Died(A, Input.REFUSED)]
     assert state(detector) is State.DEAD
     detector.look(30.0)
     assert detector.take_output() == []
@@ -110,14 +110,14 @@ def test_without_proof_its_lease_is_waited_for(make: type[FailureDetector]) -> N
     detector.look(D + 0.5)
     assert AskLease(A) in detector.take_output()
     detector.leaseless(A, D + 0.5)
-    assert detector.take_output() == [Died(A, Input.ENDED.value)]
+    assert detector.take_output() == [Died(A, Input.ENDED)]
 
 
 @pytest.mark.parametrize("make", [heard, suspected, unreachable])
 def test_another_incarnation_of_its_pod_is_its_death(make: type[FailureDetector]) -> None:
     detector = make()
     detector.hear(ANEW, 1.6)
-    assert detector.take_output() == [Died(A, Input.REPLACED.value), AskHost(ANEW)]
+    assert detector.take_output() == [Died(A, Input.REPLACED), AskHost(ANEW)]
     assert (state(detector), detector.state("agent-1", "i-2")) == (State.DEAD, State.LIVE)
     detector.hear(A, 1.7)  # a last word that comes late
     assert (detector.take_output(), detector.state("agent-1", "i-2")) == ([], State.LIVE)
@@ -148,7 +148,7 @@ def test_one_of_whom_only_a_record_tells_is_suspected_from_then_on() -> None:
     assert detector.take_output() == [AskSubject(A)]
     detector.suspect(A, 9.0)
     detector.leaseless(A, 5.0 + D)
-    assert detector.take_output() == [Died(A, Input.ENDED.value)]
+    assert detector.take_output() == [Died(A, Input.ENDED)]
 
 
 def test_a_dead_one_is_forgotten_when_nothing_of_it_is_left_and_a_live_one_is_not() -> None:

@@ -41,6 +41,7 @@ class Lease:
         self._revision = 0
         self._acknowledged_at = float("-inf")
         self.record = record
+        self.has_former = False  # a former life of this pod left its lease behind
         self.on_buried: Callable[[], Awaitable[None]] = _nothing
 
     @property
@@ -59,6 +60,7 @@ class Lease:
         try:
             self._revision = await self._bucket.create(agent, self.record, LEASE_TTL)
         except Conflict:
+            self.has_former = True
             entry = await self._bucket.get(agent)
             if entry is None:
                 raise LocalError(f"the lease of {agent} comes and goes") from None

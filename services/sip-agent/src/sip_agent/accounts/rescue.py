@@ -62,7 +62,6 @@ class Rescue:
 
     async def _on_beat(self, beat: Message) -> Message | None:
         if isinstance(beat, Heartbeat) and beat.pod != self._services.agent:
-            self._services.whereabouts.lives(beat.address)
             self._detector.hear(Incarnation(beat.pod, beat.incarnation, beat.address), time.monotonic())
             self._drain()
         return None
@@ -141,17 +140,20 @@ class Rescue:
         if lease is None or lease.incarnation != whom.id:
             self._detector.leaseless(whom, time.monotonic())
 
-    async def _died(self, whom: Incarnation, proof: str) -> None:
-        is_proven = proof != Input.ENDED.value
+    async def _died(self, whom: Incarnation, proof: Input) -> None:
+        is_proven = proof is not Input.ENDED
         mark = AgentLease(agent=whom.agent, incarnation=whom.id, address=whom.address)
         if not await self._insist(lambda: bury(self._services.store.leases, mark, is_proven)):
             _log.warning("not dead after all", agent=whom.agent)
             self._detector.hear(whom, time.monotonic())
             return
-        metrics.AGENTS_DIED.labels(proof).inc()
-        _log.warning("agent died", agent=whom.agent, incarnation=whom.id, proof=proof)
-        if self._agents.last(whom.agent) is None or proof != Input.REPLACED.value:
-            self._services.whereabouts.died(whom.address)
+        last = self._agents.last(whom.agent)
+        if last is not None and last[0].draining and proof is Input.REFUSED:
+            _log.info("agent has left", agent=whom.agent)
+        else:
+            metrics.AGENTS_DIED.labels(proof.name.lower()).inc()
+            _log.warning("agent died", agent=whom.agent, incarnation=whom.id, proof=proof.value)
+        self._services.whereabouts.died(whom.address)
         await self._recover()
         self._detector.forget(whom)
 
@@ -178,13 +180,14 @@ class Rescue:
 
     async def _look_for_leftovers(self, now: float) -> None:
         await self._insist(lambda: self._go_through(now))
+        self._accounts.is_settling = False
 
     def _others(self) -> set[str]:
         return {beat.pod for beat in self._agents.live(time.monotonic()) if not beat.draining} - {self._services.agent}
 
     async def _go_through(self, ownerless_since: float) -> bool:
         """Take over what is left and is for us by now."""
-        if self._accounts.is_draining:
+        if self._accounts.is_draining or not self._services.lease.held():
             return True
         calls: dict[str, list[str]] = {}
         for name in await self._services.store.calls.names():

@@ -67,6 +67,8 @@ class Accounts:
         self._sockets = SocketWatch(services, signaling, self._accounts.get)
         self._opening: set[str] = set()
         self.is_draining = False
+        # What a former life of this pod had comes back here, or goes elsewhere, in a few seconds.
+        self.is_settling = services.lease.has_former
 
     def __len__(self) -> int:
         return len(self._accounts)

@@ -216,29 +216,32 @@ class Switchboard:
         """Go on with calls that another agent began."""
         for call_id in call_ids:
             name = call_name(self._owner.session_id, call_id)
-            kept = await self._services.store.calls.get(name)
-            if kept is None:
-                continue
-            try:
-                await self._adopt(kept, is_same_place)
-            except Exception:  # the boundary of one call: the others are no worse for it
-                metrics.CALLS_TAKEN_OVER.labels("lost").inc()
-                _log.exception("call not taken over", call=call_id, session=self._owner.session_id)
-                await self._clear(name, kept)
+            while (kept := await self._services.store.calls.get(name)) is not None:
+                try:
+                    await self._adopt(kept, is_same_place)
+                except Conflict:  # the last word of the former owner, which is heard no more from here on
+                    continue
+                except Exception:  # the boundary of one call: the others are no worse for it
+                    metrics.CALLS_TAKEN_OVER.labels("lost").inc()
+                    _log.exception("call not taken over", call=call_id, session=self._owner.session_id)
+                    await self._clear(name, kept)
+                break
 
     async def _adopt(self, kept: Entry[CallRecord], is_same_place: bool) -> None:
         call = AdoptedCall(self._services, self._owner, self._finished, self._table, self._rules, kept, is_same_place)
         self._keep(call)
         if call.facts.direction == "outgoing":
             self._services.usage.adopt(self._owner.identity.aor, call.call_id)
-        await call.go_on()
+        try:
+            await call.go_on()
+        except BaseException:
+            call.abandon()
+            raise
         metrics.CALLS_TAKEN_OVER.labels(call.way).inc()
         _log.info("call taken over from another agent", call=call.call_id, way=call.way)
 
     async def _clear(self, name: str, kept: Entry[CallRecord]) -> None:
         """Leave nothing of a call that nobody can go on with; its page learns by the snapshot that it is gone."""
-        if (call := self.calls.get(kept.record.call_id)) is not None:
-            call.abandon()
         with contextlib.suppress(Conflict):
             await self._services.store.calls.delete(name, kept.revision)
         if kept.record.media is not None:

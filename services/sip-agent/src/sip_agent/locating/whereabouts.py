@@ -18,27 +18,22 @@ _log = structlog.get_logger(__name__)
 
 MOST_DEAD = 1000
 LOOK_EVERY = 0.25
-FOUND_WITHIN = 4.0  # it is taken over as we have taken over ours
+FOUND_WITHIN = 8.0  # it is taken over as we have taken over ours; by a pod that starts anew, when that hears
 
 
 class Whereabouts:
-    """`own` is our own SIP address, at which nobody is dead."""
+    """Looks only for what was at the address of an agent that died; everybody else is where the Contact says."""
 
-    def __init__(self, store: Store, own: str) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._own = own
         self._dead: OrderedDict[str, None] = OrderedDict()
 
     def died(self, address: str) -> None:
-        """Nobody is at this SIP address any more."""
-        if address and address != self._own:
+        """Whoever was at this SIP address is dead; it does not matter who is there by now."""
+        if address:
             self._dead[address] = None
             if len(self._dead) > MOST_DEAD:
                 self._dead.popitem(last=False)
-
-    def lives(self, address: str) -> None:
-        """Somebody is there again."""
-        self._dead.pop(address, None)
 
     async def find(self, hop: SipUri) -> SipUri:
         """Return a hop as it is, unless it is the Contact of a session whose agent is dead."""

@@ -67,7 +67,7 @@ class Died(msgspec.Struct, frozen=True):
     """What it owned is free."""
 
     whom: Incarnation
-    proof: str
+    proof: Input
 
 
 DetectorOutput = AskSubject | AskHost | AskLease | Died
@@ -113,7 +113,7 @@ class _Watched:
         """It lives."""
 
     def _bury(self, given: Input) -> None:
-        self._out.append(Died(self.whom, given.value))
+        self._out.append(Died(self.whom, given))
 
 
 class FailureDetector:
