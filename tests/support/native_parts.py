@@ -244,6 +244,7 @@ class _Statistics(ctypes.Structure):
         ("reported_loss", ctypes.c_uint8),
         ("has_round_trip", ctypes.c_bool),
         ("round_trip", ctypes.c_double),
+        ("has_events", ctypes.c_bool),
     )
 
 

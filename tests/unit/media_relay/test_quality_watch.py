@@ -23,6 +23,7 @@ class World:
         self.now = 100.0
         self.sources: dict[str, tuple[SourceStatistics, ...]] = {}
         self.asked: list[tuple[float, str]] = []
+        self.joined: frozenset[int] = frozenset()
         self.sent: list[tuple[str, int, Side, bytes]] = []
         self.told: list[tuple[str, Event]] = []
         tell = lambda agent, event: self.told.append((agent, event))  # noqa: E731
@@ -34,6 +35,9 @@ class World:
         return self.sources.get(media_id, ())
 
     def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes, /) -> None:
+    def bridged(self, media_id: str, /) -> frozenset[int]:
+        return self.joined
+
         self.sent.append((media_id, stream, side, packet))
 
     def begin(self, media_id: str) -> MediaSession:
