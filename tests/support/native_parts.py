@@ -22,6 +22,7 @@ _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
+    SrtpProfile.AES128_CM_SHA1_32: 3,
 }
 _DROPS = (None, Drop.SRTP_AUTH, Drop.REPLAY, Drop.MALFORMED, Drop.TOO_LONG)
 

@@ -39,7 +39,7 @@ struct stream {
     struct repair *repair; /* there where a plan ever wanted it */
     struct outgoing_source outgoing;
     struct plan plan;
-    struct srtp_session *srtp_by_profile[SRTP_PROFILES]; /* all there have been: their keys may come again */
+    struct srtp_session *kept_srtp; /* all there have been: their keys may come again */
     struct bridge {
         struct session *session; /* NULL: none */
         uint32_t stream;

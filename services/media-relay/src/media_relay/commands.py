@@ -6,6 +6,7 @@ that arrive together need no lock.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -35,7 +36,7 @@ from . import metrics
 from .core.description.browser_offers import BrowserOffers
 from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
-from .core.description.sdes import OwnSrtp, SrtpPolicy
+from .core.description.sdes import FarSideKeys, OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
@@ -124,17 +125,19 @@ class Commands:
         negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
         try:
-            sdp = negotiation.offer(self._local(allocation))
+            sdp = negotiation.offer(local)
         except Exception:
             self._data_path.release(command.media_id)
             raise
+        local = self._local(allocation)
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
             browser_sdp=sdp if offerer != "browser" else None,
             sip_sdp=sdp if offerer == "browser" else None,
         )
         owner = Owner(call_id=command.call_id, agent=command.agent)
-        session = MediaSession(owner, offerer, negotiation, self._clock(), self._place.unclaimed_seconds)
+        keys = FarSideKeys(local.sip_srtp, partial(self._own_srtp, len(allocation.ports)))
+        session = MediaSession(owner, offerer, negotiation, keys, self._clock(), self._place.unclaimed_seconds)
         self._sessions[command.media_id] = _Allocated(session, offer, reply)
         _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
         return reply
@@ -144,7 +147,7 @@ class Commands:
             session_id=self._sdp_session_id(),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
-            sip_srtp=tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in allocation.ports),
+            sip_srtp=self._own_srtp(len(allocation.ports)),
             transport=self._transport(allocation.ice),
         )
 
@@ -153,6 +156,9 @@ class Commands:
         return str(int.from_bytes(self._random_bytes(8), "big") >> 2)
 
     def _transport(self, ice: IceCredentials) -> BrowserTransport:
+    def _own_srtp(self, streams: int) -> tuple[OwnSrtp, ...]:
+        return tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in range(streams))
+
         udp, tcp = self._data_path.browser_port, self._data_path.browser_tcp_port
         hosts = self._place.browser_addresses
         return BrowserTransport(
@@ -166,14 +172,14 @@ class Commands:
         session = self._session(command.media_id)
         first = session.answered_at is None
         now = self._clock()
-        outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now)
+        outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now, command.far_side)
         reply = self._carry_out(command.media_id, outcome)
         if first:
             metrics.STAGES.labels("answer").observe(now - session.allocated_at)
         return reply
 
     def _offer(self, command: OfferMedia) -> MediaSdp:
-        outcome = self._session(command.media_id).offer(command.side, command.sdp, command.epoch)
+        outcome = self._session(command.media_id).offer(command.side, command.sdp, command.epoch, command.far_side)
         return self._carry_out(command.media_id, outcome)
 
     def _request_offer(self, command: RequestOffer) -> MediaSdp:
@@ -182,7 +188,8 @@ class Commands:
             session.check_renewal(command.epoch)
             transport = self._transport(self._data_path.renew(command.media_id))
             return self._carry_out(command.media_id, session.renew(transport, self._sdp_session_id()))
-        return self._carry_out(command.media_id, session.request_offer(command.direction, command.epoch))
+        outcome = session.request_offer(command.direction, command.epoch, command.far_side)
+        return self._carry_out(command.media_id, outcome)
 
     def _request_keyframe(self, command: RequestKeyframe) -> Done:
         if self._session(command.media_id).request_keyframe(command.side, command.epoch, self._clock()):

@@ -38,6 +38,7 @@ _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
+    SrtpProfile.AES128_CM_SHA1_32: 3,
 }
 _KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
 _EVENTS: dict[int, Side] = {5: "browser", 6: "sip"}

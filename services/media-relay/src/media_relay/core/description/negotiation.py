@@ -47,14 +47,14 @@ class LaterExchanges(Protocol):
     def has_offered(self) -> bool:
         """Whether an answer of the SIP side is one to an offer made here."""
 
-    def offer(self, direction: Direction) -> Outcome:
-        """Make an offer of ours."""
+    def offer(self, direction: Direction, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
+        """Make an offer of ours; `srtp` are our ends of the streams, those that there are where none are given."""
 
     def answer(self, sdp: str) -> Outcome:
         """Take an answer to the last of them."""
 
-    def reoffer(self, sdp: str) -> Outcome:
-        """Take an offer of the SIP side; return the answer to it."""
+    def reoffer(self, sdp: str, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
+        """Take an offer of the SIP side; return the answer to it, with these ends of ours."""
 
     @property
     def is_renewing(self) -> bool:
@@ -124,6 +124,11 @@ class Leg:
     def sent(self) -> Numbered | None:
         """What the browser sends: the first codec that it has settled on, until another description tells it better."""
         return next((numbered for numbered in self.codecs if numbered.codec.is_media), None)
+
+def protected(legs: Sequence[Leg], srtp: Sequence[OwnSrtp]) -> list[Leg]:
+    """Return the legs with these ends of ours; with their own where none are given."""
+    return [replace(leg, srtp=own) for leg, own in zip(legs, srtp, strict=True)] if srtp else list(legs)
+
 
 
 def pair(theirs: Sequence[Codec], ours: Sequence[Codec]) -> list[tuple[Codec, Codec]]:
