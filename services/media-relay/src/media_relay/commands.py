@@ -4,7 +4,7 @@ Every command is one synchronous step: nothing is awaited between what it reads 
 that arrive together need no lock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,7 +39,7 @@ from .core.description.negotiation import Local, Negotiation, Outcome
 from .core.description.sdes import FarSideKeys, OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
-from .core.plan import Address, IceCredentials
+from .core.plan import Address, IceCredentials, StreamPlan
 from .core.session import MediaSession, Owner
 from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
 from .digits import DigitReceived
@@ -93,6 +93,11 @@ class Commands:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def streams(self) -> Iterator[tuple[str, tuple[StreamPlan, ...]]]:
+        """Return what was settled last of each session."""
+        for media_id, known in self._sessions.items():
+            yield media_id, known.session.streams
+
     async def handle(self, message: Message) -> Message | None:
         """Carry out one command; the handler of `Bus.serve`."""
         match message:
@@ -124,12 +129,12 @@ class Commands:
             raise RemoteError(503, "Service Unavailable")
         negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
+        local = self._local(allocation)
         try:
             sdp = negotiation.offer(local)
         except Exception:
             self._data_path.release(command.media_id)
             raise
-        local = self._local(allocation)
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
             browser_sdp=sdp if offerer != "browser" else None,
@@ -151,14 +156,14 @@ class Commands:
             transport=self._transport(allocation.ice),
         )
 
+    def _own_srtp(self, streams: int) -> tuple[OwnSrtp, ...]:
+        return tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in range(streams))
+
     def _sdp_session_id(self) -> str:
         """62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1)."""
         return str(int.from_bytes(self._random_bytes(8), "big") >> 2)
 
     def _transport(self, ice: IceCredentials) -> BrowserTransport:
-    def _own_srtp(self, streams: int) -> tuple[OwnSrtp, ...]:
-        return tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in range(streams))
-
         udp, tcp = self._data_path.browser_port, self._data_path.browser_tcp_port
         hosts = self._place.browser_addresses
         return BrowserTransport(

@@ -199,7 +199,6 @@ def _flat(plan: StreamPlan) -> "_native.Plan":
         "clock_rate": plan.clock_rate,
         "sip_events": bytes(payload_type in plan.sip_events for payload_type in range(128)),
         "events_to_sip": plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
-        "browser_bit_rate": plan.browser_bit_rate,
         "sip_srtp": _flat_keys(plan.sip_srtp),
     }
 
