@@ -56,14 +56,16 @@ def read_key_set(data: Any) -> tuple[Key, ...]:
 
 def _of_jwk(entry: dict[str, Any]) -> Key | None:
     """Return a key of a set; one of a kind or use that is not ours is none (RFC 7517 §5)."""
+    named = entry.get("alg")
     if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
+        return None
+    if named is not None and named not in ALGORITHMS:
         return None
     try:
         material = jwt.PyJWK.from_dict(entry).key
         algorithms = _algorithms_of(material)
     except (jwt.PyJWTError, ValueError):
         return None
-    named = entry.get("alg")
     if named is not None:
         algorithms &= {named}
     return Key(material, algorithms, str(entry.get("kid", ""))) if algorithms else None
