@@ -7,7 +7,7 @@ tasks, three queues and a dozen calls on each other's stack for a socket that do
 import asyncio
 import functools
 import logging
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from websockets.exceptions import PayloadTooBig
@@ -80,8 +80,7 @@ class PageSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The request follows at once: uvicorn has read its head already."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport  # type: ignore[assignment]  # uvloop's is not derived from asyncio.Transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has all of it, and is none
         self._open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
