@@ -141,6 +141,19 @@ async def test_a_page_that_reads_too_late_is_told_why_it_was_cut_and_may_resume(
     await back.resume(session, page.resume_token)
 
 
+async def test_a_session_of_somebody_else_is_refused_and_counted(here: Stage) -> None:
+    pod = await here.pod(resume_grace_seconds=30.0)
+    alice, mallory = await here.page(pod), await here.page(pod)
+    session = await alice.log_in()
+    await mallory.log_in("mallory")
+    before = counted("resumes_total", result="403")
+    thief = await here.page(pod)
+    for token in (mallory.resume_token, "made up", alice.resume_token[:-1]):
+        assert (await thief.try_to_resume(session, token))["status"] == 403
+    assert counted("resumes_total", result="403") == before + 3
+    assert (await alice.ask("ping"))["type"] == "ok"
+
+
 async def say_of_password(here: Stage, page: Page, status: int) -> None:
     """Let the registrar decide, and the page hear it."""
     state = "registered" if status == 200 else "failed"
