@@ -35,6 +35,11 @@ def page_sockets(pod: Pod) -> Any:
     return functools.partial(PageSocket, pod)
 
 
+def _protocol(state: State) -> ServerProtocol:
+    # Measured: compression costs 50 KiB a socket, and SDP is all that would gain.
+    return ServerProtocol(state=state, max_size=MAX_FRAME_BYTES, logger=_quiet)
+
+
 class PageSocket(asyncio.Protocol):
     """Is its gateway's `Connection`."""
 
@@ -60,8 +65,7 @@ class PageSocket(asyncio.Protocol):
     def __init__(self, pod: Pod, *, server_state: Any, **_given: object) -> None:
         self._pod = pod
         self._open: set[Any] = server_state.connections
-        # Measured: compression costs 50 KiB a socket, and SDP is all that would gain.
-        self._protocol = ServerProtocol(max_size=MAX_FRAME_BYTES, logger=_quiet)
+        self._protocol = _protocol(State.CONNECTING)
         self._gateway: Gateway | None = None
         self._fragments: list[bytes] = []
         self._is_binary = False
@@ -130,7 +134,9 @@ class PageSocket(asyncio.Protocol):
             metrics.REJECTED.labels("origin").inc()
             response = self._protocol.reject(403, "Pages of this origin may not connect\n")
         self._protocol.send_response(response)
+        self._flush()
         if response.status_code == 101:
+            self._protocol = _protocol(State.OPEN)  # the first one keeps the request, 2 KiB, as long as it lives
             self._enter(request)
 
     def _enter(self, request: Request) -> None:
