@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -204,6 +206,23 @@ async def test_new_credentials_for_turn_are_given_on_request(here: Stage) -> Non
     assert "north" not in str(reply)
     again = await page.ask("ice")
     assert again["ice_seconds"] == 600 and again["ice_servers"][0]["urls"] == ["turn:turn.example.org"]
+
+
+async def test_a_socket_that_is_gone_is_freed_without_the_collector(here: Stage) -> None:
+    pod = await here.pod(resume_grace_seconds=30.0)
+    page = await here.page(pod)
+    session = await page.log_in()
+    await page.ask("call", call=CALL, to="bob", sdp=BROWSER_SDP)
+    await here.agent.ring(session, "c-incoming12345678")
+    assert len(pod.pod.gateways) == 1
+    gateway = weakref.ref(next(iter(pod.pod.gateways)))
+    gc.collect()
+    gc.disable()
+    try:
+        await page.socket.close()
+        await eventually(lambda: gateway() is None)
+    finally:
+        gc.enable()
 
 
 async def test_a_page_that_answers_no_ping_is_cut(here: Stage) -> None:
