@@ -90,6 +90,7 @@ class PageSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The page is gone."""
         self._open.discard(self)
+        self._protocol.parser.close()  # it refers to itself by this generator, and collections are rare
         for timer in (self._ping_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
@@ -136,6 +137,7 @@ class PageSocket(asyncio.Protocol):
         self._protocol.send_response(response)
         self._flush()
         if response.status_code == 101:
+            self._protocol.parser.close()
             self._protocol = _protocol(State.OPEN)  # the first one keeps the request, 2 KiB, as long as it lives
             self._enter(request)
 
