@@ -59,10 +59,13 @@ async def test_a_host_has_a_share_of_all_sockets_and_gets_it_back(here: Stage) -
     await (await here.page(pod, additional_headers=ONE)).log_in("carol")
 
 
-async def test_a_client_cannot_choose_the_host_that_he_counts_for(here: Stage) -> None:
+async def test_a_client_cannot_choose_the_host_that_he_counts_for(
+    here: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     pod = await here.pod(max_unauthenticated_of_host=1, trusted_proxies=("192.0.2.0/24",))
     await here.page(pod, additional_headers=ONE)
     assert await (await here.page(pod, additional_headers=OTHER)).close_code() == 1013
+    assert capsys.readouterr().out.count("is not believed") == 1
 
 
 async def test_of_connections_that_say_nothing_the_oldest_give_way_to_a_page(here: Stage) -> None:
