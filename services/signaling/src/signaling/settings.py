@@ -38,7 +38,6 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     jwt_audience: str = ""
     jwt_algorithms: tuple[str, ...] = ("HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA")
     accounts: str = ""  # a TOML file of SIP accounts, for log-ins by JWT: their passwords, and how they are reached
-    kv_replicas: int = 1
 
 
 def parse_ice_servers(text: str) -> tuple[IceServer, ...]:
