@@ -146,6 +146,24 @@ async def test_a_page_that_reads_too_late_is_told_why_it_was_cut_and_may_resume(
     await back.resume(session, page.resume_token)
 
 
+async def test_a_page_that_pings_and_does_not_read_is_cut_too(here: Stage) -> None:
+    pod = await here.pod(backlog_bytes=131072)
+    page = await here.unread_page(pod)
+    session = await page.log_in()
+    page.socket.transport.pause_reading()
+    (gateway,) = pod.pod.gateways
+    cut = counted("slow_readers_total")
+    event = RegistrationChanged(session_id=session, state="failed", reason="x" * 1000)
+    while gateway.waiting < 131072 - 4096:
+        await here.agent.tell(session, event)
+        await here.store.sessions.get(session)  # a round trip, so that the pod has its turn
+    assert counted("slow_readers_total") == cut
+    for number in range(60):
+        await page.socket.ping(f"{number:0125}")
+    await eventually(lambda: counted("slow_readers_total") == cut + 1)
+    await eventually(lambda: not pod.pod.gateways)
+
+
 async def test_a_session_of_somebody_else_is_refused_and_counted(here: Stage) -> None:
     pod = await here.pod(resume_grace_seconds=30.0)
     alice, mallory = await here.page(pod), await here.page(pod)

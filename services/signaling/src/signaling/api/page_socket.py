@@ -118,6 +118,9 @@ class PageSocket(asyncio.Protocol):
         if isinstance(self._protocol.parser_exc, PayloadTooBig):
             metrics.LIMITED.labels("frame").inc()
         self._flush()
+        if self.waiting > self._pod.settings.backlog_bytes and not self.is_closing:  # answers to pings
+            metrics.SLOW_READERS.inc()
+            self._cut_off("pongs", "too slow")
 
     def _cut_off(self, limit: str, reason: str) -> None:
         if not self.is_closing:
