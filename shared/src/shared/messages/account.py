@@ -104,7 +104,7 @@ class AccountMoved(Event, frozen=True, kw_only=True, tag="account.moved"):
     session_id: str
     agent: str
     epoch: int
-    has_calls: bool = False  # the calls went with it, those that could; a snapshot tells which
+    has_calls: bool = False  # there were some, and one may have been lost on the way: a snapshot tells
 
 
 class RegistrationChanged(Event, frozen=True, kw_only=True, tag="registration.changed"):
