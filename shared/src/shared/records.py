@@ -48,12 +48,14 @@ class AccountRecord(Record, frozen=True, kw_only=True):
     account: SipAccount
     owner: str
     epoch: int
-    pod: str
+    pod: str  # empty: opened without a socket
     registration: RegistrationState = "none"
     register_call_id: str = ""
     register_cseq: int = 0  # ahead of the wire: written before it is sent
     detached_at: float | None = None
     grace_seconds: float = 0.0
+    idle_seconds: float = 0.0  # without a socket: how long it lives without a call
+    created_at: float = 0.0
 
 
 class CallRecord(Record, frozen=True, kw_only=True):
@@ -73,6 +75,12 @@ class CallRecord(Record, frozen=True, kw_only=True):
     browser_sdp: str | None = None
     far_sdp: str | None = None  # the SIP side's last description: enough to build the media anew
     has_video: bool = False
+    status: int = 0  # the SIP status of `state`: of the last response that was told; 0: none yet
+    established_at: float | None = None
+    local_hold: bool = False
+    remote_hold: bool = False
+    is_headless: bool = False  # no browser takes part
+    joined_call_id: str = ""  # of two calls without a browser that are, or are to be, each other's far side
     leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
 
 
