@@ -14,7 +14,7 @@ A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who o
     nobody has a browser:  AllocateMedia(is_headless) -> MediaAllocated(sip_sdp)   signaling or an agent asks
                         AnswerMedia(sip, answer)   -> MediaSdp(nothing)            agent asks
 
-Without a browser the far side hears what `SendSound` plays, or the far side of the session that this one is `joined_to`.
+Without a browser the far side hears what `SendSound` plays, or that of the session that this one is `joined_to`.
 
 `OfferMedia` brings a later offer of one side; its answer is for that same side. `RequestOffer` asks for a later offer
 to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
