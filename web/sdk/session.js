@@ -37,6 +37,7 @@ import { loginRequest, resumeRequest } from "./wire.js";
  * @property {Partial<Platform>} [platform]
  * @property {ResumptionStore} [store] where the next page finds this session: see `resume` and `storeIn`
  * @property {boolean} [oneCall] see the property
+ * @property {boolean} [answerOnRequest] whether calls that ring are answered when another service asks for that
  */
 /** @typedef {OwnOptions & ConnectionOptions} SessionOptions */
 
@@ -57,11 +58,12 @@ export class Session extends Emitter {
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
   /** @param {SessionOptions} options */
-  constructor({ url, platform, store, oneCall = false, ...options }) {
+  constructor({ url, platform, store, oneCall = false, answerOnRequest = false, ...options }) {
     super();
     this.url = url;
     /** Whether callers get 486 (Busy Here) while there is a call; else a second call waits. */
     this.oneCall = oneCall;
+    this.answerOnRequest = answerOnRequest;
     this.options = options;
     this.platform = platformWith(platform);
     this.#token = new ResumeToken(this.platform.newToken, store);
@@ -268,6 +270,7 @@ export class Session extends Emitter {
       case "call.incoming":
         if (!this.#calls.has(event.call)) this.#incoming(event);
         break;
+      case "call.answer_requested":
       case "call.trying":
       case "call.ringing":
       case "call.early":
@@ -306,6 +309,9 @@ export class Session extends Emitter {
       asserted: event.asserted,
       headers: event.headers,
     });
+    if (this.answerOnRequest) {
+      call.on("ANSWER_REQUESTED", () => void call.answer().catch((error) => this.emit("WARN", error)));
+    }
     call.ring();
     this.emit("INCOMING_CALL", call);
   }

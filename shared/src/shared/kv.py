@@ -18,7 +18,18 @@ from . import metrics
 from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
-from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRecord, Record, SessionRecord, UsageRecord
+from .records import (
+    VERSION,
+    AccountRecord,
+    AgentLease,
+    CallRecord,
+    LocationRecord,
+    NameRecord,
+    Record,
+    RequestRecord,
+    SessionRecord,
+    UsageRecord,
+)
 from .requests import Requests
 
 T = TypeVar("T", bound=Record)
@@ -26,6 +37,7 @@ _LISTING_SECONDS = 1.0
 _LISTINGS = 3  # a stream of nothing but markers is listed so often
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
 USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
+REQUEST_TTL = 86_400.0
 _MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _TTL = "Nats-TTL"  # in whole seconds
@@ -169,6 +181,8 @@ class Store:
     locations: Bucket[LocationRecord]
     usage: Bucket[UsageRecord]
     leases: Bucket[AgentLease]
+    requests: Bucket[RequestRecord]
+    names: Bucket[NameRecord]
 
 
 async def open_store(bus: Bus, replicas: int = 1) -> Store:
@@ -197,4 +211,6 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
         locations=await bucket("locations", LocationRecord),
         usage=await bucket("usage", UsageRecord, USAGE_TTL),
         leases=await bucket("leases", AgentLease, LEASE_TTL),
+        requests=await bucket("requests", RequestRecord, REQUEST_TTL),
+        names=await bucket("names", NameRecord, REQUEST_TTL),
     )

@@ -8,6 +8,8 @@
 | locations | address of record      | the agent that served the REGISTER, CAS   | its last binding, or its expiry   |
 | usage     | address of record      | the agent that starts or ends a call, CAS | its TTL, a day after the last one |
 | leases    | agent id               | that agent, renewed                       | its TTL                           |
+| requests  | who asks, and his key  | signaling, by compare-and-swap            | its TTL, a day                    |
+| names     | call id                | signaling, as it starts the call          | its TTL, a day                    |
 
 Every record carries `v`; a reader refuses one that it does not know.
 """
@@ -129,3 +131,20 @@ class AgentLease(Record, frozen=True, kw_only=True):
     agent: str
     incarnation: str
     address: str  # SIP host:port
+
+
+class RequestRecord(Record, frozen=True, kw_only=True):
+    """A request of the REST API under an idempotency key: whoever makes it again gets the same response."""
+
+    fingerprint: str  # hex SHA-256 of what was asked
+    status: int = 0  # of the response; 0: it is being carried out
+    body: str = ""
+    location: str = ""
+
+
+class NameRecord(Record, frozen=True, kw_only=True):
+    """How the one who had a call started names it, where he may choose a name that is no call id."""
+
+    call_id: str
+    name: str
+    created_at: float

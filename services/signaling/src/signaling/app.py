@@ -22,6 +22,7 @@ from .api.http import ImpatientHttp
 from .api.pages import SDK_HEADERS, Pages, find_web_root
 from .api.transport import AbortableWebSocket
 from .pod import Pod, Presences
+from .rest import app as rest
 from .settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +46,9 @@ def create_app(pod: Pod) -> FastAPI:
     app = FastAPI(title="Cordboard signaling", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(websocket.router(pod))
     app.routes.extend(route for route in health.ops_routes(pod.not_ready) if route.path == "/healthz")
+    if rest.is_on(pod.settings):
+        for path, application in rest.applications(pod).items():
+            app.mount(path, application)
     app.mount("/sdk", Pages(web_root / "sdk", SDK_HEADERS), name="sdk")
     app.mount("/", Pages(web_root / "phone"), name="phone")
     return app

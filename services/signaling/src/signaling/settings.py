@@ -27,6 +27,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     jwt_key: str = ""  # an HMAC secret, a PEM public key, or the path of a file with one; empty: no log-in by JWT
     jwt_issuer: str = ""
     jwt_audience: str = ""
+    rest_keys: str = ""  # a TOML file of API keys; with neither of the two there is no REST API
+    rest_tokens: bool = False  # whether it takes tokens with scopes, too, by the settings of log-in by JWT
     kv_replicas: int = 1
 
 

@@ -124,7 +124,7 @@ class Sweeper:
             if self._orphans.seconds(session_id, now) < self._grace:
                 continue
             owner = await self._directory.owner(session_id)
-            if owner is None:
+            if owner is None or await self._directory.is_without_socket(session_id):
                 continue
             try:
                 await self._agents.close_account(session_id, Owner(*owner))

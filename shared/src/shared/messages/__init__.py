@@ -22,6 +22,7 @@ from .account import (
 from .call import (
     AnswerCall,
     AnswerRenewal,
+    AnswerRequested,
     CallActionFailed,
     CallEnded,
     CallEstablished,
@@ -80,6 +81,7 @@ __all__ = [
     "AnswerCall",
     "AnswerMedia",
     "AnswerRenewal",
+    "AnswerRequested",
     "AnyMessage",
     "AttachSession",
     "CallActionFailed",

@@ -72,6 +72,16 @@ class AnswerCall(Command, frozen=True, kw_only=True, tag="call.answer"):
     browser_sdp: str
 
 
+class AnswerRequested(Command, frozen=True, kw_only=True, tag="call.answer.request"):
+    """Asked of the session's socket by another pod: let the page answer a call that rings there, if it is made to.
+
+    `Done` means that the page was asked; `Refused`: 481 it does not ring there, 501 the page has no word for it.
+    """
+
+    session_id: str
+    call_id: str
+
+
 class RenewMedia(Command, frozen=True, kw_only=True, tag="call.renew"):
     """The browser of an established call comes anew: after a reload, or because its connection was lost.
 

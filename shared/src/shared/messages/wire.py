@@ -24,6 +24,7 @@ AnyMessage = (
     | call.IncomingCall
     | call.IncomingAccepted
     | call.AnswerCall
+    | call.AnswerRequested
     | call.RenewMedia
     | call.RenewalOffered
     | call.AnswerRenewal
