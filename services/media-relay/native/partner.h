@@ -5,7 +5,8 @@
 
 #include "forward.h"
 
-/* `other` is NULL for a session that nobody is to hear. Before a session ends it is parted. */
+/* `other` is NULL for a session that nobody is to hear. Before a session ends it is parted. Who joins sees to it that no
+ * bridge leads from the one to the other, or packets would go round for ever. */
 void partner_join(struct session *one, struct session *other);
 void partner_part(struct session *session);
 

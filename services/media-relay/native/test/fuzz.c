@@ -352,6 +352,8 @@ static void send_own_packet(struct world *world, const struct packet *bent)
 /* What two phones say to each other, without a browser between. */
 static void join_and_receive(struct world *world)
 {
+    for (uint32_t i = 0; i < 2; i++)
+        bridge_part(world->session, i);
     partner_join(world->session, world->other);
     for (int i = 0; i < 200; i++) {
         struct packet packet;
