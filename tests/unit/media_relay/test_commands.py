@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -15,13 +14,12 @@ from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
 from media_relay.core.session import MediaSession
 from media_relay.core.sound import EncodedSound
-from media_relay.core.statistics import SourceRecord, SourceStatistics
+from media_relay.core.statistics import SourceStatistics
 from media_relay.datapath import Allocation, DataPath
 from media_relay.digits import DigitReceived
 from media_relay.events import Connected, Failed
 from media_relay.quality_watch import QualityWatch
 from media_relay.sound_library import SoundLibrary
-from media_relay.sounds import SoundDone
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,

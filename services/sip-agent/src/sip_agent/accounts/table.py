@@ -23,10 +23,12 @@ from shared.messages import (
     MediaQuality,
     Message,
     OpenAccount,
+    PlaySound,
     RenewalOffered,
     RenewMedia,
     SessionSnapshot,
     SipAccount,
+    StopSound,
 )
 from shared.presence import Presence
 from shared.records import AccountRecord
@@ -44,13 +46,15 @@ from sip_agent.core.auth.digest import Credentials, DigestClient
 from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.uri import NameAddr, SipUri
-from sip_agent.services import Services, token
+from sip_agent.services import Services, token, wall_clock
 
 SWEEP_EVERY = 0.5
 
 T = TypeVar("T")
 
-AccountCommand = AttachSession | DetachSession | CloseAccount | RenewMedia | AnswerRenewal | CallCommand
+AccountCommand = (
+    AttachSession | DetachSession | CloseAccount | RenewMedia | AnswerRenewal | PlaySound | StopSound | CallCommand
+)
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -115,6 +119,12 @@ class Accounts:
             case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
                 call = await _in_turn(account, lambda: account.switchboard.established(call_id))
                 await call.browser.answer(call.media, account.epoch, sdp)
+            case PlaySound(call_id=call_id, sound=sound):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                await call.sounds.play(sound)
+            case StopSound(call_id=call_id):
+                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
+                await call.sounds.stop()
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -201,7 +211,8 @@ class Accounts:
 
     def _add(self, account: Account) -> Account:
         self._accounts[account.session_id] = account
-        self._sockets.attached(account, time.monotonic())
+        if not account.is_headless:
+            self._sockets.attached(account, time.monotonic())
         return account
 
     def _identity(self, session_id: str, account: SipAccount) -> Identity:
@@ -234,6 +245,8 @@ class Accounts:
             epoch=1,
             pod=command.pod,
             register_call_id=new_id("r", os.urandom),
+            idle_seconds=command.idle_seconds,
+            created_at=wall_clock(),
         )
         revision = 0
         existing = await services.store.accounts.get(command.session_id)
