@@ -40,6 +40,7 @@ from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
 from sip_agent.calls.call_news import quality_event_of
 from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.live_call import LiveCall
 from sip_agent.calls.relay_events import RelayEvent, hear
 from sip_agent.calls.switchboard import CallCommand
 from sip_agent.core.auth.digest import Credentials, DigestClient
@@ -52,9 +53,10 @@ SWEEP_EVERY = 0.5
 
 T = TypeVar("T")
 
-AccountCommand = (
-    AttachSession | DetachSession | CloseAccount | RenewMedia | AnswerRenewal | PlaySound | StopSound | CallCommand
-)
+AsideCommand = RenewMedia | AnswerRenewal | PlaySound | StopSound
+"""What waits for the relay, so that its turn is over before it is carried out."""
+
+AccountCommand = AttachSession | DetachSession | CloseAccount | AsideCommand | CallCommand
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -113,18 +115,9 @@ class Accounts:
                 if not account.is_closing:
                     await _in_turn(account, account.begin_close)
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
-            case RenewMedia(call_id=call_id):
-                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                return RenewalOffered(browser_sdp=await call.browser.renew(call.media, account.epoch))
-            case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
-                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                await call.browser.answer(call.media, account.epoch, sdp)
-            case PlaySound(call_id=call_id, sound=sound):
-                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                await call.sounds.play(sound)
-            case StopSound(call_id=call_id):
-                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                await call.sounds.stop()
+            case RenewMedia() | AnswerRenewal() | PlaySound() | StopSound():
+                call = await _in_turn(account, lambda: account.switchboard.established(command.call_id))
+                return await _aside(account, call, command)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -292,6 +285,20 @@ class Accounts:
     async def close(self) -> None:
         """End every account, for this agent is leaving."""
         await asyncio.gather(*(account.close("Agent Draining") for account in self))
+
+
+async def _aside(account: Account, call: LiveCall, command: AsideCommand) -> Message:
+    """Carry out what waits for the relay."""
+    match command:
+        case RenewMedia():
+            return RenewalOffered(browser_sdp=await call.browser.renew(call.media, account.epoch))
+        case AnswerRenewal(browser_sdp=sdp):
+            await call.browser.answer(call.media, account.epoch, sdp)
+        case PlaySound(sound=sound):
+            await call.sounds.play(sound)
+        case StopSound():
+            await call.sounds.stop()
+    return Done()
 
 
 async def _in_turn(account: Account, work: Callable[[], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""Two calls of a session, without a browser, that are each other's far side (RFC 3725 calls it third party call control).
+"""Two calls of a session, without a browser, that are each other's far side: third party call control (RFC 3725).
 
 The first party is called; once it has answered, the second. Their media goes from the one to the other by the relay, in
 the codec that the first party sends. The end of either is the end of both.
