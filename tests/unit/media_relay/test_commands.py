@@ -1,6 +1,7 @@
 """Commands on sessions, with a data path that notes what it is told."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -12,9 +13,13 @@ from media_relay.core.description.sdes import SrtpPolicy
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
 from media_relay.core.session import MediaSession
-from media_relay.datapath import Allocation, Connected, DataPath, Failed
+from media_relay.core.sound import EncodedSound
+from media_relay.core.statistics import SourceStatistics
+from media_relay.datapath import Allocation, DataPath
 from media_relay.digits import DigitReceived
+from media_relay.events import Connected, Failed
 from media_relay.quality_watch import QualityWatch
+from media_relay.sound_library import SoundLibrary
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,
@@ -38,6 +43,7 @@ from shared.messages import (
 ENVELOPE: dict[str, Any] = {"id": "command", "expires_at": 0.0}
 OFFER = sdp("chromium_audio_video_offer")
 ANSWER = phone("audio 4000 RTP/AVP 0")
+BELL = EncodedSound(8000, [b"bell"], is_complete=True)
 
 
 class Notes:
@@ -54,6 +60,9 @@ class Notes:
         self.digits: list[tuple[str, str, int, int]] = []
         self.renewals: list[str] = []
         self.full = False
+        self.joined: list[tuple[str, str]] = []
+        self.players: dict[str, Player] = {}
+        self.heard: tuple[SourceStatistics, ...] = ()
 
     def allocate(self, media_id: str, stream_count: int) -> Allocation:
         if self.full:
@@ -73,6 +82,16 @@ class Notes:
         self.renewals.append(media_id)
         return IceCredentials("renewed", "password of the renewed")
 
+    def allocate_headless(self, media_id: str, partner: str = "") -> Allocation:
+        self.joined.append((media_id, partner))
+        return self.allocate(media_id, 1)
+
+    def sound_of(self, media_id: str) -> "Player":
+        return self.players.setdefault(media_id, Player())
+
+    def statistics(self, media_id: str) -> tuple[SourceStatistics, ...]:
+        return self.heard
+
     def release(self, media_id: str) -> None:
         self.released.append(media_id)
 
@@ -91,6 +110,35 @@ class Watched:
             self.sessions.remove(media_id)
 
 
+class Sounds:
+    """In place of the library: one sound, in one codec."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def find(self, name: str, encoding: str) -> EncodedSound:
+        if name != "bell":
+            raise RemoteError(404, "No Such Sound")
+        assert encoding == "pcmu"
+        self.meanwhile()
+        return BELL
+
+
+class Player:
+    """In place of the data path's sound of a session."""
+
+    def __init__(self) -> None:
+        self.encoding = ""
+        self.played: list[tuple[str, str, EncodedSound, bool]] = []
+        self.stopped = 0
+
+    def play(self, play_id: str, name: str, sound: EncodedSound, is_looped: bool) -> None:
+        self.played.append((play_id, name, sound, is_looped))
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
 class Relay:
     """Commands with a clock of their own."""
 
@@ -98,6 +146,7 @@ class Relay:
         self.now = 1000.0
         self.path = Notes()
         self.watched = Watched()
+        self.sounds = Sounds()
         self.told: list[tuple[str, Event]] = []
         self.chance = itertools.count(255, -1)
         place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0, sip_srtp=sip_srtp)
@@ -108,6 +157,7 @@ class Relay:
             lambda: self.now,
             lambda count: bytes([next(self.chance)]) * count,
             cast(QualityWatch, self.watched),
+            cast(SoundLibrary, self.sounds),
         )
 
     async def handle(self, message: Message) -> Message | None:

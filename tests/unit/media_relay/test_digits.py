@@ -12,6 +12,7 @@ from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import EventFormat, StreamPlan
 from media_relay.digits import DigitReceived, SessionDigits
 from media_relay.forwarder import Forwarder
+from media_relay.media_place import MediaPlace
 from shared.errors import RemoteError
 
 VIDEO = StreamPlan("video", to_sip={100: 97})
@@ -79,7 +80,7 @@ class World:
         self.forwarder, self.clock = Notes(), Clock()
         self.heard: list[DigitReceived] = []
         loop = cast(asyncio.AbstractEventLoop, self.clock)
-        self.digits = SessionDigits(loop, cast(Forwarder, self.forwarder), 7, "m", self.heard.append)
+        self.digits = SessionDigits(loop, MediaPlace(cast(Forwarder, self.forwarder), 7), "m", self.heard.append)
         self.digits.set_streams([VIDEO, AUDIO])
 
 

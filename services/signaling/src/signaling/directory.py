@@ -168,11 +168,11 @@ class Directory:
             entry = await self._accounts.get(session_id)
         return None if entry is None else (entry.record.owner, entry.record.epoch)
 
-    async def is_without_socket(self, session_id: str) -> bool:
-        """Whether an account was opened without a socket, and is its agent's to end."""
+    async def owner_of_orphan(self, session_id: str) -> tuple[str, int] | None:
+        """Return the owner of an account that needs a session; one that was opened without a socket needs none."""
         async with _kv():
             entry = await self._accounts.get(session_id)
-        return entry is not None and not entry.record.pod
+        return None if entry is None or not entry.record.pod else (entry.record.owner, entry.record.epoch)
 
     async def owner_of_call(self, session_id: str, call_id: str) -> tuple[str, int] | None:
         """Return the agent that has a call; where KV knows none, the one that has the account."""

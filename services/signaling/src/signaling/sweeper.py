@@ -123,8 +123,8 @@ class Sweeper:
         for session_id in orphans:
             if self._orphans.seconds(session_id, now) < self._grace:
                 continue
-            owner = await self._directory.owner(session_id)
-            if owner is None or await self._directory.is_without_socket(session_id):
+            owner = await self._directory.owner_of_orphan(session_id)
+            if owner is None:
                 continue
             try:
                 await self._agents.close_account(session_id, Owner(*owner))

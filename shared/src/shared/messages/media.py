@@ -209,8 +209,11 @@ class PictureWanted(Event, frozen=True, kw_only=True, tag="media.picture_wanted"
 
 
 class MediaFailed(Event, frozen=True, kw_only=True, tag="media.failed"):
-    """The browser's connection is lost for good; it may come by another one, else the session is to be released."""
+    """The browser's connection is lost for good; it may come by another one, else the session is to be released.
+
+    `unheard`: a session without a browser, whose SIP side has not been heard for minutes, has been released.
+    """
 
     media_id: str
     call_id: str
-    reason: Literal["fingerprint", "dtls", "consent", "ice", "closed"]
+    reason: Literal["fingerprint", "dtls", "consent", "ice", "closed", "unheard"]
