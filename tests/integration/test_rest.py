@@ -282,7 +282,11 @@ async def test_a_request_under_a_key_is_carried_out_once_whichever_pod_gets_it(
     start = await here.agent.expect(StartCall)
     async with client(await here.pod("signaling-2", rest_keys=key_file(tmp_path))) as other:
         second = await other.post("/api/v1/calls", json=NEW_CALL, headers=headers)
-    assert (second.status_code, second.json(), second.headers["location"]) == (201, first.json(), first.headers["location"])
+    assert (second.status_code, second.json(), second.headers["location"]) == (
+        201,
+        first.json(),
+        first.headers["location"],
+    )
     assert second.headers["idempotency-replayed"] == "true" and "idempotency-replayed" not in first.headers
     assert start.call_id == first.json()["id"] and here.agent.got.empty()
     told = problem(await rest.post("/api/v1/calls", json={**NEW_CALL, "to": "carol"}, headers=headers), 409)
@@ -374,7 +378,9 @@ async def test_wcs_starts_finds_and_ends_a_call(here: Stage, rest: httpx.AsyncCl
         assert (found["callId"], found["status"], found["callee"]) == ("mine-1", "ESTABLISHED", "bob")
     assert len((await rest.get("/rest-api/call/find_all")).json()) == 1
     assert (await rest.post("/rest-api/call/find", json={"status": "RING"})).status_code == 404
-    assert (await rest.post("/rest-api/call/send_dtmf", json={"callId": "mine-1", "dtmf": "1", "type": "INFO"})).is_success
+    assert (
+        await rest.post("/rest-api/call/send_dtmf", json={"callId": "mine-1", "dtmf": "1", "type": "INFO"})
+    ).is_success
     assert (await here.agent.expect(SendDtmf)).method == "info"
     assert (await rest.post("/rest-api/call/inject_sound", json={"callId": "mine-1", "fileName": "a.wav"})).is_success
     assert (await here.agent.expect(PlaySound)).sound.name == "a.wav"
@@ -392,4 +398,3 @@ async def test_wcs_finds_and_ends_connections(here: Stage, rest: httpx.AsyncClie
     assert (await rest.post("/rest-api/connection/terminate", json={"sessionId": SESSION})).is_success
     assert (await here.agent.expect(CloseAccount)).session_id == SESSION
     assert (await rest.post("/rest-api/connection/terminate", json={})).status_code == 400
-

@@ -9,12 +9,13 @@ import { Call } from "./call.js";
 import { Connection } from "./connection.js";
 import { RequestError } from "./errors.js";
 import { Emitter } from "./events.js";
+import { IceServers } from "./ice_servers.js";
 import { Media } from "./media.js";
 import { platformWith } from "./platform.js";
 import { ResumeToken } from "./resume_token.js";
 import { STATUS_OF_REGISTRATION } from "./session_status.js";
 import { Waiting } from "./waiting.js";
-import { loginRequest, resumeRequest } from "./wire.js";
+import { loginRequest, readIceAdvice, resumeRequest } from "./wire.js";
 
 /** @typedef {import("./call.js").CallOptions} CallOptions */
 /** @typedef {import("./connection.js").Cause} Cause */
@@ -28,17 +29,9 @@ import { loginRequest, resumeRequest } from "./wire.js";
 /** @typedef {import("./wire.js").Welcome} Welcome */
 
 /** @typedef {import("./resume_token.js").ResumptionStore} ResumptionStore */
+/** @typedef {import("./session_status.js").OwnOptions} OwnOptions */
 /** @typedef {import("./session_status.js").SessionEvents} SessionEvents */
 /** @typedef {import("./session_status.js").SessionState} SessionState */
-
-/**
- * @typedef {object} OwnOptions
- * @property {string} url
- * @property {Partial<Platform>} [platform]
- * @property {ResumptionStore} [store] where the next page finds this session: see `resume` and `storeIn`
- * @property {boolean} [oneCall] see the property
- * @property {boolean} [answerOnRequest] whether calls that ring are answered when another service asks for that
- */
 /** @typedef {OwnOptions & ConnectionOptions} SessionOptions */
 
 const BAD_TOKEN = 403;
@@ -55,6 +48,7 @@ export class Session extends Emitter {
   /** @type {ResumeToken} */ #token;
   /** @type {Map<string, Call>} */ #calls = new Map();
   /** @type {Waiting} */ #messages;
+  /** @type {IceServers} */ #iceServers;
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
   /** @param {SessionOptions} options */
@@ -68,6 +62,8 @@ export class Session extends Emitter {
     this.platform = platformWith(platform);
     this.#token = new ResumeToken(this.platform.newToken, store);
     this.#messages = new Waiting(this.platform);
+    const ask = async () => readIceAdvice(await this.#request({ type: "ice" }));
+    this.#iceServers = new IceServers(this.platform, ask, (error) => this.emit("WARN", error));
     /** Why the status is what it is, in the words of whoever decided it. */
     this.cause = { status: 0, reason: "" };
   }
@@ -219,6 +215,7 @@ export class Session extends Emitter {
     const isNewHere = this.#welcome === null;
     this.#welcome = welcome;
     this.#token.renew(welcome.session, welcome.resume_token);
+    this.#iceServers.take(welcome);
     this.#register(welcome.registration ?? this.#registration);
     if (welcome.calls) this.#reconcile(welcome.calls, isNewHere);
   }
@@ -340,7 +337,7 @@ export class Session extends Emitter {
    * @returns {Call}
    */
   #add(parties) {
-    const media = new Media(this.platform, this.#welcome?.ice_servers ?? []);
+    const media = new Media(this.platform, () => this.#iceServers.current);
     const call = new Call(parties, media, (request) => this.#request(request));
     this.#calls.set(call.id, call);
     call.on("STATUS", () => {
@@ -376,6 +373,7 @@ export class Session extends Emitter {
     const wanted = cause.status === 200 || (cause.status === 410 && this.#welcome !== null);
     this.#connection = null;
     this.#token.forget();
+    this.#iceServers.forget();
     this.#registration = { state: "none", status: 0, reason: "" };
     const { status, reason } = cause.status === 200 ? { status: 487, reason: "logged out" } : cause;
     const by = cause.status === 200 ? "local" : "system";

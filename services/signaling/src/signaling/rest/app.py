@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from shared.errors import LocalError
+
 from ..pod import Pod
 from ..settings import Settings
 from . import calls, problems, sessions, wcs
@@ -33,7 +35,10 @@ def is_on(settings: Settings) -> bool:
 def applications(pod: Pod) -> dict[str, ASGIApp]:
     """Return what is to be mounted, by its path."""
     settings = pod.settings
-    authorizer = Authorizer(Keys.read(settings.rest_keys) if settings.rest_keys else None, None)
+    if settings.rest_tokens and not (settings.jwt_key or settings.jwt_jwks_url):
+        raise LocalError("CORDBOARD_SIGNALING_REST_TOKENS needs a JWT_KEY or a JWT_JWKS_URL")
+    keys = Keys.read(settings.rest_keys) if settings.rest_keys else None
+    authorizer = Authorizer(keys, pod.tokens if settings.rest_tokens else None)
     return {PATH: _native(pod, authorizer), WCS_PATH: wcs.application(pod, authorizer, WCS_PATH)}
 
 

@@ -6,9 +6,8 @@ nothing else. Nobody is let in before his body is read, and nobody is told which
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPBasic, HTTPBearer, SecurityScopes
@@ -21,6 +20,7 @@ from shared.errors import RemoteError
 
 from .. import metrics
 from ..core.errors import PageError
+from ..tokens import Tokens
 from .problems import problem
 
 if TYPE_CHECKING:
@@ -47,27 +47,12 @@ class Principal:
     scopes: frozenset[str]
 
 
-class Verified(Protocol):
-    """A token that has passed its checks."""
-
-    @property
-    def subject(self) -> str:
-        """Whom it was made for."""
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """What he may do."""
-
-
-Verify = Callable[[str], Awaitable[Verified]]
-
-
 class Authorizer:
-    """Knows keys, tokens, or both; `verify` raises `PageError`."""
+    """Knows keys, tokens, or both."""
 
-    def __init__(self, keys: "Keys | None", verify: Verify | None) -> None:
+    def __init__(self, keys: "Keys | None", tokens: Tokens | None) -> None:
         self._keys = keys
-        self._verify = verify
+        self._tokens = tokens
 
     async def authorize(self, headers: Headers) -> Principal:
         """Return who asks; raise `PageError` 401, or 503 while no token can be checked."""
@@ -75,10 +60,10 @@ class Authorizer:
         found = self._keys.find(credential) if self._keys is not None and credential else None
         if found is not None:
             return found
-        if self._verify is None or credential.count(".") != 2:
+        if self._tokens is None or credential.count(".") != 2:
             metrics.AUTH_FAILURES.labels("api_key").inc()
             raise PageError(401, _REFUSED)
-        token = await self._verify(credential)
+        token = await self._tokens.verify(credential)
         return Principal(f"token:{token.subject}", token.scopes)
 
 

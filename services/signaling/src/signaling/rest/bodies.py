@@ -1,4 +1,7 @@
-"""A body has a size that fits what can be asked: more is 413, before it is kept."""
+"""A body has a size that fits what can be asked: more is 413, before it is kept.
+
+FastAPI's `max_body_size` does the same, but tells it in plain text.
+"""
 
 from http import HTTPStatus
 

@@ -176,6 +176,10 @@ class Resource(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 class Held(Resource):
     """Who holds a call."""
 
@@ -244,7 +248,7 @@ class Session(Resource):
             display_name=account.display_name,
             registration=record.registration,
             page=bool(record.pod),
-            detached_at=None if record.detached_at is None else datetime.fromtimestamp(record.detached_at, UTC),
+            detached_at=None if record.detached_at is None else _at(record.detached_at),
         )
 
 

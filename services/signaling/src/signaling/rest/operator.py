@@ -82,13 +82,13 @@ class Operator:
     async def open(self, credentials: SipCredentials, idle_seconds: float) -> AccountRecord:
         """Open a session that has no page; it ends by itself once it has had no call for so long."""
         session_id = new_id("s", os.urandom)
-        account = self._account(credentials, session_id)
+        account = await self._account(credentials, session_id)
         await self._pod.agents.open_account(session_id, account, idle_seconds)
         return await self.session(session_id)
 
-    def _account(self, credentials: SipCredentials, session_id: str) -> SipAccount:
-        login = LoginRequest(id="rest", version=VERSION, sip=credentials)
-        return self._pod.authenticator.identify(login).sealed(self._pod.seal, session_id)
+    async def _account(self, credentials: SipCredentials, session_id: str) -> SipAccount:
+        identity = await self._pod.authenticator.identify(LoginRequest(id="rest", version=VERSION, sip=credentials))
+        return identity.sealed(self._pod.seal, session_id)
 
     async def close(self, session_id: str) -> None:
         """End a session and its calls; a page of it is told so by its agent."""
@@ -110,7 +110,7 @@ class Operator:
         if known is not None:  # started by the same request before, whose pod died
             return known.record
         session_id = new_id("s", os.urandom)
-        account = self._account(credentials, session_id)
+        account = await self._account(credentials, session_id)
         owner = await self._pod.agents.open_account(session_id, account, ONE_CALL_IDLE_SECONDS)
         try:
             return await self._start(session_id, owner, call_id, order)
