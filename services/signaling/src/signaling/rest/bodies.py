@@ -27,10 +27,8 @@ class BoundedBody:
         length = Headers(scope=scope).get("content-length", "0")
         body = None if length.isdecimal() and int(length) > BODY_BYTES else await _read(receive)
         if body is None:
-            # Nobody reads the rest, so the connection cannot be used again.
-            response = problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has {BODY_BYTES} bytes at most", {"Connection": "close"}
-            )
+            # The rest is dropped as it comes; who sends without end has the time of a next request.
+            response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has {BODY_BYTES} bytes at most")
             await response(scope, receive, send)
             return
         await self._app(scope, _Whole(body, receive), send)
