@@ -44,8 +44,7 @@ def create_app(pod: Pod) -> FastAPI:
     app = FastAPI(title="Cordboard signaling", docs_url=None, redoc_url=None, openapi_url=None)
     app.routes.extend(route for route in health.ops_routes(pod.not_ready) if route.path == "/healthz")
     if rest.is_on(pod.settings):
-        for path, application in rest.applications(pod).items():
-            app.mount(path, application)
+        app.routes.extend(rest.mounts(pod))
     app.mount("/sdk", Pages(web_root / "sdk", SDK_HEADERS), name="sdk")
     app.mount("/", Pages(web_root / "phone"), name="phone")
     return app

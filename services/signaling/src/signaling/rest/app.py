@@ -1,9 +1,12 @@
 """What is served where. There are no CORS headers: the API is for services, and pages of other origins have no key."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from shared.errors import LocalError
@@ -32,14 +35,21 @@ def is_on(settings: Settings) -> bool:
     return bool(settings.rest_keys) or settings.rest_tokens
 
 
-def applications(pod: Pod) -> dict[str, ASGIApp]:
-    """Return what is to be mounted, by its path."""
+def mounts(pod: Pod) -> list[Mount]:
+    """Return what is to be mounted."""
     settings = pod.settings
     if settings.rest_tokens and not (settings.jwt_key or settings.jwt_jwks_url):
         raise LocalError("CORDBOARD_SIGNALING_REST_TOKENS needs a JWT_KEY or a JWT_JWKS_URL")
     keys = Keys.read(settings.rest_keys) if settings.rest_keys else None
     authorizer = Authorizer(keys, pod.tokens if settings.rest_tokens else None)
-    return {PATH: _native(pod, authorizer), WCS_PATH: wcs.application(pod, authorizer, WCS_PATH)}
+    return [_mount(PATH, _native(pod, authorizer)), _mount(WCS_PATH, wcs.application(pod, authorizer, WCS_PATH))]
+
+
+def _mount(path: str, app: ASGIApp) -> Mount:
+    """Mount an application for all that lies under a path, also what has a line end in it."""
+    mount = Mount(path, app)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 def _native(pod: Pod, authorizer: Authorizer) -> FastAPI:
@@ -61,8 +71,15 @@ def _native(pod: Pod, authorizer: Authorizer) -> FastAPI:
     app.state.store = pod.store
     app.include_router(sessions.routes)
     app.include_router(calls.routes)
-    problems.install(app)
+    problems.install(app, _methods_at)
     return app
+
+
+def _methods_at(path: str) -> set[str]:
+    """Return what may be done with the resource at a path, by whichever routes."""
+    routes = [route for route in (*sessions.routes.routes, *calls.routes.routes) if isinstance(route, APIRoute)]
+    here = [route for route in routes if route.path_regex.match(path.removeprefix(PATH))]
+    return {method for route in here for method in route.methods or ()}
 
 
 class _Documented(FastAPI):

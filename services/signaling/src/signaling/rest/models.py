@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shared.messages import SecondParty, Sound
 from shared.messages.account import CallState, RegistrationState, Transport
@@ -14,12 +14,19 @@ from ..core import fields
 from ..core.requests import SipCredentials
 from ..core.telling import address
 
+
+def _whole(value: Any) -> Any:
+    """To JSON Schema 5.0 is an integer; to Pydantic's strict mode it is none, and to the other one "5" is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
 Login = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=f"^{fields.LOGIN}$")]
 Secret = Annotated[str, StringConstraints(max_length=256)]
 Line = Annotated[str, StringConstraints(max_length=128, pattern=f"^{fields.LINE}$")]
 Domain = Annotated[str, StringConstraints(max_length=253, pattern=f"^{fields.DOMAIN}$")]
 Proxy = Annotated[str, StringConstraints(max_length=259, pattern=f"^{fields.PROXY}$")]
-Port = Annotated[int, Field(ge=0, le=65535, strict=True)]
+Port = Annotated[int, Field(ge=0, le=65535, strict=True), Whole]
 Flag = Annotated[bool, Field(strict=True)]
 Target = Annotated[
     str,
@@ -145,7 +152,7 @@ class NewCallOfAccount(_NewCall):
 class Hangup(Body):
     """How an incoming call is refused; of other calls neither is told."""
 
-    status: Annotated[int, Field(ge=400, le=699, strict=True)] | None = None
+    status: Annotated[int, Field(ge=400, le=699, strict=True), Whole] | None = None
     reason: Line = ""
 
 
@@ -154,8 +161,8 @@ class Dtmf(Body):
 
     digits: Digits
     method: DtmfMethod = "auto"
-    duration: Annotated[int, Field(ge=40, le=6000, strict=True, description="Milliseconds of each digit.")] = 100
-    gap: Annotated[int, Field(ge=30, le=6000, strict=True, description="Milliseconds between two.")] = 70
+    duration: Annotated[int, Field(ge=40, le=6000, strict=True, description="Milliseconds of each digit."), Whole] = 100
+    gap: Annotated[int, Field(ge=30, le=6000, strict=True, description="Milliseconds between two."), Whole] = 70
 
 
 class BlindTransfer(Body):

@@ -3,7 +3,7 @@
 What goes wrong with a call has a SIP status; `sip_status` keeps it, and the HTTP status is the nearest there is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -83,10 +83,17 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
     return JSONResponse(told.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Let every error of an application be told as a problem."""
+def install(app: FastAPI, methods_at: Callable[[str], set[str]]) -> None:
+    """Let every error of an application be told as a problem; `methods_at` says what there is at a path."""
+
+    async def not_served(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if "Allow" in headers:  # Starlette lists the methods of one route, RFC 9110 §10.2.1 wants the resource's
+            headers["Allow"] = ", ".join(sorted(methods_at(request.url.path)))
+        return problem(error.status_code, error.detail, headers)
+
     app.exception_handler(RemoteError)(_refused)
-    app.exception_handler(HTTPException)(_not_served)
+    app.exception_handler(HTTPException)(not_served)
     app.exception_handler(RequestValidationError)(_not_valid)
     for kind in (TimeoutError, nats.errors.Error, OSError):
         app.exception_handler(kind)(_out_of_reach)
@@ -97,10 +104,6 @@ async def _refused(_: Request, error: RemoteError) -> Response:
     status = http_status(error.status)
     headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return problem(status, error.reason, headers, sip_status=error.status)
-
-
-async def _not_served(_: Request, error: HTTPException) -> Response:
-    return problem(error.status_code, error.detail, error.headers)
 
 
 async def _not_valid(_: Request, error: RequestValidationError) -> Response:
