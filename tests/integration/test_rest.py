@@ -23,7 +23,7 @@ from shared.messages import (
     StopSound,
     TransferCall,
 )
-from shared.records import AccountRecord, CallRecord
+from shared.records import AccountRecord, CallRecord, EndingRecord
 from shared.sealing import Seal
 from signaling.app import Running
 
@@ -133,8 +133,19 @@ async def test_a_call_is_found_wherever_it_is(here: Stage, rest: httpx.AsyncClie
         "joined": None,
         "created_at": "2026-10-30T14:20:00Z",
         "established_at": "2026-10-30T14:20:10Z",
+        "end": None,
     }
     assert problem(await rest.get("/api/v1/calls/c-zzzzzzzz12345678"), 404)["sip_status"] == 481
+
+
+async def test_how_a_call_has_ended_is_found_for_a_while(here: Stage, rest: httpx.AsyncClient) -> None:
+    ended = record(state="ended", status=486, is_headless=True)
+    ending = EndingRecord(call=ended, status=486, reason="Busy Here", by="remote", ended_at=1_793_370_020.0)
+    await here.store.endings.put(CALL, ending)
+    told = (await rest.get(f"/api/v1/calls/{CALL}")).json()
+    assert told["end"] == {"status": 486, "reason": "Busy Here", "by": "remote", "at": "2026-10-30T14:20:20Z"}
+    assert told["state"] == "ended" and (await rest.get("/api/v1/calls")).json()["items"] == []
+    assert problem(await rest.post(f"/api/v1/calls/{CALL}/hold"), 409)["detail"] == "The Call Has Ended"
 
 
 async def test_calls_are_listed_in_pages(here: Stage, rest: httpx.AsyncClient) -> None:

@@ -8,8 +8,8 @@ import pytest
 from tests.support.rest import KEY, key_file
 from tests.support.services import cordboard
 
-EXAMPLES = 25
-SECONDS = 240.0
+EXAMPLES = 15
+SECONDS = 300.0
 SEED = 20261125
 CONFIG = Path(__file__).parents[1] / "support" / "schemathesis.toml"
 

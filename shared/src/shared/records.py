@@ -8,6 +8,7 @@
 | locations | address of record      | the agent that served the REGISTER, CAS   | its last binding, or its expiry   |
 | usage     | address of record      | the agent that starts or ends a call, CAS | its TTL, a day after the last one |
 | leases    | agent id               | that agent, renewed                       | its TTL                           |
+| endings   | call id                | the agent that had it, at its end         | its TTL, ten minutes              |
 | requests  | who asks, and his key  | signaling, by compare-and-swap            | its TTL, a day                    |
 | names     | call id                | signaling, as it starts the call          | its TTL, a day                    |
 
@@ -19,6 +20,7 @@ from typing import Literal
 import msgspec
 
 from .messages.account import CallState, RegistrationState, SipAccount
+from .messages.call import EndedBy
 from .messages.media import MediaRef
 
 VERSION = 1
@@ -84,6 +86,16 @@ class CallRecord(Record, frozen=True, kw_only=True):
     is_headless: bool = False  # no browser takes part
     joined_call_id: str = ""  # of two calls without a browser that are, or are to be, each other's far side
     leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
+
+
+class EndingRecord(Record, frozen=True, kw_only=True):
+    """How a call without a browser has ended: nobody was there to be told, but somebody may ask."""
+
+    call: CallRecord  # as it was, without its leg
+    status: int
+    reason: str
+    by: EndedBy
+    ended_at: float
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response, Security
 from shared.ids import new_id
 from shared.messages import HangupCall, HoldCall, PlaySound, SendDtmf, StopSound, TransferCall
 from shared.messages.account import CallState
-from shared.records import CallRecord
+from shared.records import CallRecord, EndingRecord
 
 from .authorization import permitted
 from .examples import DTMF, HANGUP, NEW_CALL, SOUND, TRANSFER
@@ -27,7 +27,7 @@ from .models import (
     NewSound,
     SessionId,
 )
-from .operator import Order
+from .operator import Operator, Order
 from .problems import responses
 from .state import After, AnOperator, Limit
 
@@ -68,6 +68,16 @@ async def start_call(
 ) -> Call:
     """Start a call without a browser: to a sound, or to two parties that are joined."""
     call_id = call_id_of(request)
+    found = await operator.known(call_id)
+    if found is None:  # else started by the same request before, whose pod died
+        found = await _start(operator, call_id, body)
+    response.headers["Location"] = f"{operator.path}/calls/{call_id}"
+    return Call.of(found)
+
+
+async def _start(
+    operator: Operator, call_id: str, body: NewCallOfAccount | NewCallOfSession
+) -> CallRecord | EndingRecord:
     order = Order(
         to=body.to,
         headers=dict(body.headers),
@@ -77,17 +87,14 @@ async def start_call(
         second=body.join_.second(new_id("c", os.urandom)) if body.join_ else None,
     )
     if isinstance(body, NewCallOfSession):
-        record = await operator.start_within(body.session, call_id, order)
-    else:
-        record = await operator.start_for(body.account.credentials(), call_id, order)
-    response.headers["Location"] = f"{operator.path}/calls/{call_id}"
-    return Call.of(record)
+        return await operator.start_within(body.session, call_id, order)
+    return await operator.start_for(body.account.credentials(), call_id, order)
 
 
 @routes.get("/{call}", dependencies=_READ, responses=responses(404))
 async def get_call(operator: AnOperator, call: Id) -> Call:
-    """Find a call."""
-    return Call.of(await operator.call(call))
+    """Find a call, or how it has ended."""
+    return Call.of(await operator.find(call))
 
 
 @routes.post("/{call}/answer", status_code=202, dependencies=_WRITE, responses=_CHANGED, response_class=Accepted)

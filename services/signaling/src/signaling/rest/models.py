@@ -7,8 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from shared.messages import SecondParty, Sound
 from shared.messages.account import CallState, RegistrationState, Transport
-from shared.messages.call import DtmfMethod
-from shared.records import AccountRecord, CallRecord
+from shared.messages.call import DtmfMethod, EndedBy
+from shared.records import AccountRecord, CallRecord, EndingRecord
 
 from ..core import fields
 from ..core.requests import SipCredentials
@@ -99,7 +99,7 @@ class NewSession(Body):
     """A session without a page: an account that calls can be made with."""
 
     account: Account
-    idle_seconds: Annotated[float, Field(ge=10, le=86_400, strict=True)] = 60.0
+    idle_seconds: Annotated[float, Field(ge=60, le=86_400, strict=True)] = 600.0
 
 
 class NewSound(Body):
@@ -194,8 +194,22 @@ class Held(Resource):
     remote: bool
 
 
+class End(Resource):
+    """How a call has ended."""
+
+    status: int = Field(description="The SIP status, 200 where an established call was hung up.")
+    reason: str
+    by: EndedBy
+    at: datetime
+
+    @classmethod
+    def of(cls, ending: EndingRecord) -> "End":
+        """Return a record as a caller sees it."""
+        return cls(status=ending.status, reason=ending.reason, by=ending.by, at=_at(ending.ended_at))
+
+
 class Call(Resource):
-    """A live call. One that has ended is not found any more."""
+    """A call. One that has ended is found for ten minutes if no page took part in it, and is in no list."""
 
     id: str
     session: str
@@ -211,10 +225,12 @@ class Call(Resource):
     joined: str | None = Field(description="The call that it is, or is to be, joined with.")
     created_at: datetime
     established_at: datetime | None
+    end: End | None
 
     @classmethod
-    def of(cls, record: CallRecord) -> "Call":
+    def of(cls, found: CallRecord | EndingRecord) -> "Call":
         """Return a record as a caller sees it."""
+        record, ending = (found.call, found) if isinstance(found, EndingRecord) else (found, None)
         return cls(
             id=record.call_id,
             session=record.session_id,
@@ -228,10 +244,9 @@ class Call(Resource):
             held=Held(local=record.local_hold, remote=record.remote_hold),
             page=not record.is_headless,
             joined=record.joined_call_id or None,
-            created_at=datetime.fromtimestamp(record.created_at, UTC),
-            established_at=None
-            if record.established_at is None
-            else datetime.fromtimestamp(record.established_at, UTC),
+            created_at=_at(record.created_at),
+            established_at=None if record.established_at is None else _at(record.established_at),
+            end=None if ending is None else End.of(ending),
         )
 
 

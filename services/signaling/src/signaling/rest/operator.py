@@ -24,12 +24,12 @@ from shared.messages import (
     StopSound,
     TransferCall,
 )
-from shared.records import AccountRecord, CallRecord
+from shared.records import AccountRecord, CallRecord, EndingRecord
 from shared.subjects import session_events
 
 from .. import metrics
 from ..agents import Owner, envelope
-from ..core.errors import no_such_call, no_such_session
+from ..core.errors import PageError, no_such_call, no_such_session
 from ..core.requests import VERSION, LoginRequest, SipCredentials
 from ..pod import Pod
 
@@ -64,11 +64,23 @@ class Operator:
     # What there is.
 
     async def call(self, call_id: str) -> CallRecord:
-        """Return a call; raise `PageError` 481."""
-        entry = await self.store.calls.get(call_id)
-        if entry is None:
+        """Return a live call; raise `PageError` 481, or 487 where it is known to have ended."""
+        found = await self.find(call_id)
+        if isinstance(found, EndingRecord):
+            raise PageError(487, "The Call Has Ended")
+        return found
+
+    async def find(self, call_id: str) -> CallRecord | EndingRecord:
+        """Return a call, or how it has ended; raise `PageError` 481."""
+        found = await self.known(call_id)
+        if found is None:
             raise no_such_call(call_id)
-        return entry.record
+        return found
+
+    async def known(self, call_id: str) -> CallRecord | EndingRecord | None:
+        """Return the same, None where there is nothing."""
+        entry = await self.store.calls.get(call_id) or await self.store.endings.get(call_id)
+        return None if entry is None else entry.record
 
     async def session(self, session_id: str) -> AccountRecord:
         """Return a session; raise `PageError` 404."""
@@ -97,18 +109,15 @@ class Operator:
 
     # Calls.
 
-    async def start_within(self, session_id: str, call_id: str, order: Order) -> CallRecord:
+    async def start_within(self, session_id: str, call_id: str, order: Order) -> CallRecord | EndingRecord:
         """Start a call of a session that has no page."""
         account = await self.session(session_id)
         if account.pod:
             raise RemoteError(409, "The Session Has A Page, Which Makes Its Own Calls")
         return await self._start(session_id, _owner(account), call_id, order)
 
-    async def start_for(self, credentials: SipCredentials, call_id: str, order: Order) -> CallRecord:
+    async def start_for(self, credentials: SipCredentials, call_id: str, order: Order) -> CallRecord | EndingRecord:
         """Start a call of a session that is opened for it, and ends with it."""
-        known = await self.store.calls.get(call_id)
-        if known is not None:  # started by the same request before, whose pod died
-            return known.record
         session_id = new_id("s", os.urandom)
         account = await self._account(credentials, session_id)
         owner = await self._pod.agents.open_account(session_id, account, ONE_CALL_IDLE_SECONDS)
@@ -120,15 +129,15 @@ class Operator:
             self._pod.tasks.spawn(self._pod.agents.close_account(session_id, owner), "close account")
             raise
 
-    async def _start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord:
+    async def _start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord | EndingRecord:
         try:
             await self._command_start(session_id, owner, call_id, order)
         except RemoteError as error:
             metrics.CALLS.labels("rest", str(error.status)).inc()
             raise
         metrics.CALLS.labels("rest", "ok").inc()
-        entry = await self.store.calls.get(call_id)
-        return _over_already(session_id, owner, call_id, order) if entry is None else entry.record
+        found = await self.known(call_id)
+        return _unseen(session_id, owner, call_id, order) if found is None else found
 
     async def _command_start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> None:
         allocated = await self._pod.media.without_browser(call_id, owner.agent)
@@ -177,15 +186,15 @@ class Operator:
             raise RemoteError(480, "The Page Is Away") from error
 
 
-def _over_already(session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord:
-    """Return what is known of a call that ended before it could be looked at."""
+def _unseen(session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord:
+    """Return what is known of a call that its agent has, and a KV replica that lags behind has not."""
     return CallRecord(
         call_id=call_id,
         session_id=session_id,
         owner=owner.agent,
         epoch=owner.epoch,
         direction="outgoing",
-        state="ended",
+        state="trying",
         caller="",
         callee=order.to,
         created_at=time.time(),

@@ -1,14 +1,21 @@
-"""A live call as others see it: its record, and the snapshot for a browser that comes back."""
+"""A live call as others see it: its record, what is kept of its end, and the snapshot for a browser that comes back."""
 
 from typing import Protocol
 
 import msgspec
+import nats.errors
+import structlog
 
+from shared.kv import ENDING_TTL, Bucket, Conflict
 from shared.messages import CallSnapshot, MediaRef
 from shared.messages.account import CallState
-from shared.records import CallRecord
+from shared.records import CallRecord, EndingRecord
 from sip_agent.calls.leg import Leg
 from sip_agent.core.call.facts import CallFacts
+from sip_agent.core.call.outputs import Ended
+from sip_agent.services import wall_clock
+
+_log = structlog.get_logger(__name__)
 
 _encoder = msgspec.json.Encoder()
 
@@ -63,6 +70,21 @@ def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int) -> CallRecord:
         joined_call_id=call.joined_call_id,
         leg=msgspec.Raw(_encoder.encode(leg.saved())),
     )
+
+
+async def keep_ending(bucket: Bucket[EndingRecord], call: CallRecord, ended: Ended) -> None:
+    """Keep for a while how a call has ended."""
+    ending = EndingRecord(
+        call=msgspec.structs.replace(call, state="ended", status=ended.status, leg=msgspec.Raw(b"null"), far_sdp=None),
+        status=ended.status,
+        reason=ended.reason,
+        by=ended.by,
+        ended_at=wall_clock(),
+    )
+    try:
+        await bucket.put(call.call_id, ending, ENDING_TTL)
+    except (Conflict, nats.errors.Error) as error:
+        _log.warning("ending not kept", call=call.call_id, error=repr(error))
 
 
 def snapshot_of(call: SeenCall) -> CallSnapshot:

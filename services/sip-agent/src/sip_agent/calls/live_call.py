@@ -26,7 +26,7 @@ from sip_agent.alarm import Alarm
 from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
-from sip_agent.calls.call_record import record_of, snapshot_of
+from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
 from sip_agent.calls.joining import Partner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
@@ -329,7 +329,7 @@ class LiveCall:
             by=output.by,
             established=output.was_established,
         )
-        self.asides.post(self._clear)
+        self.asides.post(partial(self._clear, output))
         if self.partner is not None:
             self.partner.ended(self, output)
         self._succession.stop(time.monotonic())
@@ -366,9 +366,12 @@ class LiveCall:
         else:
             await self._in_turn(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
 
-    async def _clear(self) -> None:
+    async def _clear(self, ended: Ended) -> None:
         """Remove what is left of the call: its record, which would bring it back to life, then its media."""
         epoch = self._owner.epoch
+        if self.is_headless:
+            last = record_of(self, self.leg, self._services.agent, epoch)
+            await keep_ending(self._services.store.endings, last, ended)
         try:
             await self._record.delete(epoch)
         except nats.errors.Error as error:
