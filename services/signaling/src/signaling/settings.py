@@ -40,7 +40,6 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     accounts: str = ""  # a TOML file of SIP accounts, for log-ins by JWT: their passwords, and how they are reached
     rest_keys: str = ""  # a TOML file of API keys; with neither of the two there is no REST API
     rest_tokens: bool = False  # whether it takes tokens with scopes, too, by the settings of log-in by JWT
-    kv_replicas: int = 1
 
 
 def parse_ice_servers(text: str) -> tuple[IceServer, ...]:
