@@ -80,6 +80,7 @@ class Joining:
 
     def ended(self, call: JoinedCall, end: Ended) -> None:
         """A call has ended: so does the other, with what is true of it."""
+        call.partner = None  # what has ended is freed at once (see `back`)
         other = self._second if call is self._first else self._first
         if other is None:
             return

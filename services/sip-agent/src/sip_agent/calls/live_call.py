@@ -32,6 +32,7 @@ from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.sounds import CallSounds
 from sip_agent.calls.succession import LegTable, Succession
+from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
@@ -80,7 +81,7 @@ class LiveCall:
         self._services = services
         self._owner = owner
         self._on_finished = on_finished
-        self.leg = Leg(core, services, owner.next_hop.find, self.post)
+        self.leg = Leg(core, services, owner.next_hop.find, back(self.post))
         self.media = media
         self.has_video = has_video
         self.is_headless = is_headless
@@ -96,12 +97,13 @@ class LiveCall:
         self._started_at = time.monotonic()
         self.browser = BrowserMedia(
             services.settings.media_grace_seconds,
-            lambda reason: self.fail(503, f"Media Failed ({reason})"),
+            back(self._media_failed),
             services.bus,
             self.asides,
         )
-        self.sounds = CallSounds(services.bus, self, services.settings.hold_music, owner.session_id, self.tell)
-        self._alarm = Alarm(lambda: self.post(self._handle_timers))
+        hold_music = services.settings.hold_music
+        self.sounds = CallSounds(services.bus, self, hold_music, owner.session_id, back(self.tell))
+        self._alarm = Alarm(back(self._on_alarm))
         self._finished = asyncio.Event()
         self._is_lost = False
         metrics.calls_active(core.facts.direction).inc()
@@ -151,6 +153,9 @@ class LiveCall:
         """End the call for a reason that is neither side's."""
         self.post(self._fail, status, reason)
 
+    def _media_failed(self, reason: str) -> None:
+        self.fail(503, f"Media Failed ({reason})")
+
     def _fail(self, status: int, reason: str, now: float) -> None:
         if not self._succession.end(status, reason, "system", now):
             self.core.fail(status, reason, now)
@@ -195,6 +200,9 @@ class LiveCall:
         self._is_lost = True
         self._alarm.stop()
         self._finish()
+
+    def _on_alarm(self) -> None:
+        self.post(self._handle_timers)
 
     def _handle_timers(self, now: float) -> None:
         for leg in list(self._succession.live):
