@@ -66,7 +66,7 @@ async def test_a_phone_hears_the_sound_it_is_called_for(sounding: Cordboard, cod
         assert (record.record.state, record.record.status) == ("established", 200)
         await alice.do(PlaySound, "c-1", sound=LONG)
         assert (await alice.expect(SoundEnded)) == ended(alice, BELL, "replaced")
-        await bob.wait_for_tone(LONG_HZ)
+        await bob.wait_for_other_tone(LONG_HZ)
         assert (await alice.expect(SoundEnded)) == ended(alice, LONG, "finished")
         await alice.do(HangupCall, "c-1")
         await bob.wait_for_end()
@@ -114,9 +114,9 @@ async def test_digits_and_hold_interrupt_a_sound(sounding: Cordboard) -> None:
         assert (await alice.expect(DtmfReceived)).digit == "5"
         await alice.do(HoldCall, "c-1", is_held=True)
         assert (await alice.expect(SoundEnded)).outcome == "replaced"
-        await bob.wait_for_tone(MUSIC_HZ)
+        await bob.wait_for_other_tone(MUSIC_HZ)
         await alice.do(PlaySound, "c-1", sound=BELL)
-        await bob.wait_for_tone(BELL_HZ)
+        await bob.wait_for_other_tone(BELL_HZ)
         await alice.do(StopSound, "c-1")
         assert (await alice.expect(SoundEnded)).outcome == "stopped"
         await bob.hang_up()
@@ -134,16 +134,16 @@ async def test_two_phones_are_joined_and_talk(sounding: Cordboard) -> None:
         await answered(alice, bob, "c-1")
         await bob.wait_for_tone(RINGBACK_HZ)
         await answered(alice, carol, "c-2")
-        await asyncio.gather(bob.wait_for_tone(880), carol.wait_for_tone(620))
+        await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_tone(620))
         records = [await sounding.store.calls.get(call_id) for call_id in ("c-1", "c-2")]
         assert [entry and entry.record.joined_call_id for entry in records] == ["c-2", "c-1"]
         await bob.press("3")
         await carol.wait_for_digit("3")
         assert (await alice.expect(DtmfReceived)).call_id == "c-1"
         await alice.do(PlaySound, "c-2", sound=BELL)
-        await asyncio.gather(bob.wait_for_tone(880), carol.wait_for_tone(BELL_HZ))
+        await asyncio.gather(bob.wait_for_tone(880), carol.wait_for_other_tone(BELL_HZ))
         await alice.do(StopSound, "c-2")
-        await carol.wait_for_tone(620)
+        await carol.wait_for_other_tone(620)
         await carol.hang_up()
         ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
         assert [(end.call_id, end.status, end.reason, end.by) for end in ends] == [

@@ -26,6 +26,12 @@ class JoinedCall(Protocol):
     media: MediaRef | None
     asides: Mailbox
     sounds: CallSounds
+    joined_call_id: str
+    partner: "Partner | None"
+
+    @property
+    def call_id(self) -> str:
+        """Its id on the bus."""
 
     @property
     def told_state(self) -> CallState:
@@ -66,6 +72,7 @@ class Joining:
         self._second_call_id = second_call_id
         self._meanwhile = meanwhile
         self._invite = invite
+        self._tie(first, second_call_id)
 
     def established(self, call: JoinedCall) -> None:
         """A call is answered."""
@@ -73,6 +80,7 @@ class Joining:
 
     def ended(self, call: JoinedCall, end: Ended) -> None:
         """A call has ended: so does the other, with what is true of it."""
+        call.partner = None  # what has ended is freed at once (see `back`)
         other = self._second if call is self._first else self._first
         if other is None:
             return
@@ -85,6 +93,10 @@ class Joining:
     def add(self, second: JoinedCall) -> None:
         """The second call is there; before anything happens to it."""
         self._second = second
+        self._tie(second, self._first.call_id)
+
+    def _tie(self, call: JoinedCall, to: str) -> None:
+        call.partner, call.joined_call_id = self, to
 
     # -- asides of the first call
 

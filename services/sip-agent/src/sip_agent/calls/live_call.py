@@ -95,9 +95,9 @@ class LiveCall:
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
-        grace = services.settings.media_grace_seconds
+        grace, music = services.settings.media_grace_seconds, services.settings.hold_music
         self.browser = BrowserMedia(grace, back(self._media_failed), services.bus, self.asides)
-        self.sounds = CallSounds(services.bus, self, services.settings.hold_music, owner.session_id, self.tell)
+        self.sounds = CallSounds(services.bus, self, music, owner.session_id, back(self.tell))
         self._alarm = Alarm(back(self._on_alarm))
         self._finished = asyncio.Event()
         self._is_lost = False

@@ -115,16 +115,14 @@ class Switchboard:
         call = self._add(core, command.media, command.has_video, command.is_headless)
         if joining is not None:
             joining.add(call)
-            call.partner = joining
         elif command.second is not None:
-            call.joined_call_id = command.second.call_id
-            call.partner = self._joining(call, command, command.second)
+            self._join(call, command, command.second)
         elif command.sound is not None:
             call.sounds.begin_with(command.sound, command.ends_with_sound)
         await call.do(core.start, target, command.sip_sdp, headers)
 
-    def _joining(self, first: LiveCall, command: StartCall, second: SecondParty) -> Joining:
-        """What calls the second party, in the account's turn."""
+    def _join(self, first: LiveCall, command: StartCall, second: SecondParty) -> None:
+        """Let the second party be called once the first has answered."""
 
         async def invite(allocated: MediaAllocated) -> None:
             if first.told_state != "established":
@@ -149,7 +147,6 @@ class Switchboard:
             command.sound or RINGBACK,
             lambda allocated: self._owner.mailbox.ask(partial(invite, allocated)),
         )
-        return joining
 
     def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str, local_tag: str) -> None:
         """Take an INVITE for this account's contact."""
