@@ -46,7 +46,7 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 integration: $(DEV) peers ## One real service at a time, with real peers
 	scripts/in-netns $(BIN)/pytest -q tests/integration
 
-trials: $(DEV) ## Attacks on the relay from hosts of their own, and thousands of sessions that come and go
+trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
 	scripts/in-netns $(BIN)/pytest -q tests/trials
 

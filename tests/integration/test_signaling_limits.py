@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -57,10 +59,13 @@ async def test_a_host_has_a_share_of_all_sockets_and_gets_it_back(here: Stage) -
     await (await here.page(pod, additional_headers=ONE)).log_in("carol")
 
 
-async def test_a_client_cannot_choose_the_host_that_he_counts_for(here: Stage) -> None:
+async def test_a_client_cannot_choose_the_host_that_he_counts_for(
+    here: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     pod = await here.pod(max_unauthenticated_of_host=1, trusted_proxies=("192.0.2.0/24",))
     await here.page(pod, additional_headers=ONE)
     assert await (await here.page(pod, additional_headers=OTHER)).close_code() == 1013
+    assert capsys.readouterr().out.count("is not believed") == 1
 
 
 async def test_of_connections_that_say_nothing_the_oldest_give_way_to_a_page(here: Stage) -> None:
@@ -141,6 +146,37 @@ async def test_a_page_that_reads_too_late_is_told_why_it_was_cut_and_may_resume(
     await back.resume(session, page.resume_token)
 
 
+async def test_a_page_that_pings_and_does_not_read_is_cut_too(here: Stage) -> None:
+    pod = await here.pod(backlog_bytes=131072)
+    page = await here.unread_page(pod)
+    session = await page.log_in()
+    page.socket.transport.pause_reading()
+    (gateway,) = pod.pod.gateways
+    cut = counted("slow_readers_total")
+    event = RegistrationChanged(session_id=session, state="failed", reason="x" * 1000)
+    while gateway.waiting < 131072 - 4096:
+        await here.agent.tell(session, event)
+        await here.store.sessions.get(session)  # a round trip, so that the pod has its turn
+    assert counted("slow_readers_total") == cut
+    for number in range(60):
+        await page.socket.ping(f"{number:0125}")
+    await eventually(lambda: counted("slow_readers_total") == cut + 1)
+    await eventually(lambda: not pod.pod.gateways)
+
+
+async def test_a_session_of_somebody_else_is_refused_and_counted(here: Stage) -> None:
+    pod = await here.pod(resume_grace_seconds=30.0)
+    alice, mallory = await here.page(pod), await here.page(pod)
+    session = await alice.log_in()
+    await mallory.log_in("mallory")
+    before = counted("resumes_total", result="403")
+    thief = await here.page(pod)
+    for token in (mallory.resume_token, "made up", alice.resume_token[:-1]):
+        assert (await thief.try_to_resume(session, token))["status"] == 403
+    assert counted("resumes_total", result="403") == before + 3
+    assert (await alice.ask("ping"))["type"] == "ok"
+
+
 async def say_of_password(here: Stage, page: Page, status: int) -> None:
     """Let the registrar decide, and the page hear it."""
     state = "registered" if status == 200 else "failed"
@@ -191,6 +227,24 @@ async def test_new_credentials_for_turn_are_given_on_request(here: Stage) -> Non
     assert "north" not in str(reply)
     again = await page.ask("ice")
     assert again["ice_seconds"] == 600 and again["ice_servers"][0]["urls"] == ["turn:turn.example.org"]
+
+
+async def test_a_socket_that_is_gone_is_freed_without_the_collector(here: Stage) -> None:
+    pod = await here.pod(resume_grace_seconds=30.0)
+    page = await here.page(pod)
+    session = await page.log_in()
+    await page.ask("call", call=CALL, to="bob", sdp=BROWSER_SDP)
+    await here.agent.ring(session, "c-incoming12345678")
+    (gateway,) = pod.pod.gateways
+    held = [weakref.ref(gateway), weakref.ref(gateway._connection._protocol), weakref.ref(gateway._calls)]
+    del gateway
+    gc.collect()
+    gc.disable()
+    try:
+        await page.socket.close()
+        await eventually(lambda: not any(one() for one in held))
+    finally:
+        gc.enable()
 
 
 async def test_a_page_that_answers_no_ping_is_cut(here: Stage) -> None:

@@ -294,7 +294,9 @@ export class Session extends Emitter {
 
   /** @param {Omit<IncomingEvent, "type" | "seq">} event */
   #incoming(event) {
-    if (this.oneCall && this.#calls.size > 0) return void this.#refuse(event.call);
+    if (this.oneCall && this.#calls.size > 0) {
+      return void this.#tell({ type: "hangup", call: event.call, ...BUSY_HERE });
+    }
     const call = this.#add({
       id: event.call,
       direction: "incoming",
@@ -311,14 +313,6 @@ export class Session extends Emitter {
     }
     call.ring();
     this.emit("INCOMING_CALL", call);
-  }
-
-  /**
-   * One call is enough.
-   * @param {string} call
-   */
-  async #refuse(call) {
-    await this.#tell({ type: "hangup", call, ...BUSY_HERE });
   }
 
   /** @param {import("./wire.js").MessageEvent} event */

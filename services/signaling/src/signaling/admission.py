@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from shared.errors import LocalError
 
 from .core.hosts import HalfOpen, Proxies, Shares, host_of
 from .settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 PROXY = ""  # stands for the host of a connection whose client is not known yet
 
@@ -28,6 +32,7 @@ class Admission:
             self._proxies = Proxies(settings.trusted_proxies)
         except ValueError as error:
             raise LocalError(f"CORDBOARD_SIGNALING_TRUSTED_PROXIES: {error}") from error
+        self._has_warned = False
         self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
         self._sockets = Shares(settings.capacity, settings.capacity_of_host)
         self._strangers = Shares(settings.max_unauthenticated, settings.max_unauthenticated_of_host)
@@ -48,6 +53,13 @@ class Admission:
 
     def host_of_client(self, peer: str, forwarded_for: Sequence[str]) -> str:
         """Return the host of the page, which a proxy may stand before."""
+        if forwarded_for and not self._has_warned and not self._proxies.trusts(peer):
+            self._has_warned = True
+            _log.warning(
+                "X-Forwarded-For of a peer outside CORDBOARD_SIGNALING_TRUSTED_PROXIES is not believed: if it is your"
+                " load balancer, all pages count as one host",
+                peer=peer,
+            )
         return host_of(self._proxies.client(peer, forwarded_for))
 
     def refusal(self, host: str) -> str:

@@ -51,6 +51,10 @@ CallCommand = (
 )
 
 
+def _nothing() -> None:
+    """There is nobody to tell."""
+
+
 class CallControl:
     """`transmit` is to be called when the core has new outputs."""
 
@@ -76,6 +80,10 @@ class CallControl:
         if self._open is not None:
             self._open.set()
             self._open = None
+
+    def leave(self) -> None:
+        """The socket is gone, and its gateway to be freed: by itself, for collections are rare."""
+        self._transmit = _nothing
 
     def account_moves(self) -> None:
         """The account is about to be another agent's; the calls that there are stay with the one that has them."""

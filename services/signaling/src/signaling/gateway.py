@@ -94,6 +94,7 @@ class Gateway:
             await self._finish(self._detach(held) if self._core.is_kept else self._abandon(held), "detach")
         await self._tasks.join(_WORK_SECONDS)
         await self._tasks.aclose()
+        self._calls.leave()
         self._left()
         self._pod.gateways.discard(self)
         self._pod.count()

@@ -35,6 +35,11 @@ def page_sockets(pod: Pod) -> Any:
     return functools.partial(PageSocket, pod)
 
 
+def _protocol(state: State) -> ServerProtocol:
+    # Measured: compression costs 50 KiB a socket, and SDP is all that would gain.
+    return ServerProtocol(state=state, max_size=MAX_FRAME_BYTES, logger=_quiet)
+
+
 class PageSocket(asyncio.Protocol):
     """Is its gateway's `Connection`."""
 
@@ -60,8 +65,7 @@ class PageSocket(asyncio.Protocol):
     def __init__(self, pod: Pod, *, server_state: Any, **_given: object) -> None:
         self._pod = pod
         self._open: set[Any] = server_state.connections
-        # Measured: compression costs 50 KiB a socket, and SDP is all that would gain.
-        self._protocol = ServerProtocol(max_size=MAX_FRAME_BYTES, logger=_quiet)
+        self._protocol = _protocol(State.CONNECTING)
         self._gateway: Gateway | None = None
         self._fragments: list[bytes] = []
         self._is_binary = False
@@ -86,6 +90,7 @@ class PageSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The page is gone."""
         self._open.discard(self)
+        self._protocol.parser.close()  # it refers to itself by this generator, and collections are rare
         for timer in (self._ping_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
@@ -113,6 +118,9 @@ class PageSocket(asyncio.Protocol):
         if isinstance(self._protocol.parser_exc, PayloadTooBig):
             metrics.LIMITED.labels("frame").inc()
         self._flush()
+        if self.waiting > self._pod.settings.backlog_bytes and not self.is_closing:  # answers to pings
+            metrics.SLOW_READERS.inc()
+            self._cut_off("pongs", "too slow")
 
     def _cut_off(self, limit: str, reason: str) -> None:
         if not self.is_closing:
@@ -130,7 +138,10 @@ class PageSocket(asyncio.Protocol):
             metrics.REJECTED.labels("origin").inc()
             response = self._protocol.reject(403, "Pages of this origin may not connect\n")
         self._protocol.send_response(response)
+        self._flush()
         if response.status_code == 101:
+            self._protocol.parser.close()
+            self._protocol = _protocol(State.OPEN)  # the first one keeps the request, 2 KiB, as long as it lives
             self._enter(request)
 
     def _enter(self, request: Request) -> None:
