@@ -128,7 +128,7 @@ class Sweeper:
         for session_id in orphans:
             if self._orphans.seconds(session_id, now) < self._grace:
                 continue
-            owner = await self._directory.owner(session_id)
+            owner = await self._directory.owner_of_orphan(session_id)
             if owner is None:
                 continue
             try:
