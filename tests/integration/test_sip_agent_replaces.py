@@ -82,7 +82,7 @@ async def test_a_call_that_came_in_is_taken_over_by_a_caller_without_an_offer(
     PeerDialog(dave, answered=accepted).send("ACK", [("Content-Type", "application/sdp")], sdp(40000).encode(), cseq=1)
     await alice.expect(CallTransferred)
     carol.respond(await carol.expect("BYE"), 200)
-    entry = await agent.services.store.calls.get(f"{incoming.session_id}/{incoming.call_id}")
+    entry = await agent.services.store.calls.get(incoming.call_id)
     assert entry is not None
     assert (entry.record.direction, entry.record.caller) == ("incoming", "sip:dave@elsewhere.example")
     assert entry.record.browser_sdp == "offer for the browser"

@@ -179,7 +179,7 @@ async def test_the_record_of_a_call_that_rings_holds_its_transaction(
     invite = await called(server, alice)
     server.respond(invite, 183, sdp(30000))
     await alice.expect(CallProgress)
-    entry = await agent.services.store.calls.get("s-alice/c-1")
+    entry = await agent.services.store.calls.get("c-1")
     assert entry is not None
     leg = msgspec.json.decode(entry.record.leg, type=SavedLeg)
     assert isinstance(leg.call.set_up, SavedOutgoing) and isinstance(leg.invite, SavedClient)

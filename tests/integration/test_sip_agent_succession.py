@@ -80,7 +80,7 @@ async def test_what_the_browser_was_told_outlives_two_transfers(
 ) -> None:
     (alice,) = await registered(login, "alice")
     carol = await called(alice, phones["carol"], "carol", "c-1")
-    told = await agent.services.store.calls.get("s-alice/c-1")
+    told = await agent.services.store.calls.get("c-1")
     assert told is not None
     for now, following in (("carol", "dave"), ("dave", "carol")):
         assert carol.peer is phones[now]
@@ -92,7 +92,7 @@ async def test_what_the_browser_was_told_outlives_two_transfers(
         carol.send("BYE")
         await carol.peer.response("BYE")
         carol = PeerDialog(phones[following], received=invite)
-    entry = await agent.services.store.calls.get("s-alice/c-1")
+    entry = await agent.services.store.calls.get("c-1")
     assert entry is not None and entry.record.browser_sdp == told.record.browser_sdp
 
 

@@ -184,7 +184,7 @@ async def test_being_transferred(agent: Agent, relay: RelaySeat, login: Login, p
     assert (notify.headers.get("Subscription-State") or "").startswith("terminated")
     carol.send("BYE")
     assert (await carol.peer.response("BYE")).status == 200
-    entry = await agent.services.store.calls.get("s-alice/c-1")
+    entry = await agent.services.store.calls.get("c-1")
     assert entry is not None and (entry.record.callee, entry.record.state) == (f"sip:dave@{DOMAIN}", "established")
     assert dave.tag.encode() in bytes(entry.record.leg)
     await alice.hang_up("c-1")
@@ -222,7 +222,7 @@ async def test_a_target_that_refuses_leaves_the_call(
     await referred(carol, "dave")
     phones["dave"].respond(await phones["dave"].expect("INVITE"), 486)
     assert (await notified(carol)).body == b"SIP/2.0 486 Busy Here\r\n"
-    entry = await agent.services.store.calls.get("s-alice/c-1")
+    entry = await agent.services.store.calls.get("c-1")
     assert entry is not None and carol.local_tag.encode() in bytes(entry.record.leg)
     await alice.hang_up("c-1")
     carol.peer.respond(await carol.peer.expect("BYE"), 200)

@@ -8,9 +8,7 @@ from collections.abc import Callable
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"  # 32 letters without i, l, o, u: one per 5 bits
 _LETTER_OF_BYTE = _ALPHABET.encode() * 8
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
-_ESCAPE = re.compile(rb"=([0-9A-F]{2})")
-_EMPTY = "="  # a token without a character
+_PLAIN = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def new_id(prefix: str, random_bytes: Callable[[int], bytes]) -> str:
@@ -21,33 +19,24 @@ def new_id(prefix: str, random_bytes: Callable[[int], bytes]) -> str:
 def kv_key(name: str) -> str:
     """Escape `name` into the characters that a NATS KV key may have; `=` starts an escape.
 
-    One name has one key and one key one name, so that a key can be read back by `name_of_key`. A slash in the name
-    divides the key into tokens, none of which may be empty.
+    One name has one key and one key one name, so that a key can be read back by `name_of_key`.
     """
     if _PLAIN.fullmatch(name):
         return name
-    return ".".join(_token(part) for part in name.split("/"))
-
-
-def _token(part: str) -> str:
-    return (
-        _EMPTY
-        if not part
-        else "".join(
-            chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-_" else f"={byte:02X}"
-            for byte in part.encode()
-        )
+    return "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-_" else f"={byte:02X}" for byte in name.encode()
     )
 
 
 def name_of_key(key: str) -> str:
     """Undo `kv_key`."""
-    return "/".join("" if token == _EMPTY else _part(token) for token in key.split("."))
-
-
-def _part(token: str) -> str:
-    return _ESCAPE.sub(_unescaped, token.encode()).decode()
-
-
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(found[1].decode())
+    raw = bytearray()
+    index = 0
+    while index < len(key):
+        if key[index] == "=":
+            raw.append(int(key[index + 1 : index + 3], 16))
+            index += 3
+        else:
+            raw.append(ord(key[index]))
+            index += 1
+    return raw.decode()

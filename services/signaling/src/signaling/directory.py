@@ -169,6 +169,12 @@ class Directory:
             entry = await self._accounts.get(session_id)
         return None if entry is None else (entry.record.owner, entry.record.epoch)
 
+    async def owner_of_orphan(self, session_id: str) -> tuple[str, int] | None:
+        """Return the owner of an account that needs a session; one that was opened without a socket needs none."""
+        async with _kv():
+            entry = await self._accounts.get(session_id)
+        return None if entry is None or not entry.record.pod else (entry.record.owner, entry.record.epoch)
+
     async def accounts(self) -> list[str]:
         """Return the ids of the sessions that agents have accounts for."""
         async with _kv():

@@ -17,7 +17,16 @@ from nats.aio.subscription import Subscription
 from shared.errors import RemoteError
 from shared.ids import new_id
 from shared.logs import bound
-from shared.messages import AccountMoved, Done, Event, IncomingCall, IncomingMessage, Message, SessionEnded
+from shared.messages import (
+    AccountMoved,
+    AnswerRequested,
+    Done,
+    Event,
+    IncomingCall,
+    IncomingMessage,
+    Message,
+    SessionEnded,
+)
 from shared.subjects import session_events
 from shared.tasks import Tasks
 
@@ -147,9 +156,9 @@ class Gateway:
     async def _on_bus(self, message: Message) -> Message | None:
         self._password.hear(message)
         match message:
-            case IncomingCall():
+            case IncomingCall() | AnswerRequested():
                 with bound(session=self._session_id, call=message.call_id):
-                    return await self._calls.take(message)
+                    return await self._calls.serve(message)
             case IncomingMessage():
                 return await self._deliver(message)
             case AccountMoved():

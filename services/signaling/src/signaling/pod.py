@@ -50,6 +50,7 @@ class Pod:
     def __init__(self, settings: Settings, bus: Bus, store: Store, presences: Presences) -> None:
         self.settings = settings
         self.bus = bus
+        self.store = store
         self.presences = presences
         self.tasks = Tasks("signaling")  # each of which ends by itself
         self.tokens = Tokens(settings, source_of(settings))

@@ -38,6 +38,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     jwt_audience: str = ""
     jwt_algorithms: tuple[str, ...] = ("HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA")
     accounts: str = ""  # a TOML file of SIP accounts, for log-ins by JWT: their passwords, and how they are reached
+    rest_keys: str = ""  # a TOML file of API keys; with neither of the two there is no REST API
+    rest_tokens: bool = False  # whether it takes tokens with scopes, too, by the settings of log-in by JWT
 
 
 def parse_ice_servers(text: str) -> tuple[IceServer, ...]:

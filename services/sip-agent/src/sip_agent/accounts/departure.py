@@ -16,12 +16,12 @@ from shared.bus import expiry
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.messages import AdoptAccount, Done
 from shared.presence import Presence
-from shared.records import read_call_name
 from shared.subjects import agent_commands
 from sip_agent import metrics
 from sip_agent.accounts.account import REGISTERED_WITHIN, Account
 from sip_agent.accounts.lease import find_live
 from sip_agent.accounts.table import Accounts
+from sip_agent.calls.call_record import call_ids_by_session
 from sip_agent.services import Services, command_id
 
 _log = structlog.get_logger(__name__)
@@ -162,9 +162,9 @@ class Departure:
             return True
         if await find_live(self._services.store.leases, to) is not None:
             return entry.record.registration in ("registered", "none")
-        names = map(read_call_name, await self._services.store.calls.names())
-        calls = [call_id for session_id, call_id in names if session_id == account.session_id]
-        taken = await self._accounts.take_over(account.session_id, entry.record.epoch + 1, calls)
+        calls = await call_ids_by_session(self._services.store.calls)
+        theirs = calls.get(account.session_id, ())
+        taken = await self._accounts.take_over(account.session_id, entry.record.epoch + 1, theirs)
         await taken.go_on()
         return True
 

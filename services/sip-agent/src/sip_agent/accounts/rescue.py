@@ -7,21 +7,23 @@ first.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 import nats.errors
 import structlog
 
 from shared.bus import Bus
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.kv import Entry
 from shared.messages import Done, Heartbeat, Message, Probe
 from shared.presence import Presence
-from shared.records import AccountRecord, AgentLease, read_call_name
+from shared.records import AccountRecord, AgentLease
 from shared.subjects import agent_commands, heartbeats
 from sip_agent import metrics
 from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.lease import bury, find_live
 from sip_agent.accounts.table import Accounts
+from sip_agent.calls.call_record import call_ids_by_session
 from sip_agent.core.takeover.failure_detector import (
     AskHost,
     AskLease,
@@ -189,31 +191,42 @@ class Rescue:
         """Take over what is left and is for us by now."""
         if self._accounts.is_draining or not self._services.lease.held():
             return True
-        calls: dict[str, list[str]] = {}
-        for name in await self._services.store.calls.names():
-            session_id, call_id = read_call_name(name)
-            calls.setdefault(session_id, []).append(call_id)
-        names = [name for name in await self._services.store.accounts.names() if self._is_ours(name, ownerless_since)]
-        turn = iter(sorted(names, key=lambda name: name not in calls))
-        await asyncio.gather(*(self._take_each(turn, calls) for _ in range(AT_ONCE)))
+        names = await self._services.store.accounts.names()
+        left = await self._find_left(iter([name for name in names if self._is_ours(name, ownerless_since)]))
+        if left:
+            calls = await call_ids_by_session(self._services.store.calls)
+            turn = iter(sorted(left, key=lambda entry: entry.record.session_id not in calls))
+            await asyncio.gather(*(self._take_each(turn, calls) for _ in range(AT_ONCE)))
         return True
+
+    async def _find_left(self, names: Iterator[str]) -> list[Entry[AccountRecord]]:
+        found: list[Entry[AccountRecord]] = []
+
+        async def read_each() -> None:
+            for name in names:  # an iterator that all readers share
+                entry = await self._services.store.accounts.get(name)
+                if entry is not None and self._is_left(entry.record):
+                    found.append(entry)
+
+        await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
+        return found
 
     def _is_ours(self, session_id: str, ownerless_since: float) -> bool:
         own = rank(session_id, self._services.agent, self._others())
         return is_due(own, time.monotonic() - ownerless_since)
 
-    async def _take_each(self, names: Iterator[str], calls: dict[str, list[str]]) -> None:
-        for session_id in names:  # an iterator that all workers share
+    async def _take_each(self, left: Iterator[Entry[AccountRecord]], calls: Mapping[str, Sequence[str]]) -> None:
+        for entry in left:
+            session_id = entry.record.session_id
             try:
-                entry = await self._services.store.accounts.get(session_id)
-                if entry is not None and self._is_left(entry.record):
-                    await self._accounts.inherit(entry, calls.get(session_id, ()))
-                    metrics.ACCOUNTS_TAKEN_OVER.inc()
-                    _log.info("account taken over", session=session_id, former=entry.record.owner)
+                await self._accounts.inherit(entry, calls.get(session_id, ()))
             except RemoteError as error:  # another was faster, or it is being opened
                 _log.info("account not taken over", session=session_id, error=str(error))
             except Exception:  # the boundary of one account: the next is no worse for it
                 _log.exception("account not taken over", session=session_id)
+            else:
+                metrics.ACCOUNTS_TAKEN_OVER.inc()
+                _log.info("account taken over", session=session_id, former=entry.record.owner)
 
     def _is_left(self, record: AccountRecord) -> bool:
         """Whether its owner is dead; one of which nothing is known is looked after from now on."""

@@ -11,7 +11,7 @@ from shared.bus import Bus
 from shared.errors import RemoteError
 from shared.kv import Entry
 from shared.messages import AdoptMedia, Done, MediaRef
-from shared.records import CallRecord, call_name
+from shared.records import CallRecord
 from shared.subjects import relay_commands
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.calls.call_owner import CallOwner
@@ -43,7 +43,7 @@ class AdoptedCall(LiveCall):
         saved = _decoder.decode(record.leg)
         self._resumption = Resumption(saved, is_same_place, max(0.0, wall_clock() - saved.written_at))
         core = self._resumption.call(owner.identity.within(saved.call.invite.uri), rules, time.monotonic())
-        super().__init__(services, owner, on_finished, legs, core, record.media, record.has_video)
+        super().__init__(services, owner, on_finished, legs, core, record.media, record.has_video, record.is_headless)
         # As the session has them: they may be another's than of the leg that has the call at last.
         self.facts = msgspec.structs.replace(
             core.facts,
@@ -53,8 +53,9 @@ class AdoptedCall(LiveCall):
             caller_name=record.caller_name,
         )
         self._browser_sdp = record.browser_sdp
-        name = call_name(record.session_id, record.call_id)
-        self._record = OwnedRecord(services.store.calls, name, services.agent, services.lease.held, kept.revision)
+        self.joined_call_id, self.established_at = record.joined_call_id, record.established_at
+        calls, call_id = services.store.calls, record.call_id
+        self._record = OwnedRecord(calls, call_id, services.agent, services.lease.held, kept.revision)
         for peer in saved.peers:
             self.leg.came_from(peer)
 

@@ -35,10 +35,11 @@ def read_connection(request_id: str, connection: dict[str, Any], new_token: Call
             fields = {"session": session, "resume_token": resume_token, "next_token": new_token()}
             return convert({"type": "resume", "id": request_id, "version": 1, **fields})
         return convert({"type": "login", "id": request_id, "version": 1, "jwt": token})
-    return convert({"type": "login", "id": request_id, "version": 1, "sip": _account(connection)})
+    return convert({"type": "login", "id": request_id, "version": 1, "sip": account_of(connection)})
 
 
-def _account(connection: dict[str, Any]) -> dict[str, Any]:
+def account_of(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the SIP account that a form means."""
     domain = text_of(connection, "sipDomain")
     proxy = text_of(connection, "sipOutboundProxy") or text_of(connection, "sipProxy")
     port = text_of(connection, "sipPort")
