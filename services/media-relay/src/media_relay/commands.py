@@ -318,6 +318,7 @@ class Commands:
                 )
                 self._tell(agent, heard)
             case SoundDone(_, play_id, sound, outcome):
+                metrics.SOUNDS.labels(outcome).inc()
                 sent = SoundSent(media_id=event.media_id, call_id=call, play_id=play_id, sound=sound, outcome=outcome)
                 self._tell(agent, sent)
             case Failed():
