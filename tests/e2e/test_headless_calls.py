@@ -45,10 +45,9 @@ async def sounding(tmp_path: Path) -> AsyncIterator[Cordboard]:
         yield running
 
 
-def phone(cluster: Cordboard, user: str, frequency: int, codecs: str = "pcmu,pcma") -> Any:
-    return baresip(
-        user, cluster.users[user], cluster.domain, cluster.agents[0].port, frequency=frequency, codecs=codecs
-    )
+def phone(cluster: Cordboard, user: str, frequency: int, codecs: str = "pcmu,pcma", agent: int = 0) -> Any:
+    port = cluster.agents[agent].port
+    return baresip(user, cluster.users[user], cluster.domain, port, frequency=frequency, codecs=codecs)
 
 
 async def answered(session: HeadlessSession, phone: Baresip, call_id: str) -> None:
@@ -190,6 +189,39 @@ async def test_the_first_party_hangs_up_while_the_second_rings(sounding: Cordboa
         ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
         assert [(end.call_id, end.status, end.by) for end in ends] == [("c-1", 200, "remote"), ("c-2", 487, "system")]
         await carol.wait_for_end()
+
+
+async def test_two_phones_that_are_joined_stay_so_when_the_agent_dies() -> None:
+    async with (
+        cordboard(agents=2) as cluster,
+        phone(cluster, "bob", 620, agent=1) as bob,
+        phone(cluster, "carol", 880, agent=1) as carol,
+    ):
+        alice = HeadlessSession(cluster, "alice")
+        await alice.open()
+        await alice.call("c-1", "bob", second=SecondParty(call_id="c-2", callee="carol"))
+        await answered(alice, bob, "c-1")
+        await answered(alice, carol, "c-2")
+        await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_tone(620))
+        dying, taker = cluster.agents
+        await dying.kill()
+        async with asyncio.timeout(20):
+            while await owners(cluster) != {taker.name}:  # noqa: ASYNC110 - the record is all that tells of it
+                await asyncio.sleep(0.1)
+        await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_other_tone(620))
+        await carol.hang_up()
+        ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
+        assert [(end.call_id, end.reason, end.by) for end in ends] == [
+            ("c-2", "Normal Call Clearing", "remote"),
+            ("c-1", "Joined Call Ended", "system"),
+        ]
+        await bob.wait_for_end()
+
+
+async def owners(cluster: Cordboard) -> set[str]:
+    """Return the agents that have calls."""
+    entries = [await cluster.store.calls.get(name) for name in await cluster.store.calls.names()]
+    return {entry.record.owner for entry in entries if entry is not None}
 
 
 async def test_an_account_without_a_socket_lives_as_long_as_its_calls(sounding: Cordboard) -> None:

@@ -4,7 +4,7 @@ The first party is called; once it has answered, the second. Their media goes fr
 the codec that the first party sends. The end of either is the end of both.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from shared.bus import Bus
@@ -13,6 +13,7 @@ from shared.messages import MediaAllocated, MediaRef, Sound
 from shared.messages.account import CallState
 from sip_agent.calls.relay_client import allocate_joined, end_sound, release
 from sip_agent.calls.sounds import CallSounds
+from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended
 from sip_agent.mailbox import Mailbox
 
@@ -23,6 +24,7 @@ RINGBACK = Sound(name="ringback", is_looped=True)
 class JoinedCall(Protocol):
     """As much of a live call as the other one needs."""
 
+    facts: CallFacts
     media: MediaRef | None
     asides: Mailbox
     sounds: CallSounds
@@ -60,23 +62,19 @@ Invite = Callable[[MediaAllocated], Awaitable[None]]
 
 
 class Joining:
-    """`meanwhile` is what the first party hears until the second has answered."""
+    """Two calls, the second of which may not be there yet."""
 
-    def __init__(
-        self, bus: Bus, agent: str, first: JoinedCall, second_call_id: str, meanwhile: Sound, invite: Invite
-    ) -> None:
+    def __init__(self, bus: Bus, first: JoinedCall, second_call_id: str) -> None:
         self._bus = bus
-        self._agent = agent
         self._first = first
         self._second: JoinedCall | None = None
         self._second_call_id = second_call_id
-        self._meanwhile = meanwhile
-        self._invite = invite
         self._tie(first, second_call_id)
 
     def established(self, call: JoinedCall) -> None:
         """A call is answered."""
-        self._first.asides.post(self._call_second if call is self._first else self._hear_second)
+        if call is self._second:
+            self._first.asides.post(self._hear_second)
 
     def ended(self, call: JoinedCall, end: Ended) -> None:
         """A call has ended: so does the other, with what is true of it."""
@@ -98,9 +96,35 @@ class Joining:
     def _tie(self, call: JoinedCall, to: str) -> None:
         call.partner, call.joined_call_id = self, to
 
-    # -- asides of the first call
+    async def _hear_second(self) -> None:
+        """In an aside of the first call: end what it has heard meanwhile."""
+        if self._first.media is None:
+            return
+        try:
+            await end_sound(self._bus, self._first.media, self._first.epoch)
+        except RemoteError as error:
+            self._first.fail(error.status, error.reason)
+
+
+class SecondPartyCall(Joining):
+    """Calls the second party once the first has answered; `meanwhile` is what the first hears until both have."""
+
+    def __init__(
+        self, bus: Bus, agent: str, first: JoinedCall, second_call_id: str, meanwhile: Sound, invite: Invite
+    ) -> None:
+        super().__init__(bus, first, second_call_id)
+        self._agent = agent
+        self._meanwhile = meanwhile
+        self._invite = invite
+
+    def established(self, call: JoinedCall) -> None:
+        """A call is answered."""
+        if call is self._first:
+            call.asides.post(self._call_second)
+        super().established(call)
 
     async def _call_second(self) -> None:
+        """In an aside of the first call."""
         first = self._first
         try:
             await first.sounds.play_aside(self._meanwhile)
@@ -120,10 +144,17 @@ class Joining:
             raise RemoteError(481, "Call Has No Media")
         return await allocate_joined(self._bus, first.media, first.epoch, self._second_call_id, self._agent)
 
-    async def _hear_second(self) -> None:
-        if self._first.media is None:
-            return
-        try:
-            await end_sound(self._bus, self._first.media, self._first.epoch)
-        except RemoteError as error:
-            self._first.fail(error.status, error.reason)
+
+def rejoin(bus: Bus, calls: Iterable[JoinedCall]) -> None:
+    """Tie the calls of a session that another agent had joined; one whose other is gone ends."""
+    by_id = {call.call_id: call for call in calls}
+    for call in by_id.values():
+        if not call.joined_call_id or call.partner is not None:
+            continue
+        other = by_id.get(call.joined_call_id)
+        if other is None:
+            # The second party was never called, and nobody knows who that was; or it has hung up meanwhile.
+            call.fail(503, "Joined Call Is Gone")
+        else:
+            first, second = sorted((call, other), key=lambda each: each.facts.created_at)
+            Joining(bus, first, second.call_id).add(second)

@@ -28,7 +28,7 @@ from sip_agent.calls.adopted_call import AdoptedCall
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.digits import check, send_in_media
-from sip_agent.calls.joining import RINGBACK, Joining
+from sip_agent.calls.joining import RINGBACK, Joining, SecondPartyCall, rejoin
 from sip_agent.calls.live_call import LiveCall
 from sip_agent.calls.relay_client import release
 from sip_agent.core.call.call import Call
@@ -151,7 +151,7 @@ class Switchboard:
             )
             await self._start(following, joining)
 
-        joining = Joining(
+        joining = SecondPartyCall(
             self._services.bus,
             self._services.agent,
             first,
@@ -292,6 +292,7 @@ class Switchboard:
                     _log.exception("call not taken over", call=call_id, session=self._owner.session_id)
                     await self._clear(kept)
                 break
+        rejoin(self._services.bus, self.calls.values())
 
     async def _adopt(self, kept: Entry[CallRecord], is_same_place: bool) -> None:
         call = AdoptedCall(self._services, self._owner, self._finished, self._table, self._rules, kept, is_same_place)
