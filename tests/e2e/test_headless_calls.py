@@ -1,7 +1,7 @@
 """Calls that no browser takes part in: a sound is played to a phone, and two phones are joined."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest_asyncio
 from tests.support.baresip import Baresip, baresip
 from tests.support.headless import HeadlessSession, envelope, headless, write_tone
 from tests.support.page import Account, OpenPhone, call_phone
-from tests.support.services import Cordboard, cordboard
+from tests.support.services import Cordboard, Pod, cordboard
 
 from shared.errors import RemoteError
 from shared.messages import (
@@ -191,7 +191,10 @@ async def test_the_first_party_hangs_up_while_the_second_rings(sounding: Cordboa
         await carol.wait_for_end()
 
 
-async def test_two_phones_that_are_joined_stay_so_when_the_agent_dies() -> None:
+@pytest.mark.parametrize("end", [Pod.kill, Pod.stop])
+async def test_two_phones_that_are_joined_stay_so_when_the_agent_dies_or_leaves(
+    end: Callable[[Pod], Awaitable[None]],
+) -> None:
     async with (
         cordboard(agents=2) as cluster,
         phone(cluster, "bob", 620, agent=1) as bob,
@@ -204,7 +207,7 @@ async def test_two_phones_that_are_joined_stay_so_when_the_agent_dies() -> None:
         await answered(alice, carol, "c-2")
         await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_tone(620))
         dying, taker = cluster.agents
-        await dying.kill()
+        await end(dying)
         async with asyncio.timeout(20):
             while await owners(cluster) != {taker.name}:  # noqa: ASYNC110 - the record is all that tells of it
                 await asyncio.sleep(0.1)

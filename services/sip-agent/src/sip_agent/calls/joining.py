@@ -50,6 +50,10 @@ class JoinedCall(Protocol):
 class Partner(Protocol):
     """Whom a call tells what becomes of it, for the sake of the other one."""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether both are there, and answered."""
+
     def established(self, call: JoinedCall) -> None:
         """It is answered."""
 
@@ -70,6 +74,12 @@ class Joining:
         self._second: JoinedCall | None = None
         self._second_call_id = second_call_id
         self._tie(first, second_call_id)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both calls are there, and answered."""
+        calls = (self._first, self._second)
+        return all(call is not None and call.told_state == "established" for call in calls)
 
     def established(self, call: JoinedCall) -> None:
         """A call is answered."""

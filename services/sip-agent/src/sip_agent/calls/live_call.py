@@ -139,7 +139,7 @@ class LiveCall:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is under way but talk."""
-        is_alone = self._succession.live == [self.leg] and self.partner is None
+        is_alone = self._succession.live == [self.leg] and (self.partner is None or self.partner.is_settled)
         return is_alone and self.core.is_quiet and not self.sounds.are_told
 
     async def wait_finished(self) -> None:
