@@ -1,10 +1,12 @@
 """The REST API of a signaling pod, on a real bus; agent and relay are played by the test."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from tests.support.rest import KEY, key_file
 from tests.support.signaling import BROWSER_SDP, SECRET, Stage, stage
@@ -29,6 +31,7 @@ from signaling.app import Running
 
 CALL = "c-abcdefgh12345678"
 SESSION = "s-abcdefgh12345678"
+JWT_KEY = "a key of the tests, of 32 characters or more"
 ACCOUNT = {"login": "alice", "password": "secret"}
 NEW_CALL = {"account": ACCOUNT, "to": "bob"}
 
@@ -113,6 +116,29 @@ async def test_a_scope_that_is_missing_is_named(here: Stage, tmp_path: Path) -> 
         assert "sessions:read" in problem(await rest.get("/api/v1/sessions"), 403)["detail"]
         assert (await rest.post("/rest-api/call/startup", json={})).status_code == 403
     assert here.agent.got.empty()
+
+
+async def test_a_token_may_do_what_its_scopes_say(here: Stage) -> None:
+    pod = await here.pod(jwt_key=JWT_KEY, rest_tokens=True)
+    claims = {"sub": "crm", "exp": time.time() + 60}
+    async with client(pod, jwt.encode({**claims, "scope": "calls:read openid"}, JWT_KEY, "HS256")) as rest:
+        assert (await rest.get("/api/v1/calls")).json() == {"items": [], "next": None}
+        problem(await rest.post("/api/v1/calls", json=NEW_CALL), 403)
+    for token in (
+        jwt.encode({**claims, "exp": time.time() - 60, "scope": "calls:read"}, JWT_KEY, "HS256"),
+        jwt.encode({**claims, "scope": "calls:read"}, "another key, of as many characters", "HS256"),
+    ):
+        async with client(pod, token) as stranger:
+            problem(await stranger.get("/api/v1/calls"), 401)
+    async with client(pod, jwt.encode(claims, JWT_KEY, "HS256")) as page:
+        problem(await page.get("/api/v1/calls"), 403)
+
+
+async def test_tokens_are_not_taken_unless_that_is_said(here: Stage, tmp_path: Path) -> None:
+    pod = await here.pod(jwt_key=JWT_KEY, rest_keys=key_file(tmp_path))
+    claims = {"sub": "crm", "exp": time.time() + 60, "scope": "calls:read"}
+    async with client(pod, jwt.encode(claims, JWT_KEY, "HS256")) as rest:
+        problem(await rest.get("/api/v1/calls"), 401)
 
 
 async def test_a_call_is_found_wherever_it_is(here: Stage, rest: httpx.AsyncClient) -> None:
@@ -360,6 +386,17 @@ async def test_a_body_without_a_length_is_bounded_too(here: Stage, rest: httpx.A
             yield b" " * 8192
 
     problem(await rest.post("/api/v1/calls", content=chunks()), 413)
+
+
+async def test_requests_are_counted_by_their_routes(pod: Running, rest: httpx.AsyncClient) -> None:
+    await rest.get("/api/v1/calls/c-zzzzzzzz12345678")
+    await rest.get("/api/v1/nothing")
+    await rest.get("/rest-api/call/find_all")
+    async with httpx.AsyncClient() as operator:
+        told = (await operator.get(f"http://{pod.ops_address}/metrics")).text
+    for route in ("/api/v1/calls/{call}", "/api/v1/…", "/rest-api/call/find_all"):
+        labels = f'method="GET",route="{route}",status="404"'
+        assert f"cordboard_signaling_rest_requests_total{{{labels}}}" in told
 
 
 async def test_a_password_is_not_told_back(rest: httpx.AsyncClient) -> None:
