@@ -1,5 +1,7 @@
 """The REST API of a signaling pod, on a real bus; agent and relay are played by the test."""
 
+import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -287,6 +289,16 @@ async def test_a_session_without_a_page_is_opened_used_and_ended(here: Stage, re
     problem(await rest.get("/api/v1/sessions/s-zzzzzzzz12345678"), 404)
 
 
+async def test_a_page_whose_session_is_ended_is_told_so(here: Stage, pod: Running, rest: httpx.AsyncClient) -> None:
+    page = await here.page(pod)
+    session = await page.log_in()
+    await here.store.accounts.create(session, account(session, pod="signaling-1"))
+    assert (await rest.delete(f"/api/v1/sessions/{session}")).status_code == 204
+    assert await page.event("bye") == {"reason": "account closed"}
+    assert await page.close_code() == 1000
+    await here.until_sessions(0)
+
+
 async def test_calls_of_a_page_are_its_own_to_make(here: Stage, rest: httpx.AsyncClient) -> None:
     await here.store.accounts.create(SESSION, account(pod="signaling-1"))
     told = problem(await rest.post("/api/v1/calls", json={"session": SESSION, "to": "bob"}), 409)
@@ -328,6 +340,26 @@ async def test_a_request_under_a_key_is_carried_out_once_whichever_pod_gets_it(
     assert start.call_id == first.json()["id"] and here.agent.got.empty()
     told = problem(await rest.post("/api/v1/calls", json={**NEW_CALL, "to": "carol"}, headers=headers), 409)
     assert "another request" in told["detail"]
+
+
+async def test_a_call_that_a_dead_pod_has_started_is_found_by_its_key(here: Stage, rest: httpx.AsyncClient) -> None:
+    call_id = f"c-{hashlib.sha256(b'tests' + bytes([10]) + b'order-4712').hexdigest()[:32]}"
+    await here.store.calls.create(call_id, record(call_id, is_headless=True))
+    response = await rest.post("/api/v1/calls", json=NEW_CALL, headers={"Idempotency-Key": "order-4712"})
+    assert (response.status_code, response.json()["id"]) == (201, call_id)
+    assert here.agent.got.empty()
+
+
+async def test_the_same_request_at_the_same_time_is_told_to_wait(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record())
+    here.agent.hold[HoldCall] = asyncio.Event()
+    headers = {"Idempotency-Key": "hold-1"}
+    first = asyncio.ensure_future(rest.post(f"/api/v1/calls/{CALL}/hold", headers=headers))
+    await here.agent.expect(HoldCall)
+    second = await rest.post(f"/api/v1/calls/{CALL}/hold", headers=headers)
+    assert "being carried out" in problem(second, 409)["detail"] and second.headers["retry-after"] == "1"
+    here.agent.hold[HoldCall].set()
+    assert (await first).status_code == 202
 
 
 async def test_what_failed_under_a_key_may_be_tried_again(here: Stage, rest: httpx.AsyncClient) -> None:
@@ -434,6 +466,8 @@ async def test_wcs_starts_finds_and_ends_a_call(here: Stage, rest: httpx.AsyncCl
     assert (await here.agent.expect(PlaySound)).sound.name == "a.wav"
     assert (await rest.post("/rest-api/call/terminate", json={"callId": "mine-1"})).is_success
     assert (await here.agent.expect(HangupCall)).call_id == start.call_id
+    await here.store.calls.delete(start.call_id)
+    assert (await rest.post("/rest-api/call/startup", json=asked)).status_code == 200  # the name is free again
     error = (await rest.post("/rest-api/call/terminate", json={"callId": "nobody's"})).json()
     assert (error["status"], error["error"], error["path"]) == (404, "Not Found", "/rest-api/call/terminate")
 
