@@ -13,6 +13,8 @@ from tests.support.services import cordboard
 EXAMPLES = 15
 SECONDS = 300.0
 SEED = 20261125
+# The response to a request that is made again under its key tells of what may have been ended since.
+NOT_ASKED = "ensure_resource_availability"
 CONFIG = Path(__file__).parents[1] / "support" / "schemathesis.toml"
 
 
@@ -27,7 +29,14 @@ async def test_the_api_does_as_its_document_says(tmp_path: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"),
             f"{cluster.page_url()}api/v1/openapi.json",
-            *("--header", f"Authorization: Bearer {KEY}", "--checks", "all", "--max-examples", str(EXAMPLES)),
+            *(
+                "--header",
+                f"Authorization: Bearer {KEY}",
+                "--exclude-checks",
+                NOT_ASKED,
+                "--max-examples",
+                str(EXAMPLES),
+            ),
             *("--seed", str(SEED), "--workers", "1", "--no-color", "--request-timeout", "10"),
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
