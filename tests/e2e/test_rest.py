@@ -9,7 +9,9 @@ import httpx
 import pytest
 import pytest_asyncio
 from tests.support.baresip import baresip
+from tests.support.browser.tab import Browser
 from tests.support.headless import write_tone
+from tests.support.page import Account, hear_and_be_heard, open_phone
 from tests.support.rest import KEY, key_file
 from tests.support.services import Cordboard, cordboard
 
@@ -164,6 +166,41 @@ async def test_two_phones_are_joined_held_and_hung_up(
         assert (await first.delete(f"api/v1/sessions/{session}")).status_code == 204
         await asyncio.gather(bob.wait_for_end(), carol.wait_for_end())
     assert (await second.get(f"api/v1/sessions/{session}")).status_code == 404
+
+
+_ANSWERS_ON_REQUEST = """() => {
+  navigator.mediaDevices.getUserMedia = async () => harness.microphone(440);
+  cordboard.session.answerOnRequest = true;
+}"""
+
+
+async def test_the_call_of_a_page_is_answered_held_and_ended_by_another_service(
+    cluster: Cordboard, second: httpx.AsyncClient, chromium_browser: Browser
+) -> None:
+    alice = await open_phone(chromium_browser, cluster.page_url(0), 440)
+    await alice.connect(Account("alice", cluster.users["alice"]))
+    await alice.tab.evaluate(_ANSWERS_ON_REQUEST)
+    async with phone(cluster, "bob") as bob:
+        await bob.dial(f"sip:alice@{cluster.domain}")
+        await alice.wait_for_call("^RING")
+        (ringing,) = (await second.get("api/v1/calls", params={"state": "incoming"})).json()["items"]
+        assert (ringing["caller"], ringing["page"]) == (f"bob@{cluster.domain}", True)
+        call = f"api/v1/calls/{ringing['id']}"
+        assert (await second.post(f"{call}/answer")).status_code == 202
+        await alice.wait_for_call("^ESTABLISHED")
+        await hear_and_be_heard(alice, bob)
+        assert (await second.post(f"{call}/hold")).status_code == 202
+        await alice.wait_for_call("^HOLD you")
+        assert (await second.post(f"{call}/unhold")).status_code == 202
+        await alice.wait_for_call("^ESTABLISHED")
+        assert (await second.post(f"{call}/dtmf", json={"digits": "7#"})).status_code == 202
+        await bob.wait_for_digits(2)
+        assert (await second.post(f"{call}/sound", json={"name": "music.wav", "loop": True})).status_code == 202
+        await bob.wait_for_other_tone(MUSIC_HZ)
+        assert (await second.post(f"{call}/hangup", json={})).status_code == 202
+        await alice.wait_for_call("^FINISH")
+        await bob.wait_for_end()
+    await alice.close()
 
 
 async def test_a_phone_that_is_busy_is_said_so(cluster: Cordboard, first: httpx.AsyncClient) -> None:

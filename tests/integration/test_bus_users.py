@@ -14,13 +14,19 @@ from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, LocalError
 from shared.kv import open_store
 from shared.messages import Done, Message, ReleaseMedia
-from shared.records import AgentLease, SessionRecord
+from shared.records import AgentLease, CallRecord, EndingRecord, NameRecord, RequestRecord, SessionRecord
 from shared.settings import CommonSettings
 from shared.tasks import Tasks
 
 SESSION = SessionRecord(
     session_id="s", aor="a@b", pod="signaling-1", agent="agent-1", epoch=1, resume_hash="", created_at=0
 )
+
+CALL = CallRecord(
+    call_id="c", session_id="s", owner="agent-1", epoch=1, direction="outgoing", state="ended",
+    caller="sip:a@b", callee="sip:c@d", created_at=0.0,
+)  # fmt: skip
+ENDING = EndingRecord(call=CALL, status=486, reason="Busy Here", by="remote", ended_at=1.0)
 
 
 @pytest.fixture
@@ -95,6 +101,19 @@ async def test_records_are_written_by_their_owner_alone(buses: dict[str, Bus]) -
         with pytest.raises(nats.errors.TimeoutError):
             await attempt()
     assert (await of_agent.sessions.names(), await of_signaling.leases.names()) == (["s"], ["agent-1"])
+
+
+async def test_what_the_rest_api_keeps_is_written_by_signaling_and_how_calls_end_by_agents(
+    buses: dict[str, Bus],
+) -> None:
+    of_agent, of_signaling = await open_store(buses["agent"]), await open_store(buses["signaling"])
+    await of_signaling.requests.create("r", RequestRecord(fingerprint="f"), 60.0)
+    await of_signaling.names.put("c", NameRecord(call_id="c", name="mine", created_at=0.0))
+    await of_agent.endings.put("c", ENDING)
+    ending = await of_signaling.endings.get("c")
+    assert ending is not None and ending.record == ENDING
+    with pytest.raises(nats.errors.TimeoutError):
+        await of_signaling.endings.delete("c")
 
 
 async def test_a_relay_sees_no_record(buses: dict[str, Bus]) -> None:

@@ -1,10 +1,14 @@
 """The REST API of a signaling pod, on a real bus; agent and relay are played by the test."""
 
+import asyncio
+import hashlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from tests.support.rest import KEY, key_file
 from tests.support.signaling import BROWSER_SDP, SECRET, Stage, stage
@@ -29,6 +33,7 @@ from signaling.app import Running
 
 CALL = "c-abcdefgh12345678"
 SESSION = "s-abcdefgh12345678"
+JWT_KEY = "a key of the tests, of 32 characters or more"
 ACCOUNT = {"login": "alice", "password": "secret"}
 NEW_CALL = {"account": ACCOUNT, "to": "bob"}
 
@@ -113,6 +118,29 @@ async def test_a_scope_that_is_missing_is_named(here: Stage, tmp_path: Path) -> 
         assert "sessions:read" in problem(await rest.get("/api/v1/sessions"), 403)["detail"]
         assert (await rest.post("/rest-api/call/startup", json={})).status_code == 403
     assert here.agent.got.empty()
+
+
+async def test_a_token_may_do_what_its_scopes_say(here: Stage) -> None:
+    pod = await here.pod(jwt_key=JWT_KEY, rest_tokens=True)
+    claims = {"sub": "crm", "exp": time.time() + 60}
+    async with client(pod, jwt.encode({**claims, "scope": "calls:read openid"}, JWT_KEY, "HS256")) as rest:
+        assert (await rest.get("/api/v1/calls")).json() == {"items": [], "next": None}
+        problem(await rest.post("/api/v1/calls", json=NEW_CALL), 403)
+    for token in (
+        jwt.encode({**claims, "exp": time.time() - 60, "scope": "calls:read"}, JWT_KEY, "HS256"),
+        jwt.encode({**claims, "scope": "calls:read"}, "another key, of as many characters", "HS256"),
+    ):
+        async with client(pod, token) as stranger:
+            problem(await stranger.get("/api/v1/calls"), 401)
+    async with client(pod, jwt.encode(claims, JWT_KEY, "HS256")) as page:
+        problem(await page.get("/api/v1/calls"), 403)
+
+
+async def test_tokens_are_not_taken_unless_that_is_said(here: Stage, tmp_path: Path) -> None:
+    pod = await here.pod(jwt_key=JWT_KEY, rest_keys=key_file(tmp_path))
+    claims = {"sub": "crm", "exp": time.time() + 60, "scope": "calls:read"}
+    async with client(pod, jwt.encode(claims, JWT_KEY, "HS256")) as rest:
+        problem(await rest.get("/api/v1/calls"), 401)
 
 
 async def test_a_call_is_found_wherever_it_is(here: Stage, rest: httpx.AsyncClient) -> None:
@@ -261,6 +289,16 @@ async def test_a_session_without_a_page_is_opened_used_and_ended(here: Stage, re
     problem(await rest.get("/api/v1/sessions/s-zzzzzzzz12345678"), 404)
 
 
+async def test_a_page_whose_session_is_ended_is_told_so(here: Stage, pod: Running, rest: httpx.AsyncClient) -> None:
+    page = await here.page(pod)
+    session = await page.log_in()
+    await here.store.accounts.create(session, account(session, pod="signaling-1"))
+    assert (await rest.delete(f"/api/v1/sessions/{session}")).status_code == 204
+    assert await page.event("bye") == {"reason": "account closed"}
+    assert await page.close_code() == 1000
+    await here.until_sessions(0)
+
+
 async def test_calls_of_a_page_are_its_own_to_make(here: Stage, rest: httpx.AsyncClient) -> None:
     await here.store.accounts.create(SESSION, account(pod="signaling-1"))
     told = problem(await rest.post("/api/v1/calls", json={"session": SESSION, "to": "bob"}), 409)
@@ -302,6 +340,26 @@ async def test_a_request_under_a_key_is_carried_out_once_whichever_pod_gets_it(
     assert start.call_id == first.json()["id"] and here.agent.got.empty()
     told = problem(await rest.post("/api/v1/calls", json={**NEW_CALL, "to": "carol"}, headers=headers), 409)
     assert "another request" in told["detail"]
+
+
+async def test_a_call_that_a_dead_pod_has_started_is_found_by_its_key(here: Stage, rest: httpx.AsyncClient) -> None:
+    call_id = f"c-{hashlib.sha256(b'tests' + bytes([10]) + b'order-4712').hexdigest()[:32]}"
+    await here.store.calls.create(call_id, record(call_id, is_headless=True))
+    response = await rest.post("/api/v1/calls", json=NEW_CALL, headers={"Idempotency-Key": "order-4712"})
+    assert (response.status_code, response.json()["id"]) == (201, call_id)
+    assert here.agent.got.empty()
+
+
+async def test_the_same_request_at_the_same_time_is_told_to_wait(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record())
+    here.agent.hold[HoldCall] = asyncio.Event()
+    headers = {"Idempotency-Key": "hold-1"}
+    first = asyncio.ensure_future(rest.post(f"/api/v1/calls/{CALL}/hold", headers=headers))
+    await here.agent.expect(HoldCall)
+    second = await rest.post(f"/api/v1/calls/{CALL}/hold", headers=headers)
+    assert "being carried out" in problem(second, 409)["detail"] and second.headers["retry-after"] == "1"
+    here.agent.hold[HoldCall].set()
+    assert (await first).status_code == 202
 
 
 async def test_what_failed_under_a_key_may_be_tried_again(here: Stage, rest: httpx.AsyncClient) -> None:
@@ -362,6 +420,17 @@ async def test_a_body_without_a_length_is_bounded_too(here: Stage, rest: httpx.A
     problem(await rest.post("/api/v1/calls", content=chunks()), 413)
 
 
+async def test_requests_are_counted_by_their_routes(pod: Running, rest: httpx.AsyncClient) -> None:
+    await rest.get("/api/v1/calls/c-zzzzzzzz12345678")
+    await rest.get("/api/v1/nothing")
+    await rest.get("/rest-api/call/find_all")
+    async with httpx.AsyncClient() as operator:
+        told = (await operator.get(f"http://{pod.ops_address}/metrics")).text
+    for route in ("/api/v1/calls/{call}", "/api/v1/…", "/rest-api/call/find_all"):
+        labels = f'method="GET",route="{route}",status="404"'
+        assert f"cordboard_signaling_rest_requests_total{{{labels}}}" in told
+
+
 async def test_a_password_is_not_told_back(rest: httpx.AsyncClient) -> None:
     body = {"account": {"login": "a b", "password": "very-secret"}, "to": "bob"}
     assert "very-secret" not in (await rest.post("/api/v1/calls", json=body)).text
@@ -397,6 +466,8 @@ async def test_wcs_starts_finds_and_ends_a_call(here: Stage, rest: httpx.AsyncCl
     assert (await here.agent.expect(PlaySound)).sound.name == "a.wav"
     assert (await rest.post("/rest-api/call/terminate", json={"callId": "mine-1"})).is_success
     assert (await here.agent.expect(HangupCall)).call_id == start.call_id
+    await here.store.calls.delete(start.call_id)
+    assert (await rest.post("/rest-api/call/startup", json=asked)).status_code == 200  # the name is free again
     error = (await rest.post("/rest-api/call/terminate", json={"callId": "nobody's"})).json()
     assert (error["status"], error["error"], error["path"]) == (404, "Not Found", "/rest-api/call/terminate")
 

@@ -26,6 +26,8 @@ AUTH_FAILURES = Counter("cordboard_signaling_auth_failures_total", "Tokens that 
 KEY_FETCHES = Counter("cordboard_signaling_key_fetches_total", "Key sets asked of the issuer of tokens.", ("result",))
 SWEPT = Counter("cordboard_signaling_sessions_swept_total", "Sessions forgotten after the grace time.")
 
+REST = Counter("cordboard_signaling_rest_requests_total", "Requests of other services.", ("method", "route", "status"))
+
 CALLS = Counter("cordboard_signaling_calls_total", "Calls that were begun.", ("direction", "result"))
 CALLS_ENDED = Counter("cordboard_signaling_calls_ended_total", "Calls that a page was told the end of.", ("status",))
 CALL_STAGE = Histogram(

@@ -8,6 +8,7 @@ Any pod answers for any call: what there is stands in KV, and commands go to the
 - `bodies`: how much he may say
 - `idempotency`: what is asked twice is done once
 - `models`: the bodies, as OpenAPI describes them
-- `calls`, `sessions`, `wcs`: the routes
-- `operator`, `register`: what they do on the bus and read in KV
+- `calls`, `sessions`, `wcs`: the routes; `state`, `examples`: what they have at hand, and what they show
+- `operator`, `listing`: what they do on the bus and read in KV
+- `counting`: the metric of requests
 """

@@ -16,6 +16,7 @@ from ..settings import Settings
 from . import calls, problems, sessions, wcs
 from .authorization import Authorizer, Guard
 from .bodies import BoundedBody
+from .counting import Counted
 from .keys import Keys
 from .operator import Operator
 
@@ -61,6 +62,7 @@ def _native(pod: Pod, authorizer: Authorizer) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         middleware=[
+            Middleware(Counted, path=PATH),
             Middleware(Guard, authorizer=authorizer, public=frozenset({PATH + _DOCUMENT})),
             Middleware(BoundedBody),
         ],

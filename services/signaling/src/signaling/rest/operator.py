@@ -18,6 +18,7 @@ from shared.messages import (
     PlaySound,
     SecondParty,
     SendDtmf,
+    SessionEnded,
     SipAccount,
     Sound,
     StartCall,
@@ -103,9 +104,12 @@ class Operator:
         return identity.sealed(self._pod.seal, session_id)
 
     async def close(self, session_id: str) -> None:
-        """End a session and its calls; a page of it is told so by its agent."""
+        """End a session and its calls. The agent takes it for the user's own wish, so its page is told here."""
         record = await self.session(session_id)
         await self._pod.agents.close_account(session_id, _owner(record))
+        if record.pod:
+            ended = SessionEnded(session_id=session_id, reason="account closed")
+            await self._pod.bus.publish(session_events(session_id), ended)
 
     # Calls.
 
@@ -126,8 +130,14 @@ class Operator:
         except DeadlineExceeded:
             raise  # the call may be under way all the same: the account ends after it
         except Exception:
-            self._pod.tasks.spawn(self._pod.agents.close_account(session_id, owner), "close account")
+            self._pod.tasks.spawn(self._close_unused(session_id, owner), "close account")
             raise
+
+    async def _close_unused(self, session_id: str, owner: Owner) -> None:
+        try:
+            await self._pod.agents.close_account(session_id, owner)
+        except RemoteError as error:
+            _log.info("account is left to its agent", session=session_id, error=str(error))
 
     async def _start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord | EndingRecord:
         try:

@@ -26,6 +26,7 @@ from ..core.wcs import rest as translation
 from ..pod import Pod
 from .authorization import Authorizer, Guard, permitted
 from .bodies import BoundedBody
+from .counting import Counted
 from .listing import read_all
 from .operator import Operator, Order
 from .state import AnOperator
@@ -48,7 +49,7 @@ def application(pod: Pod, authorizer: Authorizer, path: str) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Guard, authorizer=authorizer), Middleware(BoundedBody)],
+        middleware=[Middleware(Counted, path=path), Middleware(Guard, authorizer=authorizer), Middleware(BoundedBody)],
     )
     app.state.operator = Operator(pod, path)
     app.include_router(calls)
