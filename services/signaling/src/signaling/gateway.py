@@ -350,21 +350,10 @@ class Gateway:
             if error.status in _NO_ACCOUNT:
                 await self._forget(after)
                 raise no_such_session() from error
-            await self._give_back(before, after)
+            await self._pod.sweeper.give_back(before, after)
             raise
         self._joined()
         _log.info("resumed", session=self._session_id, calls=len(snapshot.calls), before=before.record.pod)
-
-    async def _give_back(self, before: Held, after: Held) -> None:
-        sweeper = self._pod.sweeper
-        try:
-            given_back = await self._pod.directory.give_back(before, after)
-        except RemoteError:
-            # The page finds out that its next token is good; this socket is as good as lost.
-            await sweeper.surely(after.record.session_id, lambda: sweeper.detach(after))
-        else:
-            if given_back is not None:
-                sweeper.watch(given_back)
 
     async def _announce(self, session_id: str) -> None:
         """Send the older socket away, then listen in its place."""

@@ -64,6 +64,17 @@ class Sweeper:
             self.watch(detached)
         return detached is not None
 
+    async def give_back(self, before: Held, after: Held) -> None:
+        """Undo a resume that came to nothing: the session waits for its page again."""
+        try:
+            given_back = await self._directory.give_back(before, after)
+        except RemoteError:
+            # The page finds out that its next token is good; this socket is as good as lost.
+            await self.surely(after.record.session_id, lambda: self.detach(after))
+        else:
+            if given_back is not None:
+                self.watch(given_back)
+
     async def surely(self, session_id: str, work: Callable[[], Awaitable[object]]) -> None:
         """Do what changes a session's record; where KV is out of reach, do it as soon as it is back."""
         try:
