@@ -68,6 +68,8 @@ class CallRecord(Record, frozen=True, kw_only=True):
     caller: str
     callee: str
     created_at: float
+    ringing_at: float | None = None
+    established_at: float | None = None
     caller_name: str = ""
     media: MediaRef | None = None
     browser_sdp: str | None = None

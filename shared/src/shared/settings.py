@@ -31,12 +31,24 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ops_port: int = 0  # 0: any free one, told in the log
 
 
+class StreamSettings(CommonSettings, frozen=True, kw_only=True):
+    """What those have who tell other services: the limits of the streams, for whoever makes them first."""
+
+    events: bool = True
+    events_hours: float = 24.0
+    events_mebibytes: int = 64
+    cdr_days: float = 30.0
+    cdr_mebibytes: int = 256
+    stream_replicas: int = 1
+
+
 def load(settings: type[S], service: str, environ: Mapping[str, str] | None = None) -> S:
     """Read `settings` for a service; raise `LocalError` that names the variable at fault."""
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
+    common_names = {*CommonSettings.__struct_fields__, *StreamSettings.__struct_fields__}
     for field in msgspec.structs.fields(settings):
-        common = field.name in CommonSettings.__struct_fields__
+        common = field.name in common_names
         names = [f"CORDBOARD_{service}_{field.name}".upper()]
         if common or field.name == "secret":  # one secret for the cluster, but not every service may have it
             names.append(f"CORDBOARD_{field.name}".upper())

@@ -14,8 +14,10 @@ from shared.kv import open_store
 from shared.messages import Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
 from shared.presence import Presence, beat, listen
+from shared.publisher import Publisher
 from shared.records import AgentLease
 from shared.sealing import Seal
+from shared.streams import open_streams
 from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
@@ -108,6 +110,9 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         bus = await Bus.connect(settings)
         stack.push_async_callback(bus.aclose)
         store = await open_store(bus)
+        incarnation = token()
+        publisher = await _publisher(bus, settings, incarnation)
+        stack.push_async_callback(publisher.aclose)
         tasks = Tasks("agent")
         limits = Limits(most=settings.max_connections, most_of_address=settings.max_connections_of_address)
         sockets = await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls, limits)
@@ -115,7 +120,6 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         hosts = reachable(settings.sip_host, settings.advertised_host)
         listening = Listening(*hosts, sockets.port, sockets.tls_port)
         address = listening.address()
-        incarnation = token()
         cluster = Cluster(address)
         lookup = Lookup(settings.dns_servers, families(settings.sip_host))
         stack.push_async_callback(lookup.aclose)
@@ -132,6 +136,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             settings=settings,
             bus=bus,
             store=store,
+            publisher=publisher,
             endpoint=endpoint,
             lease=lease,
             seal=seal,
@@ -154,6 +159,12 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             yield agent
         finally:
             await _drain(agent)
+
+
+async def _publisher(bus: Bus, settings: Settings, incarnation: str) -> Publisher:
+    if settings.events:
+        await open_streams(bus, settings)
+    return Publisher(bus, settings.pod, incarnation, settings.events)
 
 
 async def _start(services: Services, users: Users, incarnation: str) -> Agent:

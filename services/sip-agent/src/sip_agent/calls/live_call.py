@@ -27,6 +27,7 @@ from sip_agent.alarm import Alarm
 from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.history import History
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.succession import LegTable, Succession
@@ -50,6 +51,7 @@ from sip_agent.core.call.outputs import (
     SaveCall,
     SendAck,
     SendRequest,
+    Unheard,
     WantKeyframe,
 )
 from sip_agent.core.earliest import earliest
@@ -59,6 +61,7 @@ from sip_agent.mailbox import Mailbox
 from sip_agent.services import Services
 
 _log = structlog.get_logger(__name__)
+_Served = News | WantKeyframe | Referred | MessageReceived | MessageAnswered | Unheard
 _encoder = msgspec.json.Encoder()
 
 
@@ -85,6 +88,7 @@ class LiveCall:
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
         self._succession = Succession(services, owner, self, legs)
+        self.history = History(services.publisher, owner.identity.aor)
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
@@ -246,7 +250,7 @@ class LiveCall:
             case _:
                 await self._serve(output)
 
-    async def _serve(self, output: News | WantKeyframe | Referred | MessageReceived | MessageAnswered) -> None:
+    async def _serve(self, output: _Served) -> None:
         match output:
             case WantKeyframe():
                 if self.media is not None:
@@ -258,6 +262,8 @@ class LiveCall:
                 self._owner.messenger.receive(transaction, request, message, self.call_id)
             case MessageAnswered(message_id, status, reason):
                 await self._owner.messenger.tell(message_id, status, reason)
+            case Unheard():
+                self.history.ended(self.facts, output, self.media, self.has_video)
             case _:
                 await self._tell(output)
 
@@ -279,6 +285,8 @@ class LiveCall:
             callee=facts.callee,
             caller_name=facts.caller_name,
             created_at=facts.created_at,
+            ringing_at=self.history.ringing_at,
+            established_at=self.history.established_at,
             media=self.media,
             browser_sdp=self._browser_sdp or core.browser_sdp,
             far_sdp=core.remote_sdp,
@@ -302,6 +310,7 @@ class LiveCall:
         else:
             self.facts = msgspec.structs.replace(self.facts, caller=peer, caller_name=name)
         await self.save(self.leg)
+        self.history.transferred(self.facts, peer, name)
         session_id = self._owner.session_id
         _log.info("call taken over", call=self.call_id, session=session_id)
         await self._publish(CallTransferred(session_id=session_id, call_id=self.call_id, peer=peer, peer_name=name))
@@ -318,21 +327,15 @@ class LiveCall:
             metrics.setup(self.facts.direction, stage).observe(time.monotonic() - self._started_at)
         if isinstance(news, HoldChanged):
             self._held = news
+        self.history.told(self.facts, news)
         await self._publish(event_of(news, self._owner.session_id, self.call_id))
 
     async def _end(self, output: Ended) -> None:
         facts = self.facts
         result = metrics.call_result(output.status, output.was_established, output.by)
         metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
-        _log.info(
-            "call ended",
-            call=facts.call_id,
-            session=facts.session_id,
-            status=output.status,
-            reason=output.reason,
-            by=output.by,
-            established=output.was_established,
-        )
+        _log.info("call ended", call=facts.call_id, session=facts.session_id, **msgspec.structs.asdict(output))
+        self.history.ended(facts, output, self.media, self.has_video)
         self.asides.post(self._clear)
         self._succession.stop(time.monotonic())
         try:
@@ -371,6 +374,7 @@ class LiveCall:
     async def _clear(self) -> None:
         """Remove what is left of the call: its record, which would bring it back to life, then its media."""
         epoch = self._owner.epoch
+        await self.history.settle()  # should this agent die here, whoever takes the call over tells its end
         try:
             await self._record.delete(epoch)
         except nats.errors.Error as error:
@@ -388,6 +392,7 @@ class LiveCall:
         answer = await offer_call(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
             self.media, self.has_video = answer.media, answer.has_video
+            self.history.rings()
             await self._in_turn(core.accepted, answer.browser_sdp)
         else:
             await self._in_turn(core.refused, answer.status, answer.reason, answer.is_known)

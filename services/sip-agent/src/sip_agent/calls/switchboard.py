@@ -77,6 +77,7 @@ class Switchboard:
         )
         core = OutgoingCall(facts, self._owner.identity.within(target), self._rules, token(), token())
         call = self._add(core, command.media, command.has_video)
+        call.history.started(facts)
         await call.do(core.start, target, command.sip_sdp, headers)
 
     def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str, local_tag: str) -> None:
@@ -102,6 +103,7 @@ class Switchboard:
             facts, self._owner.identity.within(request.uri), self._rules, local_tag, transaction, request
         )
         call = self._add(core)
+        call.history.started(facts)
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
         call.offer_to_session(core)

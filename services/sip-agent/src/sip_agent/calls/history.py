@@ -1,0 +1,104 @@
+"""What other services are told of one call while it lives, and its call detail record when it has ended.
+
+The agent that has the call tells it: a call that changes its agent goes on with the times that its record holds.
+"""
+
+import asyncio
+from typing import Any
+
+from shared.messages import LegQuality, MediaRef, stream
+from shared.publisher import Publisher
+from sip_agent.core.call.facts import CallFacts
+from sip_agent.core.call.outputs import Ended, Established, HoldChanged, News, Progressed, Unheard
+from sip_agent.core.call.quality import CallQualitySummary
+from sip_agent.services import wall_clock
+
+
+class History:
+    """`account` is the address of record; `facts` are the call's, as they are at that moment."""
+
+    __slots__ = ("_publisher", "_account", "_quality", "_stored", "ringing_at", "established_at")
+
+    def __init__(self, publisher: Publisher, account: str) -> None:
+        self._publisher = publisher
+        self._account = account
+        self._quality: CallQualitySummary | None = None
+        self.ringing_at: float | None = None
+        self.established_at: float | None = None
+        self._stored: asyncio.Future[bool] | None = None  # of the call detail record
+
+    def started(self, facts: CallFacts) -> None:
+        """The call is new."""
+        self._tell(stream.CallStarted, facts, facts.created_at)
+
+    def told(self, facts: CallFacts, news: News) -> None:
+        """The session is told news of the call; digits, and what a transfer tries, are nobody else's business."""
+        now = wall_clock()
+        match news:
+            case Progressed("ringing" | "early", status, reason):
+                self.ringing_at = self.ringing_at or now
+                self._tell(stream.CallRinging, facts, now, status=status, reason=reason)
+            case Established():
+                self.established_at = self.established_at or now
+                self._tell(stream.CallEstablished, facts, now)
+            case HoldChanged(local, remote):
+                self._tell(stream.CallHeld, facts, now, local=local, remote=remote)
+
+    def rings(self) -> None:
+        """The browser of an incoming call rings."""
+        self.ringing_at = self.ringing_at or wall_clock()
+
+    def transferred(self, facts: CallFacts, peer: str, peer_name: str) -> None:
+        """The call has another far side."""
+        self._tell(stream.CallTransferred, facts, wall_clock(), peer=peer, peer_name=peer_name)
+
+    def measured(self, legs: tuple[LegQuality, ...]) -> None:
+        """The relay has reported on some seconds."""
+        if self._quality is None:
+            self._quality = CallQualitySummary()
+        self._quality.add(legs)
+
+    def ended(self, facts: CallFacts, end: Ended | Unheard, media: MediaRef | None, has_video: bool) -> None:
+        """The call is over: make its record."""
+        if not self._publisher.is_on or self._stored is not None:
+            return
+        now = wall_clock()
+        record = stream.CallEnded(
+            **{**self._about(facts, now), "id": facts.call_id},
+            caller_name=facts.caller_name,
+            started_at=facts.created_at,
+            ringing_at=self.ringing_at,
+            established_at=self.established_at,
+            ended_at=now,
+            duration=0.0 if self.established_at is None else max(0.0, round(now - self.established_at, 3)),
+            status=end.status,
+            reason=end.reason,
+            by=end.by,
+            agent=self._publisher.pod,
+            relay="" if media is None else media.relay,
+            has_video=has_video,
+            quality=() if self._quality is None else self._quality.legs(),
+        )
+        self._stored = self._publisher.record(record)
+
+    async def settle(self) -> None:
+        """Wait until the record is stored, or not yet: then it is tried again while the call is forgotten."""
+        if self._stored is not None:
+            await self._stored
+
+    def _tell(self, kind: type[stream.OfCall], facts: CallFacts, at: float, **fields: Any) -> None:
+        if self._publisher.is_on:
+            self._publisher.tell(kind(**self._about(facts, at), **fields))
+
+    def _about(self, facts: CallFacts, at: float) -> dict[str, Any]:
+        return {
+            "id": self._publisher.new_id(),
+            "at": at,
+            "pod": self._publisher.pod,
+            "session_id": facts.session_id,
+            "account": self._account,
+            "call_id": facts.call_id,
+            "direction": facts.direction,
+            "caller": facts.caller,
+            "callee": facts.callee,
+        }
