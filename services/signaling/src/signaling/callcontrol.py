@@ -38,6 +38,7 @@ from .core.outputs import Answer, HangUp, PlaceCall, Renew, SendMessage, Use
 from .core.requests import CallRequest, CallUse, DtmfRequest, HoldRequest, MessageRequest, TransferRequest
 from .core.sdp import has_video
 from .core.session import Session
+from .notices import Notices
 from .pod import Pod
 
 _log = structlog.get_logger(__name__)
@@ -53,8 +54,9 @@ CallCommand = (
 class CallControl:
     """`transmit` is to be called when the core has new outputs."""
 
-    def __init__(self, pod: Pod, core: Session, transmit: Callable[[], None]) -> None:
+    def __init__(self, pod: Pod, core: Session, notices: Notices, transmit: Callable[[], None]) -> None:
         self._pod = pod
+        self._notices = notices
         self._core = core
         self._transmit = transmit
         self._now = asyncio.get_running_loop().time
@@ -85,7 +87,8 @@ class CallControl:
         about = {"message": work.request.message} if isinstance(work, SendMessage) else {"call": work.call_id}
         with bound(**about):
             try:
-                await self._do(work)
+                async with self._notices.in_turn(work):
+                    await self._do(work)
             except RemoteError as error:
                 _log.info("command failed", command=type(work).__name__, status=error.status, reason=error.reason)
                 self._failed(work, error)
@@ -123,6 +126,7 @@ class CallControl:
             case PlaceCall():
                 metrics.CALLS.labels("outgoing", str(error.status)).inc()
                 self._core.calls.failed(work.call_id, error.status, error.reason)
+                self._notices.not_placed(work.call_id, error.status, error.reason)
             case Answer():
                 self._core.answer_refused(work.re, work.call_id, error.status, error.reason, self._now())
             case HangUp():
@@ -226,6 +230,7 @@ class CallControl:
 
     async def _show(self, call: IncomingCall) -> IncomingAccepted:
         try:
+            await self._notices.admit_call(call)
             allocated = await self._pod.media.for_incoming(call.call_id, call.agent, call.sip_sdp)
         except Exception:
             self._core.calls.offer_failed(call.call_id)

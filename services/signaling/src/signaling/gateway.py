@@ -31,6 +31,7 @@ from .core.frames import SessionOk
 from .core.requests import LoginRequest, ResumeRequest
 from .core.session import ByeReason, Session, SessionState
 from .directory import Held
+from .notices import Notices
 from .pod import Pod
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +56,8 @@ class Gateway:
         self._session_id = ""
         self._held: Held | None = None
         self._owner = Owner("", 0)
-        self._calls = CallControl(pod, self._core, self._transmit)
+        self._notices = Notices(pod, self._core)
+        self._calls = CallControl(pod, self._core, self._notices, self._transmit)
         self.finished = asyncio.Event()
         pod.gateways.add(self)
         pod.count()
@@ -65,8 +67,6 @@ class Gateway:
     def waiting(self) -> int:
         """How many bytes its page has not been sent yet."""
         return self._backlog.size
-
-    # From the socket.
 
     def receive(self, text: str | None) -> None:
         """Take a frame of the page; None stands for one that is not text."""
@@ -98,6 +98,7 @@ class Gateway:
         """End a session that is not to outlive its socket."""
         await self._pod.agents.close_account(self._session_id, self._owner)
         await self._forget(held)
+        self._notices.closed("lost")
         _log.info("logged out by the end of the socket", session=self._session_id)
 
     async def _detach(self, held: Held) -> None:
@@ -105,6 +106,7 @@ class Gateway:
         grace = self._pod.settings.resume_grace_seconds
         await self._pod.agents.detach(self._session_id, self._owner, grace)
         await self._pod.sweeper.surely(self._session_id, lambda: self._pod.sweeper.detach(held))
+        self._notices.lost()
         _log.info("socket lost", session=self._session_id)
 
     # From the pod and the bus.
@@ -156,6 +158,7 @@ class Gateway:
                 if message.reason == "account closed" and self._held is not None:
                     held, self._held = self._held, None
                     self._tasks.spawn(self._forget(held), "forget")
+                    self._notices.closed(message.reason)
                 self.end(message.reason)
             case Event():
                 self._core.hear(message, self._loop.time())
@@ -207,6 +210,8 @@ class Gateway:
                     self._spawn(self._log_out(output.re), "log out")
                 case work if isinstance(work, outputs.CallWork):
                     self._spawn(self._calls.carry_out(work), type(work).__name__)
+                case outputs.Told():
+                    self._notices.told(output.event)
                 case fact:
                     metrics.count(fact)
         self._arm()
@@ -260,8 +265,8 @@ class Gateway:
             self._transmit()
 
     async def _enter(self, request: LoginRequest) -> None:
-        identity = self._pod.authenticator.identify(request)
         session_id = new_id("s", os.urandom)
+        identity = await self._notices.admit(session_id, request)
         await self._subscribe(session_id)
         self._owner = await self._pod.agents.open_account(session_id, identity.sealed(self._pod.seal, session_id))
         self._held, token = await self._pod.directory.create(
@@ -271,6 +276,7 @@ class Gateway:
         if not self._core.opened(reply, self._loop.time()):
             raise RemoteError(487, "Request Terminated")
         self._joined()
+        self._notices.opened(identity.aor)
         _log.info("logged in", session=session_id, agent=self._owner.agent)
 
     async def _discard(self) -> None:
@@ -340,6 +346,7 @@ class Gateway:
             await self._give_back(before, after)
             raise
         self._joined()
+        self._notices.resumed(self._session_id, after.record.aor, snapshot.calls)
         _log.info("resumed", session=self._session_id, calls=len(snapshot.calls), before=before.record.pod)
 
     async def _give_back(self, before: Held, after: Held) -> None:
@@ -372,6 +379,7 @@ class Gateway:
             self._left()
             await self._unsubscribe()
             self._core.logged_out(re)
+            self._notices.closed("logged out")
             _log.info("logged out", session=self._session_id)
         else:
             self._core.not_logged_out(re, error.status, error.reason)

@@ -13,12 +13,14 @@ from shared.ids import new_id
 from shared.kv import Store
 from shared.messages import Heartbeat
 from shared.presence import PERIOD, Presence
+from shared.publisher import Publisher
 from shared.sealing import Seal
 from shared.tasks import Tasks
 
 from . import metrics
 from .agents import Agents
 from .api.auth import Authenticator
+from .backend import Backend
 from .core.frames import IceServer
 from .directory import Directory
 from .media import MediaAllocator
@@ -47,6 +49,9 @@ class Pod:
     def __init__(self, settings: Settings, bus: Bus, store: Store, presences: Presences) -> None:
         self.settings = settings
         self.bus = bus
+        self._incarnation = new_id("i", os.urandom)
+        self.publisher = Publisher(bus, settings.pod, self._incarnation, settings.events)
+        self.backend = Backend(settings)
         self.presences = presences
         self.tasks = Tasks("signaling")  # each of which ends by itself
         self.authenticator = Authenticator(settings)
@@ -60,6 +65,7 @@ class Pod:
             self.agents,
             bus,
             presences.signaling,
+            self.publisher,
             settings.pod,
             settings.resume_grace_seconds,
             settings.sweep_seconds,
@@ -67,7 +73,6 @@ class Pod:
         self.gateways: set[Gateway] = set()
         self.sessions: dict[str, Gateway] = {}
         self.draining = False
-        self._incarnation = new_id("i", os.urandom)
 
     def unauthenticated(self) -> int:
         """Return how many sockets have not logged in."""

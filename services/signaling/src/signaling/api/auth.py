@@ -18,7 +18,7 @@ from shared.messages import SipAccount
 from shared.sealing import Seal, account_password
 
 from .. import metrics
-from ..core.errors import PageError, bad_request
+from ..core.errors import PageError
 from ..core.fields import Login
 from ..core.requests import AccountClaim, LoginRequest, SipCredentials
 from ..settings import Settings
@@ -75,12 +75,19 @@ class Authenticator:
         self._audience = settings.jwt_audience or None
         self._key, self._algorithms = _read_key(settings.jwt_key)
 
-    def identify(self, request: LoginRequest) -> Identity:
-        """Return the account of a log-in, or raise `PageError` 401 or 403."""
+    def vouched(self, account: SipCredentials, is_named: bool) -> Identity:
+        """Return the account that the operator's web server names; in the built-in domain that needs no password."""
+        domain, password = account.domain or self._domain, account.password
+        if is_named and not password and domain.lower() == self._domain.lower():
+            password = account_password(self._secret, f"{account.login}@{domain}")
+        return Identity(account.login, domain, password, account)
+
+    def identify(self, request: LoginRequest) -> Identity | None:
+        """Return the account of a log-in, None where it names none; raise `PageError` 401 or 403."""
         if request.sip is not None:
             return Identity(request.sip.login, request.sip.domain or self._domain, request.sip.password, request.sip)
         if request.jwt is None:
-            raise bad_request("`login` takes either `sip` or `jwt`")
+            return None
         return self._from_claims(self._verified(request.jwt))
 
     def _verified(self, token: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from .frames import Event
 from .requests import CallRequest, CallUse, LoginRequest, MessageRequest, ResumeRequest
 
 
@@ -141,6 +142,13 @@ class Dropped:
     type: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """The page is told an event; others may want to know."""
+
+    event: Event
+
+
 Fact = Received | Reached | Ended | Dropped
 CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage
-Output = Send | Close | LogIn | Resume | LogOut | CallWork | Fact
+Output = Send | Close | LogIn | Resume | LogOut | CallWork | Told | Fact

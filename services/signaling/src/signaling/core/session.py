@@ -4,9 +4,9 @@ The machine of `docs/web-protocol.md`. After any call, take the outputs, carry t
 one timer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from shared.messages import Event, IncomingCall, IncomingMessage, MessageSent, RegistrationChanged
 from shared.messages import SessionSnapshot as Snapshot
@@ -133,6 +133,15 @@ class Session:
         for request in self._outbox.take_hangups():
             self._calls.hang_up(request)
         return self._outbox.take()
+
+    @property
+    def page(self) -> Mapping[str, Any]:
+        """What the page has said of itself beside its account."""
+        return self._outbox.dialect.page
+
+    def call_name(self, call_id: str) -> str:
+        """Return what the page calls a call."""
+        return self._outbox.dialect.call_name(call_id)
 
     @property
     def is_kept(self) -> bool:

@@ -32,10 +32,14 @@ def read_connection(request_id: str, connection: dict[str, Any], new_token: Call
             fields = {"session": session, "resume_token": resume_token, "next_token": new_token()}
             return convert({"type": "resume", "id": request_id, "version": 1, **fields})
         return convert({"type": "login", "id": request_id, "version": 1, "jwt": token})
-    return convert({"type": "login", "id": request_id, "version": 1, "sip": _account(connection)})
+    if not token and not text_of(connection, "sipLogin"):
+        # Click To Call: it is for the operator's web server to name an account.
+        return convert({"type": "login", "id": request_id, "version": 1})
+    return convert({"type": "login", "id": request_id, "version": 1, "sip": account_of(connection)})
 
 
-def _account(connection: dict[str, Any]) -> dict[str, Any]:
+def account_of(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the account that these fields of `connection` mean."""
     domain = text_of(connection, "sipDomain")
     proxy = text_of(connection, "sipOutboundProxy") or text_of(connection, "sipProxy")
     port = text_of(connection, "sipPort")
@@ -61,8 +65,13 @@ def token_of(session: str, resume_token: str) -> str:
     return f"{session}.{resume_token}"
 
 
+def without_secrets(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page has said without what nobody else needs to see."""
+    return {name: value for name, value in connection.items() if name not in _LEFT_OUT}
+
+
 def user_data(connection: dict[str, Any], aor: str, token: str) -> dict[str, Any]:
     """Return what the page is told of its log-in: what it said, without its secrets, and who it is by it."""
-    echoed = {name: value for name, value in connection.items() if name not in _LEFT_OUT}
+    echoed = without_secrets(connection)
     login, _, domain = aor.rpartition("@")
     return {**echoed, "sipLogin": login, "sipDomain": connection.get("sipDomain") or domain, "authToken": token}

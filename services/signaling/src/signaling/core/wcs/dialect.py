@@ -32,7 +32,7 @@ from ..frames import (
 )
 from ..requests import HangupRequest, convert
 from ..sdp import has_video
-from .account import read_connection, token_of, user_data
+from .account import read_connection, token_of, user_data, without_secrets
 from .call import Call, native_id
 from .wire import Message, decode, encode, flag_of, text_of
 
@@ -55,6 +55,16 @@ class Wcs:
     def is_kept(self) -> bool:
         """Whether the session outlives a socket that is lost: only if the page asked for that."""
         return flag_of(self._connection, "keepAlive", default=False)
+
+    @property
+    def page(self) -> dict[str, Any]:
+        """The fields of `connection`, which a web server of WCS's expects."""
+        return without_secrets(self._connection)
+
+    def call_name(self, call_id: str) -> str:
+        """Return the page's id of a call that the page has named."""
+        call = self._calls.get(call_id)
+        return call_id if call is None else call.call_id
 
     # -- what the page says
 

@@ -7,14 +7,13 @@ events are told. `restClientConfig` is not looked at: a refusal always counts.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 
 from shared.errors import RemoteError
 
-from ..fields import Login
 from ..frames import (
     EarlyEvent,
     EndedEvent,
@@ -54,7 +53,6 @@ _MAY_OVERWRITE = frozenset(
         "sipRegisterRequired",
     }
 )
-_SECRETS = frozenset({"sipPassword", "authToken"})
 
 
 def authorization(secret: str, body: bytes) -> str:
@@ -62,8 +60,8 @@ def authorization(secret: str, body: bytes) -> str:
     return f"WCS {hmac.new(secret.encode(), body, hashlib.md5).hexdigest()}"
 
 
-def _connection_of(account: SipCredentials, with_password: bool) -> dict[str, Any]:
-    fields: dict[str, Any] = {
+def _connection_of(account: SipCredentials) -> dict[str, Any]:
+    return {
         "sipLogin": account.login,
         "sipAuthenticationName": account.auth_name,
         "sipVisibleName": account.display_name,
@@ -72,25 +70,26 @@ def _connection_of(account: SipCredentials, with_password: bool) -> dict[str, An
         "sipPort": account.port,
         "sipRegisterRequired": account.register,
     }
-    return fields | ({"sipPassword": account.password} if with_password else {})
+
+
+class Speaker(Protocol):
+    """The page as its session knows it."""
+
+    @property
+    def page(self) -> Mapping[str, Any]:
+        """What it has said of itself beside its account."""
+
+    def call_name(self, call_id: str) -> str:
+        """Return what it calls a call."""
 
 
 class HookWording:
-    """One session's. `page` returns what the page has said of itself, `call_name` what it calls a call."""
+    """One session's, at one pod: the node of WCS."""
 
-    def __init__(
-        self,
-        node: str,
-        session_id: str,
-        page: Callable[[], Mapping[str, Any]],
-        call_name: Callable[[str], str],
-        sends_passwords: bool,
-    ) -> None:
+    def __init__(self, node: str, session_id: str, speaker: Speaker) -> None:
         self._node = node
         self._session_id = session_id
-        self._page = page
-        self._call_name = call_name
-        self._sends_passwords = sends_passwords
+        self._speaker = speaker
         self._account = ""
         self._calls: dict[str, Call] = {}  # by our ids
 
@@ -98,20 +97,18 @@ class HookWording:
 
     def connect(self, account: SipCredentials | None) -> Post:
         """Post all that the page has said, and the account that is meant."""
-        said = {name: value for name, value in self._page().items() if name not in _SECRETS}
-        meant = {} if account is None else _connection_of(account, self._sends_passwords)
-        return self._post("connect", {**said, **meant})
+        meant = {} if account is None else _connection_of(account)
+        return self._post("connect", {**self._speaker.page, **meant})
 
     def account(self, given: SipCredentials | None, reply: Mapping[str, Any]) -> SipCredentials:
         """Return the account with what the reply overwrites."""
-        named = {} if given is None else _connection_of(given, with_password=True)
+        named = {} if given is None else {**_connection_of(given), "sipPassword": given.password}
         named |= {name: value for name, value in reply.items() if name in _MAY_OVERWRITE and value is not None}
+        transport = "" if given is None else given.transport
         try:
-            account = msgspec.convert(account_of(named), SipCredentials)
-            msgspec.convert(account.login, Login)
+            return msgspec.convert({**account_of(named), "transport": transport}, SipCredentials)
         except msgspec.ValidationError as error:
             raise RemoteError(502, f"The Backend Names No Account: {error}") from error
-        return account
 
     def connection(self, account: str, is_open: bool) -> Post:
         """Tell of the socket."""
@@ -132,7 +129,7 @@ class HookWording:
         """Post a direct invocation."""
         match question:
             case PlaceCall(request=request):
-                name = self._call_name(request.call)
+                name = self._speaker.call_name(request.call)
                 call = Call(name, False, self._account, request.to, "", has_video(request.sdp))
                 self._calls[request.call] = call
                 return self._post("call", call.fields("PENDING", custom=request.headers))
@@ -152,7 +149,7 @@ class HookWording:
                 fields = {"dtmf": request.digits, "type": _DTMF_TYPES[request.method]}
                 return self._post("sendDtmf", {**self._about(request.call, "ESTABLISHED"), **fields})
             case TransferRequest():
-                target = request.to or self._call_name(request.other or "")
+                target = request.to or self._speaker.call_name(request.other or "")
                 return self._post("transfer", {**self._about(request.call, "ESTABLISHED"), "target": target})
 
     def hang_up(self, work: HangUp) -> Post | None:
@@ -161,7 +158,7 @@ class HookWording:
 
     def incoming(self, call_id: str, caller: str, caller_name: str, callee: str, has_video: bool) -> Post:
         """Ask for a call that comes in."""
-        call = Call(self._call_name(call_id), True, caller, callee, caller_name or caller, has_video)
+        call = Call(self._speaker.call_name(call_id), True, caller, callee, caller_name or caller, has_video)
         self._calls[call_id] = call
         return self._post("OnCallEvent", call.fields("RING"))
 
@@ -224,10 +221,10 @@ class HookWording:
 
     def _about(self, call_id: str, status: str) -> dict[str, Any]:
         call = self._calls.get(call_id)
-        return {"callId": self._call_name(call_id)} if call is None else call.fields(status)
+        return {"callId": self._speaker.call_name(call_id)} if call is None else call.fields(status)
 
     def _post(self, method: str, fields: Mapping[str, Any]) -> Post:
-        app = self._page().get("appKey")
+        app = self._speaker.page.get("appKey")
         common = {"nodeId": self._node, "sessionId": self._session_id, "appKey": app or DEFAULT_APP}
         return Post(method, {**fields, **common})
 
