@@ -151,6 +151,17 @@ async def test_what_a_page_asks_for_in_a_call_is_done_in_its_order(here: Stage, 
     await here.agent.expect(HoldCall)
 
 
+async def test_data_of_a_page_reaches_the_web_server(here: Stage, backend: WebBackend) -> None:
+    page = await log_in(here, await pod_with(here, backend))
+    assert (await page.ask("data", payload={"ticket": 4711}))["type"] == "ok"
+    posted = (await backend.expect("OnDataEvent")).body
+    assert posted["payload"] == {"ticket": 4711} and posted["sessionId"] == page.session
+    backend.statuses["OnDataEvent"] = 403
+    assert (await page.ask("data", payload="again"))["status"] == 403
+    alone = await log_in(here, await here.pod("signaling-2"), "carol")
+    assert (await alone.ask("data", payload=1))["status"] == 501
+
+
 # -- one that refuses
 
 

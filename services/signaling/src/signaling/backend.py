@@ -49,7 +49,8 @@ class Backend:
         self._check()
         limits = httpx.Limits(max_connections=settings.hooks_connections, keepalive_expiry=30.0)
         # The limit on the whole post is ours: one on each part of it could be stretched by a byte now and then.
-        self._client = httpx.AsyncClient(timeout=None, limits=limits)
+        is_secure = self.is_there and httpx.URL(self._url).scheme == "https"
+        self._client = httpx.AsyncClient(timeout=None, limits=limits, verify=is_secure)  # else: no authorities to load
         self._breaker = Breaker(FAILURES_IN_A_ROW, REST_SECONDS)
         self._outbox: Outbox[Post] = Outbox(RULES, random.random)
         self._tasks = Tasks("backend")

@@ -84,8 +84,7 @@ class CallControl:
 
     async def carry_out(self, work: outputs.CallWork) -> None:
         """Do what the page asked for, and tell the core what came of it."""
-        about = {"message": work.request.message} if isinstance(work, SendMessage) else {"call": work.call_id}
-        with bound(**about):
+        with bound(**_about(work)):
             try:
                 async with self._notices.in_turn(work):
                     await self._do(work)
@@ -120,6 +119,8 @@ class CallControl:
             case SendMessage(request=request):
                 await self._send_message(request)
                 self._core.forwarded(request.id)
+            case outputs.SendData(request=request):
+                self._core.forwarded(request.id)
 
     def _failed(self, work: outputs.CallWork, error: RemoteError) -> None:
         match work:
@@ -133,7 +134,7 @@ class CallControl:
                 self._core.hangup_refused(work.re, work.call_id, error.status, error.reason, self._now())
             case Renew() | outputs.AnswerRenewal():
                 self._core.refused(work.re, error.status, error.reason)
-            case Use() | SendMessage():
+            case Use() | SendMessage() | outputs.SendData():
                 self._core.refused(work.request.id, error.status, error.reason)
 
     async def _place(self, call: CallRequest) -> None:
@@ -258,3 +259,13 @@ class CallControl:
                 await self._open.wait()
         except TimeoutError as error:
             raise RemoteError(480, "Temporarily Unavailable") from error
+
+
+def _about(work: outputs.CallWork) -> dict[str, str]:
+    match work:
+        case SendMessage(request=request):
+            return {"message": request.message}
+        case outputs.SendData():
+            return {}
+        case _:
+            return {"call": work.call_id}

@@ -10,13 +10,14 @@ import time
 from collections.abc import AsyncIterator
 from typing import Literal
 
+from shared.errors import RemoteError
 from shared.messages import CallSnapshot, IncomingCall, stream
 
 from .api.auth import Identity
 from .core.errors import bad_request
 from .core.frames import EndedEvent, Event
 from .core.hooks.posts import Post, Question, Wording
-from .core.outputs import CallWork, HangUp, SendMessage
+from .core.outputs import CallWork, HangUp, SendData, SendMessage
 from .core.requests import LoginRequest, SipCredentials
 from .core.sdp import has_video
 from .core.telling import address, live_call
@@ -96,12 +97,14 @@ class Notices:
     async def in_turn(self, work: CallWork) -> AsyncIterator[None]:
         """Let the block do what the page asks for once that is allowed, in the page's order for each call."""
         words = self._words
+        if words is None and isinstance(work, SendData):
+            raise RemoteError(501, "There Is No Backend")
         if words is None or not isinstance(work, Question):
             if words is not None and isinstance(work, HangUp):
                 self._tell(words.hang_up(work))
             yield
             return
-        call = "" if isinstance(work, SendMessage) else work.call_id
+        call = "" if isinstance(work, SendMessage | SendData) else work.call_id
         async with self._turns.setdefault(call, asyncio.Lock()):
             await self._backend.permit(words.ask(work))
             yield

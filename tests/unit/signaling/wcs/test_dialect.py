@@ -359,3 +359,24 @@ def test_what_is_no_frame_is_told_and_counted() -> None:
     for _ in range(10):
         session.receive("{", 0.0)
     assert isinstance(session.take_output()[-1], outputs.Close)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_data_for_the_web_server_is_answered_by_its_status(is_taken: bool) -> None:
+    session = opened()
+    say(session, "sendData", {"operationId": "op-1", "payload": {"ticket": 4711}})
+    (sent,) = work(session)
+    assert isinstance(sent, outputs.SendData) and sent.request.payload == {"ticket": 4711}
+    assert session.data_name(sent.request.id) == "op-1"
+    if is_taken:
+        session.forwarded(sent.request.id)
+    else:
+        session.refused(sent.request.id, 403, "Refused By The Backend")
+    info = "" if is_taken else "Refused By The Backend"
+    status = {"operationId": "op-1", "status": "ACCEPTED" if is_taken else "FAILED", "info": info}
+    assert told(session) == [("DataStatusEvent", [status])]
+
+
+def test_a_page_without_an_account_leaves_it_to_the_web_server_to_name_one() -> None:
+    _, login = greeted(sipLogin="", appKey="clickToCallApp")
+    assert login.sip is None and login.jwt is None

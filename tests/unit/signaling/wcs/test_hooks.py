@@ -8,9 +8,10 @@ from msgspec import UNSET
 
 from shared.errors import RemoteError
 from signaling.core import frames
-from signaling.core.outputs import Answer, HangUp, PlaceCall, SendMessage, Use
+from signaling.core.outputs import Answer, HangUp, PlaceCall, SendData, SendMessage, Use
 from signaling.core.requests import (
     CallRequest,
+    DataRequest,
     DtmfRequest,
     HoldRequest,
     MessageRequest,
@@ -32,6 +33,9 @@ class Page:
 
     def call_name(self, call_id: str) -> str:
         return NAME if call_id == NATIVE else call_id
+
+    def data_name(self, request_id: str) -> str:
+        return f"op-{request_id}"
 
 
 def wording() -> HookWording:
@@ -119,6 +123,12 @@ def test_direct_invocations_have_the_names_of_the_sdk_and_the_ids_of_the_page() 
     assert asked[4] is not None and asked[4].body["target"] == "carol"
     message = MessageRequest(id="8", message="t-abcdefgh12345678", body="Hello", to="bob", call=UNSET)
     assert made.ask(SendMessage(message)).body.items() >= {"to": "bob", "body": "Hello"}.items()
+
+
+def test_data_has_the_name_that_the_page_gave_it() -> None:
+    post = wording().ask(SendData(DataRequest(id="7", payload=[1])))
+    assert post.method == "OnDataEvent"
+    assert post.body.items() >= {"operationId": "op-7", "payload": [1]}.items()
 
 
 def status_of(made: HookWording, event: frames.Event) -> tuple[str, str] | None:

@@ -44,6 +44,9 @@ class Dialect(Protocol):
     def call_name(self, call_id: str) -> str:
         """Return what the page calls a call."""
 
+    def data_name(self, request_id: str) -> str:
+        """Return what the page calls data that it sends."""
+
     def read(self, text: str) -> Read:
         """Read a text of the page; raise `PageError` if it is none of this language."""
 
@@ -60,6 +63,10 @@ class Cordboard:
     def call_name(self, call_id: str) -> str:
         """Return the id: it is the page's."""
         return call_id
+
+    def data_name(self, request_id: str) -> str:
+        """Return the request's id."""
+        return request_id
 
     def read(self, text: str) -> Read:
         """Read one request."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .frames import Event
-from .requests import CallRequest, CallUse, LoginRequest, MessageRequest, ResumeRequest
+from .requests import CallRequest, CallUse, DataRequest, LoginRequest, MessageRequest, ResumeRequest
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,13 @@ class SendMessage:
 
 
 @dataclass(frozen=True)
+class SendData:
+    """Post it to the operator's web server: `forwarded` or `refused` is to follow."""
+
+    request: DataRequest
+
+
+@dataclass(frozen=True)
 class Received:
     """A frame came from the page: the type of its request, or "malformed"."""
 
@@ -150,5 +157,5 @@ class Told:
 
 
 Fact = Received | Reached | Ended | Dropped
-CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage
+CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage | SendData
 Output = Send | Close | LogIn | Resume | LogOut | CallWork | Told | Fact

@@ -103,6 +103,12 @@ class PingRequest(Request, frozen=True, kw_only=True, tag="ping"):
     """Is anybody there?"""
 
 
+class DataRequest(Request, frozen=True, kw_only=True, tag="data"):
+    """Give something of the page's own, any JSON, to the operator's web server."""
+
+    payload: Any
+
+
 class CallRequest(Request, frozen=True, kw_only=True, tag="call"):
     """Make a call. The page chooses its id, so that it can speak of the call before the reply."""
 
@@ -175,6 +181,7 @@ AnyRequest = (
     | ResumeRequest
     | LogoutRequest
     | PingRequest
+    | DataRequest
     | CallRequest
     | AnswerRequest
     | RenewRequest

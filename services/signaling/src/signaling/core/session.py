@@ -18,12 +18,13 @@ from .errors import PageError, bad_request
 from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, RenewOk, ResumeOk, SessionOk, type_of
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
-from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume
+from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume, SendData
 from .requests import (
     AnswerRequest,
     AnyRequest,
     CallRequest,
     CallUse,
+    DataRequest,
     HangupRequest,
     LoginRequest,
     LogoutRequest,
@@ -143,6 +144,10 @@ class Session:
         """Return what the page calls a call."""
         return self._outbox.dialect.call_name(call_id)
 
+    def data_name(self, request_id: str) -> str:
+        """Return what the page calls data that it sends."""
+        return self._outbox.dialect.data_name(request_id)
+
     @property
     def is_kept(self) -> bool:
         """Whether the session is to outlive its socket."""
@@ -211,6 +216,8 @@ class Session:
                 self._outbox.put(LogOut(request.id))
             case PingRequest():
                 self._outbox.ok(request.id)
+            case DataRequest():
+                self._outbox.put(SendData(request))
             case MessageRequest():
                 self._calls.send_message(request)
             case _:

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import msgspec
 
 from ..frames import Event, LiveCall
-from ..outputs import Answer, HangUp, PlaceCall, SendMessage, Use
+from ..outputs import Answer, HangUp, PlaceCall, SendData, SendMessage, Use
 from ..requests import SipCredentials
 
-Question = PlaceCall | Answer | Use | SendMessage
+Question = PlaceCall | Answer | Use | SendMessage | SendData
 """What a page asks for and the web server may refuse. A hang-up is only told: nobody may keep a call alive."""
 
 

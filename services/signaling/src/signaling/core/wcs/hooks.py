@@ -30,7 +30,7 @@ from ..frames import (
     TryingEvent,
 )
 from ..hooks.posts import Post, Question
-from ..outputs import Answer, HangUp, PlaceCall, SendMessage, Use
+from ..outputs import Answer, HangUp, PlaceCall, SendData, SendMessage, Use
 from ..requests import DtmfRequest, HoldRequest, SipCredentials, TransferRequest
 from ..sdp import has_video
 from .account import account_of
@@ -81,6 +81,9 @@ class Speaker(Protocol):
 
     def call_name(self, call_id: str) -> str:
         """Return what it calls a call."""
+
+    def data_name(self, request_id: str) -> str:
+        """Return what it calls data that it sends."""
 
 
 class HookWording:
@@ -140,6 +143,9 @@ class HookWording:
             case SendMessage(request=request):
                 about = {"id": request.message, "to": request.to or "", "contentType": request.content_type}
                 return self._post("sendMessage", {**about, "body": request.body})
+            case SendData(request=request):
+                fields = {"operationId": self._speaker.data_name(request.id), "payload": request.payload}
+                return self._post("OnDataEvent", fields)
 
     def _use(self, request: HoldRequest | DtmfRequest | TransferRequest) -> Post:
         match request:
