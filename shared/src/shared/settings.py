@@ -23,6 +23,12 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str = "nats://127.0.0.1:4222"
     nats_user: str = ""
     nats_password: str = ""
+    nats_ca: str = ""  # PEM file of who signs the server's certificate; with it the connection must be TLS
+    nats_certificate: str = ""  # PEM files of our own, where the server asks for it
+    nats_key: str = ""
+    kv_replicas: int = (
+        1  # of the buckets and streams that a service makes: 3 in a cluster of three
+    )
     domain: str = "cordboard.local"  # the built-in domain
     pod: str = ""  # the pod's id; empty: made from the host's name and the process id
     log_level: str = "info"
@@ -32,14 +38,13 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamSettings(CommonSettings, frozen=True, kw_only=True):
-    """What those have who tell other services: the limits of the streams, for whoever makes them first."""
+    """Of those who tell other services what happens; the limits are of the streams that they make."""
 
     events: bool = True
     events_hours: float = 24.0
     events_mebibytes: int = 64
     cdr_days: float = 30.0
     cdr_mebibytes: int = 256
-    stream_replicas: int = 1
 
 
 def load(settings: type[S], service: str, environ: Mapping[str, str] | None = None) -> S:

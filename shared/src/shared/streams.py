@@ -60,7 +60,7 @@ def _cdr(settings: StreamSettings) -> StreamConfig:
 def _common(settings: StreamSettings) -> dict[str, Any]:
     return {
         "storage": StorageType.FILE,
-        "num_replicas": settings.stream_replicas,
+        "num_replicas": settings.kv_replicas,
         "retention": RetentionPolicy.LIMITS,
         "discard": DiscardPolicy.OLD,
     }

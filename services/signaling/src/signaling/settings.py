@@ -29,7 +29,6 @@ class Settings(StreamSettings, frozen=True, kw_only=True):
     jwt_key: str = ""  # an HMAC secret, a PEM public key, or the path of a file with one; empty: no log-in by JWT
     jwt_issuer: str = ""
     jwt_audience: str = ""
-    kv_replicas: int = 1
     hooks_url: str = ""  # of the web server that is asked and told; empty: none is
     hooks_secret: str = ""  # signs what is posted, by HMAC-SHA256
     hooks_md5_secret: str = ""  # the same in the form of WCS, by HMAC-MD5

@@ -109,7 +109,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
     async with contextlib.AsyncExitStack() as stack:
         bus = await Bus.connect(settings)
         stack.push_async_callback(bus.aclose)
-        store = await open_store(bus)
+        store = await open_store(bus, settings.kv_replicas)
         incarnation = token()
         publisher = await _publisher(bus, settings, incarnation)
         stack.push_async_callback(publisher.aclose)

@@ -31,6 +31,7 @@ from sip_agent.calls.history import History
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.succession import LegTable, Succession
+from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
@@ -81,7 +82,7 @@ class LiveCall:
         self._services = services
         self._owner = owner
         self._on_finished = on_finished
-        self.leg = Leg(core, services, owner.next_hop.find, self.post)
+        self.leg = Leg(core, services, owner.next_hop.find, back(self.post))
         self.media = media
         self.has_video = has_video
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
@@ -94,11 +95,11 @@ class LiveCall:
         self._started_at = time.monotonic()
         self.browser = BrowserMedia(
             services.settings.media_grace_seconds,
-            lambda reason: self.fail(503, f"Media Failed ({reason})"),
+            back(self._media_failed),
             services.bus,
             self.asides,
         )
-        self._alarm = Alarm(lambda: self.post(self._handle_timers))
+        self._alarm = Alarm(back(self._on_alarm))
         self._finished = asyncio.Event()
         self._is_lost = False
         metrics.calls_active(core.facts.direction).inc()
@@ -151,6 +152,9 @@ class LiveCall:
         """End the call for a reason that is neither side's."""
         self.post(self._fail, status, reason)
 
+    def _media_failed(self, reason: str) -> None:
+        self.fail(503, f"Media Failed ({reason})")
+
     def _fail(self, status: int, reason: str, now: float) -> None:
         if not self._succession.end(status, reason, "system", now):
             self.core.fail(status, reason, now)
@@ -165,10 +169,7 @@ class LiveCall:
         self._owner.mailbox.post(lambda: self.do(verb, *facts))
 
     async def _in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
-        """Give something to the core in its turn, and wait until that is done: so an aside needs no second task.
-
-        What is done in the mailbox waits for no aside.
-        """
+        """Give something to the core in its turn, and wait for that: for asides, which no mailbox waits for."""
         await self._owner.mailbox.ask(lambda: self.do(verb, *facts))
 
     async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
@@ -196,6 +197,9 @@ class LiveCall:
         self._alarm.stop()
         self._finish()
 
+    def _on_alarm(self) -> None:
+        self.post(self._handle_timers)
+
     def _handle_timers(self, now: float) -> None:
         for leg in list(self._succession.live):
             leg.core.handle_timer(now)
@@ -206,8 +210,7 @@ class LiveCall:
             work = [(leg, outputs) for leg in self._succession.legs if (outputs := leg.core.take_output())]
             for leg, outputs in work:
                 await self._carry_out_all(leg, outputs)
-            end = self._succession.take_end()
-            if end is not None:
+            if (end := self._succession.take_end()) is not None:
                 await self._carry_out_all(self.leg, [end])
             if not work:
                 return
@@ -311,9 +314,8 @@ class LiveCall:
             self.facts = msgspec.structs.replace(self.facts, caller=peer, caller_name=name)
         await self.save(self.leg)
         self.history.transferred(self.facts, peer, name)
-        session_id = self._owner.session_id
-        _log.info("call taken over", call=self.call_id, session=session_id)
-        await self._publish(CallTransferred(session_id=session_id, call_id=self.call_id, peer=peer, peer_name=name))
+        _log.info("call taken over", call=self.call_id, session=new.session_id)
+        await self._publish(CallTransferred(session_id=new.session_id, call_id=self.call_id, peer=peer, peer_name=name))
         held = HoldChanged(self.core.local_hold, self.core.remote_hold)
         if held != self._held:
             await self._tell(held)
