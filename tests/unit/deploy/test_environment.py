@@ -30,7 +30,7 @@ def known() -> set[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_variable_that_is_set_is_read(name: str) -> None:
-    named = set(re.findall(r"CORDBOARD_[A-Z_]+", (ROOT / name).read_text())) - SCRIPT_ONLY
+    named = set(re.findall(r"CORDBOARD_[A-Z0-9_]+", (ROOT / name).read_text())) - SCRIPT_ONLY
     assert named <= known()
     assert named or "nats" in name or "kustomization" in name
 
@@ -39,8 +39,8 @@ def test_every_variable_that_is_set_is_read(name: str) -> None:
 def test_the_operations_page_has_every_setting_and_no_other(prefix: str, settings: type[CommonSettings]) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     section = page.split(f"`CORDBOARD_{prefix}_<NAME>`", 1)[1].split("\n## ", 1)[0]
-    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", section, re.MULTILINE)
-    documented = set(re.findall(r"[A-Z_]+", " ".join(rows)))
+    rows = re.findall(r"^\| (`[A-Z0-9_`, ]+`) \|", section, re.MULTILINE)
+    documented = set(re.findall(r"[A-Z0-9_]+", " ".join(rows)))
     shared = {field.name for field in msgspec.structs.fields(StreamSettings)} | {"secret"}
     assert documented == {field.name.upper() for field in msgspec.structs.fields(settings)} - {
         n.upper() for n in shared
