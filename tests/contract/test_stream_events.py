@@ -49,7 +49,7 @@ EVENTS: tuple[Told, ...] = (
     CallHeld(**CALL, local=True, remote=False),
     CallTransferred(**CALL, peer="sip:carol@example.net", peer_name="Carol"),
     CallEnded(
-        **{**CALL, "id": CALL["call_id"]},
+        **{**CALL, "id": "s-hjkmnpqr01234567.c-abcdefgh12345678.1793369900.000000"},
         caller_name="Alice",
         started_at=1793369900.0,
         ringing_at=1793369901.25,

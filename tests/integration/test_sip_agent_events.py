@@ -72,7 +72,6 @@ async def test_a_call_is_told_from_its_start_to_its_record(
     assert (mine.status, mine.by, mine.agent, mine.relay) == (200, "remote", "agent-1", RELAY)
     assert (his.account, his.direction, his.by) == (f"bob@{DOMAIN}", "incoming", "local")
     for record in (mine, his):
-        assert record.id == record.call_id
         assert record.ringing_at is not None and record.established_at is not None
         assert record.started_at <= record.ringing_at <= record.established_at <= record.ended_at
         assert record.duration == pytest.approx(record.ended_at - record.established_at, abs=0.01)
@@ -82,6 +81,33 @@ async def test_a_call_is_told_from_its_start_to_its_record(
     await events.expect(CallEnded, lambda one: one.call_id == "c-1")
     assert events.of_call("c-1") == kinds
     assert len(records.events) == 2
+
+
+async def test_two_calls_to_which_a_page_gives_one_id_have_a_record_each(
+    relay: RelaySeat, login: Login, records: Reader
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    for _ in range(2):
+        await talking(alice, bob)
+        await alice.hang_up("c-1")
+        await alice.ended()
+        await bob.ended()
+    mine = [await records.expect(CallEnded, lambda one: one.call_id == "c-1") for _ in range(2)]
+    assert mine[0].id != mine[1].id and mine[0].started_at < mine[1].started_at
+
+
+async def test_an_agent_without_its_lease_tells_no_end_of_what_may_go_on_elsewhere(
+    agent: Agent, relay: RelaySeat, login: Login, events: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    await talking(alice, bob)
+    monkeypatch.setattr(agent.services.lease, "held", lambda: False)
+    await alice.hang_up("c-1")
+    await alice.ended()
+    await bob.ended()
+    await alice.log_out()
+    await events.expect(RegistrationChanged, lambda one: one.state == "unregistered")
+    assert not [one for one in events.events if isinstance(one, CallEnded)]
 
 
 async def test_a_call_that_nobody_answers_has_a_record_without_a_duration(

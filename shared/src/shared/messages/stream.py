@@ -112,7 +112,7 @@ class LegSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallEnded(OfCall, frozen=True, kw_only=True, tag="call.ended"):
-    """The call detail record: all of a call that has ended. There is one for each, and its `id` is the call's."""
+    """The call detail record: all of a call that has ended. There is one for each, with the same `id` at any agent."""
 
     caller_name: str = ""
     started_at: float

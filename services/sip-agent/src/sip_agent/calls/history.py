@@ -7,20 +7,25 @@ import asyncio
 from typing import Any
 
 from shared.messages import LegQuality, MediaRef, stream
-from shared.publisher import Publisher
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended, Established, HoldChanged, News, Progressed, Unheard
 from sip_agent.core.call.quality import CallQualitySummary
-from sip_agent.services import wall_clock
+from sip_agent.services import Services, wall_clock
+
+
+def record_id(facts: CallFacts) -> str:
+    """Return the id of a call's record, the same at any agent: a page may give one call id to two calls, in turn."""
+    return f"{facts.session_id}.{facts.call_id}.{facts.created_at:.6f}"
 
 
 class History:
     """`account` is the address of record; `facts` are the call's, as they are at that moment."""
 
-    __slots__ = ("_publisher", "_account", "_quality", "_stored", "ringing_at", "established_at")
+    __slots__ = ("_services", "_publisher", "_account", "_quality", "_stored", "ringing_at", "established_at")
 
-    def __init__(self, publisher: Publisher, account: str) -> None:
-        self._publisher = publisher
+    def __init__(self, services: Services, account: str) -> None:
+        self._services = services
+        self._publisher = services.publisher
         self._account = account
         self._quality: CallQualitySummary | None = None
         self.ringing_at: float | None = None
@@ -59,12 +64,12 @@ class History:
         self._quality.add(legs)
 
     def ended(self, facts: CallFacts, end: Ended | Unheard, media: MediaRef | None, has_video: bool) -> None:
-        """The call is over: make its record."""
-        if not self._publisher.is_on or self._stored is not None:
+        """The call is over: make its record. Without the lease it may be another agent's, and go on there."""
+        if not self._publisher.is_on or self._stored is not None or not self._services.lease.held():
             return
         now = wall_clock()
         record = stream.CallEnded(
-            **{**self._about(facts, now), "id": facts.call_id},
+            **{**self._about(facts, now), "id": record_id(facts)},
             caller_name=facts.caller_name,
             started_at=facts.created_at,
             ringing_at=self.ringing_at,

@@ -89,7 +89,7 @@ class LiveCall:
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
         self._succession = Succession(services, owner, self, legs)
-        self.history = History(services.publisher, owner.identity.aor)
+        self.history = History(services, owner.identity.aor)
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
