@@ -1,16 +1,19 @@
-"""The dashboards: `make dashboards` writes them to `grafana/dashboards`.
+"""The dashboards: `make dashboards` writes them to `grafana/dashboards`, and the alert rules for Prometheus's Operator.
 
 `tests/e2e/test_dashboards.py` asks every query of a live Prometheus.
 """
 
 import json
+import textwrap
 from pathlib import Path
 
 from .panels import Dashboard
 from .quality import QUALITY
 from .queries import RATE, gauge, percentiles, process, quantile, rates, several, slow, stat
 
-FOLDER = Path(__file__).parent / "grafana" / "dashboards"
+HERE = Path(__file__).parent
+FOLDER = HERE / "grafana" / "dashboards"
+ALERTS, OPERATOR_RULES = HERE / "alerts.yml", HERE / "k8s" / "rules.yaml"
 
 _ENDED = f"sum(rate(cordboard_sip_agent_calls_total{RATE}))"
 _ANSWERED = f'sum(rate(cordboard_sip_agent_calls_total{{result="answered"}}{RATE})) / ({_ENDED} > 0) or vector(0)'
@@ -136,9 +139,17 @@ def written(dashboard: Dashboard) -> str:
     return json.dumps(dashboard.model(), indent=1) + "\n"
 
 
+def operator_rules() -> str:
+    """Return `alerts.yml` as the resource that the Prometheus Operator reads."""
+    head = "# Made of alerts.yml by `make dashboards`.\n"
+    kind = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: { name: cordboard }\nspec:\n"
+    rules = ALERTS.read_text().partition("\ngroups:\n")[2]
+    return f"{head}{kind}  groups:\n{textwrap.indent(rules, '  ')}"
+
+
 def main() -> None:
     """Write the files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    OPERATOR_RULES.write_text(operator_rules())
     for dashboard in DASHBOARDS:
         (FOLDER / f"{dashboard.uid}.json").write_text(written(dashboard))
 

@@ -4,7 +4,8 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from deploy.monitoring.dashboards import DASHBOARDS, FOLDER, written
+import yaml
+from deploy.monitoring.dashboards import ALERTS, DASHBOARDS, FOLDER, OPERATOR_RULES, operator_rules, written
 from deploy.monitoring.panels import Dashboard
 
 
@@ -19,9 +20,12 @@ def test_there_are_no_others() -> None:
 
 
 def test_the_file_is_what_the_code_says(dashboard: Dashboard) -> None:
-    assert (FOLDER / f"{dashboard.uid}.json").read_text() == written(dashboard), (
-        "python -m deploy.monitoring.dashboards"
-    )
+    assert (FOLDER / f"{dashboard.uid}.json").read_text() == written(dashboard), "make dashboards"
+
+
+def test_the_operator_has_the_same_rules() -> None:
+    assert OPERATOR_RULES.read_text() == operator_rules(), "make dashboards"
+    assert yaml.safe_load(OPERATOR_RULES.read_text())["spec"]["groups"] == yaml.safe_load(ALERTS.read_text())["groups"]
 
 
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
