@@ -83,6 +83,11 @@ def test_a_reply_overwrites_the_fields_that_it_names_and_no_other() -> None:
     assert (account.domain, account.transport, account.port) == ("example.org", "tls", 5070)
 
 
+def test_the_password_of_the_page_goes_with_no_other_account() -> None:
+    assert wording().account(GIVEN, {"sipLogin": "bob"}).password == ""
+    assert wording().account(GIVEN, {"sipVisibleName": "Alice"}).password == "secret"
+
+
 def test_an_echo_changes_nothing() -> None:
     made = wording()
     assert made.account(GIVEN, made.connect(GIVEN).body) == GIVEN

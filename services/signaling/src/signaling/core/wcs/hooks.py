@@ -105,8 +105,10 @@ class HookWording:
 
     def account(self, given: SipCredentials | None, reply: Mapping[str, Any]) -> SipCredentials:
         """Return the account with what the reply overwrites."""
-        named = {} if given is None else {**_connection_of(given), "sipPassword": given.password}
+        named: dict[str, Any] = {} if given is None else _connection_of(given)
         named |= {name: value for name, value in reply.items() if name in _MAY_OVERWRITE and value is not None}
+        if given is not None and named["sipLogin"] == given.login:
+            named.setdefault("sipPassword", given.password)  # that of the page opens no other account
         transport = "" if given is None else given.transport
         try:
             return msgspec.convert({**account_of(named), "transport": transport}, SipCredentials)
