@@ -126,6 +126,18 @@ async def test_a_stream_that_somebody_has_removed_is_missed_and_counted(told: tu
     assert [one.id for one in await stored(bus, CDR, 1)] == ["c-1"]
 
 
+async def test_what_the_server_refuses_for_good_is_counted_and_holds_up_nothing(told: tuple[Bus, Publisher]) -> None:
+    bus, publisher = told
+    config = (await bus.jetstream().stream_info(EVENTS)).config
+    config.max_msg_size = 400
+    await bus.jetstream().update_stream(config)
+    refused = counted("refused")
+    await publisher.record(ended("c-1" * 200))
+    publisher.tell_now(stream.ConnectionOpened, **SESSION)
+    (event,) = await stored(bus, EVENTS, 1)
+    assert isinstance(event, stream.ConnectionOpened) and counted("refused") == refused + 1
+
+
 async def test_what_finds_no_room_is_dropped_and_counted() -> None:
     async with stoppable_nats_server() as server, connected(server.url) as (bus, publisher):
         await server.stop()

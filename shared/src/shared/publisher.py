@@ -25,7 +25,7 @@ from .tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
-RULES = Rules(most=20_000, group=256, gather_seconds=0.02, first_pause=0.25, longest_pause=10.0)
+RULES = Rules(most=20_000, group=256, gather_seconds=0.05, first_pause=0.25, longest_pause=10.0)
 _SERVER_AT_FAULT = 500
 
 
