@@ -214,6 +214,7 @@ async def test_a_call_that_comes_in_is_refused_to_its_caller(here: Stage, backen
         await here.agent.ring(page.session, CALL)
     assert refused.value.status == 403
     assert here.relay.got.empty()
+    assert (await backend.expect("CallStatusEvent")).body["status"] == "FAILED"
     backend.statuses.clear()
     await here.agent.ring(page.session, OTHER)
     assert (await page.event("call.incoming"))["call"] == OTHER

@@ -127,7 +127,7 @@ class CallControl:
             case PlaceCall():
                 metrics.CALLS.labels("outgoing", str(error.status)).inc()
                 self._core.calls.failed(work.call_id, error.status, error.reason)
-                self._notices.not_placed(work.call_id, error.status, error.reason)
+                self._notices.failed(work.call_id, error)
             case Answer():
                 self._core.answer_refused(work.re, work.call_id, error.status, error.reason, self._now())
             case HangUp():
@@ -221,7 +221,8 @@ class CallControl:
         try:
             await self.until_open(call.expires_at)
             self._core.offer(call.call_id, self._now())
-            accepted = await self._show(call)
+            async with self._notices.offered(call):
+                accepted = await self._show(call)
         except RemoteError as error:
             metrics.CALLS.labels("incoming", str(error.status)).inc()
             raise

@@ -109,10 +109,20 @@ class Notices:
             await self._backend.permit(words.ask(work))
             yield
 
-    def not_placed(self, call_id: str, status: int, reason: str) -> None:
-        """A call that the page has asked for came to nothing."""
+    def failed(self, call_id: str, error: RemoteError) -> None:
+        """A call came to nothing before the page, or its far side, has heard of it."""
+        self._turns.pop(call_id, None)
         if self._words is not None:
-            self._tell(self._words.failed(call_id, status, reason))
+            self._tell(self._words.failed(call_id, error.status, error.reason))
+
+    @contextlib.asynccontextmanager
+    async def offered(self, call: IncomingCall) -> AsyncIterator[None]:
+        """Let the block show a call that comes in; if it does not, the web server hears so."""
+        try:
+            yield
+        except RemoteError as error:
+            self.failed(call.call_id, error)
+            raise
 
     async def admit_call(self, call: IncomingCall) -> None:
         """Raise `RemoteError` if the web server does not want the page to be called."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -83,8 +84,10 @@ def test_a_reply_overwrites_the_fields_that_it_names_and_no_other() -> None:
     assert (account.domain, account.transport, account.port) == ("example.org", "tls", 5070)
 
 
-def test_the_password_of_the_page_goes_with_no_other_account() -> None:
-    assert wording().account(GIVEN, {"sipLogin": "bob"}).password == ""
+def test_the_credentials_of_the_page_go_with_no_other_account() -> None:
+    given = msgspec.structs.replace(GIVEN, auth_name="alice-auth")
+    account = wording().account(given, {"sipLogin": "bob"})
+    assert (account.login, account.auth_name, account.password) == ("bob", "", "")
     assert wording().account(GIVEN, {"sipVisibleName": "Alice"}).password == "secret"
 
 

@@ -83,7 +83,7 @@ class Wording(Protocol):
         """The session, and these calls, come from another socket."""
 
     def failed(self, call_id: str, status: int, reason: str) -> Post | None:
-        """A call that the page has asked for could not be begun."""
+        """A call could not be begun, or shown."""
 
     def told(self, event: Event) -> Post | None:
         """The page has been told an event."""

@@ -105,10 +105,13 @@ class HookWording:
 
     def account(self, given: SipCredentials | None, reply: Mapping[str, Any]) -> SipCredentials:
         """Return the account with what the reply overwrites."""
-        named: dict[str, Any] = {} if given is None else _connection_of(given)
-        named |= {name: value for name, value in reply.items() if name in _MAY_OVERWRITE and value is not None}
-        if given is not None and named["sipLogin"] == given.login:
-            named.setdefault("sipPassword", given.password)  # that of the page opens no other account
+        said = {name: value for name, value in reply.items() if name in _MAY_OVERWRITE and value is not None}
+        named: dict[str, Any] = {}
+        if given is not None:
+            named = {**_connection_of(given), "sipPassword": given.password}
+            if said.get("sipLogin", given.login) != given.login:  # for which the page's credentials are none
+                del named["sipAuthenticationName"], named["sipPassword"]
+        named |= said
         transport = "" if given is None else given.transport
         try:
             return msgspec.convert({**account_of(named), "transport": transport}, SipCredentials)
