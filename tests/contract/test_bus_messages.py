@@ -67,6 +67,7 @@ from shared.messages import (
 from shared.messages.wire import MESSAGE_TYPES
 
 GOLDEN = Path(__file__).parent / "golden" / "bus"
+CALL_ID = "a84b4c76e66710@192.0.2.20"
 SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 COMMAND = {"id": "q-hjkmnpqr01234567", "expires_at": 1793370000.5, "epoch": 3}
 SESSION = "s-hjkmnpqr01234567"
@@ -193,9 +194,9 @@ MESSAGES: tuple[Message, ...] = (
     MessageSent(session_id=SESSION, message_id="t-abcdefgh12345678", status=200, reason="OK"),
     AllocateMedia(**COMMAND, **MEDIA_ID, call_id=CALL["call_id"], agent="agent-1", browser_sdp=SDP),
     MediaAllocated(media=MEDIA, sip_sdp=SDP),
-    AnswerMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, provisional=True),
-    OfferMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP),
-    RequestOffer(**COMMAND, **MEDIA_ID, side="sip", direction="sendonly"),
+    AnswerMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, provisional=True, far_side=CALL_ID),
+    OfferMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, far_side=CALL_ID),
+    RequestOffer(**COMMAND, **MEDIA_ID, side="sip", direction="sendonly", far_side=CALL_ID),
     MediaSdp(sdp=SDP, is_held=True),
     SendDigits(**COMMAND, **MEDIA_ID, digits="12,#", duration_ms=160, gap_ms=80),
     RequestKeyframe(**COMMAND, **MEDIA_ID, side="browser"),

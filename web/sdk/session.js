@@ -9,12 +9,13 @@ import { Call } from "./call.js";
 import { Connection } from "./connection.js";
 import { RequestError } from "./errors.js";
 import { Emitter } from "./events.js";
+import { IceServers } from "./ice_servers.js";
 import { Media } from "./media.js";
 import { platformWith } from "./platform.js";
 import { ResumeToken } from "./resume_token.js";
 import { STATUS_OF_REGISTRATION } from "./session_status.js";
 import { Waiting } from "./waiting.js";
-import { loginRequest, resumeRequest } from "./wire.js";
+import { loginRequest, readIceAdvice, resumeRequest } from "./wire.js";
 
 /** @typedef {import("./call.js").CallOptions} CallOptions */
 /** @typedef {import("./connection.js").Cause} Cause */
@@ -54,6 +55,7 @@ export class Session extends Emitter {
   /** @type {ResumeToken} */ #token;
   /** @type {Map<string, Call>} */ #calls = new Map();
   /** @type {Waiting} */ #messages;
+  /** @type {IceServers} */ #iceServers;
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
   /** @param {SessionOptions} options */
@@ -66,6 +68,8 @@ export class Session extends Emitter {
     this.platform = platformWith(platform);
     this.#token = new ResumeToken(this.platform.newToken, store);
     this.#messages = new Waiting(this.platform);
+    const ask = async () => readIceAdvice(await this.#request({ type: "ice" }));
+    this.#iceServers = new IceServers(this.platform, ask, (error) => this.emit("WARN", error));
     /** Why the status is what it is, in the words of whoever decided it. */
     this.cause = { status: 0, reason: "" };
   }
@@ -217,6 +221,7 @@ export class Session extends Emitter {
     const isNewHere = this.#welcome === null;
     this.#welcome = welcome;
     this.#token.renew(welcome.session, welcome.resume_token);
+    this.#iceServers.take(welcome);
     this.#register(welcome.registration ?? this.#registration);
     if (welcome.calls) this.#reconcile(welcome.calls, isNewHere);
   }
@@ -294,7 +299,9 @@ export class Session extends Emitter {
 
   /** @param {Omit<IncomingEvent, "type" | "seq">} event */
   #incoming(event) {
-    if (this.oneCall && this.#calls.size > 0) return void this.#refuse(event.call);
+    if (this.oneCall && this.#calls.size > 0) {
+      return void this.#tell({ type: "hangup", call: event.call, ...BUSY_HERE });
+    }
     const call = this.#add({
       id: event.call,
       direction: "incoming",
@@ -308,14 +315,6 @@ export class Session extends Emitter {
     });
     call.ring();
     this.emit("INCOMING_CALL", call);
-  }
-
-  /**
-   * One call is enough.
-   * @param {string} call
-   */
-  async #refuse(call) {
-    await this.#tell({ type: "hangup", call, ...BUSY_HERE });
   }
 
   /** @param {import("./wire.js").MessageEvent} event */
@@ -334,7 +333,7 @@ export class Session extends Emitter {
    * @returns {Call}
    */
   #add(parties) {
-    const media = new Media(this.platform, this.#welcome?.ice_servers ?? []);
+    const media = new Media(this.platform, () => this.#iceServers.current);
     const call = new Call(parties, media, (request) => this.#request(request));
     this.#calls.set(call.id, call);
     call.on("STATUS", () => {
@@ -370,6 +369,7 @@ export class Session extends Emitter {
     const wanted = cause.status === 200 || (cause.status === 410 && this.#welcome !== null);
     this.#connection = null;
     this.#token.forget();
+    this.#iceServers.forget();
     this.#registration = { state: "none", status: 0, reason: "" };
     const { status, reason } = cause.status === 200 ? { status: 487, reason: "logged out" } : cause;
     const by = cause.status === 200 ? "local" : "system";

@@ -30,6 +30,11 @@ export const VERSION = 1;
  */
 
 /**
+ * What to reach the relay by, and for how many seconds its credentials are good; not said: for ever.
+ * @typedef {{ ice_servers: RTCIceServer[], ice_seconds?: number }} IceAdvice
+ */
+
+/**
  * The reply to `login` and `resume`; the last two are given by `resume` only.
  * @typedef {object} Welcome
  * @property {string} session
@@ -37,6 +42,7 @@ export const VERSION = 1;
  * @property {string} aor
  * @property {string} domain
  * @property {RTCIceServer[]} ice_servers
+ * @property {number} [ice_seconds]
  * @property {Registration} [registration]
  * @property {CallSnapshot[]} [calls]
  */
@@ -148,12 +154,13 @@ const EVENTS = {
   },
   "message.sent": { message: "string", ...OUTCOME },
 };
+const ICE_ADVICE = { ice_servers: "array", "ice_seconds?": "number" };
 const WELCOME = {
   session: "string",
   resume_token: "string",
   aor: "string",
   domain: "string",
-  ice_servers: "array",
+  ...ICE_ADVICE,
   "registration?": "object",
   "calls?": "array",
 };
@@ -218,6 +225,15 @@ export function readWelcome(reply) {
     if (call.held) check(call.held, HELD, "held");
   }
   return welcome;
+}
+
+/**
+ * @param {OkReply} reply to `ice`
+ * @returns {IceAdvice}
+ */
+export function readIceAdvice(reply) {
+  check(reply, ICE_ADVICE, "ice");
+  return /** @type {IceAdvice} */ (/** @type {unknown} */ (reply));
 }
 
 /**

@@ -43,5 +43,8 @@ void send_event(struct forwarding *forwarding, struct session *session, uint32_t
     }
     outgoing_event_header(&stream->outgoing, packet, stream->plan.events_to_sip, marker, later);
     memcpy(packet + RTP_FIXED_HEADER, payload, length);
+    struct heard *heard = ssrc_find(&session->browser_ssrcs, read_32(packet + 8));
+    if (heard)
+        statistics_sent_event(&heard->statistics, length);
     sip_send_rtp(forwarding, session, stream, NULL, packet, RTP_FIXED_HEADER + length);
 }

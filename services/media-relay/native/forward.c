@@ -125,6 +125,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         return;
     }
     read_reports(packet, length, &session->browser_ssrcs, &session->sip_ssrcs, forwarding->now);
+    correct_sender_counts(packet, length, &session->browser_ssrcs);
     uint32_t concerned = streams_concerned(session, &sources);
     uint32_t pictures = 0;
     length = repair_from_browser(forwarding, session, packet, length, &pictures);

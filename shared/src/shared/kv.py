@@ -126,25 +126,29 @@ class Bucket(Generic[T]):
 
     async def names(self) -> list[str]:
         """Return the names of all records, in no order."""
+        return list(await self.revisions())
+
+    async def revisions(self) -> dict[str, int]:
+        """Return the names of all records with their revisions, of which nothing is read."""
         # nats-py 2.16 ends a listing before its first entry if the server has sent all of them, and the client has
         # looked at none, when it asks how many are to come. So "none" is believed of an empty stream, or said often.
         for _ in range(_LISTINGS):
-            names = await self._list()
-            if names or (await self._kv.status()).values == 0:
+            revisions = await self._list()
+            if revisions or (await self._kv.status()).values == 0:
                 break
-        return names
+        return revisions
 
-    async def _list(self) -> list[str]:
+    async def _list(self) -> dict[str, int]:
         # `keys()` of nats-py 2.16 leaves a consumer at the server for 5 minutes; this one goes at once.
         watcher = await self._kv.watchall(ignore_deletes=True, meta_only=True, inactive_threshold=_LISTING_SECONDS)
-        names = []
+        revisions = {}
         try:
             # Not `async for`, which waits for ever where NATS goes away in the middle of it.
             while (entry := await watcher.updates(_LISTING_SECONDS)) is not None:  # type: ignore[no-untyped-call]
-                names.append(name_of_key(entry.key))
+                revisions[name_of_key(entry.key)] = int(entry.revision)
         finally:
             await watcher.stop()  # type: ignore[no-untyped-call]
-        return names
+        return revisions
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,9 @@ def test_two_streams_are_joined_once_each_is_sent_to_the_other(relay: Relay) -> 
 def test_the_streams_of_a_call_are_joined_one_by_one(relay: Relay) -> None:
     relay.send(1, B, B_VIDEO)
     assert relay.send(2, A) == [Joined(B, A)]
+    assert [relay.bridges.bridged(session) for session in (1, 2, 3)] == [{0}, {0}, set()]
     assert relay.send(2, A, A_VIDEO) == [Joined(B_VIDEO, A_VIDEO)]
+    assert relay.bridges.bridged(1) == {0, 1}
     assert relay.send(1, B) == [Parted(A_VIDEO, B_VIDEO)]
 
 

@@ -253,6 +253,21 @@ async def test_an_offer_of_ours_plans_nothing_before_its_answer(relay: Relay) ->
     assert (audio.browser_sends, audio.sip_sends) == (False, False)
 
 
+async def test_a_call_that_is_transferred_gets_other_keys_and_the_old_far_side_keeps_its_own() -> None:
+    relay = Relay(sip_srtp="optional")
+    await relay.allocate()
+    await relay.answer(far_side="bob's")
+
+    async def offered(far_side: str) -> list[str]:
+        reply = await relay.handle(RequestOffer(**ENVELOPE, media_id="m", side="sip", far_side=far_side))
+        assert isinstance(reply, MediaSdp)
+        return parse(reply.sdp).media[0].values("crypto")
+
+    bobs, carols = await offered("bob's"), await offered("carol's")
+    assert set(bobs).isdisjoint(carols)
+    assert await offered("bob's") == bobs
+
+
 async def test_a_browser_that_comes_anew_gets_an_offer_with_other_credentials(relay: Relay) -> None:
     await relay.allocate()
     await relay.answer()

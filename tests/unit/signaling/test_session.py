@@ -18,7 +18,7 @@ from shared.messages import (
 )
 from signaling.core import outputs
 from signaling.core.errors import PageError
-from signaling.core.frames import SessionOk
+from signaling.core.frames import IceOk, SessionOk
 from signaling.core.session import TABLE, Input, Session, SessionState
 
 CALL = "c-abcdefgh12345678"
@@ -29,6 +29,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "resume": {"version": 1, "session": "s", "resume_token": "t", "next_token": "n" * 32},
     "logout": {},
     "ping": {},
+    "ice": {},
     "call": {"call": CALL, "to": "bob", "sdp": SDP},
     "answer": {"call": CALL, "sdp": SDP},
     "hangup": {"call": CALL},
@@ -364,3 +365,11 @@ def test_bye_is_said_once_and_is_the_last_word(reason: Any, code: int) -> None:
     send, close = (output for output in session.take_output() if not isinstance(output, outputs.Told))
     assert isinstance(send, outputs.Send) and json.loads(send.text) == {"type": "bye", "seq": 1, "reason": reason}
     assert isinstance(close, outputs.Close) and close.code == code
+
+
+def test_ice_servers_are_told_again_on_request() -> None:
+    session = opened()
+    ask(session, "ice", "7")
+    assert work(session) == [outputs.RenewIce("7")]
+    session.ice_renewed(IceOk(re="7", ice_servers=(), ice_seconds=600))
+    assert frames(session) == [{"type": "ok", "re": "7", "ice_servers": [], "ice_seconds": 600}]

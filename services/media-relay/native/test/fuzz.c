@@ -90,7 +90,7 @@ static struct srtp_session *sessions[SRTP_PROFILES][2];
 
 static struct srtp_session *new_srtp(int profile, int receive, int send)
 {
-    static const size_t lengths[SRTP_PROFILES] = {30, 28, 44};
+    static const size_t lengths[SRTP_PROFILES] = {30, 28, 44, 30};
     uint8_t receives[44], sends[44];
     memset(receives, receive, sizeof receives);
     memset(sends, send, sizeof sends);

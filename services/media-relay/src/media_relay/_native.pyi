@@ -47,7 +47,6 @@ class Plan(TypedDict):
     clock_rate: int
     sip_events: bytes  # for each payload type of the SIP side, whether it is an event's
     events_to_sip: int  # as what ours go there
-    browser_bit_rate: int  # that the browser is told
     sip_srtp: _Keys | None
 
 class Relay:

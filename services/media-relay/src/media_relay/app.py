@@ -20,7 +20,9 @@ from shared.tasks import Tasks
 
 from . import forwarders
 from .addresses import browser_addresses, sip_address, warn_of_overlap
+from .bit_rate_watch import BitRateWatch
 from .commands import Commands, Place
+from .core.bit_rate import BitRateBounds
 from .datapath import DataPath, DataPathEvent
 from .metrics import NATIVE, DataPathCollector
 from .quality_watch import QualityWatch
@@ -61,6 +63,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
             commands, quality = _commands(settings, bus, data_path, tasks)
             events.append(commands.on_event)
             tasks.spawn(quality.run(), "quality")
+            tasks.spawn(_bit_rates(settings, data_path, commands).run(), "bit rates")
             async with _serving(settings, bus, commands, data_path, tasks):
                 yield
         finally:
@@ -85,6 +88,11 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
     quality = QualityWatch(data_path, tell, time.monotonic, time.time, os.urandom, settings.quality_seconds)
     return Commands(place, data_path, tell, time.monotonic, os.urandom, quality), quality
+
+
+def _bit_rates(settings: RelaySettings, data_path: DataPath, commands: Commands) -> BitRateWatch:
+    bounds = BitRateBounds(settings.video_min_bit_rate, settings.video_max_bit_rate)
+    return BitRateWatch(data_path, commands.streams, time.monotonic, bounds)
 
 
 @asynccontextmanager

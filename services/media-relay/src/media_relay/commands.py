@@ -4,8 +4,9 @@ Every command is one synchronous step: nothing is awaited between what it reads 
 that arrive together need no lock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -35,10 +36,10 @@ from . import metrics
 from .core.description.browser_offers import BrowserOffers
 from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
-from .core.description.sdes import OwnSrtp, SrtpPolicy
+from .core.description.sdes import FarSideKeys, OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
-from .core.plan import Address, IceCredentials
+from .core.plan import Address, IceCredentials, StreamPlan
 from .core.session import MediaSession, Owner
 from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
 from .digits import DigitReceived
@@ -92,6 +93,11 @@ class Commands:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def streams(self) -> Iterator[tuple[str, tuple[StreamPlan, ...]]]:
+        """Return what was settled last of each session."""
+        for media_id, known in self._sessions.items():
+            yield media_id, known.session.streams
+
     async def handle(self, message: Message) -> Message | None:
         """Carry out one command; the handler of `Bus.serve`."""
         match message:
@@ -123,8 +129,9 @@ class Commands:
             raise RemoteError(503, "Service Unavailable")
         negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
         allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
+        local = self._local(allocation)
         try:
-            sdp = negotiation.offer(self._local(allocation))
+            sdp = negotiation.offer(local)
         except Exception:
             self._data_path.release(command.media_id)
             raise
@@ -134,7 +141,8 @@ class Commands:
             sip_sdp=sdp if offerer == "browser" else None,
         )
         owner = Owner(call_id=command.call_id, agent=command.agent)
-        session = MediaSession(owner, offerer, negotiation, self._clock(), self._place.unclaimed_seconds)
+        keys = FarSideKeys(local.sip_srtp, partial(self._own_srtp, len(allocation.ports)))
+        session = MediaSession(owner, offerer, negotiation, keys, self._clock(), self._place.unclaimed_seconds)
         self._sessions[command.media_id] = _Allocated(session, offer, reply)
         _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
         return reply
@@ -144,9 +152,12 @@ class Commands:
             session_id=self._sdp_session_id(),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
-            sip_srtp=tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in allocation.ports),
+            sip_srtp=self._own_srtp(len(allocation.ports)),
             transport=self._transport(allocation.ice),
         )
+
+    def _own_srtp(self, streams: int) -> tuple[OwnSrtp, ...]:
+        return tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in range(streams))
 
     def _sdp_session_id(self) -> str:
         """62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1)."""
@@ -166,14 +177,14 @@ class Commands:
         session = self._session(command.media_id)
         first = session.answered_at is None
         now = self._clock()
-        outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now)
+        outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now, command.far_side)
         reply = self._carry_out(command.media_id, outcome)
         if first:
             metrics.STAGES.labels("answer").observe(now - session.allocated_at)
         return reply
 
     def _offer(self, command: OfferMedia) -> MediaSdp:
-        outcome = self._session(command.media_id).offer(command.side, command.sdp, command.epoch)
+        outcome = self._session(command.media_id).offer(command.side, command.sdp, command.epoch, command.far_side)
         return self._carry_out(command.media_id, outcome)
 
     def _request_offer(self, command: RequestOffer) -> MediaSdp:
@@ -182,7 +193,8 @@ class Commands:
             session.check_renewal(command.epoch)
             transport = self._transport(self._data_path.renew(command.media_id))
             return self._carry_out(command.media_id, session.renew(transport, self._sdp_session_id()))
-        return self._carry_out(command.media_id, session.request_offer(command.direction, command.epoch))
+        outcome = session.request_offer(command.direction, command.epoch, command.far_side)
+        return self._carry_out(command.media_id, outcome)
 
     def _request_keyframe(self, command: RequestKeyframe) -> Done:
         if self._session(command.media_id).request_keyframe(command.side, command.epoch, self._clock()):

@@ -36,7 +36,7 @@ from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
-from .core.ports import PortPool, even_ports
+from .core.ports import PortPool, PortUse, even_ports
 from .core.statistics import SourceStatistics
 from .digits import DigitReceived, SessionDigits
 from .forwarder import Forwarder, ForwarderFactory
@@ -82,15 +82,6 @@ class Allocation:
 
     ice: IceCredentials  # ours
     ports: tuple[tuple[int, int], ...]  # (RTP, RTCP) on the SIP side, one pair a stream
-
-
-@dataclass(frozen=True)
-class PortUse:
-    """How many port pairs stand where."""
-
-    used: int
-    free: int
-    quarantined: int
 
 
 @dataclass(frozen=True)
@@ -171,9 +162,8 @@ class DataPath:
             if browser_tcp_port:
                 browser_sockets.append(sockets.bind_browser_socket(ice_tcp.LOOPBACK, 0))
         except OSError as error:
-            raise LocalError(
-                f"cannot bind browser port {browser_port} on {', '.join(browser_hosts)}: {error}"
-            ) from error
+            hosts = ", ".join(browser_hosts)
+            raise LocalError(f"cannot bind browser port {browser_port} on {hosts}: {error}") from error
         own = certificate.generate(datetime.datetime.now(datetime.UTC))
         sip_ports = SipPorts(rtp_host, PortPool(ports, quarantine_seconds))
         inner = Address(*browser_sockets[-1].getsockname()[:2])
@@ -282,6 +272,10 @@ class DataPath:
         """Return what is known of the session's sources."""
         return self._forwarder.statistics(self._sessions[media_id].number)
 
+    def bridged(self, media_id: str) -> frozenset[int]:
+        """Return which of the session's streams go to another session's browser."""
+        return self._bridges.bridged(self._sessions[media_id].number)
+
     def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes) -> None:
         """Send RTCP of our own making to that side."""
         self._forwarder.send_rtcp(self._sessions[media_id].number, stream, side, packet)
@@ -312,7 +306,7 @@ class DataPath:
         """Return the counters as they stand."""
         sessions = {session.media_id: self._forwarder.counters(session.number) for session in self._sessions.values()}
         totals = total([self._past, self._forwarder.unattributed(), *sessions.values()])
-        return DataPathStats(totals, sessions, PortUse(*self._sip_ports.use(self._loop.time())))
+        return DataPathStats(totals, sessions, self._sip_ports.use(self._loop.time()))
 
     async def aclose(self) -> None:
         """End all sessions and close all sockets."""

@@ -38,6 +38,7 @@ _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
+    SrtpProfile.AES128_CM_SHA1_32: 3,
 }
 _KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
 _EVENTS: dict[int, Side] = {5: "browser", 6: "sip"}
@@ -198,7 +199,6 @@ def _flat(plan: StreamPlan) -> "_native.Plan":
         "clock_rate": plan.clock_rate,
         "sip_events": bytes(payload_type in plan.sip_events for payload_type in range(128)),
         "events_to_sip": plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
-        "browser_bit_rate": plan.browser_bit_rate,
         "sip_srtp": _flat_keys(plan.sip_srtp),
     }
 

@@ -24,13 +24,8 @@ class PythonRepair:
         self._on_wish = on_wish
 
     def received(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
-        """Ask the browser for what is missing before this packet of its; tell it how much it may send."""
-        if stream.plan is None:
-            return
-        bit_rate = stream.plan.browser_bit_rate
-        if bit_rate and stream.repair.may_tell_bit_rate(now):
-            self._session.send_rtcp_to_browser(feedback.receiver_estimate(OWN_SSRC, header.ssrc, bit_rate))
-        if not stream.plan.answers_nack:
+        """Ask the browser for what is missing before this packet of its."""
+        if stream.plan is None or not stream.plan.answers_nack:
             return
         numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
         if numbers:

@@ -156,7 +156,7 @@ class PythonSession:
         if sources is None:
             return self.drop(Drop.MALFORMED)
         self._records.read_reports("browser", clear, now)
-        left = self._repair.from_browser(clear, now)
+        left = self._repair.from_browser(self._records.as_sent("browser", clear), now)
         for stream in self._streams_concerned(sources) if left else ():
             self.send_rtcp_to_sip(stream, left, now)
 
@@ -272,6 +272,7 @@ class PythonSession:
         clear = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
         packet = self._for_sip(stream, clear)
         if packet is not None:
+            self._records.sent_event("browser", stream.outgoing.ssrc, len(payload))
             self._send_to_sip(stream, stream.plan.kind, packet, now)
 
     def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
@@ -376,12 +377,7 @@ class PythonSession:
         self._send(browser_socket, packet, self.destination.address, "sip_to_browser", kind)
 
     def _send(
-        self,
-        socket: DatagramSender,
-        packet: bytes,
-        destination: Address | None,
-        direction: Direction,
-        kind: PacketKind,
+        self, socket: DatagramSender, packet: bytes, destination: Address | None, direction: Direction, kind: PacketKind
     ) -> None:
         if destination is None:
             return self.drop(Drop.NOT_CONNECTED)

@@ -24,6 +24,9 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     rtp_max: int = 31999
     quarantine_seconds: float = 5.0  # before a freed port is given to another call
     sip_srtp: SrtpPolicy = "off"  # what is offered to SIP peers: nothing, keys that may be ignored, or SRTP alone
+    # What browsers are told that they may send of video, bit/s, where the far side does not tell them itself.
+    video_min_bit_rate: int = 150_000  # unless the far side says that it takes less
+    video_max_bit_rate: int = 2_000_000  # 1280x720 at its best
     forwarder: ForwarderChoice = "auto"  # native where it was built
     capacity: int = 500  # sessions
     quality_seconds: float = 5.0  # between two measurements of a call; RTCP's interval, so better left alone

@@ -51,6 +51,10 @@ CallCommand = (
 )
 
 
+def _nothing() -> None:
+    """There is nobody to tell."""
+
+
 class CallControl:
     """`transmit` is to be called when the core has new outputs."""
 
@@ -63,7 +67,7 @@ class CallControl:
         self._session_id = ""
         self._owner = Owner("", 0)
         self._elsewhere: dict[str, Owner] = {}
-        self._open = asyncio.Event()
+        self._open: asyncio.Event | None = asyncio.Event()  # until there is a session
 
     @property
     def elsewhere(self) -> frozenset[str]:
@@ -74,7 +78,13 @@ class CallControl:
         """There is a session now, and calls may come in."""
         self._session_id = session_id
         self._owner = owner
-        self._open.set()
+        if self._open is not None:
+            self._open.set()
+            self._open = None
+
+    def leave(self) -> None:
+        """The socket is gone, and its gateway to be freed: by itself, for collections are rare."""
+        self._transmit = _nothing
 
     def account_moves(self) -> None:
         """The account is about to be another agent's; the calls that there are stay with the one that has them."""
@@ -255,9 +265,12 @@ class CallControl:
 
     async def until_open(self, expires_at: float) -> None:
         """Return once there is a session: an account may be called before its page has the reply to its log-in."""
+        opened = self._open
+        if opened is None:
+            return
         try:
             async with asyncio.timeout(max(0.0, expires_at - time.time())):
-                await self._open.wait()
+                await opened.wait()
         except TimeoutError as error:
             raise RemoteError(480, "Temporarily Unavailable") from error
 

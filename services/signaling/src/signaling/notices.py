@@ -20,21 +20,22 @@ from .core.hooks.posts import Post, Question, Wording
 from .core.outputs import CallWork, HangUp, SendData, SendMessage
 from .core.requests import LoginRequest, SipCredentials
 from .core.sdp import has_video
+from .core.session import Session
 from .core.telling import address, live_call
-from .core.wcs.hooks import HookWording, Speaker
+from .core.wcs.hooks import HookWording
 from .pod import Pod
 
 ALLOCATION_SECONDS = 0.8  # of the time that an agent waits for its call to be taken: media is allocated afterwards
 
 
 class Notices:
-    """`speaker` is the page as its session knows it."""
+    """Of the session of `core`, once there is one."""
 
-    def __init__(self, pod: Pod, speaker: Speaker) -> None:
+    def __init__(self, pod: Pod, core: Session) -> None:
         self._pod = pod
         self._publisher = pod.publisher
         self._backend = pod.backend
-        self._speaker = speaker
+        self._core = core
         self._words: Wording | None = None  # None: there is no web server, or no session yet
         self._about: dict[str, str] = {}
         self._turns: dict[str, asyncio.Lock] = {}
@@ -42,7 +43,7 @@ class Notices:
     def _begin(self, session_id: str) -> Wording | None:
         self._about = {"session_id": session_id, "account": ""}
         is_there = self._backend.is_there
-        self._words = HookWording(self._pod.settings.pod, session_id, self._speaker) if is_there else None
+        self._words = HookWording(self._pod.settings.pod, session_id, self._core.dialect) if is_there else None
         return self._words
 
     # -- the session
@@ -50,7 +51,7 @@ class Notices:
     async def admit(self, session_id: str, request: LoginRequest) -> Identity:
         """Return whose account it is to be, as the web server wants it; raise `RemoteError` if it lets nobody in."""
         words = self._begin(session_id)
-        identity = self._pod.authenticator.identify(request)
+        identity = await self._pod.authenticator.identify(request)
         given = None if identity is None else _credentials(identity)
         fields = {} if words is None else (await self._backend.permit(words.connect(given))).fields
         if words is not None and (given is None or fields):

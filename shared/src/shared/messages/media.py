@@ -11,6 +11,9 @@ A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who o
                         AnswerMedia(browser, answer) -> MediaSdp(offer for SIP)    agent asks
                         AnswerMedia(sip, answer)     -> MediaSdp(nothing new)      agent asks
 
+The SIP side may be one far side after another, as calls are transferred: `far_side` tells them apart, by the Call-ID of
+their dialogs. Each gets keys of its own for SRTP.
+
 `OfferMedia` brings a later offer of one side; its answer is for that same side. `RequestOffer` asks for a later offer
 to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
 One to the browser is for another connection of its, which takes over from the present one when it is there.
@@ -61,6 +64,7 @@ class AnswerMedia(Command, frozen=True, kw_only=True, tag="media.answer"):
     side: Side
     sdp: str
     provisional: bool = False
+    far_side: str = ""
 
 
 class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
@@ -69,6 +73,7 @@ class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
     media_id: str
     side: Side
     sdp: str
+    far_side: str = ""
 
 
 class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"):
@@ -77,6 +82,7 @@ class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"
     media_id: str
     side: Side
     direction: Direction = "sendrecv"
+    far_side: str = ""
 
 
 class MediaSdp(Reply, frozen=True, kw_only=True, tag="media.sdp"):

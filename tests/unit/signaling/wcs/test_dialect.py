@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.messages import (
@@ -17,7 +18,7 @@ from shared.messages import (
     SessionSnapshot,
 )
 from signaling.core import outputs
-from signaling.core.frames import SessionOk
+from signaling.core.frames import IceServer, SessionOk
 from signaling.core.requests import LoginRequest
 from signaling.core.session import Session
 from signaling.core.wcs.call import native_id
@@ -139,7 +140,16 @@ def test_what_the_page_said_comes_back_without_its_password_and_with_a_token() -
     ((message, (data,)),) = told(session)
     assert message == "getUserData"
     assert (data["sipLogin"], data["appKey"], data["authToken"]) == ("alice", "defaultApp", "s-1.t-1")
-    assert "sipPassword" not in data
+    assert "sipPassword" not in data and data["iceServers"] == []
+
+
+def test_the_page_is_told_of_ice_servers_though_the_sdk_does_not_use_them() -> None:
+    session, _ = greeted()
+    server = IceServer(urls=("turn:turn.example.org",), username="1793370000:s-1", credential="c")
+    session.opened(msgspec.structs.replace(WELCOME, ice_servers=(server,), ice_seconds=3600), 0.0)
+    ((_, (data,)),) = told(session)
+    expected = {"urls": ["turn:turn.example.org"], "username": "1793370000:s-1", "credential": "c"}
+    assert data["iceServers"] == [expected]
 
 
 def test_a_page_with_a_token_goes_on_and_gets_another_one() -> None:
@@ -367,7 +377,7 @@ def test_data_for_the_web_server_is_answered_by_its_status(is_taken: bool) -> No
     say(session, "sendData", {"operationId": "op-1", "payload": {"ticket": 4711}})
     (sent,) = work(session)
     assert isinstance(sent, outputs.SendData) and sent.request.payload == {"ticket": 4711}
-    assert session.data_name(sent.request.id) == "op-1"
+    assert session.dialect.data_name(sent.request.id) == "op-1"
     if is_taken:
         session.forwarded(sent.request.id)
     else:

@@ -81,6 +81,11 @@ class Bridges:
         self._far_sides = {place: to for place, to in self._far_sides.items() if to.session != session}
         return changes
 
+    def bridged(self, session: int) -> frozenset[int]:
+        """Return which of the session's streams are joined with others."""
+        streams = range(len(self._ports[session]))
+        return frozenset(stream for stream in streams if StreamPlace(session, stream) in self._bridged)
+
     def _stream_at(self, address: Address | None) -> StreamPlace | None:
         if address is None or address.host != self._host:
             return None

@@ -32,6 +32,7 @@ class SessionOk(Ok, frozen=True, kw_only=True, tag="ok"):
     aor: str
     domain: str
     ice_servers: tuple[IceServer, ...]
+    ice_seconds: int | UnsetType = UNSET  # that their credentials are good for; not said: for ever
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +69,13 @@ class ResumeOk(SessionOk, frozen=True, kw_only=True, tag="ok"):
 
     registration: Registration
     calls: tuple[LiveCall, ...]
+
+
+class IceOk(Ok, frozen=True, kw_only=True, tag="ok"):
+    """The reply to `ice`."""
+
+    ice_servers: tuple[IceServer, ...]
+    ice_seconds: int | UnsetType = UNSET
 
 
 class RenewOk(Ok, frozen=True, kw_only=True, tag="ok"):

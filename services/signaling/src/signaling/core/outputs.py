@@ -46,6 +46,13 @@ class LogOut:
 
 
 @dataclass(frozen=True)
+class RenewIce:
+    """Make new credentials: `ice_renewed` is to follow."""
+
+    re: str
+
+
+@dataclass(frozen=True)
 class PlaceCall:
     """Allocate media, ask `media_allocated`, start the call: `call_started` or `call_failed` is to follow."""
 
@@ -158,4 +165,4 @@ class Told:
 
 Fact = Received | Reached | Ended | Dropped
 CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage | SendData
-Output = Send | Close | LogIn | Resume | LogOut | CallWork | Told | Fact
+Output = Send | Close | LogIn | Resume | LogOut | RenewIce | CallWork | Told | Fact

@@ -65,10 +65,9 @@ class SipCredentials(AccountFields, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class AccountClaim(AccountFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The `cordboard` claim of a token; what it leaves out follows from `sub` and the settings."""
+    """The `cordboard` claim of a token; what it leaves out follows from `sub` and the settings. It has no password."""
 
     login: Login | None = None
-    password: Secret = ""
     domain: Domain = ""
 
 
@@ -107,6 +106,10 @@ class DataRequest(Request, frozen=True, kw_only=True, tag="data"):
     """Give something of the page's own, any JSON, to the operator's web server."""
 
     payload: Any
+
+
+class IceRequest(Request, frozen=True, kw_only=True, tag="ice"):
+    """The ICE servers again, for the credentials will not be good for much longer."""
 
 
 class CallRequest(Request, frozen=True, kw_only=True, tag="call"):
@@ -182,6 +185,7 @@ AnyRequest = (
     | LogoutRequest
     | PingRequest
     | DataRequest
+    | IceRequest
     | CallRequest
     | AnswerRequest
     | RenewRequest

@@ -4,9 +4,9 @@ The machine of `docs/web-protocol.md`. After any call, take the outputs, carry t
 one timer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
-from typing import Any, Literal
+from typing import Literal
 
 from shared.messages import Event, IncomingCall, IncomingMessage, MessageSent, RegistrationChanged
 from shared.messages import SessionSnapshot as Snapshot
@@ -14,11 +14,22 @@ from shared.messages import SessionSnapshot as Snapshot
 from .call import AgentEvent
 from .call import Input as CallInput
 from .calls import Calls
+from .dialect import Dialect
 from .errors import PageError, bad_request
-from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, RenewOk, ResumeOk, SessionOk, type_of
+from .frames import (
+    ByeEvent,
+    IceOk,
+    MessageSentEvent,
+    Registration,
+    RegistrationEvent,
+    RenewOk,
+    ResumeOk,
+    SessionOk,
+    type_of,
+)
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
-from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume, SendData
+from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, RenewIce, Resume, SendData
 from .requests import (
     AnswerRequest,
     AnyRequest,
@@ -26,6 +37,7 @@ from .requests import (
     CallUse,
     DataRequest,
     HangupRequest,
+    IceRequest,
     LoginRequest,
     LogoutRequest,
     MessageRequest,
@@ -136,17 +148,9 @@ class Session:
         return self._outbox.take()
 
     @property
-    def page(self) -> Mapping[str, Any]:
-        """What the page has said of itself beside its account."""
-        return self._outbox.dialect.page
-
-    def call_name(self, call_id: str) -> str:
-        """Return what the page calls a call."""
-        return self._outbox.dialect.call_name(call_id)
-
-    def data_name(self, request_id: str) -> str:
-        """Return what the page calls data that it sends."""
-        return self._outbox.dialect.data_name(request_id)
+    def dialect(self) -> Dialect:
+        """The language of the page, which its first text tells."""
+        return self._outbox.dialect
 
     @property
     def is_kept(self) -> bool:
@@ -218,6 +222,8 @@ class Session:
                 self._outbox.ok(request.id)
             case DataRequest():
                 self._outbox.put(SendData(request))
+            case IceRequest():
+                self._outbox.put(RenewIce(request.id))
             case MessageRequest():
                 self._calls.send_message(request)
             case _:
@@ -266,6 +272,7 @@ class Session:
             aor=reply.aor,
             domain=reply.domain,
             ice_servers=reply.ice_servers,
+            ice_seconds=reply.ice_seconds,
             registration=Registration(state=snapshot.registration, status=snapshot.status, reason=snapshot.reason),
             calls=self._calls.take_over(snapshot.calls, now),
         )
@@ -303,6 +310,10 @@ class Session:
         """The agent has what the page asked for."""
         if re is not None:
             self._outbox.ok(re)
+
+    def ice_renewed(self, reply: IceOk) -> None:
+        """There are new credentials."""
+        self._outbox.reply(reply)
 
     def renewal_offered(self, re: str, sdp: str) -> None:
         """The relay expects the page by another connection."""

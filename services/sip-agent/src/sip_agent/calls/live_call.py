@@ -364,7 +364,7 @@ class LiveCall:
         if self.media is None:
             return
         try:
-            answer = await ask_relay(self._services.bus, self.media, self._owner.epoch, asked)
+            answer = await ask_relay(self._services.bus, self.media, self._owner.epoch, core.sip_call_id, asked)
         except RemoteError as error:
             await self._in_turn(core.media_refused, question, error.status, error.reason)
         except Exception:  # the boundary of the aside: the call must hear something

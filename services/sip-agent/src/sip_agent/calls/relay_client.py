@@ -33,11 +33,17 @@ class _Envelope(TypedDict):
     expires_at: float
     epoch: int
     media_id: str
+    far_side: str
 
 
-async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> MediaSdp:
-    """Bring a description to the relay and return the one that it makes; raise `RemoteError`."""
-    envelope = _Envelope(id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id)
+async def ask_relay(bus: Bus, media: MediaRef, epoch: int, far_side: str, asked: AskMedia) -> MediaSdp:
+    """Bring a description to the relay and return the one that it makes; raise `RemoteError`.
+
+    `far_side` is the Call-ID of the dialog that the description is of, or is to be.
+    """
+    envelope = _Envelope(
+        id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id, far_side=far_side
+    )
     match asked.question:
         case "offer":
             command: Command = OfferMedia(**envelope, side="sip", sdp=asked.sdp)

@@ -173,7 +173,8 @@ def _identity(codec: Codec) -> tuple[str, int, int]:
     return codec.encoding.lower(), codec.clock_rate, codec.channels
 
 
-def _parameter(fmtp: str, name: str) -> str | None:
+def fmtp_parameter(fmtp: str, name: str) -> str | None:
+    """Return the value of one of a codec's parameters."""
     for part in fmtp.split(";"):
         key, _, value = part.partition("=")
         if key.strip().lower() == name:
@@ -182,7 +183,7 @@ def _parameter(fmtp: str, name: str) -> str | None:
 
 
 def _packetization_mode(codec: Codec) -> str:
-    return _parameter(codec.fmtp, "packetization-mode") or "0"  # RFC 6184 §8.1
+    return fmtp_parameter(codec.fmtp, "packetization-mode") or "0"  # RFC 6184 §8.1
 
 
 _BASELINES = {"baseline", "constrained-baseline"}
@@ -202,7 +203,7 @@ _PROFILES = (
 
 def h264_profile(fmtp: str) -> str:
     """Return the sub-profile that `profile-level-id` names, without its level (RFC 6184 §8.1, table 5)."""
-    text = _parameter(fmtp, "profile-level-id") or "420010"
+    text = fmtp_parameter(fmtp, "profile-level-id") or "420010"
     try:
         idc, iop = bytes.fromhex(text)[:2]
     except ValueError:

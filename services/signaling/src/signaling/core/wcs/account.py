@@ -8,6 +8,9 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import to_builtins
+
+from ..frames import SessionOk
 from ..requests import AnyRequest, convert
 from .wire import flag_of, text_of
 
@@ -70,8 +73,13 @@ def without_secrets(connection: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in connection.items() if name not in _LEFT_OUT}
 
 
-def user_data(connection: dict[str, Any], aor: str, token: str) -> dict[str, Any]:
-    """Return what the page is told of its log-in: what it said, without its secrets, and who it is by it."""
+def user_data(connection: dict[str, Any], frame: SessionOk, token: str) -> dict[str, Any]:
+    """Return what the page is told of its log-in: what it said, without its secrets, and who it is by it.
+
+    The SDK gives the page all of it with ESTABLISHED, and knows no ICE servers but those of the page's `mediaOptions`.
+    """
     echoed = without_secrets(connection)
-    login, _, domain = aor.rpartition("@")
-    return {**echoed, "sipLogin": login, "sipDomain": connection.get("sipDomain") or domain, "authToken": token}
+    login, _, domain = frame.aor.rpartition("@")
+    domain = connection.get("sipDomain") or domain
+    servers = to_builtins(frame.ice_servers)
+    return {**echoed, "sipLogin": login, "sipDomain": domain, "authToken": token, "iceServers": servers}

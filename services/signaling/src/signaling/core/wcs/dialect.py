@@ -172,7 +172,7 @@ class Wcs:
 
     def _write_user(self, frame: SessionOk) -> str:
         token = token_of(frame.session, frame.resume_token)
-        return encode("getUserData", user_data(self._connection, frame.aor, token))
+        return encode("getUserData", user_data(self._connection, frame, token))
 
     def _write_resumed(self, frame: ResumeOk) -> Written:
         texts = [self._write_user(frame)]
