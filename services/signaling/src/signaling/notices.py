@@ -31,18 +31,18 @@ ALLOCATION_SECONDS = 0.8  # of the time that an agent waits for its call to be t
 class Notices:
     """Of the session of `core`, once there is one."""
 
+    __slots__ = ("_pod", "_core", "_words", "_session_id", "_account", "_turns")
+
     def __init__(self, pod: Pod, core: Session) -> None:
         self._pod = pod
-        self._publisher = pod.publisher
-        self._backend = pod.backend
         self._core = core
         self._words: Wording | None = None  # None: there is no web server, or no session yet
-        self._about: dict[str, str] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._session_id = self._account = ""
+        self._turns: dict[str, asyncio.Lock] | None = None  # of calls: thousands of idle sockets have none
 
     def _begin(self, session_id: str) -> Wording | None:
-        self._about = {"session_id": session_id, "account": ""}
-        is_there = self._backend.is_there
+        self._session_id = session_id
+        is_there = self._pod.backend.is_there
         self._words = HookWording(self._pod.settings.pod, session_id, self._core.dialect) if is_there else None
         return self._words
 
@@ -53,7 +53,7 @@ class Notices:
         words = self._begin(session_id)
         identity = await self._pod.authenticator.identify(request)
         given = None if identity is None else _credentials(identity)
-        fields = {} if words is None else (await self._backend.permit(words.connect(given))).fields
+        fields = {} if words is None else (await self._pod.backend.permit(words.connect(given))).fields
         if words is not None and (given is None or fields):
             account = words.account(given, fields)
             # An echo of what the page said is no word for whose account it is: only another name is.
@@ -65,32 +65,35 @@ class Notices:
 
     def opened(self, account: str) -> None:
         """The page has logged in."""
-        self._about["account"] = account
-        self._publisher.tell_now(stream.ConnectionOpened, **self._about)
+        self._account = account
+        self._tell_others(stream.ConnectionOpened)
         self._tell_of_connection(is_open=True)
 
     def resumed(self, session_id: str, account: str, calls: tuple[CallSnapshot, ...]) -> None:
         """The page goes on with a session."""
         words = self._begin(session_id)
-        self._about["account"] = account
+        self._account = account
         if words is not None:
             words.resumed(tuple(live_call(call) for call in calls))
-        self._publisher.tell_now(stream.ConnectionResumed, **self._about)
+        self._tell_others(stream.ConnectionResumed)
         self._tell_of_connection(is_open=True)
 
     def lost(self) -> None:
         """The socket is gone, and waited for."""
-        self._publisher.tell_now(stream.ConnectionLost, **self._about)
+        self._tell_others(stream.ConnectionLost)
         self._tell_of_connection(is_open=False)
 
     def closed(self, reason: Literal["logged out", "lost", "account closed"]) -> None:
         """The session is over."""
-        self._publisher.tell_now(stream.ConnectionClosed, **self._about, reason=reason)
+        self._tell_others(stream.ConnectionClosed, reason=reason)
         self._tell_of_connection(is_open=False)
+
+    def _tell_others(self, kind: type[stream.OfSession], **fields: str) -> None:
+        self._pod.publisher.tell_now(kind, session_id=self._session_id, account=self._account, **fields)
 
     def _tell_of_connection(self, is_open: bool) -> None:
         if self._words is not None:
-            self._tell(self._words.connection(self._about["account"], is_open))
+            self._tell(self._words.connection(self._account, is_open))
 
     # -- its calls
 
@@ -106,13 +109,15 @@ class Notices:
             yield
             return
         call = "" if isinstance(work, SendMessage | SendData) else work.call_id
+        if self._turns is None:
+            self._turns = {}
         async with self._turns.setdefault(call, asyncio.Lock()):
-            await self._backend.permit(words.ask(work))
+            await self._pod.backend.permit(words.ask(work))
             yield
 
     def failed(self, call_id: str, error: RemoteError) -> None:
         """A call came to nothing before the page, or its far side, has heard of it."""
-        self._turns.pop(call_id, None)
+        self._forget_turn(call_id)
         if self._words is not None:
             self._tell(self._words.failed(call_id, error.status, error.reason))
 
@@ -130,18 +135,22 @@ class Notices:
         if self._words is not None:
             caller, callee = address(call.caller), address(call.callee)
             post = self._words.incoming(call.call_id, caller, call.caller_name, callee, has_video(call.sip_sdp))
-            await self._backend.permit(post, call.expires_at - time.time() - ALLOCATION_SECONDS)
+            await self._pod.backend.permit(post, call.expires_at - time.time() - ALLOCATION_SECONDS)
 
     def told(self, event: Event) -> None:
         """The page was told an event."""
         if self._words is not None:
             self._tell(self._words.told(event))
             if isinstance(event, EndedEvent):
-                self._turns.pop(event.call, None)
+                self._forget_turn(event.call)
+
+    def _forget_turn(self, call_id: str) -> None:
+        if self._turns is not None:
+            self._turns.pop(call_id, None)
 
     def _tell(self, post: Post | None) -> None:
         if post is not None:
-            self._backend.tell(self._about["session_id"], post)
+            self._pod.backend.tell(self._session_id, post)
 
 
 def _credentials(identity: Identity) -> SipCredentials:
