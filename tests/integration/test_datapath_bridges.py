@@ -10,7 +10,7 @@ from tests.support.rtp_packets import generic_nack, receiver_report, rtp_packet,
 from media_relay.core.counters import Drop
 from media_relay.core.packet import rtp
 from media_relay.core.plan import Address, EventFormat
-from media_relay.datapath import DigitReceived
+from media_relay.digits import DigitReceived
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import RemoteError
 

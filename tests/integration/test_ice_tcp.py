@@ -17,7 +17,7 @@ from media_relay.core.counters import Drop
 from media_relay.core.description.sdp import parse
 from media_relay.core.packet.framing import Deframer, frame
 from media_relay.core.plan import IceCredentials
-from media_relay.datapath import Connected, Failed
+from media_relay.events import Connected, Failed
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError
 from shared.tasks import Tasks

@@ -22,7 +22,7 @@ from tests.support.rtp_packets import (
 from media_relay.core.counters import Drop, Repair
 from media_relay.core.plan import Address, StreamPlan
 from media_relay.core.send_buffer import MAX_RESENT
-from media_relay.datapath import KeyframeWanted
+from media_relay.events import KeyframeWanted
 
 BROWSER, PHONE, OURS = 0xB2, 0x52, 1
 COUNT = 300

@@ -9,18 +9,21 @@ from shared.bus import Bus, expiry
 from shared.errors import RemoteError
 from shared.messages import (
     AccountOpened,
+    AllocateMedia,
     AnswerCall,
     AnswerMedia,
     CallEnded,
     CloseAccount,
     Command,
     Done,
+    EndSound,
     HangupCall,
     Heartbeat,
     HoldCall,
     IncomingAccepted,
     IncomingCall,
     IncomingMessage,
+    MediaAllocated,
     MediaRef,
     MediaSdp,
     Message,
@@ -34,6 +37,7 @@ from shared.messages import (
     SendDigits,
     SendDtmf,
     SendMessage,
+    SendSound,
     SipAccount,
     StartCall,
     TransferCall,
@@ -68,6 +72,9 @@ class RelaySeat:
         self.commands: list[Command] = []
         self.released: list[str] = []
         self.refuse: RemoteError | None = None
+        self.browser_sdp = "browser sdp for "  # before the SIP side's; empty: there is no browser
+        self.refuse_sounds: RemoteError | None = None
+        self.refuse_allocation: RemoteError | None = None
         self.is_held = False  # what it finds in descriptions of the SIP side
         self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
         self.takes_events = False  # whether the SIP side does
@@ -102,7 +109,8 @@ class RelaySeat:
         if self.refuse is not None:
             raise self.refuse
         if isinstance(message, AnswerMedia):
-            answer = sdp(20000) if message.side == "browser" else "browser sdp for " + message.sdp
+            for_browser = self.browser_sdp and self.browser_sdp + message.sdp
+            answer = sdp(20000) if message.side == "browser" else for_browser
             return MediaSdp(sdp=answer, is_held=self.is_held)
         if isinstance(message, OfferMedia):
             self._offers.put_nowait(message)
@@ -117,7 +125,15 @@ class RelaySeat:
                 raise RemoteError(501, "The Far Side Takes No Telephone Events")
             self._digits.put_nowait(message)
             return Done()
-        return None
+        return self._do_without_a_browser(message)
+
+    def _do_without_a_browser(self, message: Message) -> Message | None:
+        refusal = self.refuse_allocation if isinstance(message, AllocateMedia) else self.refuse_sounds
+        if refusal is not None:
+            raise refusal
+        if isinstance(message, AllocateMedia):
+            return MediaAllocated(media=MediaRef(relay=RELAY, media_id=message.media_id), sip_sdp=sdp(20006))
+        return Done() if isinstance(message, SendSound | EndSound) else None
 
 
 class SessionSeat:

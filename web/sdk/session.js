@@ -29,16 +29,9 @@ import { loginRequest, readIceAdvice, resumeRequest } from "./wire.js";
 /** @typedef {import("./wire.js").Welcome} Welcome */
 
 /** @typedef {import("./resume_token.js").ResumptionStore} ResumptionStore */
+/** @typedef {import("./session_status.js").OwnOptions} OwnOptions */
 /** @typedef {import("./session_status.js").SessionEvents} SessionEvents */
 /** @typedef {import("./session_status.js").SessionState} SessionState */
-
-/**
- * @typedef {object} OwnOptions
- * @property {string} url
- * @property {Partial<Platform>} [platform]
- * @property {ResumptionStore} [store] where the next page finds this session: see `resume` and `storeIn`
- * @property {boolean} [oneCall] see the property
- */
 /** @typedef {OwnOptions & ConnectionOptions} SessionOptions */
 
 const BAD_TOKEN = 403;
@@ -59,11 +52,12 @@ export class Session extends Emitter {
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
   /** @param {SessionOptions} options */
-  constructor({ url, platform, store, oneCall = false, ...options }) {
+  constructor({ url, platform, store, oneCall = false, answerOnRequest = false, ...options }) {
     super();
     this.url = url;
     /** Whether callers get 486 (Busy Here) while there is a call; else a second call waits. */
     this.oneCall = oneCall;
+    this.answerOnRequest = answerOnRequest;
     this.options = options;
     this.platform = platformWith(platform);
     this.#token = new ResumeToken(this.platform.newToken, store);
@@ -273,6 +267,7 @@ export class Session extends Emitter {
       case "call.incoming":
         if (!this.#calls.has(event.call)) this.#incoming(event);
         break;
+      case "call.answer_requested":
       case "call.trying":
       case "call.ringing":
       case "call.early":
@@ -313,6 +308,9 @@ export class Session extends Emitter {
       asserted: event.asserted,
       headers: event.headers,
     });
+    if (this.answerOnRequest) {
+      call.on("ANSWER_REQUESTED", () => void call.answer().catch((error) => this.emit("WARN", error)));
+    }
     call.ring();
     this.emit("INCOMING_CALL", call);
   }

@@ -64,6 +64,7 @@ export const VERSION = 1;
  * @property {string} [asserted]
  * @property {Record<string, string>} [headers]
  */
+/** @typedef {{ type: "call.answer_requested", seq: number, call: string }} AnswerRequestedEvent */
 /**
  * @typedef {object} ProgressEvent
  * @property {"call.trying" | "call.ringing" | "call.early"} type
@@ -104,7 +105,7 @@ export const VERSION = 1;
 /** @typedef {{ type: "call.transfer", seq: number, call: string, status: number, reason: string }} TransferEvent */
 /** @typedef {{ type: "call.transferred", seq: number, call: string, peer: string, peer_name: string }} TransferredEvent */
 /** @typedef {HoldEvent | ActionFailedEvent | DtmfEvent | QualityEvent | TransferEvent | TransferredEvent} UseEvent */
-/** @typedef {StateEvent | UseEvent} CallEvent */
+/** @typedef {StateEvent | UseEvent | AnswerRequestedEvent} CallEvent */
 /**
  * @typedef {object} MessageEvent
  * @property {"message"} type
@@ -133,6 +134,7 @@ const EVENTS = {
   registration: REGISTRATION,
   bye: { reason: "string" },
   "call.incoming": { call: "string", sdp: "string", ...PARTIES, "asserted?": "string", "headers?": "object" },
+  "call.answer_requested": { call: "string" },
   "call.trying": PROGRESS,
   "call.ringing": PROGRESS,
   "call.early": PROGRESS,

@@ -66,6 +66,8 @@ struct session {
     uint64_t number; /* the owner's name for it */
     struct path destination;
     struct srtp_session *srtp;
+    bool is_headless;        /* there is no browser, but perhaps a partner in its place */
+    struct session *partner; /* whose SIP side gets what ours sends, and the other way round */
     struct counters counters;
     struct ssrc_table browser_ssrcs, sip_ssrcs;
     struct path *sources; /* of the browser, as in the relay's map */

@@ -18,7 +18,19 @@ from . import acknowledgement, metrics
 from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
-from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRecord, Record, SessionRecord, UsageRecord
+from .records import (
+    VERSION,
+    AccountRecord,
+    AgentLease,
+    CallRecord,
+    EndingRecord,
+    LocationRecord,
+    NameRecord,
+    Record,
+    RequestRecord,
+    SessionRecord,
+    UsageRecord,
+)
 from .requests import Requests
 
 T = TypeVar("T", bound=Record)
@@ -26,6 +38,8 @@ _LISTING_SECONDS = 1.0
 _LISTINGS = 3  # a stream of nothing but markers is listed so often
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
 USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
+ENDING_TTL = 600.0
+REQUEST_TTL = 86_400.0
 _MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _TTL = "Nats-TTL"  # in whole seconds
@@ -116,6 +130,14 @@ class Bucket(Generic[T]):
             raise Conflict(f"{self._name}/{name}")
         raise APIError.from_error(msgspec.structs.asdict(written.error))
 
+    async def put(self, name: str, record: T, ttl: float = 0.0) -> None:
+        """Write a record in the place of whatever there is; raise `Conflict` if somebody else does so, too."""
+        entry = await self.get(name)
+        if entry is None:
+            await self.create(name, record, ttl)
+        else:
+            await self.update(name, record, entry.revision, ttl)
+
     async def delete(self, name: str, revision: int | None = None) -> None:
         """Remove a record; with `revision`, only if it is still the newest."""
         # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
@@ -161,6 +183,9 @@ class Store:
     locations: Bucket[LocationRecord]
     usage: Bucket[UsageRecord]
     leases: Bucket[AgentLease]
+    endings: Bucket[EndingRecord]
+    requests: Bucket[RequestRecord]
+    names: Bucket[NameRecord]
 
 
 async def open_store(bus: Bus, replicas: int = 1) -> Store:
@@ -189,4 +214,7 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
         locations=await bucket("locations", LocationRecord),
         usage=await bucket("usage", UsageRecord, USAGE_TTL),
         leases=await bucket("leases", AgentLease, LEASE_TTL),
+        endings=await bucket("endings", EndingRecord, ENDING_TTL),
+        requests=await bucket("requests", RequestRecord, REQUEST_TTL),
+        names=await bucket("names", NameRecord, REQUEST_TTL),
     )

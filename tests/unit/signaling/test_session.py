@@ -292,6 +292,17 @@ def test_a_page_is_shown_addresses_and_not_uris(uri: str, shown: str) -> None:
     assert frames(session)[0]["from"] == shown
 
 
+def test_a_page_is_asked_to_answer_only_what_rings_there() -> None:
+    session = ringing()
+    session.calls.ask_to_answer(CALL)
+    assert frames(session) == [{"type": "call.answer_requested", "seq": 2, "call": CALL}]
+    ask(session, "answer", call=CALL, sdp=SDP)
+    with pytest.raises(PageError, match="400"):
+        session.calls.ask_to_answer(CALL)
+    with pytest.raises(PageError, match="481"):
+        session.calls.ask_to_answer("c-none")
+
+
 def test_events_out_of_place_are_dropped_and_counted() -> None:
     session = opened()
     session.hear(ENDED, 0.0)

@@ -23,10 +23,12 @@ from .addresses import browser_addresses, sip_address, warn_of_overlap
 from .bit_rate_watch import BitRateWatch
 from .commands import Commands, Place
 from .core.bit_rate import BitRateBounds
-from .datapath import DataPath, DataPathEvent
+from .datapath import DataPath
+from .events import DataPathEvent
 from .metrics import NATIVE, DataPathCollector
 from .quality_watch import QualityWatch
 from .settings import RelaySettings
+from .sound_library import SoundLibrary
 
 _log = structlog.get_logger(__name__)
 
@@ -59,21 +61,25 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
             forwarder=forwarder,
             sip_address=sip_address(settings.sip_address),
         )
+        sounds = SoundLibrary(settings.sounds_dir, settings.sound_seconds)
         try:
-            commands, quality = _commands(settings, bus, data_path, tasks)
+            commands, quality = _commands(settings, bus, data_path, tasks, sounds)
             events.append(commands.on_event)
             tasks.spawn(quality.run(), "quality")
             tasks.spawn(_bit_rates(settings, data_path, commands).run(), "bit rates")
             async with _serving(settings, bus, commands, data_path, tasks):
                 yield
         finally:
+            sounds.close()
             await tasks.aclose()
             await data_path.aclose()
     finally:
         await bus.aclose()
 
 
-def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks) -> tuple[Commands, QualityWatch]:
+def _commands(
+    settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks, sounds: SoundLibrary
+) -> tuple[Commands, QualityWatch]:
     def tell(agent: str, event: Event) -> None:
         tasks.spawn(bus.publish(agent_commands(agent), event), type(event).__name__)
 
@@ -87,7 +93,7 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
     )
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
     quality = QualityWatch(data_path, tell, time.monotonic, time.time, os.urandom, settings.quality_seconds)
-    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality), quality
+    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality, sounds), quality
 
 
 def _bit_rates(settings: RelaySettings, data_path: DataPath, commands: Commands) -> BitRateWatch:

@@ -15,6 +15,7 @@ from shared.messages import (
     AllocateMedia,
     AnswerMedia,
     Done,
+    EndSound,
     Event,
     MediaAllocated,
     MediaConnected,
@@ -29,23 +30,31 @@ from shared.messages import (
     RequestKeyframe,
     RequestOffer,
     SendDigits,
+    SendSound,
+    SoundSent,
 )
 from shared.messages.media import Side
 
 from . import metrics
 from .core.description.browser_offers import BrowserOffers
 from .core.description.delayed_offer import DelayedOffer
+from .core.description.headless import HeadlessOffers
 from .core.description.negotiation import Local, Negotiation, Outcome
 from .core.description.sdes import FarSideKeys, OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials, StreamPlan
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
+from .datapath import Allocation, DataPath
 from .digits import DigitReceived
+from .events import Connected, DataPathEvent, Failed, KeyframeWanted
 from .quality_watch import QualityWatch
+from .sound_library import SoundLibrary
+from .sounds import SoundDone
 
 _log = structlog.get_logger(__name__)
+
+_LOOK_PERIOD = 10.0  # seconds between two looks for sessions that nobody is heard of
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,7 @@ class Commands:
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         quality: QualityWatch,
+        sounds: SoundLibrary,
     ) -> None:
         self._place = place
         self._data_path = data_path
@@ -87,7 +97,9 @@ class Commands:
         self._clock = clock
         self._random_bytes = random_bytes
         self._quality = quality
+        self._sounds = sounds
         self._sessions: dict[str, _Allocated] = {}
+        self._look_at = 0.0
         self.draining = False
 
     def __len__(self) -> int:
@@ -113,6 +125,10 @@ class Commands:
                 return self._request_keyframe(message)
             case SendDigits():
                 return self._send_digits(message)
+            case SendSound():
+                return await self._send_sound(message)
+            case EndSound():
+                return self._end_sound(message)
             case ReleaseMedia():
                 return self._release(message)
             case _:
@@ -127,8 +143,11 @@ class Commands:
             return known.reply
         if self.draining or len(self._sessions) >= self._place.capacity:
             raise RemoteError(503, "Service Unavailable")
-        negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
-        allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
+        negotiation = self._negotiation(command, offerer, offer)
+        if command.is_headless:
+            allocation = self._data_path.allocate_headless(command.media_id, command.joined_to)
+        else:
+            allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
         local = self._local(allocation)
         try:
             sdp = negotiation.offer(local)
@@ -142,10 +161,24 @@ class Commands:
         )
         owner = Owner(call_id=command.call_id, agent=command.agent)
         keys = FarSideKeys(local.sip_srtp, partial(self._own_srtp, len(allocation.ports)))
-        session = MediaSession(owner, offerer, negotiation, keys, self._clock(), self._place.unclaimed_seconds)
+        now, unclaimed = self._clock(), self._place.unclaimed_seconds
+        session = MediaSession(owner, offerer, negotiation, keys, now, unclaimed, command.is_headless)
         self._sessions[command.media_id] = _Allocated(session, offer, reply)
+        if command.joined_to:
+            session.join(command.joined_to)
+            self._session(command.joined_to).join(command.media_id)
         _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
         return reply
+
+    def _negotiation(self, command: AllocateMedia, offerer: Side | None, offer: str) -> Negotiation:
+        if command.is_headless:
+            return self._headless_offers(command.joined_to)
+        if offerer is None:
+            return DelayedOffer()
+        return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, self._place.sip_srtp)
+
+    def _headless_offers(self, joined_to: str) -> HeadlessOffers:
+        return HeadlessOffers(self._session(joined_to).for_partner()) if joined_to else HeadlessOffers()
 
     def _local(self, allocation: Allocation) -> Local:
         return Local(
@@ -206,6 +239,26 @@ class Commands:
         self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
         return Done()
 
+    async def _send_sound(self, command: SendSound) -> Done:
+        """The one command that waits: until the beginning of the sound is there. By then the session may be gone."""
+        media_id, sound = command.media_id, command.sound
+        self._session(media_id).check(command.epoch)
+        encoding = self._data_path.sound_of(media_id).encoding
+        if not encoding:
+            raise RemoteError(488, "No Audio Is Settled")
+        encoded = await self._sounds.find(sound.name, encoding)
+        self._session(media_id).check(command.epoch)
+        player = self._data_path.sound_of(media_id)
+        if player.encoding != encoding:
+            raise RemoteError(491, "Codec Has Changed")
+        player.play(command.play_id, sound.name, encoded, sound.is_looped)
+        return Done()
+
+    def _end_sound(self, command: EndSound) -> Done:
+        self._session(command.media_id).check(command.epoch)
+        self._data_path.sound_of(command.media_id).stop()
+        return Done()
+
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
         if outcome.plan is not None:
             self._data_path.apply(media_id, outcome.plan)
@@ -226,6 +279,8 @@ class Commands:
 
     def _end(self, media_id: str, why: str) -> None:
         ended = self._sessions.pop(media_id)
+        if ended.session.partner:
+            self._sessions[ended.session.partner].session.part()
         self._quality.end(media_id)
         self._data_path.release(media_id)
         _log.info(why, media=media_id, call=ended.session.owner.call_id)
@@ -251,6 +306,9 @@ class Commands:
                     media_id=event.media_id, call_id=call, side=side, digit=digit, duration_ms=duration_ms
                 )
                 self._tell(agent, heard)
+            case SoundDone(_, play_id, sound, outcome):
+                sent = SoundSent(media_id=event.media_id, call_id=call, play_id=play_id, sound=sound, outcome=outcome)
+                self._tell(agent, sent)
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)
@@ -267,6 +325,23 @@ class Commands:
             if known.session.expires_at is not None and known.session.expires_at <= now:
                 metrics.EXPIRED.inc()
                 self._end(media_id, "expired")
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_PERIOD
+            self._end_unheard(now)
+
+    def _end_unheard(self, now: float) -> None:
+        """No browser will ever be lost of a session without one: should its agent be gone, and the far side with it,
+        there would be no end of it."""
+        for media_id, known in list(self._sessions.items()):
+            session = known.session
+            if not session.is_headless or not session.is_settled:
+                continue
+            heard = [each.last_heard for each in self._data_path.statistics(media_id) if each.side == "sip"]
+            if session.is_unheard(max(heard, default=None), now):
+                metrics.EXPIRED.inc()
+                failed = MediaFailed(media_id=media_id, call_id=session.owner.call_id, reason="unheard")
+                self._tell(session.owner.agent, failed)
+                self._end(media_id, "unheard")
 
     def release_all(self) -> None:
         """End every session."""
@@ -275,15 +350,13 @@ class Commands:
 
 
 def _offer_of(command: AllocateMedia) -> tuple[Side | None, str]:
-    """Return who offers, None if nobody does, and the offer."""
+    """Return who offers, None if nobody does, and the offer. In the place of a browser that is not there we do."""
+    if command.is_headless and (command.browser_sdp is not None or command.sip_sdp is not None):
+        raise RemoteError(400, "Without A Browser The SIP Side Is Offered")
+    if command.is_headless:
+        return "browser", ""
     if command.browser_sdp is not None and command.sip_sdp is not None:
         raise RemoteError(400, "Only One Of The Two Sides Can Offer")
     if command.browser_sdp is not None:
         return "browser", command.browser_sdp
     return (None, "") if command.sip_sdp is None else ("sip", command.sip_sdp)
-
-
-def _negotiation(offerer: Side | None, offer: str, sip_srtp: SrtpPolicy) -> Negotiation:
-    if offerer is None:
-        return DelayedOffer()
-    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, sip_srtp)

@@ -23,7 +23,6 @@ from . import certificate, dtls, ice_tcp, sockets
 from .browser_side import BrowserSide
 from .browser_transport import (
     BrowserTransport,
-    FailureReason,
     KeysChanged,
     SendDatagram,
     TransportConnected,
@@ -38,42 +37,20 @@ from .core.packet.stun import parse_binding_request
 from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
 from .core.ports import PortPool, PortUse, even_ports
 from .core.statistics import SourceStatistics
-from .digits import DigitReceived, SessionDigits
+from .digits import SessionDigits
+from .events import Connected, DataPathEvent, Failed, KeyframeWanted
 from .forwarder import Forwarder, ForwarderFactory
 from .ice_tcp import IceTcp
+from .media_place import MediaPlace
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
+from .sounds import SessionSound
 
 _log = structlog.get_logger(__name__)
 
 # Browsers check each 2.5-5 s. Before an address has been quiet for longer than this, another session cannot claim it
 # by a check with that source, which may be forged.
 _SOURCE_CLAIM_SECONDS = 15.0
-
-
-@dataclass(frozen=True)
-class Connected:
-    """The browser's DTLS handshake is done, with the certificate that its SDP named."""
-
-    media_id: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The browser's side is lost for good; nothing is sent to it any more, the session is still to be released."""
-
-    media_id: str
-    reason: FailureReason
-
-
-@dataclass(frozen=True)
-class KeyframeWanted:
-    """The browser wants a whole picture, of a SIP side that reads no RTCP that asks for one."""
-
-    media_id: str
-
-
-DataPathEvent = Connected | Failed | KeyframeWanted | DigitReceived
 
 
 @dataclass(frozen=True)
@@ -102,6 +79,7 @@ class _Session:
     browser: BrowserSide
     ports: tuple[int, ...]
     digits: SessionDigits
+    sound: SessionSound
     ufrags: set[str] = field(default_factory=set)  # by which it is found
 
 
@@ -188,14 +166,25 @@ class DataPath:
         pairs = self._sip_ports.bind(stream_count, self._loop.time())
         ice, transport = self._transport()
         number = next(self._numbers)
-        digits = SessionDigits(self._loop, self._forwarder, number, media_id, self._tell)
-        session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits)
+        place = MediaPlace(self._forwarder, number)
+        digits = SessionDigits(self._loop, place, media_id, self._tell)
+        sound = SessionSound(self._loop, place, media_id, self._tell)
+        session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits, sound)
         self._sessions[media_id] = self._by_number[session.number] = session
         self._name(session)
         self._forwarder.add_session(session.number, list(pairs.values()))
         ports = tuple((port, port + 1) for port in session.ports)
         self._bridges.add(session.number, ports)
         return Allocation(ice, ports)
+
+    def allocate_headless(self, media_id: str, partner: str = "") -> Allocation:
+        """Make a session for audio without a browser; what is heard of its SIP side goes to the partner's, and back."""
+        allocation = self.allocate(media_id, 1)
+        number, other = self._sessions[media_id].number, self._sessions.get(partner)
+        self._forwarder.set_headless(number, None if other is None else other.number)
+        if other is not None:
+            self._bridges.join(number, other.number)
+        return allocation
 
     def _transport(self) -> tuple[IceCredentials, BrowserTransport]:
         ice = IceCredentials(ufrag=secrets.token_hex(4), pwd=secrets.token_hex(16))
@@ -234,6 +223,7 @@ class DataPath:
         self._forwarder.set_streams(session.number, streams)
         self._join(changes)
         session.digits.set_streams(streams)
+        session.sound.set_streams(streams)
         session.browser.apply(plan, self._loop.time())
         self._drain(session)
 
@@ -284,6 +274,10 @@ class DataPath:
         """Send digits to the SIP side as telephone-events; raise `RemoteError`: 501 if it takes none."""
         self._sessions[media_id].digits.send(digits, duration_ms, gap_ms)
 
+    def sound_of(self, media_id: str) -> SessionSound:
+        """Return what plays sounds to the session's SIP side."""
+        return self._sessions[media_id].sound
+
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""
         session = self._sessions.pop(media_id, None)
@@ -292,6 +286,7 @@ class DataPath:
         now = self._loop.time()
         session.browser.close(now)
         session.digits.close()
+        session.sound.close()
         self._drain(session)
         del self._by_number[session.number]
         for ufrag in session.ufrags:

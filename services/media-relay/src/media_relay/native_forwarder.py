@@ -111,7 +111,18 @@ class NativeForwarder:
 
     def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
         """Send a packet of the event."""
-        self._native.send_event(self._slots[session], stream, payload, marker, later)
+        self._native.send_own(self._slots[session], stream, _NO_PAYLOAD_TYPE, payload, marker, later)
+
+    def send_media(
+        self, session: int, stream: int, payload_type: int, payload: bytes, marker: bool, later: int
+    ) -> None:
+        """Send a packet of media of our own."""
+        self._native.send_own(self._slots[session], stream, payload_type, payload, marker, later)
+
+    def set_headless(self, session: int, partner: int | None) -> None:
+        """Do without a browser."""
+        other = () if partner is None else (self._slots[partner],)
+        self._native.set_headless(self._slots[session], *other)
 
     def end_event(self, session: int, stream: int) -> None:
         """Go on with the browser's media."""

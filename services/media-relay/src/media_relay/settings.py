@@ -28,6 +28,8 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     video_min_bit_rate: int = 150_000  # unless the far side says that it takes less
     video_max_bit_rate: int = 2_000_000  # 1280x720 at its best
     forwarder: ForwarderChoice = "auto"  # native where it was built
+    sounds_dir: str = ""  # files that calls may be played, by their names; those made of tones are there without
+    sound_seconds: float = 600.0  # what is longer is cut off: it is held in memory
     capacity: int = 500  # sessions
     quality_seconds: float = 5.0  # between two measurements of a call; RTCP's interval, so better left alone
     unclaimed_seconds: float = 240.0  # a call may ring for SIP's Timer C, 3 minutes, before its agent first commands

@@ -22,6 +22,7 @@ from .api.http import impatient_http
 from .api.page_socket import page_sockets
 from .api.pages import SDK_HEADERS, Pages, find_web_root
 from .pod import Pod, Presences
+from .rest import app as rest
 from .settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +44,8 @@ def create_app(pod: Pod) -> FastAPI:
     web_root = find_web_root(pod.settings.web_root)
     app = FastAPI(title="Cordboard signaling", docs_url=None, redoc_url=None, openapi_url=None)
     app.routes.extend(route for route in health.ops_routes(pod.not_ready) if route.path == "/healthz")
+    if rest.is_on(pod.settings):
+        app.routes.extend(rest.mounts(pod))
     app.mount("/sdk", Pages(web_root / "sdk", SDK_HEADERS), name="sdk")
     app.mount("/", Pages(web_root / "phone"), name="phone")
     return app

@@ -17,6 +17,7 @@ from shared.logs import bound
 from shared.messages import (
     AnswerCall,
     AnswerRenewal,
+    AnswerRequested,
     Done,
     HangupCall,
     HoldCall,
@@ -225,7 +226,15 @@ class CallControl:
             self._elsewhere[call_id] = owner
         return answer
 
-    async def take(self, call: IncomingCall) -> IncomingAccepted:
+    async def serve(self, command: IncomingCall | AnswerRequested) -> IncomingAccepted | Done:
+        """Show a call to the page, or ask it to answer one."""
+        if isinstance(command, IncomingCall):
+            return await self._take(command)
+        self._core.calls.ask_to_answer(command.call_id)
+        self._transmit()
+        return Done()
+
+    async def _take(self, call: IncomingCall) -> IncomingAccepted:
         """Allocate media for a call that the agent offers, and show it to the page."""
         started = self._now()
         try:

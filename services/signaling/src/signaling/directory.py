@@ -170,6 +170,12 @@ class Directory:
             entry = await self._accounts.get(session_id)
         return None if entry is None else (entry.record.owner, entry.record.epoch)
 
+    async def owner_of_orphan(self, session_id: str) -> tuple[str, int] | None:
+        """Return the owner of an account that needs a session; one that was opened without a socket needs none."""
+        async with _kv():
+            entry = await self._accounts.get(session_id)
+        return None if entry is None or not entry.record.pod else (entry.record.owner, entry.record.epoch)
+
     async def owner_of_call(self, session_id: str, call_id: str) -> tuple[str, int] | None:
         """Return the agent that has a call; where KV knows none, the one that has the account."""
         async with _kv():

@@ -10,15 +10,21 @@ import secrets
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-import nats.errors
 import structlog
-from nats.aio.subscription import Subscription
 
 from shared.errors import RemoteError
 from shared.ids import new_id
 from shared.logs import bound
-from shared.messages import AccountMoved, Done, Event, IncomingCall, IncomingMessage, Message, SessionEnded
-from shared.subjects import session_events
+from shared.messages import (
+    AccountMoved,
+    AnswerRequested,
+    Done,
+    Event,
+    IncomingCall,
+    IncomingMessage,
+    Message,
+    SessionEnded,
+)
 from shared.tasks import Tasks
 
 from . import metrics
@@ -33,6 +39,7 @@ from .directory import Held
 from .notices import Notices
 from .password_watch import PasswordWatch
 from .pod import Pod
+from .session_subject import SessionSubject
 from .welcome import ice_ok, session_ok
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +59,7 @@ class Gateway:
         self._core = Session(self._loop.time(), pod.settings.login_seconds, secrets.token_urlsafe)
         self._tasks = Tasks("socket")
         self._timer: asyncio.TimerHandle | None = None
-        self._subscription: Subscription | None = None
+        self._subject = SessionSubject(pod.bus, self._on_bus)
         self._session_id = ""
         self._held: Held | None = None
         self._owner = Owner("", 0)
@@ -79,7 +86,7 @@ class Gateway:
         self._password.leave()
         if self._timer is not None:
             self._timer.cancel()
-        await self._unsubscribe()
+        await self._subject.leave()
         if self._held is not None and self._pod.sessions.get(self._session_id) is self:
             held = self._held
             await self._finish(self._detach(held) if self._core.is_kept else self._abandon(held), "detach")
@@ -119,7 +126,7 @@ class Gateway:
             self._left()
         self._core.end(reason)
         self._transmit()
-        self._tasks.spawn(self._unsubscribe(), "unsubscribe")
+        self._tasks.spawn(self._subject.leave(), "unsubscribe")
 
     async def catch_up(self) -> bool:
         """The bus was away, or this pod silent: attach again and learn what was missed. False: it is to be tried again.
@@ -149,9 +156,9 @@ class Gateway:
     async def _on_bus(self, message: Message) -> Message | None:
         self._password.hear(message)
         match message:
-            case IncomingCall():
+            case IncomingCall() | AnswerRequested():
                 with bound(session=self._session_id, call=message.call_id):
-                    return await self._calls.take(message)
+                    return await self._calls.serve(message)
             case IncomingMessage():
                 return await self._deliver(message)
             case AccountMoved():
@@ -277,7 +284,8 @@ class Gateway:
         session_id = new_id("s", os.urandom)
         identity = await self._notices.admit(session_id, request)
         self._password.begin(identity)
-        await self._subscribe(session_id)
+        self._session_id = session_id
+        await self._subject.listen(session_id)
         self._owner = await self._pod.agents.open_account(session_id, identity.sealed(self._pod.seal, session_id))
         self._held, token = await self._pod.directory.create(
             session_id, identity.aor, self._owner.agent, self._owner.epoch
@@ -291,7 +299,7 @@ class Gateway:
 
     async def _discard(self) -> None:
         """Leave nothing of a session that its page never got."""
-        await self._unsubscribe()
+        await self._subject.leave()
         owner, self._owner = self._owner, Owner("", 0)
         held, self._held = self._held, None
         session_id = self._session_id
@@ -316,7 +324,7 @@ class Gateway:
         error = await self._finish(self._take_over(request), "resume")
         metrics.RESUMES.labels("ok" if error is None else str(error.status)).inc()
         if error is not None:
-            await self._unsubscribe()
+            await self._subject.leave()
             self._held = None
             self._core.not_opened(request.id, error.status, error.reason)
             self._transmit()
@@ -327,7 +335,8 @@ class Gateway:
         if older is not None:
             older.end("replaced")
         try:
-            await self._announce(request.session)
+            self._session_id = request.session
+            await self._subject.take(request.session)
             # Whoever took it between our write and our subscription could not tell us.
             if not await self._pod.directory.is_held(after):
                 raise bad_resume_token()
@@ -360,16 +369,6 @@ class Gateway:
             if given_back is not None:
                 sweeper.watch(given_back)
 
-    async def _announce(self, session_id: str) -> None:
-        """Send the older socket away, then listen in its place."""
-        try:
-            await self._pod.bus.publish(
-                session_events(session_id), SessionEnded(session_id=session_id, reason="replaced")
-            )
-            await self._subscribe(session_id)
-        except nats.errors.Error as error:
-            raise RemoteError(503, "Service Unavailable") from error
-
     async def _log_out(self, re: str) -> None:
         error = await self._finish(self._pod.agents.close_account(self._session_id, self._owner), "log-out")
         if error is None and self._held is not None:
@@ -377,23 +376,10 @@ class Gateway:
         if error is None:
             self._held = None
             self._left()
-            await self._unsubscribe()
+            await self._subject.leave()
             self._core.logged_out(re)
             self._notices.closed("logged out")
             _log.info("logged out", session=self._session_id)
         else:
             self._core.not_logged_out(re, error.status, error.reason)
         self._transmit()
-
-    async def _subscribe(self, session_id: str) -> None:
-        self._session_id = session_id
-        self._subscription = await self._pod.bus.serve(session_events(session_id), self._on_bus)
-
-    async def _unsubscribe(self) -> None:
-        subscription, self._subscription = self._subscription, None
-        if subscription is None:
-            return
-        try:
-            await subscription.unsubscribe()
-        except nats.errors.Error as error:  # the connection went first, and the subscription with it
-            _log.info("not unsubscribed", session=self._session_id, error=repr(error))

@@ -52,6 +52,7 @@ class Pod:
     def __init__(self, settings: Settings, bus: Bus, store: Store, presences: Presences) -> None:
         self.settings = settings
         self.bus = bus
+        self.store = store
         self._incarnation = new_id("i", os.urandom)
         self.publisher = Publisher(bus, settings.pod, self._incarnation, settings.events)
         self.backend = Backend(settings)

@@ -47,6 +47,8 @@ class Settings(StreamSettings, frozen=True, kw_only=True):
     hooks_on_failure: Literal["refuse", "allow"] = "refuse"  # what a page gets that asks while there is no reply
     hooks_skip: tuple[str, ...] = ()  # methods that are not posted
     hooks_connections: int = 100
+    rest_keys: str = ""  # a TOML file of API keys; with neither of the two there is no REST API
+    rest_tokens: bool = False  # whether it takes tokens with scopes, too, by the settings of log-in by JWT
 
 
 def parse_ice_servers(text: str) -> tuple[IceServer, ...]:

@@ -18,6 +18,7 @@ from shared.messages import (
     SessionSnapshot,
 )
 from signaling.core import outputs
+from signaling.core.errors import PageError
 from signaling.core.frames import IceServer, SessionOk
 from signaling.core.requests import LoginRequest
 from signaling.core.session import Session
@@ -310,6 +311,15 @@ def test_a_second_call_is_busy_unless_the_page_takes_several() -> None:
     for call in ("c-one1234567890123", "c-two1234567890123"):
         ringing(several, call)
     assert [message for message, _ in told(several)].count("notifyIncomingCall") == 2
+
+
+def test_a_page_of_wcs_has_no_word_for_a_call_that_it_is_to_answer() -> None:
+    session = opened()
+    call = ringing(session)
+    session.take_output()
+    with pytest.raises(PageError, match="501"):
+        session.calls.ask_to_answer(call)
+    assert told(session) == []
 
 
 def test_a_message_is_data_for_the_application() -> None:

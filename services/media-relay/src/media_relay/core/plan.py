@@ -63,6 +63,9 @@ class StreamPlan:
     to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
     browser_sends: bool = True
     sip_sends: bool = True
+    # As which the SIP side takes media that `encoding` names; None: it takes none. While we hold it, that is ours and
+    # not the browser's.
+    media_to_sip: int | None = None
     # Telephone-events, payload type -> clock rate. The browser's are handed up and never forwarded, because Chromium
     # and Firefox count those of 8000 Hz beside Opus in the clock of Opus; the SIP side's are forwarded and handed up.
     browser_events: Mapping[int, int] = field(default_factory=dict)

@@ -25,7 +25,8 @@ from shared.errors import RemoteError
 from shared.messages.media import Direction as DirectionName
 from shared.messages.media import Side
 
-from .description.codecs import Direction
+from .description.codecs import Codec, Direction
+from .description.headless import HeadlessOffers
 from .description.negotiation import Negotiation, Outcome
 from .description.sdes import FarSideKeys, OwnSrtp
 from .description.webrtc import BrowserTransport
@@ -125,8 +126,10 @@ class MediaSession:
         keys: FarSideKeys,
         now: float,
         unclaimed_seconds: float,
+        is_headless: bool = False,
     ) -> None:
         self.owner = owner
+        self.is_headless = is_headless
         self.state = State.DELAYED if offerer is None else State.ALLOCATED
         self.allocated_at = now
         self.answered_at: float | None = None
@@ -137,6 +140,7 @@ class MediaSession:
         self._unclaimed_seconds = unclaimed_seconds
         self._epoch = 0
         self._is_lost = False
+        self.partner = ""  # the session that is joined with this one
         self._streams: tuple[StreamPlan, ...] = ()
         self._keyframe_asked_at: dict[Side, float] = {}
 
@@ -165,6 +169,8 @@ class MediaSession:
     def check_renewal(self, epoch: int) -> None:
         """Raise `RemoteError` if the browser cannot come anew now."""
         self._admit(epoch)
+        if self.is_headless:
+            raise RemoteError(501, "There Is No Browser")
         if self.state not in _SETTLED:
             raise RemoteError(491, f"Renewal While {self.state.value}")
 
@@ -209,6 +215,27 @@ class MediaSession:
         """The browser is gone for good: should no agent be there to release the session, it ends by itself."""
         self._is_lost = True
         self.expires_at = now + self._unclaimed_seconds
+
+    def is_unheard(self, heard_at: float | None, now: float) -> bool:
+        """Tell whether the SIP side should have been heard since: on hold it sends nothing."""
+        since = max(self.answered_at or 0.0, heard_at or 0.0)
+        return any(stream.sip_sends for stream in self._streams) and now - since > self._unclaimed_seconds
+
+    def for_partner(self) -> tuple[Codec, ...]:
+        """Return what a session that is to be joined with this one may offer; raise `RemoteError` if none can be."""
+        if not isinstance(self._negotiation, HeadlessOffers):
+            raise RemoteError(488, "There Is A Browser")
+        if not self.is_settled or self.partner:
+            raise RemoteError(491, "Joined Already" if self.partner else f"Joining While {self.state.value}")
+        return self._negotiation.for_partner
+
+    def join(self, partner: str) -> None:
+        """Have a partner."""
+        self.partner = partner
+
+    def part(self) -> None:
+        """Have none any more."""
+        self.partner = ""
 
     def _answerer(self) -> Side | None:
         """Return the side that our last offer is with, or was with."""

@@ -58,6 +58,10 @@ class Authenticator:
         self._tokens = tokens
         self._accounts = Accounts(settings.accounts)
 
+    def given(self, sip: SipCredentials) -> Identity:
+        """Return the account of SIP credentials, which its server will judge."""
+        return Identity(sip.login, sip.domain or self._domain, sip.password, sip, is_proven=False)
+
     def vouched(self, account: SipCredentials, is_named: bool) -> Identity:
         """Return the account that the operator's web server names; in the built-in domain that needs no password."""
         domain, password = account.domain or self._domain, account.password
@@ -71,8 +75,7 @@ class Authenticator:
         Raise `PageError`: 401, 403, or 503 while no token can be checked.
         """
         if request.sip is not None:
-            sip = request.sip
-            return Identity(sip.login, sip.domain or self._domain, sip.password, sip, is_proven=False)
+            return self.given(request.sip)
         if request.jwt is None:
             return None
         return self._named_by(await self._tokens.verify(request.jwt))

@@ -126,6 +126,12 @@ class IncomingEvent(Event, frozen=True, kw_only=True, tag="call.incoming"):
     headers: dict[str, str]
 
 
+class AnswerRequestedEvent(Event, frozen=True, kw_only=True, tag="call.answer_requested"):
+    """Another service asks that the call, which rings, be answered."""
+
+    call: str
+
+
 class TryingEvent(Event, frozen=True, kw_only=True, tag="call.trying"):
     """The next hop took the INVITE."""
 
@@ -241,6 +247,7 @@ AnyEvent = (
     RegistrationEvent
     | ByeEvent
     | IncomingEvent
+    | AnswerRequestedEvent
     | TryingEvent
     | RingingEvent
     | EarlyEvent

@@ -6,7 +6,8 @@ The agent that has the call tells it: a call that changes its agent goes on with
 import asyncio
 from typing import Any
 
-from shared.messages import LegQuality, MediaRef, stream
+from shared.messages import LegQuality, stream
+from sip_agent.calls.call_record import SeenCall
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended, Established, HoldChanged, News, Progressed, Unheard
 from sip_agent.core.call.quality import CallQualitySummary
@@ -21,15 +22,13 @@ def record_id(facts: CallFacts) -> str:
 class History:
     """`account` is the address of record; `facts` are the call's, as they are at that moment."""
 
-    __slots__ = ("_services", "_publisher", "_account", "_quality", "_stored", "ringing_at", "established_at")
+    __slots__ = ("_services", "_publisher", "_account", "_quality", "_stored")
 
     def __init__(self, services: Services, account: str) -> None:
         self._services = services
         self._publisher = services.publisher
         self._account = account
         self._quality: CallQualitySummary | None = None
-        self.ringing_at: float | None = None
-        self.established_at: float | None = None
         self._stored: asyncio.Future[bool] | None = None  # of the call detail record
 
     def started(self, facts: CallFacts) -> None:
@@ -41,17 +40,11 @@ class History:
         now = wall_clock()
         match news:
             case Progressed("ringing" | "early", status, reason):
-                self.ringing_at = self.ringing_at or now
                 self._tell(stream.CallRinging, facts, now, status=status, reason=reason)
             case Established():
-                self.established_at = self.established_at or now
                 self._tell(stream.CallEstablished, facts, now)
             case HoldChanged(local, remote):
                 self._tell(stream.CallHeld, facts, now, local=local, remote=remote)
-
-    def rings(self) -> None:
-        """The browser of an incoming call rings."""
-        self.ringing_at = self.ringing_at or wall_clock()
 
     def transferred(self, facts: CallFacts, peer: str, peer_name: str) -> None:
         """The call has another far side."""
@@ -63,25 +56,25 @@ class History:
             self._quality = CallQualitySummary()
         self._quality.add(legs)
 
-    def ended(self, facts: CallFacts, end: Ended | Unheard, media: MediaRef | None, has_video: bool) -> None:
+    def ended(self, call: SeenCall, end: Ended | Unheard) -> None:
         """The call is over: make its record. Without the lease it may be another agent's, and go on there."""
         if not self._publisher.is_on or self._stored is not None or not self._services.lease.held():
             return
-        now = wall_clock()
+        facts, now, answered_at = call.facts, wall_clock(), call.established_at
         record = stream.CallEnded(
             **{**self._about(facts, now), "id": record_id(facts)},
             caller_name=facts.caller_name,
             started_at=facts.created_at,
-            ringing_at=self.ringing_at,
-            established_at=self.established_at,
+            ringing_at=call.ringing_at,
+            established_at=answered_at,
             ended_at=now,
-            duration=0.0 if self.established_at is None else max(0.0, round(now - self.established_at, 3)),
+            duration=0.0 if answered_at is None else max(0.0, round(now - answered_at, 3)),
             status=end.status,
             reason=end.reason,
             by=end.by,
             agent=self._publisher.pod,
-            relay="" if media is None else media.relay,
-            has_video=has_video,
+            relay="" if call.media is None else call.media.relay,
+            has_video=call.has_video,
             quality=() if self._quality is None else self._quality.legs(),
         )
         self._stored = self._publisher.record(record)

@@ -16,9 +16,8 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import CallSnapshot, CallTransferred, IncomingAccepted, MediaRef, Message
+from shared.messages import CallSnapshot, CallTransferred, Event, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
-from shared.records import CallRecord
 from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
@@ -27,9 +26,12 @@ from sip_agent.alarm import Alarm
 from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
 from sip_agent.calls.history import History
+from sip_agent.calls.joining import Partner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
+from sip_agent.calls.sounds import CallSounds
 from sip_agent.calls.succession import LegTable, Succession
 from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
@@ -59,11 +61,10 @@ from sip_agent.core.earliest import earliest
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.message import Request
 from sip_agent.mailbox import Mailbox
-from sip_agent.services import Services
+from sip_agent.services import Services, wall_clock
 
 _log = structlog.get_logger(__name__)
 _Served = News | WantKeyframe | Referred | MessageReceived | MessageAnswered | Unheard
-_encoder = msgspec.json.Encoder()
 
 
 class LiveCall:
@@ -78,6 +79,7 @@ class LiveCall:
         core: Call,
         media: MediaRef | None,
         has_video: bool,
+        is_headless: bool = False,
     ) -> None:
         self._services = services
         self._owner = owner
@@ -85,20 +87,22 @@ class LiveCall:
         self.leg = Leg(core, services, owner.next_hop.find, back(self.post))
         self.media = media
         self.has_video = has_video
+        self.is_headless = is_headless
+        self.joined_call_id = ""
+        self.partner: Partner | None = None
+        self.ringing_at: float | None = None  # by the clock of records
+        self.established_at: float | None = None
+        self.history = History(services, owner.identity.aor)
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
         self._succession = Succession(services, owner, self, legs)
-        self.history = History(services, owner.identity.aor)
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
-        self.browser = BrowserMedia(
-            services.settings.media_grace_seconds,
-            back(self._media_failed),
-            services.bus,
-            self.asides,
-        )
+        grace, music = services.settings.media_grace_seconds, services.settings.hold_music
+        self.browser = BrowserMedia(grace, back(self._media_failed), services.bus, self.asides)
+        self.sounds = CallSounds(services.bus, self, music, owner.session_id, back(self.tell))
         self._alarm = Alarm(back(self._on_alarm))
         self._finished = asyncio.Event()
         self._is_lost = False
@@ -114,22 +118,19 @@ class LiveCall:
         """The call's id on the bus."""
         return self.facts.call_id
 
+    @property
+    def epoch(self) -> int:
+        """Of the ownership."""
+        return self._owner.epoch
+
+    @property
+    def browser_sdp(self) -> str | None:
+        """The last description that was made for the browser, if there is one."""
+        return self._browser_sdp or self.core.browser_sdp or None
+
     def snapshot(self) -> CallSnapshot:
         """Return what a browser that comes back must see."""
-        facts = self.facts
-        return CallSnapshot(
-            call_id=facts.call_id,
-            direction=facts.direction,
-            state=self.told_state,
-            caller=facts.caller,
-            callee=facts.callee,
-            caller_name=facts.caller_name,
-            media=self.media,
-            browser_sdp=self._browser_sdp or self.core.browser_sdp,
-            has_video=self.has_video,
-            local_hold=self.core.local_hold,
-            remote_hold=self.core.remote_hold,
-        )
+        return snapshot_of(self)
 
     @property
     def told_state(self) -> CallState:
@@ -266,36 +267,17 @@ class LiveCall:
             case MessageAnswered(message_id, status, reason):
                 await self._owner.messenger.tell(message_id, status, reason)
             case Unheard():
-                self.history.ended(self.facts, output, self.media, self.has_video)
+                self.history.ended(self, output)
             case _:
                 await self._tell(output)
 
     async def save(self, leg: Leg) -> None:
         """Write the record with the state of a leg; one that has ended would come back to life by it."""
-        if leg.core.told_state != "ended":
-            await self._record.save(self._as_record(leg))
-
-    def _as_record(self, leg: Leg) -> CallRecord:
-        core, facts = leg.core, self.facts
-        return CallRecord(
-            call_id=facts.call_id,
-            session_id=facts.session_id,
-            owner=self._services.agent,
-            epoch=self._owner.epoch,
-            direction=facts.direction,
-            state="established" if core.is_answered else self.told_state,  # the ACK of our 2xx is not written
-            caller=facts.caller,
-            callee=facts.callee,
-            caller_name=facts.caller_name,
-            created_at=facts.created_at,
-            ringing_at=self.history.ringing_at,
-            established_at=self.history.established_at,
-            media=self.media,
-            browser_sdp=self._browser_sdp or core.browser_sdp,
-            far_sdp=core.remote_sdp,
-            has_video=self.has_video,
-            leg=msgspec.Raw(_encoder.encode(leg.saved())),
-        )
+        if leg.core.told_state == "ended":
+            return
+        if leg.core.is_answered and self.established_at is None:
+            self.established_at = wall_clock()
+        await self._record.save(record_of(self, leg, self._services.agent, self._owner.epoch))
 
     # -- another far side
 
@@ -323,12 +305,23 @@ class LiveCall:
     async def _publish(self, event: Message) -> None:
         await self._services.bus.publish(session_events(self._owner.session_id), event)
 
+    def tell(self, event: Event) -> None:
+        """Tell the session something beside what the core has to say, in its turn."""
+        self._owner.mailbox.post(lambda: self._publish(event))
+
     async def _tell(self, news: News) -> None:
         if isinstance(news, Progressed | Established):
             stage = news.state if isinstance(news, Progressed) else "established"
             metrics.setup(self.facts.direction, stage).observe(time.monotonic() - self._started_at)
+        if isinstance(news, Progressed) and news.state != "trying":
+            self.ringing_at = self.ringing_at or wall_clock()
+        if isinstance(news, Established):
+            self.sounds.established()
+            if self.partner is not None:
+                self.partner.established(self)
         if isinstance(news, HoldChanged):
             self._held = news
+            self.sounds.held(news.local)
         self.history.told(self.facts, news)
         await self._publish(event_of(news, self._owner.session_id, self.call_id))
 
@@ -337,8 +330,10 @@ class LiveCall:
         result = metrics.call_result(output.status, output.was_established, output.by)
         metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
         _log.info("call ended", call=facts.call_id, session=facts.session_id, **msgspec.structs.asdict(output))
-        self.history.ended(facts, output, self.media, self.has_video)
-        self.asides.post(self._clear)
+        self.history.ended(self, output)
+        self.asides.post(partial(self._clear, output))
+        if self.partner is not None:
+            self.partner.ended(self, output)
         self._succession.stop(time.monotonic())
         try:
             await self._publish(end_event_of(output, self._owner.session_id, facts.call_id, self.media))
@@ -373,9 +368,12 @@ class LiveCall:
         else:
             await self._in_turn(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
 
-    async def _clear(self) -> None:
+    async def _clear(self, ended: Ended) -> None:
         """Remove what is left of the call: its record, which would bring it back to life, then its media."""
         epoch = self._owner.epoch
+        if self.is_headless:
+            last = record_of(self, self.leg, self._services.agent, epoch)
+            await keep_ending(self._services.store.endings, last, ended)
         await self.history.settle()  # should this agent die here, whoever takes the call over tells its end
         try:
             await self._record.delete(epoch)
@@ -394,7 +392,7 @@ class LiveCall:
         answer = await offer_call(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
             self.media, self.has_video = answer.media, answer.has_video
-            self.history.rings()
+            self.ringing_at = wall_clock()
             await self._in_turn(core.accepted, answer.browser_sdp)
         else:
             await self._in_turn(core.refused, answer.status, answer.reason, answer.is_known)

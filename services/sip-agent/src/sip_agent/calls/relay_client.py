@@ -1,5 +1,6 @@
 """What an agent asks of a media-relay."""
 
+import os
 from typing import TypedDict
 
 import msgspec
@@ -7,10 +8,14 @@ import structlog
 
 from shared.bus import Bus
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.ids import new_id
 from shared.messages import (
+    AllocateMedia,
     AnswerMedia,
     Command,
     Done,
+    EndSound,
+    MediaAllocated,
     MediaRef,
     MediaSdp,
     OfferMedia,
@@ -18,6 +23,8 @@ from shared.messages import (
     RequestKeyframe,
     RequestOffer,
     SendDigits,
+    SendSound,
+    Sound,
 )
 from shared.subjects import relay_commands
 from sip_agent.core.call.outputs import AskMedia
@@ -94,6 +101,40 @@ async def send_digits(bus: Bus, media: MediaRef, epoch: int, digits: str, durati
         duration_ms=duration_ms,
         gap_ms=gap_ms,
     )
+    await bus.request(relay_commands(media.relay), command, Done)
+
+
+async def allocate_joined(bus: Bus, to: MediaRef, epoch: int, call_id: str, agent: str) -> MediaAllocated:
+    """Make a session at the same relay that is joined with another one; raise `RemoteError`."""
+    command = AllocateMedia(
+        id=command_id(),
+        expires_at=command_expiry(),
+        epoch=epoch,
+        media_id=new_id("m", os.urandom),
+        call_id=call_id,
+        agent=agent,
+        is_headless=True,
+        joined_to=to.media_id,
+    )
+    return await bus.request(relay_commands(to.relay), command, MediaAllocated)
+
+
+async def send_sound(bus: Bus, media: MediaRef, epoch: int, play_id: str, sound: Sound) -> None:
+    """Play a sound to the far side; raise `RemoteError`."""
+    command = SendSound(
+        id=command_id(),
+        expires_at=command_expiry(),
+        epoch=epoch,
+        media_id=media.media_id,
+        play_id=play_id,
+        sound=sound,
+    )
+    await bus.request(relay_commands(media.relay), command, Done)
+
+
+async def end_sound(bus: Bus, media: MediaRef, epoch: int) -> None:
+    """Stop the sound that plays, if any; raise `RemoteError`."""
+    command = EndSound(id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id)
     await bus.request(relay_commands(media.relay), command, Done)
 
 

@@ -91,6 +91,15 @@ _TAKEN: dict[StreamKind, set[tuple[str, int, int]]] = {
     },
     "video": {("vp8", 90000, 1), ("h264", 90000, 1)},
 }
+# What we offer of ourselves, before anybody knows what the other side has. G.711 comes first: every phone has it, and
+# RFC 7874 §3 makes browsers have it.
+AUDIO = (
+    Codec(0, "PCMU", 8000),
+    Codec(8, "PCMA", 8000),
+    Codec(111, "opus", 48000, 2, "minptime=10;useinbandfec=1"),
+    Codec(9, "G722", 8000),
+    Codec(101, "telephone-event", 8000, fmtp="0-16"),
+)
 MAX_CODECS = 24  # of a section; two sections then always fit into the free payload types
 # RFC 5761 §4: 64 to 95 are not for RTP where RTCP is multiplexed; browsers use 35 to 63 when 96 to 127 are full.
 DYNAMIC = (*range(96, 128), *range(35, 64))

@@ -49,13 +49,16 @@ class _Offer:
 
 
 class LaterOffers:
-    """`LaterExchanges` of a call; `media` are the m-lines that we last described ourselves by."""
+    """`LaterExchanges` of a call; `media` are the m-lines that we last described ourselves by.
+
+    `browser` is None where there is none: then it is never asked to `renew`.
+    """
 
     def __init__(
         self,
         host: str,
         issuer: Issuer,
-        browser: BrowserDescription,
+        browser: BrowserDescription | None,
         legs: Sequence[Leg],
         media: Sequence[Media],
         held: bool,
@@ -83,7 +86,8 @@ class LaterOffers:
 
     @property
     def browser(self) -> BrowserDescription:
-        """As it described itself last."""
+        """As it described itself last; there is one."""
+        assert self._browser is not None
         return self._browser
 
     @property

@@ -159,7 +159,8 @@ def stream_plan(
         # Some phones send under the number that they themselves gave, not under ours.
         to_browser.setdefault(sip.received_as, browser.received_as)
         sip_codecs.setdefault(sip.received_as, sip.codec)
-    media = next(sip.codec for _, sip in pairs if sip.codec.is_media)
+    sent = next(sip for _, sip in pairs if sip.codec.is_media)
+    media = sent.codec
     wanted = leg.direction & stream.direction.reverse & ours
     is_open = Direction.RECVONLY in ours
     return StreamPlan(
@@ -172,6 +173,7 @@ def stream_plan(
         to_browser=to_browser,
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
+        media_to_sip=sent.received_as if Direction.SENDONLY in wanted else None,
         browser_events={each.sent_as: each.codec.clock_rate for each in leg.codecs if not each.codec.is_media},
         sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
         events_to_sip=_events_to_sip([sip for _, sip in pairs], media.clock_rate),
@@ -210,8 +212,10 @@ def is_held(streams: Iterable[tuple[Direction, SipStream]], before: bool = False
     return all(told) if told else before
 
 
-def session_plan(browser: BrowserDescription, streams: Sequence[StreamPlan]) -> SessionPlan:
-    """Return the plan of a session whose browser has described itself."""
+def session_plan(browser: BrowserDescription | None, streams: Sequence[StreamPlan]) -> SessionPlan:
+    """Return the plan of a session whose browser has described itself, or that has none."""
+    if browser is None:
+        return SessionPlan(streams=tuple(streams))
     return SessionPlan(
         remote_ice=browser.ice,
         fingerprints=browser.fingerprints,

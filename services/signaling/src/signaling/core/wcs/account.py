@@ -42,7 +42,7 @@ def read_connection(request_id: str, connection: dict[str, Any], new_token: Call
 
 
 def account_of(connection: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of the account that these fields of `connection` mean."""
+    """Return the fields of the SIP account that a form means."""
     domain = text_of(connection, "sipDomain")
     proxy = text_of(connection, "sipOutboundProxy") or text_of(connection, "sipProxy")
     port = text_of(connection, "sipPort")
