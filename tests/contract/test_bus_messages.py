@@ -9,6 +9,7 @@ from shared.messages import (
     AccountMoved,
     AccountOpened,
     AdoptAccount,
+    AdoptMedia,
     AllocateMedia,
     AnswerCall,
     AnswerMedia,
@@ -48,6 +49,7 @@ from shared.messages import (
     OpenAccount,
     PictureWanted,
     PlaySound,
+    Probe,
     Refused,
     RegistrationChanged,
     ReleaseMedia,
@@ -120,8 +122,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     AccountOpened(agent="agent-1", epoch=3),
     AttachSession(**COMMAND, session_id=SESSION, pod="signaling-2"),
-    AdoptAccount(**COMMAND, session_id=SESSION),
-    AccountMoved(session_id=SESSION, agent="agent-2", epoch=4),
+    AdoptAccount(**COMMAND, session_id=SESSION, calls=(CALL["call_id"],)),
+    AccountMoved(session_id=SESSION, agent="agent-2", epoch=4, has_calls=True),
     SessionSnapshot(
         registration="registered",
         status=200,
@@ -221,6 +223,7 @@ MESSAGES: tuple[Message, ...] = (
     MediaSdp(sdp=SDP, is_held=True),
     SendDigits(**COMMAND, **MEDIA_ID, digits="12,#", duration_ms=160, gap_ms=80),
     RequestKeyframe(**COMMAND, **MEDIA_ID, side="browser"),
+    AdoptMedia(**COMMAND, **MEDIA_ID, agent="agent-2"),
     ReleaseMedia(**COMMAND, **MEDIA_ID),
     MediaConnected(**MEDIA_ID, call_id=CALL["call_id"]),
     MediaFailed(**MEDIA_ID, call_id=CALL["call_id"], reason="consent"),
@@ -237,6 +240,7 @@ MESSAGES: tuple[Message, ...] = (
         incarnation="i-bcdefghj34567890",
         address="192.0.2.1:5060",
     ),
+    Probe(**COMMAND),
 )
 
 

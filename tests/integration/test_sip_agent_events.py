@@ -84,7 +84,7 @@ async def test_a_call_is_told_from_its_start_to_its_record(
 
 
 async def test_two_calls_to_which_a_page_gives_one_id_have_a_record_each(
-    relay: RelaySeat, login: Login, records: Reader
+    agent: Agent, relay: RelaySeat, login: Login, records: Reader
 ) -> None:
     alice, bob = await registered(login, "alice", "bob")
     for _ in range(2):
@@ -92,6 +92,7 @@ async def test_two_calls_to_which_a_page_gives_one_id_have_a_record_each(
         await alice.hang_up("c-1")
         await alice.ended()
         await bob.ended()
+        await eventually_empty(agent.services.store.calls.names)
     mine = [await records.expect(CallEnded, lambda one: one.call_id == "c-1") for _ in range(2)]
     assert mine[0].id != mine[1].id and mine[0].started_at < mine[1].started_at
 

@@ -92,6 +92,7 @@ MACHINES = (
     StateMachine("Transfer by us", "transfer.referrer", "IDLE", ("IDLE", "DONE")),
     StateMachine("Transfer by the far side", "transfer.referee", "IDLE", ("IDLE", "LEAVING")),
     StateMachine("Registration", "registration.registration", "NONE", ("CLOSED",)),
+    StateMachine("Another agent, as one hears it", "takeover.failure_detector", "LIVE", ("DEAD",)),
     StateMachine("Message of ours", "instant.sending", "SENDING", ("DONE",)),
 )
 

@@ -12,6 +12,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.messages import (
+    AdoptMedia,
     AllocateMedia,
     AnswerMedia,
     Done,
@@ -129,8 +130,8 @@ class Commands:
                 return await self._send_sound(message)
             case EndSound():
                 return self._end_sound(message)
-            case ReleaseMedia():
-                return self._release(message)
+            case AdoptMedia() | ReleaseMedia():
+                return self._give(message)
             case _:
                 return None
 
@@ -239,6 +240,16 @@ class Commands:
         self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
         return Done()
 
+    def _give(self, command: AdoptMedia | ReleaseMedia) -> Done:
+        """Give a session to another agent, or back."""
+        return self._adopt(command) if isinstance(command, AdoptMedia) else self._release(command)
+
+    def _adopt(self, command: AdoptMedia) -> Done:
+        session = self._session(command.media_id)
+        session.adopt(command.agent, command.epoch)
+        _log.info("adopted", media=command.media_id, call=session.owner.call_id, agent=command.agent)
+        return Done()
+
     async def _send_sound(self, command: SendSound) -> Done:
         """The one command that waits: until the beginning of the sound is there. By then the session may be gone."""
         media_id, sound = command.media_id, command.sound
@@ -307,6 +318,7 @@ class Commands:
                 )
                 self._tell(agent, heard)
             case SoundDone(_, play_id, sound, outcome):
+                metrics.SOUNDS.labels(outcome).inc()
                 sent = SoundSent(media_id=event.media_id, call_id=call, play_id=play_id, sound=sound, outcome=outcome)
                 self._tell(agent, sent)
             case Failed():

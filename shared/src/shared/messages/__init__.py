@@ -49,6 +49,7 @@ from .call import (
 from .envelope import VERSION, Command, Done, Event, Message, Refused, Reply
 from .instant import IncomingMessage, MessageSent, SendMessage
 from .media import (
+    AdoptMedia,
     AllocateMedia,
     AnswerMedia,
     EndSound,
@@ -70,13 +71,14 @@ from .media import (
     Sound,
     SoundSent,
 )
-from .presence import Heartbeat
+from .presence import Heartbeat, Probe
 from .wire import AnyMessage, decode, encode
 
 __all__ = [
     "AccountMoved",
     "AccountOpened",
     "AdoptAccount",
+    "AdoptMedia",
     "AllocateMedia",
     "AnswerCall",
     "AnswerMedia",
@@ -112,6 +114,7 @@ __all__ = [
     "MediaFailed",
     "MediaQuality",
     "PictureWanted",
+    "Probe",
     "MediaRef",
     "MediaSdp",
     "Message",

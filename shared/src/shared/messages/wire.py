@@ -57,6 +57,7 @@ AnyMessage = (
     | media.SendSound
     | media.EndSound
     | media.MediaSdp
+    | media.AdoptMedia
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
@@ -65,6 +66,7 @@ AnyMessage = (
     | media.SoundSent
     | media.PictureWanted
     | presence.Heartbeat
+    | presence.Probe
 )
 
 MESSAGE_TYPES: tuple[type[envelope.Message], ...] = get_args(AnyMessage)

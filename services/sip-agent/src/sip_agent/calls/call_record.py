@@ -1,5 +1,6 @@
 """A live call as others see it: its record, what is kept of its end, and the snapshot for a browser that comes back."""
 
+import asyncio
 from typing import Protocol
 
 import msgspec
@@ -16,6 +17,8 @@ from sip_agent.core.call.outputs import Ended
 from sip_agent.services import wall_clock
 
 _log = structlog.get_logger(__name__)
+
+AT_ONCE = 32  # records that are read side by side
 
 _encoder = msgspec.json.Encoder()
 
@@ -71,6 +74,33 @@ def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int) -> CallRecord:
         is_headless=call.is_headless,
         joined_call_id=call.joined_call_id,
         leg=msgspec.Raw(_encoder.encode(leg.saved())),
+    )
+
+
+async def call_ids_by_session(bucket: Bucket[CallRecord]) -> dict[str, list[str]]:
+    """Return the calls that there are, in the whole cluster, by the sessions that have them."""
+    found: dict[str, list[str]] = {}
+    names = iter(await bucket.names())
+
+    async def read_each() -> None:
+        for name in names:  # an iterator that all readers share
+            if (entry := await bucket.get(name)) is not None:
+                found.setdefault(entry.record.session_id, []).append(entry.record.call_id)
+
+    await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
+    return found
+
+
+def facts_of(record: CallRecord) -> CallFacts:
+    """Return what a record says of its call that does not change."""
+    return CallFacts(
+        call_id=record.call_id,
+        session_id=record.session_id,
+        direction=record.direction,
+        caller=record.caller,
+        callee=record.callee,
+        created_at=record.created_at,
+        caller_name=record.caller_name,
     )
 
 

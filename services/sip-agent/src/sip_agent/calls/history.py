@@ -4,14 +4,33 @@ The agent that has the call tells it: a call that changes its agent goes on with
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
-from shared.messages import LegQuality, stream
-from sip_agent.calls.call_record import SeenCall
+from shared.messages import CallTransferred, LegQuality, MediaRef, stream
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended, Established, HoldChanged, News, Progressed, Unheard
 from sip_agent.core.call.quality import CallQualitySummary
 from sip_agent.services import Services, wall_clock
+
+
+class EndedCall(Protocol):
+    """A live call, or what its record says of it."""
+
+    @property
+    def media(self) -> MediaRef | None:
+        """Where its media was."""
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there was video."""
+
+    @property
+    def ringing_at(self) -> float | None:
+        """When it rang first."""
+
+    @property
+    def established_at(self) -> float | None:
+        """When it was answered."""
 
 
 def record_id(facts: CallFacts) -> str:
@@ -46,9 +65,9 @@ class History:
             case HoldChanged(local, remote):
                 self._tell(stream.CallHeld, facts, now, local=local, remote=remote)
 
-    def transferred(self, facts: CallFacts, peer: str, peer_name: str) -> None:
+    def transferred(self, facts: CallFacts, to: CallTransferred) -> None:
         """The call has another far side."""
-        self._tell(stream.CallTransferred, facts, wall_clock(), peer=peer, peer_name=peer_name)
+        self._tell(stream.CallTransferred, facts, wall_clock(), peer=to.peer, peer_name=to.peer_name)
 
     def measured(self, legs: tuple[LegQuality, ...]) -> None:
         """The relay has reported on some seconds."""
@@ -56,11 +75,11 @@ class History:
             self._quality = CallQualitySummary()
         self._quality.add(legs)
 
-    def ended(self, call: SeenCall, end: Ended | Unheard) -> None:
+    def ended(self, call: EndedCall, facts: CallFacts, end: Ended | Unheard) -> None:
         """The call is over: make its record. Without the lease it may be another agent's, and go on there."""
         if not self._publisher.is_on or self._stored is not None or not self._services.lease.held():
             return
-        facts, now, answered_at = call.facts, wall_clock(), call.established_at
+        now, answered_at = wall_clock(), call.established_at
         record = stream.CallEnded(
             **{**self._about(facts, now), "id": record_id(facts)},
             caller_name=facts.caller_name,

@@ -16,7 +16,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import CallSnapshot, CallTransferred, Event, IncomingAccepted, MediaRef, Message
+from shared.messages import CallSnapshot, Event, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
 from shared.subjects import session_events
 from sip_agent import metrics
@@ -24,7 +24,7 @@ from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
 from sip_agent.calls.browser_media import BrowserMedia
-from sip_agent.calls.call_news import end_event_of, event_of
+from sip_agent.calls.call_news import end_event_of, event_of, transfer_event_of, with_peer_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
 from sip_agent.calls.history import History
@@ -142,6 +142,12 @@ class LiveCall:
         """Whether a leg is tried that is to take the call over."""
         return self._succession.is_trying
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way but talk."""
+        is_alone = self._succession.live == [self.leg] and self.partner is None
+        return is_alone and self.core.is_quiet and not self.sounds.are_told
+
     async def wait_finished(self) -> None:
         """Wait until nothing of the call is on the wire or at the relay."""
         await self._finished.wait()
@@ -193,7 +199,7 @@ class LiveCall:
 
     def abandon(self) -> None:
         """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
-        _log.error("call lost to another agent", call=self.call_id)
+        _log.info("call left to another agent", call=self.call_id)
         self._is_lost = True
         self._alarm.stop()
         self._finish()
@@ -267,7 +273,7 @@ class LiveCall:
             case MessageAnswered(message_id, status, reason):
                 await self._owner.messenger.tell(message_id, status, reason)
             case Unheard():
-                self.history.ended(self, output)
+                self.history.ended(self, self.facts, output)
             case _:
                 await self._tell(output)
 
@@ -288,16 +294,12 @@ class LiveCall:
 
     async def taken_over(self) -> None:
         """Tell the session that `leg` has the call now."""
-        new = self.core.facts
-        peer, name = (new.callee, "") if new.direction == "outgoing" else (new.caller, new.caller_name)
-        if self.facts.direction == "outgoing":
-            self.facts = msgspec.structs.replace(self.facts, callee=peer)
-        else:
-            self.facts = msgspec.structs.replace(self.facts, caller=peer, caller_name=name)
+        self.facts = with_peer_of(self.facts, self.core.facts)
         await self.save(self.leg)
-        self.history.transferred(self.facts, peer, name)
-        _log.info("call taken over", call=self.call_id, session=new.session_id)
-        await self._publish(CallTransferred(session_id=new.session_id, call_id=self.call_id, peer=peer, peer_name=name))
+        transferred = transfer_event_of(self.core.facts, self._owner.session_id, self.call_id)
+        self.history.transferred(self.facts, transferred)
+        _log.info("call taken over", call=self.call_id, session=self._owner.session_id)
+        await self._publish(transferred)
         held = HoldChanged(self.core.local_hold, self.core.remote_hold)
         if held != self._held:
             await self._tell(held)
@@ -330,7 +332,7 @@ class LiveCall:
         result = metrics.call_result(output.status, output.was_established, output.by)
         metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
         _log.info("call ended", call=facts.call_id, session=facts.session_id, **msgspec.structs.asdict(output))
-        self.history.ended(self, output)
+        self.history.ended(self, facts, output)
         self.asides.post(partial(self._clear, output))
         if self.partner is not None:
             self.partner.ended(self, output)

@@ -198,6 +198,15 @@ class Call(ABC):
         """Hold the far side, or take it back; `SipError` where too much waits already."""
         self._in_dialog.change("hold" if is_held else "unhold", now)
 
+    def refresh_target(self, now: float) -> None:
+        """Let the far side know our Contact by a re-INVITE, once the call is through (§12.2.1.2)."""
+        self._in_dialog.change("target", now)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is established and nothing is under way in it, so that another agent may go on with it."""
+        return self.state is State.CONFIRMED and self._in_dialog.is_quiet and self.usages.are_idle
+
     def inherit_hold(self, is_held: bool) -> None:
         """Begin as the call was that this one takes the place of: its first description holds the far side, or not."""
         self._in_dialog.hold.inherit(is_held)
