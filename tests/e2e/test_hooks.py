@@ -7,7 +7,7 @@ import pytest_asyncio
 from tests.e2e.test_wcs_pages import CLICK_TO_CALL, HERE, package
 from tests.support.baresip import baresip
 from tests.support.browser.tab import Browser
-from tests.support.page import Account, hear_each_other
+from tests.support.page import Account, hear_and_be_heard
 from tests.support.services import Cordboard, cordboard
 from tests.support.streams import reading
 from tests.support.wcs_pages import ClickToCall, open_click_to_call
@@ -55,9 +55,9 @@ async def test_a_visitor_calls_from_the_account_that_the_web_server_names(
         await bob.wait_for_ring()
         await bob.accept()
         await page.wait_for_call("^ESTABLISHED")
-        await hear_each_other(page, bob)
+        await hear_and_be_heard(page, bob)
         await backend.stop()  # a call that is established needs nobody's word
-        await hear_each_other(page, bob)
+        await hear_and_be_heard(page, bob)
         await page.hang_up()
         await page.wait_for_call("^FINISH")
         record = await records.expect(CallEnded)
