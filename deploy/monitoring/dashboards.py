@@ -38,6 +38,8 @@ OVERVIEW = Dashboard(
         percentiles("From the answer to keys", "media_relay_setup_duration_seconds", '{stage="connect"}'),
         rates("Calls refused by a cap", "sip_agent_calls_capped_total", "cap", "cps"),
         rates("One side not heard any more", "media_relay_one_way_audio_total", "side", "cps"),
+        rates("Events for other services", "events_total", "result"),
+        gauge("Events that are not stored yet", "cordboard_events_waiting"),
         slow("Lag of the event loops", "event_loop_lag_seconds", "service", share=0.99),
     ),
 )
@@ -66,6 +68,11 @@ SIGNALING = Dashboard(
         slow("Stages of a call", "signaling_call_stage_seconds", "stage"),
         rates("Relays that did not take a call", "signaling_media_retries_total", "reason", "cps"),
         rates("Sessions whose page did not return", "signaling_sessions_swept_total"),
+        rates("Hooks posted", "signaling_hook_seconds_count", "method, outcome"),
+        slow("Hooks", "signaling_hook_seconds", "method"),
+        rates("Events told by hooks", "signaling_hook_events_total", "result"),
+        gauge("Events that hooks have not told", "cordboard_signaling_hook_events_waiting"),
+        gauge("Web server left alone", "cordboard_signaling_hook_circuit_open", most=1),
         *process("signaling"),
     ),
 )

@@ -10,12 +10,15 @@ from structlog.testing import capture_logs
 from tests.support.certificates import Authority
 from tests.support.nats_users import SecuredNats, secured_nats
 
+from shared import acknowledgement
 from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, LocalError
 from shared.kv import open_store
 from shared.messages import Done, Message, ReleaseMedia
 from shared.records import AgentLease, CallRecord, EndingRecord, NameRecord, RequestRecord, SessionRecord
-from shared.settings import CommonSettings
+from shared.settings import CommonSettings, StreamSettings
+from shared.streams import open_streams
+from shared.subjects import told
 from shared.tasks import Tasks
 
 SESSION = SessionRecord(
@@ -86,6 +89,19 @@ async def test_a_service_speaks_for_no_other(buses: dict[str, Bus], user: str, s
     with pytest.raises(DeadlineExceeded):
         await buses[user].request(subject, command(), Done, deadline=0.3)
     assert heard.empty()
+
+
+@pytest.mark.parametrize(
+    ("user", "may", "may_not"),
+    [("agent", "call.started", "connection.opened"), ("signaling", "connection.opened", "call.ended")],
+)
+async def test_events_are_told_by_the_owner_of_what_they_speak_of(
+    buses: dict[str, Bus], user: str, may: str, may_not: str
+) -> None:
+    await open_streams(buses[user], StreamSettings(pod=f"{user}-1"))
+    assert acknowledgement.read((await buses[user].requests.ask(told(may), b"{}", 5.0)).data).seq == 1
+    with pytest.raises(nats.errors.TimeoutError):
+        await buses[user].requests.ask(told(may_not), b"{}", 0.3)
 
 
 async def test_records_are_written_by_their_owner_alone(buses: dict[str, Bus]) -> None:

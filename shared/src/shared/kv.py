@@ -14,7 +14,7 @@ from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError, NoStreamResponseError
 from nats.js.kv import KeyValue
 
-from . import metrics
+from . import acknowledgement, metrics
 from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
@@ -60,19 +60,7 @@ class Entry(Generic[T]):
     revision: int
 
 
-class _Error(msgspec.Struct, frozen=True):
-    code: int = 0
-    err_code: int = 0
-    description: str = ""
-
-
-class _Acknowledgement(msgspec.Struct, frozen=True):
-    seq: int = 0
-    error: _Error | None = None
-
-
 _encoder = msgspec.json.Encoder()
-_acknowledgement = msgspec.json.Decoder(_Acknowledgement)
 
 
 class Bucket(Generic[T]):
@@ -135,7 +123,7 @@ class Bucket(Generic[T]):
             reply = await self._requests.ask(f"$KV.{self._name}.{kv_key(name)}", value, DEADLINE, headers)
         except nats.errors.NoRespondersError as error:
             raise NoStreamResponseError from error
-        written = _acknowledgement.decode(reply.data)
+        written = acknowledgement.read(reply.data)
         if written.error is None:
             return written.seq
         if written.error.err_code in _WRONG_LAST_SEQUENCE:

@@ -68,6 +68,7 @@ def set_up(service: str, settings: CommonSettings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its start and stop are told by `shared.health`
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # each request at INFO: metrics count them
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

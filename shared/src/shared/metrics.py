@@ -30,6 +30,9 @@ BUS_REQUESTS = Histogram(
 BUS_HANDLED = Counter("cordboard_bus_messages_total", "Messages received.", ("type", "result"))
 KV_CONFLICTS = Counter("cordboard_kv_cas_conflicts_total", "Writes that another one came before.", ("bucket",))
 
+EVENTS_TOLD = Counter("cordboard_events_total", "Events for other services, by what became of them.", ("result",))
+EVENTS_WAITING = Gauge("cordboard_events_waiting", "Events for other services that are not stored yet.")
+
 SETUP_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
 
 _LAG_PERIOD = 0.25

@@ -76,6 +76,7 @@ class CallRecord(Record, frozen=True, kw_only=True):
     caller: str
     callee: str
     created_at: float
+    ringing_at: float | None = None
     caller_name: str = ""
     media: MediaRef | None = None
     browser_sdp: str | None = None

@@ -6,6 +6,7 @@ request, and waits by `asyncio.wait_for`, which in Python 3.11 may lose a cancel
 
 import asyncio
 import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import nats.errors
@@ -14,6 +15,15 @@ from nats.aio.msg import Msg
 
 _NO_RESPONDERS = "503"
 _LOOK_EVERY = 0.05  # a time-out may come later by so much
+
+
+class Outgoing(NamedTuple):
+    """One of several messages; whether its receiver is to reply."""
+
+    subject: str
+    payload: bytes
+    headers: dict[str, str]
+    wants_reply: bool
 
 
 class _Waiting(NamedTuple):
@@ -45,20 +55,38 @@ class Requests:
 
     async def ask(self, subject: str, payload: bytes, within: float, headers: dict[str, str] | None = None) -> Msg:
         """Return the first reply; raise what nats-py raises: `NoRespondersError`, `TimeoutError`, or why not sent."""
+        number, reply = self._wait(within)
+        try:
+            await self._client.publish(subject, payload, reply=self._inbox + number, headers=headers)
+            return _checked(await reply)
+        finally:
+            self._waiting.pop(number, None)
+
+    async def ask_all(self, messages: Iterable[Outgoing], within: float) -> list[Msg]:
+        """Send messages in their order; return the replies of those that want one. Raise what `ask` raises."""
+        asked: dict[str, asyncio.Future[Msg]] = {}
+        try:
+            for message in messages:
+                inbox = ""
+                if message.wants_reply:
+                    number, asked[number] = self._wait(within)
+                    inbox = self._inbox + number
+                await self._client.publish(message.subject, message.payload, reply=inbox, headers=message.headers)
+            return [_checked(await reply) for reply in asked.values()]
+        finally:
+            for number, reply in asked.items():
+                self._waiting.pop(number, None)
+                if not (reply.cancel() or reply.cancelled()):
+                    reply.exception()  # one late reply speaks for all: asyncio would complain of the others
+
+    def _wait(self, within: float) -> tuple[str, asyncio.Future[Msg]]:
         number = str(next(self._numbers))
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Msg] = loop.create_future()
         self._waiting[number] = _Waiting(reply, loop.time() + within)
         if self._look is None:
             self._look = loop.call_later(_LOOK_EVERY, self._give_up_late_ones)
-        try:
-            await self._client.publish(subject, payload, reply=self._inbox + number, headers=headers)
-            msg = await reply
-        finally:
-            self._waiting.pop(number, None)
-        if msg.headers is not None and msg.headers.get("Status") == _NO_RESPONDERS:
-            raise nats.errors.NoRespondersError
-        return msg
+        return number, reply
 
     def _give_up_late_ones(self) -> None:
         loop = asyncio.get_running_loop()
@@ -68,3 +96,9 @@ class Requests:
             if not reply.done():
                 reply.set_exception(nats.errors.TimeoutError())
         self._look = loop.call_later(_LOOK_EVERY, self._give_up_late_ones) if self._waiting else None
+
+
+def _checked(reply: Msg) -> Msg:
+    if reply.headers is not None and reply.headers.get("Status") == _NO_RESPONDERS:
+        raise nats.errors.NoRespondersError
+    return reply

@@ -26,7 +26,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     nats_ca: str = ""  # PEM file of who signs the server's certificate; with it the connection must be TLS
     nats_certificate: str = ""  # PEM files of our own, where the server asks for it
     nats_key: str = ""
-    kv_replicas: int = 1  # of the buckets that a service makes where there are none: 3 in a cluster of three
+    kv_replicas: int = 1  # of the buckets and streams that a service makes: 3 in a cluster of three
     domain: str = "cordboard.local"  # the built-in domain
     pod: str = ""  # the pod's id; empty: made from the host's name and the process id
     log_level: str = "info"
@@ -35,12 +35,23 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ops_port: int = 0  # 0: any free one, told in the log
 
 
+class StreamSettings(CommonSettings, frozen=True, kw_only=True):
+    """Of those who tell other services what happens; the limits are of the streams that they make."""
+
+    events: bool = True
+    events_hours: float = 24.0
+    events_mebibytes: int = 64
+    cdr_days: float = 30.0
+    cdr_mebibytes: int = 256
+
+
 def load(settings: type[S], service: str, environ: Mapping[str, str] | None = None) -> S:
     """Read `settings` for a service; raise `LocalError` that names the variable at fault."""
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
+    common_names = {*CommonSettings.__struct_fields__, *StreamSettings.__struct_fields__}
     for field in msgspec.structs.fields(settings):
-        common = field.name in CommonSettings.__struct_fields__
+        common = field.name in common_names
         names = [f"CORDBOARD_{service}_{field.name}".upper()]
         if common or field.name == "secret":  # one secret for the cluster, but not every service may have it
             names.append(f"CORDBOARD_{field.name}".upper())

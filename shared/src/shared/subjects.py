@@ -32,3 +32,8 @@ def relay_commands(relay: str) -> str:
 def session_events(session_id: str) -> str:
     """Events for the browser of a session."""
     return f"session.{session_id}.evt"
+
+
+def told(kind: str) -> str:
+    """An event for other services, by its kind (`call.established`)."""
+    return f"events.{kind}"

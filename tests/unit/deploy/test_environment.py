@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from media_relay.settings import RelaySettings
-from shared.settings import CommonSettings
+from shared.settings import CommonSettings, StreamSettings
 from signaling.settings import Settings as SignalingSettings
 from sip_agent.settings import Settings as AgentSettings
 
@@ -20,7 +20,7 @@ SCRIPT_ONLY = {"CORDBOARD_STATE", "CORDBOARD_NATS_PORT"}  # of `make up` itself
 
 def known() -> set[str]:
     """Every variable that a service reads."""
-    common = {f"CORDBOARD_{field.name.upper()}" for field in msgspec.structs.fields(CommonSettings)}
+    common = {f"CORDBOARD_{field.name.upper()}" for field in msgspec.structs.fields(StreamSettings)}
     own = {
         f"CORDBOARD_{prefix}_{field.name.upper()}"
         for prefix, settings in SERVICES.items()
@@ -31,7 +31,7 @@ def known() -> set[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_variable_that_is_set_is_read(name: str) -> None:
-    named = set(re.findall(r"CORDBOARD_[A-Z_]+", (ROOT / name).read_text())) - SCRIPT_ONLY
+    named = set(re.findall(r"CORDBOARD_[A-Z0-9_]+", (ROOT / name).read_text())) - SCRIPT_ONLY
     assert named <= known()
 
 
@@ -43,9 +43,9 @@ def test_each_service_is_told_something() -> None:
 def test_the_operations_page_has_every_setting_and_no_other(prefix: str, settings: type[CommonSettings]) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     section = page.split(f"`CORDBOARD_{prefix}_<NAME>`", 1)[1].split("\n## ", 1)[0]
-    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", section, re.MULTILINE)
-    documented = set(re.findall(r"[A-Z_]+", " ".join(rows)))
-    shared = {field.name for field in msgspec.structs.fields(CommonSettings)} | {"secret"}
+    rows = re.findall(r"^\| (`[A-Z0-9_`, ]+`) \|", section, re.MULTILINE)
+    documented = set(re.findall(r"[A-Z0-9_]+", " ".join(rows)))
+    shared = {field.name for field in msgspec.structs.fields(StreamSettings)} | {"secret"}
     assert documented == {field.name.upper() for field in msgspec.structs.fields(settings)} - {
         n.upper() for n in shared
     }

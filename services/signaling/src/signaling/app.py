@@ -15,6 +15,7 @@ from shared import metrics as shared_metrics
 from shared.bus import DEADLINE, Bus
 from shared.kv import open_store
 from shared.presence import beat, listen
+from shared.streams import open_streams
 from shared.tasks import Tasks
 
 from .api.http import impatient_http
@@ -75,7 +76,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     _warn_of(settings)
     bus = await Bus.connect(settings)
     presences = Presences()
-    pod = Pod(settings, bus, await open_store(bus, settings.kv_replicas), presences)
+    store = await open_store(bus, settings.kv_replicas)
+    if settings.events:
+        await open_streams(bus, settings)
+    pod = Pod(settings, bus, store, presences)
     await listen(bus, "agent", presences.agents)
     await listen(bus, "relay", presences.relays)
     await listen(bus, "signaling", presences.signaling)
@@ -98,6 +102,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await endless.aclose()
         await pod.tasks.join(DEADLINE)
         await pod.tasks.aclose()
+        await pod.backend.aclose()
+        await pod.publisher.aclose()
         await pod.tokens.aclose()
         await bus.aclose()
 

@@ -39,6 +39,7 @@ from .core.outputs import Answer, HangUp, PlaceCall, Renew, SendMessage, Use
 from .core.requests import CallRequest, CallUse, DtmfRequest, HoldRequest, MessageRequest, TransferRequest
 from .core.sdp import has_video
 from .core.session import Session
+from .notices import Notices
 from .pod import Pod
 
 _log = structlog.get_logger(__name__)
@@ -58,8 +59,9 @@ def _nothing() -> None:
 class CallControl:
     """`transmit` is to be called when the core has new outputs."""
 
-    def __init__(self, pod: Pod, core: Session, transmit: Callable[[], None]) -> None:
+    def __init__(self, pod: Pod, core: Session, notices: Notices, transmit: Callable[[], None]) -> None:
         self._pod = pod
+        self._notices = notices
         self._core = core
         self._transmit = transmit
         self._now = asyncio.get_running_loop().time
@@ -81,10 +83,10 @@ class CallControl:
 
     async def carry_out(self, work: outputs.CallWork) -> None:
         """Do what the page asked for, and tell the core what came of it."""
-        about = {"message": work.request.message} if isinstance(work, SendMessage) else {"call": work.call_id}
-        with bound(**about):
+        with bound(**_about(work)):
             try:
-                await self._do(work)
+                async with self._notices.in_turn(work):
+                    await self._do(work)
             except RemoteError as error:
                 _log.info("command failed", command=type(work).__name__, status=error.status, reason=error.reason)
                 self._failed(work, error)
@@ -116,19 +118,22 @@ class CallControl:
             case SendMessage(request=request):
                 await self._send_message(request)
                 self._core.forwarded(request.id)
+            case outputs.SendData(request=request):
+                self._core.forwarded(request.id)
 
     def _failed(self, work: outputs.CallWork, error: RemoteError) -> None:
         match work:
             case PlaceCall():
                 metrics.CALLS.labels("outgoing", str(error.status)).inc()
                 self._core.calls.failed(work.call_id, error.status, error.reason)
+                self._notices.failed(work.call_id, error)
             case Answer():
                 self._core.answer_refused(work.re, work.call_id, error.status, error.reason, self._now())
             case HangUp():
                 self._core.hangup_refused(work.re, work.call_id, error.status, error.reason, self._now())
             case Renew() | outputs.AnswerRenewal():
                 self._core.refused(work.re, error.status, error.reason)
-            case Use() | SendMessage():
+            case Use() | SendMessage() | outputs.SendData():
                 self._core.refused(work.request.id, error.status, error.reason)
 
     async def _place(self, call: CallRequest) -> None:
@@ -219,7 +224,8 @@ class CallControl:
         try:
             await self.until_open(call.expires_at)
             self._core.offer(call.call_id, self._now())
-            accepted = await self._show(call)
+            async with self._notices.offered(call):
+                accepted = await self._show(call)
         except RemoteError as error:
             metrics.CALLS.labels("incoming", str(error.status)).inc()
             raise
@@ -229,6 +235,7 @@ class CallControl:
 
     async def _show(self, call: IncomingCall) -> IncomingAccepted:
         try:
+            await self._notices.admit_call(call)
             allocated = await self._pod.media.for_incoming(call.call_id, call.agent, call.sip_sdp)
         except Exception:
             self._core.calls.offer_failed(call.call_id)
@@ -259,3 +266,13 @@ class CallControl:
                 await opened.wait()
         except TimeoutError as error:
             raise RemoteError(480, "Temporarily Unavailable") from error
+
+
+def _about(work: outputs.CallWork) -> dict[str, str]:
+    match work:
+        case SendMessage(request=request):
+            return {"message": request.message}
+        case outputs.SendData():
+            return {}
+        case _:
+            return {"call": work.call_id}

@@ -10,9 +10,7 @@ import secrets
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-import nats.errors
 import structlog
-from nats.aio.subscription import Subscription
 
 from shared.errors import RemoteError
 from shared.ids import new_id
@@ -27,7 +25,6 @@ from shared.messages import (
     Message,
     SessionEnded,
 )
-from shared.subjects import session_events
 from shared.tasks import Tasks
 
 from . import metrics
@@ -39,8 +36,10 @@ from .core.errors import bad_resume_token, no_such_session
 from .core.requests import LoginRequest, ResumeRequest
 from .core.session import POLICY_VIOLATION, ByeReason, Session, SessionState
 from .directory import Held
+from .notices import Notices
 from .password_watch import PasswordWatch
 from .pod import Pod
+from .session_subject import SessionSubject
 from .welcome import ice_ok, session_ok
 
 _log = structlog.get_logger(__name__)
@@ -60,11 +59,12 @@ class Gateway:
         self._core = Session(self._loop.time(), pod.settings.login_seconds, secrets.token_urlsafe)
         self._tasks = Tasks("socket")
         self._timer: asyncio.TimerHandle | None = None
-        self._subscription: Subscription | None = None
+        self._subject = SessionSubject(pod.bus, self._on_bus)
         self._session_id = ""
         self._held: Held | None = None
         self._owner = Owner("", 0)
-        self._calls = CallControl(pod, self._core, self._transmit)
+        self._notices = Notices(pod, self._core)
+        self._calls = CallControl(pod, self._core, self._notices, self._transmit)
         self._password = PasswordWatch(pod.attempts, connection.visit.host)
         pod.gateways.add(self)
         pod.count()
@@ -74,8 +74,6 @@ class Gateway:
     def waiting(self) -> int:
         """How many bytes its page has not been sent yet."""
         return self._connection.waiting
-
-    # From the socket.
 
     def receive(self, text: str | None) -> None:
         """Take a frame of the page; None stands for one that is not text."""
@@ -88,7 +86,7 @@ class Gateway:
         self._password.leave()
         if self._timer is not None:
             self._timer.cancel()
-        await self._unsubscribe()
+        await self._subject.leave()
         if self._held is not None and self._pod.sessions.get(self._session_id) is self:
             held = self._held
             await self._finish(self._detach(held) if self._core.is_kept else self._abandon(held), "detach")
@@ -108,6 +106,7 @@ class Gateway:
         """End a session that is not to outlive its socket."""
         await self._pod.agents.close_account(self._session_id, self._owner)
         await self._forget(held)
+        self._notices.closed("lost")
         _log.info("logged out by the end of the socket", session=self._session_id)
 
     async def _detach(self, held: Held) -> None:
@@ -115,6 +114,7 @@ class Gateway:
         grace = self._pod.settings.resume_grace_seconds
         await self._pod.agents.detach(self._session_id, self._owner, grace)
         await self._pod.sweeper.surely(self._session_id, lambda: self._pod.sweeper.detach(held))
+        self._notices.lost()
         _log.info("socket lost", session=self._session_id)
 
     # From the pod and the bus.
@@ -126,7 +126,7 @@ class Gateway:
             self._left()
         self._core.end(reason)
         self._transmit()
-        self._tasks.spawn(self._unsubscribe(), "unsubscribe")
+        self._tasks.spawn(self._subject.leave(), "unsubscribe")
 
     async def catch_up(self) -> bool:
         """The bus was away, or this pod silent: attach again and learn what was missed. False: it is to be tried again.
@@ -167,6 +167,7 @@ class Gateway:
                 if message.reason == "account closed" and self._held is not None:
                     held, self._held = self._held, None
                     self._tasks.spawn(self._forget(held), "forget")
+                    self._notices.closed(message.reason)
                 self.end(message.reason)
             case Event():
                 self._core.hear(message, self._loop.time())
@@ -229,6 +230,8 @@ class Gateway:
                 self._core.ice_renewed(ice_ok(output.re, self._pod.ice_servers.tell(self._session_id)))
             case work if isinstance(work, outputs.CallWork):
                 self._spawn(self._calls.carry_out(work), type(work).__name__)
+            case outputs.Told():
+                self._notices.told(output.event)
             case fact:
                 metrics.count(fact)
 
@@ -282,10 +285,11 @@ class Gateway:
             self._transmit()
 
     async def _enter(self, request: LoginRequest) -> None:
-        identity = await self._pod.authenticator.identify(request)
-        self._password.begin(identity)
         session_id = new_id("s", os.urandom)
-        await self._subscribe(session_id)
+        identity = await self._notices.admit(session_id, request)
+        self._password.begin(identity)
+        self._session_id = session_id
+        await self._subject.listen(session_id)
         self._owner = await self._pod.agents.open_account(session_id, identity.sealed(self._pod.seal, session_id))
         self._held, token = await self._pod.directory.create(
             session_id, identity.aor, self._owner.agent, self._owner.epoch
@@ -294,11 +298,12 @@ class Gateway:
         if not self._core.opened(reply, self._loop.time()):
             raise RemoteError(487, "Request Terminated")
         self._joined()
+        self._notices.opened(identity.aor)
         _log.info("logged in", session=session_id, agent=self._owner.agent)
 
     async def _discard(self) -> None:
         """Leave nothing of a session that its page never got."""
-        await self._unsubscribe()
+        await self._subject.leave()
         owner, self._owner = self._owner, Owner("", 0)
         held, self._held = self._held, None
         session_id = self._session_id
@@ -323,7 +328,7 @@ class Gateway:
         error = await self._finish(self._take_over(request), "resume")
         metrics.RESUMES.labels("ok" if error is None else str(error.status)).inc()
         if error is not None:
-            await self._unsubscribe()
+            await self._subject.leave()
             self._held = None
             self._core.not_opened(request.id, error.status, error.reason)
             self._transmit()
@@ -334,7 +339,8 @@ class Gateway:
         if older is not None:
             older.end("replaced")
         try:
-            await self._announce(request.session)
+            self._session_id = request.session
+            await self._subject.take(request.session)
             # Whoever took it between our write and our subscription could not tell us.
             if not await self._pod.directory.is_held(after):
                 raise bad_resume_token()
@@ -353,17 +359,8 @@ class Gateway:
             await self._pod.sweeper.give_back(before, after)
             raise
         self._joined()
+        self._notices.resumed(self._session_id, after.record.aor, snapshot.calls)
         _log.info("resumed", session=self._session_id, calls=len(snapshot.calls), before=before.record.pod)
-
-    async def _announce(self, session_id: str) -> None:
-        """Send the older socket away, then listen in its place."""
-        try:
-            await self._pod.bus.publish(
-                session_events(session_id), SessionEnded(session_id=session_id, reason="replaced")
-            )
-            await self._subscribe(session_id)
-        except nats.errors.Error as error:
-            raise RemoteError(503, "Service Unavailable") from error
 
     async def _log_out(self, re: str) -> None:
         error = await self._finish(self._pod.agents.close_account(self._session_id, self._owner), "log-out")
@@ -372,22 +369,10 @@ class Gateway:
         if error is None:
             self._held = None
             self._left()
-            await self._unsubscribe()
+            await self._subject.leave()
             self._core.logged_out(re)
+            self._notices.closed("logged out")
             _log.info("logged out", session=self._session_id)
         else:
             self._core.not_logged_out(re, error.status, error.reason)
         self._transmit()
-
-    async def _subscribe(self, session_id: str) -> None:
-        self._session_id = session_id
-        self._subscription = await self._pod.bus.serve(session_events(session_id), self._on_bus)
-
-    async def _unsubscribe(self) -> None:
-        subscription, self._subscription = self._subscription, None
-        if subscription is None:
-            return
-        try:
-            await subscription.unsubscribe()
-        except nats.errors.Error as error:  # the connection went first, and the subscription with it
-            _log.info("not unsubscribed", session=self._session_id, error=repr(error))

@@ -38,6 +38,16 @@ CALL_STAGE = Histogram(
 )
 MEDIA_RETRIES = Counter("cordboard_signaling_media_retries_total", "Relays that did not take a call.", ("reason",))
 
+HOOKS = Histogram(
+    "cordboard_signaling_hook_seconds",
+    "Posts to the operator's web server, by what came of them.",
+    ("method", "outcome"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+HOOKS_TOLD = Counter("cordboard_signaling_hook_events_total", "What the web server is only told.", ("result",))
+HOOKS_WAITING = Gauge("cordboard_signaling_hook_events_waiting", "What the web server has not been told yet.")
+HOOKS_BROKEN = Gauge("cordboard_signaling_hook_circuit_open", "1 while the web server is left alone.")
+
 
 def count(fact: Fact) -> None:
     """Count what the core reports."""

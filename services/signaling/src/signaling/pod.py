@@ -13,6 +13,7 @@ from shared.ids import new_id
 from shared.kv import Store
 from shared.messages import Heartbeat
 from shared.presence import PERIOD, Presence
+from shared.publisher import Publisher
 from shared.sealing import Seal
 from shared.tasks import Tasks
 
@@ -20,6 +21,7 @@ from . import metrics
 from .admission import Admission
 from .agents import Agents
 from .api.auth import Authenticator
+from .backend import Backend
 from .core.attempts import Attempts
 from .directory import Directory
 from .ice import IceServers
@@ -51,6 +53,9 @@ class Pod:
         self.settings = settings
         self.bus = bus
         self.store = store
+        self._incarnation = new_id("i", os.urandom)
+        self.publisher = Publisher(bus, settings.pod, self._incarnation, settings.events)
+        self.backend = Backend(settings)
         self.presences = presences
         self.tasks = Tasks("signaling")  # each of which ends by itself
         self.tokens = Tokens(settings, source_of(settings))
@@ -67,6 +72,7 @@ class Pod:
             self.agents,
             bus,
             presences.signaling,
+            self.publisher,
             settings.pod,
             settings.resume_grace_seconds,
             settings.sweep_seconds,
@@ -75,7 +81,6 @@ class Pod:
         self.sessions: dict[str, Gateway] = {}
         self.draining = False
         self._is_empty = asyncio.Event()
-        self._incarnation = new_id("i", os.urandom)
 
     def refusal(self, host: str) -> str:
         """Say why no socket of this host is taken, "" if one is."""

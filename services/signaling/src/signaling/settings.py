@@ -1,14 +1,16 @@
 """Settings of signaling: `CORDBOARD_SIGNALING_<NAME>`, and those that all services share."""
 
+from typing import Literal
+
 import msgspec
 
 from shared.errors import LocalError
-from shared.settings import CommonSettings
+from shared.settings import StreamSettings
 
 from .core.frames import IceServer
 
 
-class Settings(CommonSettings, frozen=True, kw_only=True):
+class Settings(StreamSettings, frozen=True, kw_only=True):
     """Every setting with its default."""
 
     secret: str = ""  # the cluster's (CORDBOARD_SECRET), 16 characters or more
@@ -38,6 +40,13 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     jwt_audience: str = ""
     jwt_algorithms: tuple[str, ...] = ("HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA")
     accounts: str = ""  # a TOML file of SIP accounts, for log-ins by JWT: their passwords, and how they are reached
+    hooks_url: str = ""  # of the web server that is asked and told; empty: none is
+    hooks_secret: str = ""  # signs what is posted, by HMAC-SHA256
+    hooks_md5_secret: str = ""  # the same in the form of WCS, by HMAC-MD5
+    hooks_timeout_seconds: float = 3.0
+    hooks_on_failure: Literal["refuse", "allow"] = "refuse"  # what a page gets that asks while there is no reply
+    hooks_skip: tuple[str, ...] = ()  # methods that are not posted
+    hooks_connections: int = 100
     rest_keys: str = ""  # a TOML file of API keys; with neither of the two there is no REST API
     rest_tokens: bool = False  # whether it takes tokens with scopes, too, by the settings of log-in by JWT
 

@@ -13,8 +13,9 @@ import structlog
 
 from shared.bus import Bus
 from shared.errors import RemoteError
-from shared.messages import SessionEnded
+from shared.messages import SessionEnded, stream
 from shared.presence import Presence
+from shared.publisher import Publisher
 from shared.subjects import session_events
 
 from . import metrics
@@ -35,6 +36,7 @@ class Sweeper:
         agents: Agents,
         bus: Bus,
         signaling: Presence,
+        publisher: Publisher,
         pod: str,
         grace_seconds: float,
         period: float,
@@ -43,6 +45,7 @@ class Sweeper:
         self._agents = agents
         self._bus = bus
         self._signaling = signaling
+        self._publisher = publisher
         self._pod = pod
         self._grace = grace_seconds
         self._period = period
@@ -155,4 +158,6 @@ class Sweeper:
     async def _delete(self, held: Held) -> None:
         if await self._directory.delete(held):
             metrics.SWEPT.inc()
+            about = {"session_id": held.record.session_id, "account": held.record.aor, "reason": "lost"}
+            self._publisher.tell_now(stream.ConnectionClosed, **about)
             _log.info("session forgotten", session=held.record.session_id)

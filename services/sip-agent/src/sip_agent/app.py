@@ -14,8 +14,10 @@ from shared.kv import LEASE_TTL, open_store
 from shared.messages import Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
 from shared.presence import Presence, beat, listen
+from shared.publisher import Publisher
 from shared.records import AgentLease
 from shared.sealing import Seal
+from shared.streams import open_streams
 from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
@@ -110,6 +112,9 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         bus = await Bus.connect(settings)
         stack.push_async_callback(bus.aclose)
         store = await open_store(bus, settings.kv_replicas)
+        incarnation = token()
+        publisher = await _publisher(bus, settings, incarnation)
+        stack.push_async_callback(publisher.aclose)
         tasks = Tasks("agent")
         limits = Limits(most=settings.max_connections, most_of_address=settings.max_connections_of_address)
         sockets = await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls, limits)
@@ -133,6 +138,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             settings=settings,
             bus=bus,
             store=store,
+            publisher=publisher,
             endpoint=endpoint,
             lease=lease,
             seal=seal,
@@ -158,6 +164,12 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             yield agent
         finally:
             await _drain(agent)
+
+
+async def _publisher(bus: Bus, settings: Settings, incarnation: str) -> Publisher:
+    if settings.events:
+        await open_streams(bus, settings)
+    return Publisher(bus, settings.pod, incarnation, settings.events)
 
 
 async def _start(services: Services, users: Users) -> Agent:

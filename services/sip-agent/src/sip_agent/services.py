@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from shared.bus import Bus, expiry
 from shared.ids import new_id
 from shared.kv import Store
+from shared.publisher import Publisher
 from shared.sealing import Seal
 from shared.tasks import Tasks
 from sip_agent.accounts.lease import Lease
@@ -34,6 +35,7 @@ class Services:
     settings: Settings
     bus: Bus
     store: Store
+    publisher: Publisher
     endpoint: Endpoint
     lease: Lease
     seal: Seal

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from shared.settings import CommonSettings
+from shared.settings import StreamSettings
 
 
-class Settings(CommonSettings, frozen=True, kw_only=True):
+class Settings(StreamSettings, frozen=True, kw_only=True):
     """Defaults suit one machine; `secret` has none, for every cluster must have its own."""
 
     sip_host: str = "0.0.0.0"  # "::": IPv6 and IPv4

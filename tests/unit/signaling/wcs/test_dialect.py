@@ -62,7 +62,7 @@ def statuses(session: Session) -> list[tuple[str, str]]:
 
 
 def work(session: Session) -> list[outputs.Output]:
-    facts = outputs.Send | outputs.Received | outputs.Reached | outputs.Ended
+    facts = outputs.Send | outputs.Received | outputs.Reached | outputs.Ended | outputs.Told
     return [output for output in session.take_output() if not isinstance(output, facts)]
 
 
@@ -186,7 +186,7 @@ def test_a_registration_is_told_and_one_that_fails_ends_the_socket() -> None:
     session.hear(RegistrationChanged(session_id="s-1", state="registered", status=200), 0.0)
     assert [message for message, _ in told(session)] == ["registered"]
     session.hear(RegistrationChanged(session_id="s-1", state="failed", status=403, reason="Forbidden"), 0.0)
-    last = session.take_output()
+    last = [output for output in session.take_output() if not isinstance(output, outputs.Told)]
     assert [type(output) for output in last] == [outputs.Send, outputs.Close]
     assert isinstance(last[0], outputs.Send) and json.loads(last[0].text)["data"][0]["info"] == "403 Forbidden"
 
@@ -379,3 +379,24 @@ def test_what_is_no_frame_is_told_and_counted() -> None:
     for _ in range(10):
         session.receive("{", 0.0)
     assert isinstance(session.take_output()[-1], outputs.Close)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_data_for_the_web_server_is_answered_by_its_status(is_taken: bool) -> None:
+    session = opened()
+    say(session, "sendData", {"operationId": "op-1", "payload": {"ticket": 4711}})
+    (sent,) = work(session)
+    assert isinstance(sent, outputs.SendData) and sent.request.payload == {"ticket": 4711}
+    assert session.dialect.data_name(sent.request.id) == "op-1"
+    if is_taken:
+        session.forwarded(sent.request.id)
+    else:
+        session.refused(sent.request.id, 403, "Refused By The Backend")
+    info = "" if is_taken else "Refused By The Backend"
+    status = {"operationId": "op-1", "status": "ACCEPTED" if is_taken else "FAILED", "info": info}
+    assert told(session) == [("DataStatusEvent", [status])]
+
+
+def test_a_page_without_an_account_leaves_it_to_the_web_server_to_name_one() -> None:
+    _, login = greeted(sipLogin="", appKey="clickToCallApp")
+    assert login.sip is None and login.jwt is None

@@ -14,6 +14,7 @@ from tests.support.sip_calls import (
 
 from sip_agent.core.call.facts import CallFacts, Input, State
 from sip_agent.core.call.incoming import TABLE, IncomingCall
+from sip_agent.core.call.outputs import Unheard
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Request
@@ -100,10 +101,12 @@ def test_an_answer_may_overtake_the_word_that_it_rings() -> None:
     assert told(call.take_output()) == ["SaveCall", "respond 180", "SaveCall", "ask answer_browser: browser's answer"]
 
 
-def test_nobody_there_is_told_to_the_caller_alone() -> None:
+def test_nobody_there_is_told_to_the_caller_and_to_the_detail_record_alone() -> None:
     call = offered()
     call.refused(480, "Temporarily Unavailable", False, 0.1)
-    assert told(call.take_output()) == ["respond 480", "Finished"]
+    outputs = call.take_output()
+    assert told(outputs) == ["respond 480", "Unheard", "Finished"]
+    assert outputs[1] == Unheard(480, "Temporarily Unavailable", "system")
 
 
 def test_a_session_that_may_have_heard_of_the_call_hears_of_its_end() -> None:
@@ -135,7 +138,9 @@ def test_cancel_of_a_call_that_nobody_takes_leaves_nothing_to_tell() -> None:
     call.receive_cancel(CANCEL, 0.05)
     call.take_output()
     call.refused(480, "Temporarily Unavailable", False, 0.1)
-    assert told(call.take_output()) == ["Finished"]
+    outputs = call.take_output()
+    assert told(outputs) == ["Unheard", "Finished"]
+    assert outputs[0] == Unheard(487, "Request Terminated", "remote")
 
 
 @pytest.mark.parametrize(

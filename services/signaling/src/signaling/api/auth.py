@@ -11,9 +11,8 @@ import msgspec
 from shared.messages import SipAccount
 from shared.sealing import Seal, account_password
 
-from ..core.errors import bad_request
 from ..core.fields import Login
-from ..core.requests import AccountClaim, AccountFields, LoginRequest
+from ..core.requests import AccountClaim, AccountFields, LoginRequest, SipCredentials
 from ..settings import Settings
 from ..tokens import Tokens, Verified
 from ..tokens.verifier import refused
@@ -59,13 +58,26 @@ class Authenticator:
         self._tokens = tokens
         self._accounts = Accounts(settings.accounts)
 
-    async def identify(self, request: LoginRequest) -> Identity:
-        """Return the account of a log-in, or raise `PageError`: 401, 403, or 503 while no token can be checked."""
+    def given(self, sip: SipCredentials) -> Identity:
+        """Return the account of SIP credentials, which its server will judge."""
+        return Identity(sip.login, sip.domain or self._domain, sip.password, sip, is_proven=False)
+
+    def vouched(self, account: SipCredentials, is_named: bool) -> Identity:
+        """Return the account that the operator's web server names; in the built-in domain that needs no password."""
+        domain, password = account.domain or self._domain, account.password
+        if is_named and not password and domain.lower() == self._domain.lower():
+            password = account_password(self._secret, f"{account.login}@{domain}")
+        return Identity(account.login, domain, password, account, is_proven=is_named)
+
+    async def identify(self, request: LoginRequest) -> Identity | None:
+        """Return the account of a log-in, None where it names none.
+
+        Raise `PageError`: 401, 403, or 503 while no token can be checked.
+        """
         if request.sip is not None:
-            sip = request.sip
-            return Identity(sip.login, sip.domain or self._domain, sip.password, sip, is_proven=False)
+            return self.given(request.sip)
         if request.jwt is None:
-            raise bad_request("`login` takes either `sip` or `jwt`")
+            return None
         return self._named_by(await self._tokens.verify(request.jwt))
 
     def _named_by(self, token: Verified) -> Identity:

@@ -3,8 +3,9 @@
 A socket's first text tells which one it is. What a session does is the same in all of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from .frames import Error, Event, Ok, encode
 from .requests import AnyRequest, HangupRequest, decode
@@ -36,6 +37,16 @@ class Dialect(Protocol):
     def is_kept(self) -> bool:
         """Whether the session outlives a socket that is lost."""
 
+    @property
+    def page(self) -> Mapping[str, Any]:
+        """What the page has said of itself beside its account, without secrets."""
+
+    def call_name(self, call_id: str) -> str:
+        """Return what the page calls a call."""
+
+    def data_name(self, request_id: str) -> str:
+        """Return what the page calls data that it sends."""
+
     def read(self, text: str) -> Read:
         """Read a text of the page; raise `PageError` if it is none of this language."""
 
@@ -47,6 +58,15 @@ class Cordboard:
     """Our own, `docs/web-protocol.md`: texts are requests and frames are texts."""
 
     is_kept = True
+    page: Mapping[str, Any] = {}
+
+    def call_name(self, call_id: str) -> str:
+        """Return the id: it is the page's."""
+        return call_id
+
+    def data_name(self, request_id: str) -> str:
+        """Return the request's id."""
+        return request_id
 
     def read(self, text: str) -> Read:
         """Read one request."""

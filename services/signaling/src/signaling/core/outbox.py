@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from .dialect import Cordboard, Dialect, Frame
 from .frames import Error, Event, Ok, type_of
-from .outputs import Close, Output, Send
+from .outputs import Close, Output, Send, Told
 from .requests import HangupRequest
 
 _NORMAL = 1000
@@ -53,7 +53,9 @@ class Outbox:
     def event(self, make: Callable[[int], Event]) -> bool:
         """Tell an event; `make` is given its `seq`. False: the page's dialect has no word for it."""
         self._seq += 1
-        return self._say(make(self._seq))
+        event = make(self._seq)
+        self.put(Told(event))
+        return self._say(event)
 
     def _say(self, frame: Frame, status: int = 0) -> bool:
         written = self.dialect.write(frame)

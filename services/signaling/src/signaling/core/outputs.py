@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from .requests import CallRequest, CallUse, LoginRequest, MessageRequest, ResumeRequest
+from .frames import Event
+from .requests import CallRequest, CallUse, DataRequest, LoginRequest, MessageRequest, ResumeRequest
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,13 @@ class SendMessage:
 
 
 @dataclass(frozen=True)
+class SendData:
+    """Post it to the operator's web server: `forwarded` or `refused` is to follow."""
+
+    request: DataRequest
+
+
+@dataclass(frozen=True)
 class Received:
     """A frame came from the page: the type of its request, or "malformed"."""
 
@@ -148,6 +156,13 @@ class Dropped:
     type: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """The page is told an event; others may want to know."""
+
+    event: Event
+
+
 Fact = Received | Reached | Ended | Dropped
-CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage
-Output = Send | Close | LogIn | Resume | LogOut | RenewIce | CallWork | Fact
+CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage | SendData
+Output = Send | Close | LogIn | Resume | LogOut | RenewIce | CallWork | Told | Fact

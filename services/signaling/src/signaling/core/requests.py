@@ -78,7 +78,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class LoginRequest(Request, frozen=True, kw_only=True, tag="login"):
-    """Open a session for the account of `sip`, or the one that `jwt` names."""
+    """Open a session for the account of `sip`, or that `jwt` names; with neither the operator's web server names it."""
 
     version: int
     sip: SipCredentials | None = None
@@ -100,6 +100,12 @@ class LogoutRequest(Request, frozen=True, kw_only=True, tag="logout"):
 
 class PingRequest(Request, frozen=True, kw_only=True, tag="ping"):
     """Is anybody there?"""
+
+
+class DataRequest(Request, frozen=True, kw_only=True, tag="data"):
+    """Give something of the page's own, any JSON, to the operator's web server."""
+
+    payload: Any
 
 
 class IceRequest(Request, frozen=True, kw_only=True, tag="ice"):
@@ -178,6 +184,7 @@ AnyRequest = (
     | ResumeRequest
     | LogoutRequest
     | PingRequest
+    | DataRequest
     | IceRequest
     | CallRequest
     | AnswerRequest
@@ -230,7 +237,7 @@ def _check(request: AnyRequest) -> None:
     match request:
         case LoginRequest():
             _check_version(request.version)
-            if (request.sip is None) == (request.jwt is None):
+            if request.sip is not None and request.jwt is not None:
                 raise bad_request("`login` takes either `sip` or `jwt`")
         case ResumeRequest():
             _check_version(request.version)

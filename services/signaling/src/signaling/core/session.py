@@ -14,6 +14,7 @@ from shared.messages import SessionSnapshot as Snapshot
 from .call import AgentEvent
 from .call import Input as CallInput
 from .calls import Calls
+from .dialect import Dialect
 from .errors import PageError, bad_request
 from .frames import (
     ByeEvent,
@@ -28,12 +29,13 @@ from .frames import (
 )
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
-from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, RenewIce, Resume
+from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, RenewIce, Resume, SendData
 from .requests import (
     AnswerRequest,
     AnyRequest,
     CallRequest,
     CallUse,
+    DataRequest,
     HangupRequest,
     IceRequest,
     LoginRequest,
@@ -146,6 +148,11 @@ class Session:
         return self._outbox.take()
 
     @property
+    def dialect(self) -> Dialect:
+        """The language of the page, which its first text tells."""
+        return self._outbox.dialect
+
+    @property
     def is_kept(self) -> bool:
         """Whether the session is to outlive its socket."""
         return self._outbox.dialect.is_kept
@@ -213,6 +220,8 @@ class Session:
                 self._outbox.put(LogOut(request.id))
             case PingRequest():
                 self._outbox.ok(request.id)
+            case DataRequest():
+                self._outbox.put(SendData(request))
             case IceRequest():
                 self._outbox.put(RenewIce(request.id))
             case MessageRequest():

@@ -31,7 +31,7 @@ from shared.subjects import session_events
 from .. import metrics
 from ..agents import Owner, envelope
 from ..core.errors import PageError, no_such_call, no_such_session
-from ..core.requests import VERSION, LoginRequest, SipCredentials
+from ..core.requests import SipCredentials
 from ..pod import Pod
 
 _log = structlog.get_logger(__name__)
@@ -95,13 +95,12 @@ class Operator:
     async def open(self, credentials: SipCredentials, idle_seconds: float) -> AccountRecord:
         """Open a session that has no page; it ends by itself once it has had no call for so long."""
         session_id = new_id("s", os.urandom)
-        account = await self._account(credentials, session_id)
+        account = self._account(credentials, session_id)
         await self._pod.agents.open_account(session_id, account, idle_seconds)
         return await self.session(session_id)
 
-    async def _account(self, credentials: SipCredentials, session_id: str) -> SipAccount:
-        identity = await self._pod.authenticator.identify(LoginRequest(id="rest", version=VERSION, sip=credentials))
-        return identity.sealed(self._pod.seal, session_id)
+    def _account(self, credentials: SipCredentials, session_id: str) -> SipAccount:
+        return self._pod.authenticator.given(credentials).sealed(self._pod.seal, session_id)
 
     async def close(self, session_id: str) -> None:
         """End a session and its calls. The agent takes it for the user's own wish, so its page is told here."""
@@ -123,7 +122,7 @@ class Operator:
     async def start_for(self, credentials: SipCredentials, call_id: str, order: Order) -> CallRecord | EndingRecord:
         """Start a call of a session that is opened for it, and ends with it."""
         session_id = new_id("s", os.urandom)
-        account = await self._account(credentials, session_id)
+        account = self._account(credentials, session_id)
         owner = await self._pod.agents.open_account(session_id, account, ONE_CALL_IDLE_SECONDS)
         try:
             return await self._start(session_id, owner, call_id, order)

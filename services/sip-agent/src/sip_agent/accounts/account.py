@@ -12,7 +12,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import AccountMoved, RegistrationChanged, SessionEnded, SessionSnapshot
+from shared.messages import AccountMoved, RegistrationChanged, SessionEnded, SessionSnapshot, stream
 from shared.messages.account import RegistrationState
 from shared.records import AccountRecord
 from shared.subjects import session_events
@@ -195,14 +195,10 @@ class Account:
         )
         if not self._is_closing:
             await self._save(registration=change.state)
-        event = RegistrationChanged(
-            session_id=self.session_id,
-            state=change.state,
-            status=change.status,
-            reason=change.reason,
-            expires=change.expires,
-        )
-        await self._services.bus.publish(session_events(self.session_id), event)
+        about: dict[str, Any] = {"session_id": self.session_id, "state": change.state, "status": change.status}
+        about |= {"reason": change.reason, "expires": change.expires}
+        self._services.publisher.tell_now(stream.RegistrationChanged, account=self.identity.aor, **about)
+        await self._services.bus.publish(session_events(self.session_id), RegistrationChanged(**about))
 
     async def _save(self, **changes: Any) -> None:
         record = msgspec.structs.replace(self._record, **changes)

@@ -140,6 +140,7 @@ class Accounts:
         """Pass on what the relay has measured, while the call stands."""
         call = self.calls.find(measured.call_id)
         if call is not None and call.told_state == "established":
+            call.history.measured(measured.legs)
             session_id = call.facts.session_id
             await self._services.bus.publish(session_events(session_id), quality_event_of(measured, session_id))
 

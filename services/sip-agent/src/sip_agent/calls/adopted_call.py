@@ -53,7 +53,8 @@ class AdoptedCall(LiveCall):
             caller_name=record.caller_name,
         )
         self._browser_sdp = record.browser_sdp
-        self.joined_call_id, self.established_at = record.joined_call_id, record.established_at
+        self.joined_call_id = record.joined_call_id
+        self.ringing_at, self.established_at = record.ringing_at, record.established_at
         calls, call_id = services.store.calls, record.call_id
         self._record = OwnedRecord(calls, call_id, services.agent, services.lease.held, kept.revision)
         for peer in saved.peers:

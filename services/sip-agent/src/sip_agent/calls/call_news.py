@@ -66,7 +66,7 @@ def with_peer_of(facts: CallFacts, leg: CallFacts) -> CallFacts:
     return msgspec.structs.replace(facts, caller=peer, caller_name=name)
 
 
-def transfer_event_of(leg: CallFacts, session_id: str, call_id: str) -> Event:
+def transfer_event_of(leg: CallFacts, session_id: str, call_id: str) -> CallTransferred:
     """That a leg has the call now."""
     peer, name = _peer(leg)
     return CallTransferred(session_id=session_id, call_id=call_id, peer=peer, peer_name=name)

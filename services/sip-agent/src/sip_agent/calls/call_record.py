@@ -35,6 +35,7 @@ class SeenCall(Protocol):
     has_video: bool
     is_headless: bool
     joined_call_id: str
+    ringing_at: float | None
     established_at: float | None
 
     @property
@@ -61,6 +62,7 @@ def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int) -> CallRecord:
         callee=facts.callee,
         caller_name=facts.caller_name,
         created_at=facts.created_at,
+        ringing_at=call.ringing_at,
         media=call.media,
         browser_sdp=call.browser_sdp,
         far_sdp=core.remote_sdp,
@@ -87,6 +89,19 @@ async def call_ids_by_session(bucket: Bucket[CallRecord]) -> dict[str, list[str]
 
     await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
     return found
+
+
+def facts_of(record: CallRecord) -> CallFacts:
+    """Return what a record says of its call that does not change."""
+    return CallFacts(
+        call_id=record.call_id,
+        session_id=record.session_id,
+        direction=record.direction,
+        caller=record.caller,
+        callee=record.callee,
+        created_at=record.created_at,
+        caller_name=record.caller_name,
+    )
 
 
 async def keep_ending(bucket: Bucket[EndingRecord], call: CallRecord, ended: Ended) -> None:

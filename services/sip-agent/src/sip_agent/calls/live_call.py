@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import nats.errors
 import structlog
 
@@ -26,6 +27,7 @@ from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_news import end_event_of, event_of, transfer_event_of, with_peer_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
+from sip_agent.calls.history import History
 from sip_agent.calls.joining import Partner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
@@ -52,6 +54,7 @@ from sip_agent.core.call.outputs import (
     SaveCall,
     SendAck,
     SendRequest,
+    Unheard,
     WantKeyframe,
 )
 from sip_agent.core.earliest import earliest
@@ -61,6 +64,7 @@ from sip_agent.mailbox import Mailbox
 from sip_agent.services import Services, wall_clock
 
 _log = structlog.get_logger(__name__)
+_Served = News | WantKeyframe | Referred | MessageReceived | MessageAnswered | Unheard
 
 
 class LiveCall:
@@ -86,7 +90,9 @@ class LiveCall:
         self.is_headless = is_headless
         self.joined_call_id = ""
         self.partner: Partner | None = None
-        self.established_at: float | None = None  # by the clock of records
+        self.ringing_at: float | None = None  # by the clock of records
+        self.established_at: float | None = None
+        self.history = History(services, owner.identity.aor)
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
@@ -170,10 +176,7 @@ class LiveCall:
         self._owner.mailbox.post(lambda: self.do(verb, *facts))
 
     async def _in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
-        """Give something to the core in its turn, and wait until that is done: so an aside needs no second task.
-
-        What is done in the mailbox waits for no aside.
-        """
+        """Give something to the core in its turn, and wait for that: for asides, which no mailbox waits for."""
         await self._owner.mailbox.ask(lambda: self.do(verb, *facts))
 
     async def do(self, verb: Callable[..., Any], *facts: Any) -> Any:
@@ -214,8 +217,7 @@ class LiveCall:
             work = [(leg, outputs) for leg in self._succession.legs if (outputs := leg.core.take_output())]
             for leg, outputs in work:
                 await self._carry_out_all(leg, outputs)
-            end = self._succession.take_end()
-            if end is not None:
+            if (end := self._succession.take_end()) is not None:
                 await self._carry_out_all(self.leg, [end])
             if not work:
                 return
@@ -258,7 +260,7 @@ class LiveCall:
             case _:
                 await self._serve(output)
 
-    async def _serve(self, output: News | WantKeyframe | Referred | MessageReceived | MessageAnswered) -> None:
+    async def _serve(self, output: _Served) -> None:
         match output:
             case WantKeyframe():
                 if self.media is not None:
@@ -270,6 +272,8 @@ class LiveCall:
                 self._owner.messenger.receive(transaction, request, message, self.call_id)
             case MessageAnswered(message_id, status, reason):
                 await self._owner.messenger.tell(message_id, status, reason)
+            case Unheard():
+                self.history.ended(self, self.facts, output)
             case _:
                 await self._tell(output)
 
@@ -292,8 +296,10 @@ class LiveCall:
         """Tell the session that `leg` has the call now."""
         self.facts = with_peer_of(self.facts, self.core.facts)
         await self.save(self.leg)
+        transferred = transfer_event_of(self.core.facts, self._owner.session_id, self.call_id)
+        self.history.transferred(self.facts, transferred)
         _log.info("call taken over", call=self.call_id, session=self._owner.session_id)
-        await self._publish(transfer_event_of(self.core.facts, self._owner.session_id, self.call_id))
+        await self._publish(transferred)
         held = HoldChanged(self.core.local_hold, self.core.remote_hold)
         if held != self._held:
             await self._tell(held)
@@ -309,6 +315,8 @@ class LiveCall:
         if isinstance(news, Progressed | Established):
             stage = news.state if isinstance(news, Progressed) else "established"
             metrics.setup(self.facts.direction, stage).observe(time.monotonic() - self._started_at)
+        if isinstance(news, Progressed) and news.state != "trying":
+            self.ringing_at = self.ringing_at or wall_clock()
         if isinstance(news, Established):
             self.sounds.established()
             if self.partner is not None:
@@ -316,21 +324,15 @@ class LiveCall:
         if isinstance(news, HoldChanged):
             self._held = news
             self.sounds.held(news.local)
+        self.history.told(self.facts, news)
         await self._publish(event_of(news, self._owner.session_id, self.call_id))
 
     async def _end(self, output: Ended) -> None:
         facts = self.facts
         result = metrics.call_result(output.status, output.was_established, output.by)
         metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
-        _log.info(
-            "call ended",
-            call=facts.call_id,
-            session=facts.session_id,
-            status=output.status,
-            reason=output.reason,
-            by=output.by,
-            established=output.was_established,
-        )
+        _log.info("call ended", call=facts.call_id, session=facts.session_id, **msgspec.structs.asdict(output))
+        self.history.ended(self, facts, output)
         self.asides.post(partial(self._clear, output))
         if self.partner is not None:
             self.partner.ended(self, output)
@@ -374,6 +376,7 @@ class LiveCall:
         if self.is_headless:
             last = record_of(self, self.leg, self._services.agent, epoch)
             await keep_ending(self._services.store.endings, last, ended)
+        await self.history.settle()  # should this agent die here, whoever takes the call over tells its end
         try:
             await self._record.delete(epoch)
         except nats.errors.Error as error:
@@ -391,6 +394,7 @@ class LiveCall:
         answer = await offer_call(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
             self.media, self.has_video = answer.media, answer.has_video
+            self.ringing_at = wall_clock()
             await self._in_turn(core.accepted, answer.browser_sdp)
         else:
             await self._in_turn(core.refused, answer.status, answer.reason, answer.is_known)

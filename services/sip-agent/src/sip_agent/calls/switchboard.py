@@ -26,8 +26,10 @@ from shared.records import CallRecord
 from sip_agent import metrics
 from sip_agent.calls.adopted_call import AdoptedCall
 from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.call_record import facts_of
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.digits import check, send_in_media
+from sip_agent.calls.history import History
 from sip_agent.calls.joining import RINGBACK, Joining, SecondPartyCall, rejoin
 from sip_agent.calls.live_call import LiveCall
 from sip_agent.calls.relay_client import release
@@ -35,6 +37,7 @@ from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import OutgoingCall
+from sip_agent.core.call.outputs import Unheard
 from sip_agent.core.dialog.extra_headers import checked
 from sip_agent.core.dialog.shown_headers import asserted_identity, shown
 from sip_agent.core.events import Flow, TransactionId
@@ -125,6 +128,7 @@ class Switchboard:
         )
         core = OutgoingCall(facts, self._owner.identity.within(target), self._rules, token(), token())
         call = self._add(core, command.media, command.has_video, command.is_headless)
+        call.history.started(facts)
         if joining is not None:
             joining.add(call)
         elif command.second is not None:
@@ -183,6 +187,7 @@ class Switchboard:
             facts, self._owner.identity.within(request.uri), self._rules, local_tag, transaction, request
         )
         call = self._add(core)
+        call.history.started(facts)
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
         call.offer_to_session(core)
@@ -309,6 +314,9 @@ class Switchboard:
 
     async def _clear(self, kept: Entry[CallRecord]) -> None:
         """Leave nothing of a call that nobody can go on with; its page learns by the snapshot that it is gone."""
+        history = History(self._services, self._owner.identity.aor)
+        history.ended(kept.record, facts_of(kept.record), Unheard(503, "Lost With Its Agent", "system"))
+        await history.settle()
         with contextlib.suppress(Conflict):
             await self._services.store.calls.delete(kept.record.call_id, kept.revision)
         if kept.record.media is not None:

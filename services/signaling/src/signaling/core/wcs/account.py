@@ -35,6 +35,9 @@ def read_connection(request_id: str, connection: dict[str, Any], new_token: Call
             fields = {"session": session, "resume_token": resume_token, "next_token": new_token()}
             return convert({"type": "resume", "id": request_id, "version": 1, **fields})
         return convert({"type": "login", "id": request_id, "version": 1, "jwt": token})
+    if not token and not text_of(connection, "sipLogin"):
+        # Click To Call: it is for the operator's web server to name an account.
+        return convert({"type": "login", "id": request_id, "version": 1})
     return convert({"type": "login", "id": request_id, "version": 1, "sip": account_of(connection)})
 
 
@@ -65,12 +68,17 @@ def token_of(session: str, resume_token: str) -> str:
     return f"{session}.{resume_token}"
 
 
+def without_secrets(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page has said without what nobody else needs to see."""
+    return {name: value for name, value in connection.items() if name not in _LEFT_OUT}
+
+
 def user_data(connection: dict[str, Any], frame: SessionOk, token: str) -> dict[str, Any]:
     """Return what the page is told of its log-in: what it said, without its secrets, and who it is by it.
 
     The SDK gives the page all of it with ESTABLISHED, and knows no ICE servers but those of the page's `mediaOptions`.
     """
-    echoed = {name: value for name, value in connection.items() if name not in _LEFT_OUT}
+    echoed = without_secrets(connection)
     login, _, domain = frame.aor.rpartition("@")
     domain = connection.get("sipDomain") or domain
     servers = to_builtins(frame.ice_servers)

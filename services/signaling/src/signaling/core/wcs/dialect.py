@@ -32,7 +32,7 @@ from ..frames import (
 )
 from ..requests import HangupRequest, convert
 from ..sdp import has_video
-from .account import read_connection, token_of, user_data
+from .account import read_connection, token_of, user_data, without_secrets
 from .call import DTMF_METHODS, Call, native_id
 from .wire import Message, decode, encode, flag_of, text_of
 
@@ -55,6 +55,20 @@ class Wcs:
         """Whether the session outlives a socket that is lost: only if the page asked for that."""
         return flag_of(self._connection, "keepAlive", default=False)
 
+    @property
+    def page(self) -> dict[str, Any]:
+        """The fields of `connection`, which a web server of WCS's expects."""
+        return without_secrets(self._connection)
+
+    def call_name(self, call_id: str) -> str:
+        """Return the page's id of a call that the page has named."""
+        call = self._calls.get(call_id)
+        return call_id if call is None else call.call_id
+
+    def data_name(self, request_id: str) -> str:
+        """Return the page's id of data that it sends."""
+        return self._asked.get(request_id, ("", ""))[1]
+
     # -- what the page says
 
     def read(self, text: str) -> Read:
@@ -68,16 +82,12 @@ class Wcs:
                 return Read(texts=(encode("pong"),))
             case "call":
                 return self._read_call(message)
-            case "answer":
-                return self._read_use(message, "answer", sdp=text_of(message.argument, "sdp"))
-            case "hangup":
-                return self._read_use(message, "hangup")
-            case "hold" | "unhold" as what:
-                return self._read_use(message, "hold", on=what == "hold")
+            case "answer" | "hangup" | "hold" | "unhold" | "transfer" as what:
+                return self._read_use(message, *_use_of(what, message.argument))
             case "sendDtmf":
                 return self._read_digits(message)
-            case "transfer":
-                return self._read_use(message, "transfer", to=text_of(message.argument, "target"))
+            case "sendData":
+                return self._read_data(message)
             case name if name in _SILENT:
                 return Read()
             case name:
@@ -112,9 +122,14 @@ class Wcs:
         method = DTMF_METHODS.get(text_of(message.argument, "type").upper())
         if method is None:
             raise bad_request("Unknown Type Of DTMF")
-        return self._read_use(message, "dtmf", digits=text_of(message.argument, "dtmf").upper(), method=method)
+        digits = text_of(message.argument, "dtmf").upper()
+        return self._read_use(message, "dtmf", {"digits": digits, "method": method})
 
-    def _read_use(self, message: Message, request: str, **fields: Any) -> Read:
+    def _read_data(self, message: Message) -> Read:
+        operation, payload = text_of(message.argument, "operationId"), message.argument.get("payload")
+        return Read((convert({"type": "data", "id": self._id("sendData", operation), "payload": payload}),))
+
+    def _read_use(self, message: Message, request: str, fields: dict[str, Any]) -> Read:
         call_id = text_of(message.argument, "callId")
         native = next((native for native, call in self._calls.items() if call.call_id == call_id), None)
         if native is None:
@@ -140,8 +155,8 @@ class Wcs:
                 self._asked.pop(frame.re, None)
                 return Written((self._write_user(frame),))
             case Ok(re=re):
-                self._asked.pop(re, None)
-                return Written()
+                message, operation = self._asked.pop(re, ("", ""))
+                return Written((_taken(operation, "ACCEPTED"),) if message == "sendData" else ())
             case Error():
                 return self._write_error(frame)
             case RegistrationEvent():
@@ -173,6 +188,8 @@ class Wcs:
 
     def _write_error(self, frame: Error) -> Written:
         message, native = self._asked.pop(frame.re or "", ("", ""))
+        if message == "sendData":
+            return Written((_taken(native, "FAILED", frame.reason),))
         if message == "connection":
             return self._write_failed_registration(frame.status, frame.reason)
         call = self._calls.get(native)
@@ -254,6 +271,19 @@ class Wcs:
         return Written((text,))
 
 
+def _use_of(message: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the request that a message about a call means, and its fields beside the call."""
+    match message:
+        case "answer":
+            return "answer", {"sdp": text_of(given, "sdp")}
+        case "hold" | "unhold":
+            return "hold", {"on": message == "hold"}
+        case "transfer":
+            return "transfer", {"to": text_of(given, "target")}
+        case _:
+            return message, {}
+
+
 def _describe(call: Call, sdp: Any) -> tuple[str, ...]:
     if sdp is UNSET or call.is_described or call.is_incoming:
         return ()
@@ -263,6 +293,10 @@ def _describe(call: Call, sdp: Any) -> tuple[str, ...]:
 
 def _finish(call: Call, outcome: str, status: int, reason: str) -> str:
     return encode("finish", call.fields(outcome, sipStatus=status, info=reason))
+
+
+def _taken(operation: str, status: str, info: str = "") -> str:
+    return encode("DataStatusEvent", {"operationId": operation, "status": status, "info": info})
 
 
 def _resumed(live: LiveCall) -> Call:

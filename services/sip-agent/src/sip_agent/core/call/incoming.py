@@ -9,7 +9,7 @@ import msgspec
 from shared.errors import LocalError
 from sip_agent.core.call.call import COMMON, Call, Rows
 from sip_agent.core.call.facts import CallFacts, End, Input, State
-from sip_agent.core.call.outputs import MediaQuestion, Respond, SaveCall
+from sip_agent.core.call.outputs import MediaQuestion, Respond, SaveCall, Unheard
 from sip_agent.core.call.reliable import OPTION, ReliableResponses
 from sip_agent.core.call.reliable import State as RingingState
 from sip_agent.core.call.rules import CallRules
@@ -201,9 +201,14 @@ class IncomingCall(Call):
 
     def _refuse(self, end: End, is_known: bool, now: float) -> State:
         self._respond(end, now)
+        self._end_heard(end, is_known)
+        return self._finish()
+
+    def _end_heard(self, end: End, is_known: bool) -> None:
         if is_known:
             self._tell_end(end)
-        return self._finish()
+        else:
+            self._out.append(Unheard(end.status, end.reason, end.by))
 
     def _decline(self, end: End, now: float) -> State:
         self._respond(end, now)
@@ -244,8 +249,8 @@ class IncomingCall(Call):
         return self._finish()
 
     def _refused_too_late(self, end: End, is_known: bool, now: float) -> State:
-        if is_known and self._withdrawn is not None:
-            self._tell_end(self._withdrawn)
+        if self._withdrawn is not None:
+            self._end_heard(self._withdrawn, is_known)
         return self._finish()
 
     def _answer_unasked(self, now: float) -> None:

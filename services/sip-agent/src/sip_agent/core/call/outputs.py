@@ -125,6 +125,14 @@ class Ended(msgspec.Struct, frozen=True):
     was_established: bool
 
 
+class Unheard(msgspec.Struct, frozen=True):
+    """In the place of `Ended`, of a call that the session has never heard of: only its detail record tells it."""
+
+    status: int
+    reason: str
+    by: EndedBy
+
+
 class TransferProgressed(msgspec.Struct, frozen=True):
     """Tell the session how far the far side is with the call that we asked it to make."""
 
@@ -174,5 +182,6 @@ CallOutput = (
     | MessageReceived
     | MessageAnswered
     | Ended
+    | Unheard
     | Finished
 )

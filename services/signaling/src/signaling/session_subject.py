@@ -1,0 +1,46 @@
+"""A socket's place on the subject of its session: who listens there holds the session."""
+
+import nats.errors
+import structlog
+from nats.aio.subscription import Subscription
+
+from shared.bus import Bus, Handler
+from shared.errors import RemoteError
+from shared.messages import SessionEnded
+from shared.subjects import session_events
+
+_log = structlog.get_logger(__name__)
+
+
+class SessionSubject:
+    """`handler` hears the agent's questions and events, from `listen` or `take` on."""
+
+    __slots__ = ("_bus", "_handler", "_subscription")
+
+    def __init__(self, bus: Bus, handler: Handler) -> None:
+        self._bus = bus
+        self._handler = handler
+        self._subscription: Subscription | None = None
+
+    async def listen(self, session_id: str) -> None:
+        """Listen for a new session."""
+        self._subscription = await self._bus.serve(session_events(session_id), self._handler)
+
+    async def take(self, session_id: str) -> None:
+        """Send the older socket away, then listen in its place."""
+        ended = SessionEnded(session_id=session_id, reason="replaced")
+        try:
+            await self._bus.publish(session_events(session_id), ended)
+            await self.listen(session_id)
+        except nats.errors.Error as error:
+            raise RemoteError(503, "Service Unavailable") from error
+
+    async def leave(self) -> None:
+        """Listen no more."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is None:
+            return
+        try:
+            await subscription.unsubscribe()
+        except nats.errors.Error as error:  # the connection went first, and the subscription with it
+            _log.info("not unsubscribed", error=repr(error))

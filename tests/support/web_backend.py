@@ -1,0 +1,115 @@
+"""The operator's web server: it allows, refuses, overwrites or dawdles as the test says, and keeps what was posted."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared import health
+
+from .processes import free_ports
+
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One request that came, as it came."""
+
+    method: str
+    raw: bytes
+    headers: dict[str, str]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Its fields."""
+        fields: dict[str, Any] = json.loads(self.raw)
+        return fields
+
+
+class WebBackend:
+    """`statuses` and `replies` are by method, 200 and nothing else where they have none; `held` makes it dawdle."""
+
+    def __init__(self) -> None:
+        self.port = free_ports()
+        self.posts: list[Posted] = []
+        self.statuses: dict[str, int] = {}
+        self.replies: dict[str, dict[str, Any]] = {}
+        self.held: dict[str, asyncio.Event] = {}
+        self._arrived = asyncio.Condition()
+        self._taken: set[int] = set()
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """What is set as `HOOKS_URL`."""
+        return f"http://127.0.0.1:{self.port}/hooks"
+
+    async def start(self) -> None:
+        """Serve."""
+        app = Starlette(routes=[Route("/hooks/{method}", self._take, methods=["POST"])])
+        config = uvicorn.Config(
+            app, "127.0.0.1", self.port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+        await self._stack.enter_async_context(health.serve(config, "backend"))
+
+    async def stop(self) -> None:
+        """Be gone: who comes is refused by the host."""
+        for event in self.held.values():
+            event.set()
+        await self._stack.aclose()
+        self._stack = contextlib.AsyncExitStack()
+
+    async def _take(self, request: Request) -> Response:
+        method = request.path_params["method"]
+        posted = Posted(method, await request.body(), dict(request.headers))
+        async with self._arrived:
+            self.posts.append(posted)
+            self._arrived.notify_all()
+        if method in self.held:
+            await self.held[method].wait()
+        reply = json.dumps(self.replies[method]) if method in self.replies else ""
+        return Response(reply, self.statuses.get(method, 200), media_type="application/json")
+
+    def methods(self) -> list[str]:
+        """Return the methods that were posted, in their order."""
+        return [post.method for post in self.posts]
+
+    async def expect(self, method: str, such: Callable[[dict[str, Any]], bool] = lambda _: True) -> Posted:
+        """Return the first post of a method that was not returned before."""
+
+        def find() -> int | None:
+            posts = enumerate(self.posts)
+            return next(
+                (i for i, one in posts if i not in self._taken and one.method == method and such(one.body)), None
+            )
+
+        async with self._arrived:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._arrived.wait_for(lambda: find() is not None)
+            except TimeoutError:
+                raise AssertionError(f"no {method}; had {self.methods()}") from None
+            index = find()
+            assert index is not None
+            self._taken.add(index)
+            return self.posts[index]
+
+
+@contextlib.asynccontextmanager
+async def web_backend() -> AsyncIterator[WebBackend]:
+    """Run one while the block runs."""
+    backend = WebBackend()
+    await backend.start()
+    try:
+        yield backend
+    finally:
+        await backend.stop()
