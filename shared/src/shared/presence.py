@@ -43,6 +43,10 @@ class Presence:
         """Return the last heartbeat of a pod and when it came, None if there was none."""
         return self._heard.get(pod)
 
+    def all(self) -> list[tuple[Heartbeat, float]]:
+        """Return the last heartbeat of every pod, also of those that are silent, and when it came."""
+        return list(self._heard.values())
+
     def forget_gone(self, now: float) -> list[Heartbeat]:
         """Remove the pods that have fallen silent and return them, each once."""
         gone = [beat for beat, at in self._heard.values() if now - at >= GONE_AFTER]

@@ -73,6 +73,7 @@ class CallRecord(Record, frozen=True, kw_only=True):
     browser_sdp: str | None = None
     far_sdp: str | None = None  # the SIP side's last description: enough to build the media anew
     has_video: bool = False
+    is_moving: bool = False  # the media is on its way to another relay: whoever takes the call over begins that anew
     leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
 
 

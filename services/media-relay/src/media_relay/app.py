@@ -14,11 +14,11 @@ from shared.bus import Bus
 from shared.ids import new_id
 from shared.messages import Event, Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
-from shared.presence import beat
+from shared.presence import beat, listen
 from shared.subjects import agent_commands, heartbeat, relay_commands
 from shared.tasks import Tasks
 
-from . import forwarders
+from . import departure, forwarders
 from .addresses import browser_addresses, sip_address, warn_of_overlap
 from .commands import Commands, Place
 from .datapath import DataPath, DataPathEvent
@@ -117,6 +117,8 @@ async def _serving(
     REGISTRY.register(collector)
     try:
         async with health.serve(health.ops_config(settings.ops_host, settings.ops_port, not_ready), "ops"):
+            others = departure.Others(settings.pod)
+            await listen(bus, "relay", others.presence)
             await bus.serve(relay_commands(settings.pod), commands.handle)
             tasks.spawn(beat(bus, state), "heartbeat")
             tasks.spawn(expire(), "expiry")
@@ -125,7 +127,9 @@ async def _serving(
             yield
             commands.draining = True
             DRAINING.set(1)
-            await bus.publish(heartbeat("relay", settings.pod), state())
+            if bus.connected:
+                await bus.publish(heartbeat("relay", settings.pod), state())
+            await departure.leave(commands, others, settings.drain_seconds)
             commands.release_all()
     finally:
         REGISTRY.unregister(collector)

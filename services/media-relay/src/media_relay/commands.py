@@ -24,6 +24,8 @@ from shared.messages import (
     Message,
     OfferMedia,
     PictureWanted,
+    Probe,
+    RebuildMedia,
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
@@ -33,8 +35,10 @@ from shared.messages.media import Side
 
 from . import metrics
 from .core.description.browser_offers import BrowserOffers
+from .core.description.codecs import Direction
 from .core.description.delayed_offer import DelayedOffer
 from .core.description.negotiation import Local, Negotiation, Outcome
+from .core.description.rebuilt import Rebuilt
 from .core.description.sdes import OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
@@ -97,6 +101,8 @@ class Commands:
         match message:
             case AllocateMedia():
                 return self._allocate(message)
+            case RebuildMedia():
+                return self._rebuild(message)
             case AnswerMedia():
                 return self._answer(message)
             case OfferMedia():
@@ -109,35 +115,65 @@ class Commands:
                 return self._send_digits(message)
             case ReleaseMedia():
                 return self._release(message)
+            case Probe():
+                return Done()
             case _:
                 return None
 
     def _allocate(self, command: AllocateMedia) -> MediaAllocated:
         offerer, offer = _offer_of(command)
-        known = self._sessions.get(command.media_id)
+        known = self._known(command.media_id, offer)
         if known is not None:
-            if known.offer != offer:
-                raise RemoteError(409, "Media Id In Use")
-            return known.reply
-        if self.draining or len(self._sessions) >= self._place.capacity:
-            raise RemoteError(503, "Service Unavailable")
+            return known
+        self._check_room()
         negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
-        allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
-        try:
-            sdp = negotiation.offer(self._local(allocation))
-        except Exception:
-            self._data_path.release(command.media_id)
-            raise
+        sdp = self._make(command.media_id, command.call_id, negotiation)
+        owner = Owner(call_id=command.call_id, agent=command.agent)
+        session = MediaSession(owner, offerer, negotiation, self._clock(), self._place.unclaimed_seconds)
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
             browser_sdp=sdp if offerer != "browser" else None,
             sip_sdp=sdp if offerer == "browser" else None,
         )
-        owner = Owner(call_id=command.call_id, agent=command.agent)
-        session = MediaSession(owner, offerer, negotiation, self._clock(), self._place.unclaimed_seconds)
         self._sessions[command.media_id] = _Allocated(session, offer, reply)
-        _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
         return reply
+
+    def _rebuild(self, command: RebuildMedia) -> MediaAllocated:
+        known = self._known(command.media_id, command.our_sdp)
+        if known is not None:
+            return known
+        self._check_room()
+        negotiation = Rebuilt(command.our_sdp, command.far_sdp, Direction[command.direction.upper()])
+        sdp = self._make(command.media_id, command.call_id, negotiation)
+        owner = Owner(call_id=command.call_id, agent=command.agent)
+        session = MediaSession.rebuilt(
+            owner, negotiation, command.epoch, self._clock(), self._place.unclaimed_seconds
+        )
+        media = MediaRef(relay=self._place.relay, media_id=command.media_id)
+        reply = MediaAllocated(media=media, browser_sdp=sdp)
+        self._sessions[command.media_id] = _Allocated(session, command.our_sdp, reply)
+        return reply
+
+    def _known(self, media_id: str, offer: str) -> MediaAllocated | None:
+        known = self._sessions.get(media_id)
+        if known is not None and known.offer != offer:
+            raise RemoteError(409, "Media Id In Use")
+        return None if known is None else known.reply
+
+    def _check_room(self) -> None:
+        if self.draining or len(self._sessions) >= self._place.capacity:
+            raise RemoteError(503, "Service Unavailable")
+
+    def _make(self, media_id: str, call_id: str, negotiation: Negotiation) -> str:
+        """Return the first offer of a new session, whose ports and transport the data path has made."""
+        allocation = self._data_path.allocate(media_id, negotiation.stream_count)
+        try:
+            sdp = negotiation.offer(self._local(allocation))
+        except Exception:
+            self._data_path.release(media_id)
+            raise
+        _log.info("allocated", media=media_id, call=call_id, ports=allocation.ports)
+        return sdp
 
     def _local(self, allocation: Allocation) -> Local:
         return Local(

@@ -28,3 +28,4 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     capacity: int = 500  # sessions
     quality_seconds: float = 5.0  # between two measurements of a call; RTCP's interval, so better left alone
     unclaimed_seconds: float = 240.0  # a call may ring for SIP's Timer C, 3 minutes, before its agent first commands
+    drain_seconds: float = 30.0  # on SIGTERM, for the agents to move the sessions to other relays

@@ -17,7 +17,7 @@ from nats.aio.subscription import Subscription
 from shared.errors import RemoteError
 from shared.ids import new_id
 from shared.logs import bound
-from shared.messages import AccountMoved, Done, Event, IncomingCall, IncomingMessage, Message, SessionEnded
+from shared.messages import AccountMoved, Done, Event, IncomingCall, IncomingMessage, Message, ReanchorMedia, SessionEnded
 from shared.subjects import session_events
 from shared.tasks import Tasks
 
@@ -150,6 +150,10 @@ class Gateway:
                     return await self._calls.take(message)
             case IncomingMessage():
                 return await self._deliver(message)
+            case ReanchorMedia():
+                self._core.reanchor(message)
+                self._transmit()
+                return Done()
             case AccountMoved():
                 self._account_moved(message)
             case SessionEnded():

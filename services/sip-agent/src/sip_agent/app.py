@@ -20,9 +20,10 @@ from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
 from sip_agent.accounts.departure import Departure
-from sip_agent.accounts.hearing import Hearing, RelayWatch
+from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.lease import Lease
 from sip_agent.accounts.table import Accounts
+from sip_agent.calls.relay_watch import RelayWatch
 from sip_agent.calls.usage import Usage
 from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
@@ -143,6 +144,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             listening=listening,
             trusted=read_networks(settings.trusted_sources),
             identity_sources=read_networks(settings.identity_sources),
+            relays=Presence(random.Random()),
         )
         await cluster.listen(bus)
         agent = await _start(services, users, incarnation)
@@ -170,14 +172,15 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     UserAgents(services.endpoint, accounts, domain, flow_routes, settings.strangers_may_call)
     tasks.spawn(services.lease.renew_for_ever(), "lease")
     tasks.spawn(watch_loop_lag(), "loop lag")
-    hearing, relays = Hearing(), Presence(random.Random())
+    hearing = Hearing()
     await hearing.listen(bus, settings.pod)
     await listen(bus, "agent", agents)
-    await listen(bus, "relay", relays)
+    await listen(bus, "relay", services.relays)
     await listen(bus, "signaling", signaling)
     await bus.serve(agent_commands(settings.pod), accounts.handle)
     await bus.settle()
-    tasks.spawn(accounts.watch(hearing, RelayWatch(accounts.calls, relays)), "watch")
+    tasks.spawn(accounts.watch(hearing), "watch")
+    tasks.spawn(RelayWatch(bus, accounts.calls, services.relays).run(hearing), "relay watch")
     tasks.spawn(beat(bus, agent.heartbeat), "heartbeat")
     return agent
 

@@ -33,6 +33,9 @@ AUTHENTICATIONS = Counter(
 ACCOUNTS_MOVED = Counter(
     "cordboard_sip_agent_accounts_moved_total", "Accounts that this agent, draining, gave to another.", ("result",)
 )
+MEDIA_MOVES = Counter(
+    "cordboard_sip_agent_media_moves_total", "Calls whose media left a relay that is gone or drains.", ("result",)
+)
 CALLS_CAPPED = Counter(
     "cordboard_sip_agent_calls_capped_total", "Calls refused, by the cap that was reached.", ("cap",)
 )

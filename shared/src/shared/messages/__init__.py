@@ -34,6 +34,7 @@ from .call import (
     HoldCall,
     IncomingAccepted,
     IncomingCall,
+    ReanchorMedia,
     RenewalOffered,
     RenewMedia,
     SendDtmf,
@@ -56,12 +57,13 @@ from .media import (
     MediaSdp,
     OfferMedia,
     PictureWanted,
+    RebuildMedia,
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
     SendDigits,
 )
-from .presence import Heartbeat
+from .presence import Heartbeat, Probe
 from .wire import AnyMessage, decode, encode
 
 __all__ = [
@@ -107,6 +109,9 @@ __all__ = [
     "MessageSent",
     "OfferMedia",
     "OpenAccount",
+    "Probe",
+    "ReanchorMedia",
+    "RebuildMedia",
     "Refused",
     "RegistrationChanged",
     "ReleaseMedia",

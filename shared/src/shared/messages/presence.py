@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from .envelope import Event
+from .envelope import Command, Event
 
 PodKind = Literal["signaling", "agent", "relay"]
 
@@ -17,3 +17,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     draining: bool = False
     incarnation: str = ""  # new at each start, so that a restart within one gap is seen
     address: str = ""  # of an agent: its SIP host:port
+
+
+class Probe(Command, frozen=True, kw_only=True, tag="probe"):
+    """Asks a pod that is not heard whether it is there: `Done`, or no responders."""

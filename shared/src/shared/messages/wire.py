@@ -27,6 +27,7 @@ AnyMessage = (
     | call.RenewMedia
     | call.RenewalOffered
     | call.AnswerRenewal
+    | call.ReanchorMedia
     | call.HangupCall
     | call.HoldCall
     | call.SendDtmf
@@ -45,6 +46,7 @@ AnyMessage = (
     | instant.MessageSent
     | media.AllocateMedia
     | media.MediaAllocated
+    | media.RebuildMedia
     | media.AnswerMedia
     | media.OfferMedia
     | media.RequestOffer
@@ -58,6 +60,7 @@ AnyMessage = (
     | media.MediaDigit
     | media.PictureWanted
     | presence.Heartbeat
+    | presence.Probe
 )
 
 MESSAGE_TYPES: tuple[type[envelope.Message], ...] = get_args(AnyMessage)

@@ -36,6 +36,10 @@ class Dialect(Protocol):
     def is_kept(self) -> bool:
         """Whether the session outlives a socket that is lost."""
 
+    @property
+    def renegotiates(self) -> bool:
+        """Whether a page can bring a call's media by another connection."""
+
     def read(self, text: str) -> Read:
         """Read a text of the page; raise `PageError` if it is none of this language."""
 
@@ -47,6 +51,7 @@ class Cordboard:
     """Our own, `docs/web-protocol.md`: texts are requests and frames are texts."""
 
     is_kept = True
+    renegotiates = True
 
     def read(self, text: str) -> Read:
         """Read one request."""

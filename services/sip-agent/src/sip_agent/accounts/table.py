@@ -32,7 +32,7 @@ from shared.presence import Presence
 from shared.records import AccountRecord
 from shared.subjects import session_events
 from sip_agent.accounts.account import Account
-from sip_agent.accounts.hearing import Hearing, RelayWatch
+from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.moves import Moves
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
@@ -111,10 +111,10 @@ class Accounts:
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
             case RenewMedia(call_id=call_id):
                 call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                return RenewalOffered(browser_sdp=await call.browser.renew(call.media, account.epoch))
+                return RenewalOffered(browser_sdp=await call.media_side.renew())
             case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
                 call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                await call.browser.answer(call.media, account.epoch, sdp)
+                await call.media_side.answer_renewal(sdp)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -130,7 +130,7 @@ class Accounts:
     async def _tell_quality(self, measured: MediaQuality) -> None:
         """Pass on what the relay has measured, while the call stands."""
         call = self.calls.find(measured.call_id)
-        if call is not None and call.told_state == "established":
+        if call is not None and call.told_state == "established" and call.media_side.is_heard_at(measured.media_id):
             session_id = call.facts.session_id
             await self._services.bus.publish(session_events(session_id), quality_event_of(measured, session_id))
 
@@ -267,13 +267,12 @@ class Accounts:
 
     # -- pods that say nothing any more
 
-    async def watch(self, hearing: Hearing, relays: RelayWatch) -> None:
-        """Detach, for ever, the sessions of pods that are not heard, and end the calls of such relays."""
+    async def watch(self, hearing: Hearing) -> None:
+        """Detach, for ever, the sessions of pods that are not heard."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             now = time.monotonic()
             if hearing.is_good(now):
-                relays.sweep(now)
                 self._sockets.sweep(now)
 
     async def close(self) -> None:

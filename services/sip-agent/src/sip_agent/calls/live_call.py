@@ -1,7 +1,7 @@
 """One live call: carries out what its core asks for, in order, and brings it what comes back.
 
 The order is kept by the session's mailbox: the record is written before the message that explains it is sent.
-Questions to the relay and to the session are asked aside, one after the other, so that a CANCEL need not wait for them.
+Questions to the relay (`call_media`) and to the session are asked aside, so that a CANCEL need not wait for them.
 """
 
 import asyncio
@@ -24,11 +24,10 @@ from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
-from sip_agent.calls.browser_media import BrowserMedia
+from sip_agent.calls.call_media import CallMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
-from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.succession import LegTable, Succession
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
@@ -40,11 +39,11 @@ from sip_agent.core.call.outputs import (
     Established,
     Finished,
     HoldChanged,
-    MediaQuestion,
     MessageAnswered,
     MessageReceived,
     News,
     Progressed,
+    ReanchorRefused,
     Referred,
     Respond,
     SaveCall,
@@ -63,7 +62,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class LiveCall:
-    """`leg` is the one that the browser talks on; `media` is set once the media session is ours to release."""
+    """`leg` is the one that the browser talks on; `media_side` has media once the session is ours to release."""
 
     def __init__(
         self,
@@ -79,21 +78,14 @@ class LiveCall:
         self._owner = owner
         self._on_finished = on_finished
         self.leg = Leg(core, services, owner.next_hop.find, self.post)
-        self.media = media
         self.has_video = has_video
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
-        self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
+        self.media_side = CallMedia(services, owner, self, media)
         self._succession = Succession(services, owner, self, legs)
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
-        self.browser = BrowserMedia(
-            services.settings.media_grace_seconds,
-            lambda reason: self.fail(503, f"Media Failed ({reason})"),
-            services.bus,
-            self.asides,
-        )
         self._alarm = Alarm(lambda: self.post(self._handle_timers))
         self._finished = asyncio.Event()
         self._is_lost = False
@@ -108,6 +100,16 @@ class LiveCall:
     def call_id(self) -> str:
         """The call's id on the bus."""
         return self.facts.call_id
+
+    @property
+    def media(self) -> MediaRef | None:
+        """The media session."""
+        return self.media_side.anchor.current
+
+    @property
+    def asides(self) -> Mailbox:
+        """What is asked of relay and session, in its order."""
+        return self.media_side.asides
 
     def snapshot(self) -> CallSnapshot:
         """Return what a browser that comes back must see."""
@@ -124,6 +126,7 @@ class LiveCall:
             has_video=self.has_video,
             local_hold=self.core.local_hold,
             remote_hold=self.core.remote_hold,
+            offer=self.media_side.anchor.offer or None,
         )
 
     @property
@@ -160,7 +163,7 @@ class LiveCall:
         """Give something to the core in its turn."""
         self._owner.mailbox.post(lambda: self.do(verb, *facts))
 
-    async def _in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
+    async def in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
         """Give something to the core in its turn, and wait until that is done: so an aside needs no second task.
 
         What is done in the mailbox waits for no aside.
@@ -183,7 +186,8 @@ class LiveCall:
         return result
 
     def _set_alarm(self) -> None:
-        self._alarm.set(earliest(*[leg.core.next_timer() for leg in self._succession.live]))
+        timers = [leg.core.next_timer() for leg in self._succession.live]
+        self._alarm.set(earliest(*timers, self.media_side.anchor.next_timer()))
 
     def abandon(self) -> None:
         """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
@@ -195,6 +199,7 @@ class LiveCall:
     def _handle_timers(self, now: float) -> None:
         for leg in list(self._succession.live):
             leg.core.handle_timer(now)
+        self.media_side.anchor.handle_timer(now)
 
     async def _drain(self) -> None:
         """Carry out what the legs have put out, and what that makes them put out."""
@@ -205,7 +210,7 @@ class LiveCall:
             end = self._succession.take_end()
             if end is not None:
                 await self._carry_out_all(self.leg, [end])
-            if not work:
+            if not await self.media_side.carry_out() and not work:
                 return
 
     async def _carry_out_all(self, leg: Leg, outputs: list[CallOutput]) -> None:
@@ -238,7 +243,10 @@ class LiveCall:
             case AskMedia() if self._succession.has_lost_media(leg):
                 self._succession.refuse(leg, output, time.monotonic())
             case AskMedia():
-                self.ask_relay(leg, output)
+                self.media_side.ask(leg, output)
+            case ReanchorRefused():
+                _log.warning("new relay refused", call=self.call_id, status=output.status, reason=output.reason)
+                self.media_side.anchor.refused(time.monotonic())
             case Ended() if self._succession.survives(output):
                 _log.info("leg ended", call=self.call_id)
             case Ended():
@@ -249,8 +257,7 @@ class LiveCall:
     async def _serve(self, output: News | WantKeyframe | Referred | MessageReceived | MessageAnswered) -> None:
         match output:
             case WantKeyframe():
-                if self.media is not None:
-                    self.asides.post(partial(request_keyframe, self._services.bus, self.media, self._owner.epoch))
+                self.media_side.want_keyframe()
             case Referred(referral):
                 self._browser_sdp = self._browser_sdp or self.core.browser_sdp
                 self._succession.refer(referral)
@@ -283,6 +290,7 @@ class LiveCall:
             browser_sdp=self._browser_sdp or core.browser_sdp,
             far_sdp=core.remote_sdp,
             has_video=self.has_video,
+            is_moving=self.media_side.anchor.is_moving,
             leg=msgspec.Raw(_encoder.encode(leg.saved())),
         )
 
@@ -345,7 +353,7 @@ class LiveCall:
         if self._finished.is_set():
             return
         self._finished.set()
-        self.browser.close()
+        self.media_side.close()
         metrics.calls_active(self.facts.direction).dec()
         self._on_finished(self)
 
@@ -353,20 +361,7 @@ class LiveCall:
 
     def ask_relay(self, leg: Leg, asked: AskMedia, instead: AskMedia | None = None) -> None:
         """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
-        self.asides.post(lambda: self._ask_relay(leg.core, asked.question, instead or asked))
-
-    async def _ask_relay(self, core: Call, question: MediaQuestion, asked: AskMedia) -> None:
-        if self.media is None:
-            return
-        try:
-            answer = await ask_relay(self._services.bus, self.media, self._owner.epoch, asked)
-        except RemoteError as error:
-            await self._in_turn(core.media_refused, question, error.status, error.reason)
-        except Exception:  # the boundary of the aside: the call must hear something
-            _log.exception("relay not asked", call=self.call_id)
-            await self._in_turn(core.media_refused, question, 500, "Server Internal Error")
-        else:
-            await self._in_turn(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
+        self.media_side.ask(leg, asked, instead)
 
     async def _clear(self) -> None:
         """Remove what is left of the call: its record, which would bring it back to life, then its media."""
@@ -375,8 +370,7 @@ class LiveCall:
             await self._record.delete(epoch)
         except nats.errors.Error as error:
             _log.warning("record not removed", call=self.call_id, error=repr(error))
-        if self.media is not None:
-            await release(self._services.bus, self.media, epoch)
+        await self.media_side.release()
 
     def offer_to_session(self, core: IncomingCall) -> None:
         """Begin an incoming call: ask the session whether it takes it. Before it says so there is nothing to send."""
@@ -387,7 +381,8 @@ class LiveCall:
     async def _offer_to_session(self, core: IncomingCall) -> None:
         answer = await offer_call(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
-            self.media, self.has_video = answer.media, answer.has_video
-            await self._in_turn(core.accepted, answer.browser_sdp)
+            self.media_side.found(answer.media)
+            self.has_video = answer.has_video
+            await self.in_turn(core.accepted, answer.browser_sdp)
         else:
-            await self._in_turn(core.refused, answer.status, answer.reason, answer.is_known)
+            await self.in_turn(core.refused, answer.status, answer.reason, answer.is_known)

@@ -47,16 +47,20 @@ class _Offer:
 
 
 class LaterOffers:
-    """`LaterExchanges` of a call; `media` are the m-lines that we last described ourselves by."""
+    """`LaterExchanges` of a call; `media` are the m-lines that we last described ourselves by.
+
+    `browser` is None where it is still to describe itself, by the answer to `renew`.
+    """
 
     def __init__(
         self,
         host: str,
         issuer: Issuer,
-        browser: BrowserDescription,
+        browser: BrowserDescription | None,
         legs: Sequence[Leg],
         media: Sequence[Media],
         held: bool,
+        direction: Direction = Direction.SENDRECV,
     ) -> None:
         self._host = host
         self._issuer = issuer
@@ -65,7 +69,7 @@ class LaterOffers:
         self._legs = list(legs)
         self._media = list(media)
         self._is_held = held
-        self._direction = Direction.SENDRECV  # ours, as last agreed
+        self._direction = direction  # ours, as last agreed
         self._offer: _Offer | None = None
         # RFC 3264 §8.3.2: a number means the same codec as long as the session lasts.
         self._numbers: dict[tuple[StreamKind, Codec], int] = {
@@ -80,7 +84,7 @@ class LaterOffers:
         return self._offer is not None
 
     @property
-    def browser(self) -> BrowserDescription:
+    def browser(self) -> BrowserDescription | None:
         """As it described itself last."""
         return self._browser
 

@@ -94,6 +94,11 @@ class Call(ABC):
         return self._offers.remote or self.far_sdp
 
     @property
+    def local_sdp(self) -> str:
+        """Our own description that stands."""
+        return self._offers.local
+
+    @property
     def local_hold(self) -> bool:
         """Whether we hold the far side."""
         return self._in_dialog.hold.local
@@ -196,6 +201,10 @@ class Call(ABC):
     def hold(self, is_held: bool, now: float) -> None:
         """Hold the far side, or take it back; `SipError` where too much waits already."""
         self._in_dialog.change("hold" if is_held else "unhold", now)
+
+    def reanchor(self, is_told: bool, now: float) -> None:
+        """Let the far side know where our media is now; `is_told`: it does, by another exchange."""
+        self._in_dialog.reanchor(is_told, now)
 
     def inherit_hold(self, is_held: bool) -> None:
         """Begin as the call was that this one takes the place of: its first description holds the far side, or not."""

@@ -1,4 +1,5 @@
-"""Our own changes of a session: hold and its end, and refreshes (RFC 3261 §14.1, RFC 3311 §5.1, RFC 4028 §7.4).
+"""Our own changes of a session: hold and its end, media that is at another relay, and refreshes (RFC 3261 §14.1, RFC 3311
+§5.1, RFC 4028 §7.4).
 
     IDLE ─ ASKING ─ SENT ─ ANSWERED ─ IDLE
       └──────────────┤
@@ -12,7 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from sip_agent.core.call.outputs import ActionFailed, AskMedia, CallOutput, HoldChanged, SaveCall
+from sip_agent.core.call.outputs import (
+    ActionFailed,
+    AskMedia,
+    CallOutput,
+    HoldChanged,
+    ReanchorRefused,
+    SaveCall,
+)
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.dialog.capabilities import OFFERED, SDP
 from sip_agent.core.dialog.dialog_set import description
@@ -25,7 +33,7 @@ from sip_agent.core.in_dialog.session_timer import SessionTimer
 from sip_agent.core.syntax.message import Response
 from sip_agent.core.table import Label, Rows, TableMachine
 
-Change = Literal["hold", "unhold", "refresh"]
+Change = Literal["hold", "unhold", "refresh", "reanchor"]
 
 # A page that asks for more than this at once is told to wait.
 MAX_WANTED = 8
@@ -53,6 +61,7 @@ class Input(Label):
     FAILURE = "another final response, or none"
     TAKEN = "the relay has the answer"
     TIME = "the wait is over"
+    MOOT = "the far side knows already"
     STOP = "the dialog is over"
 
 
@@ -102,6 +111,22 @@ class Modification:
         if "refresh" not in self._wanted:
             self._wanted.append("refresh")
         self.proceed(now)
+
+    def reanchor(self, now: float) -> None:
+        """Tell the far side where our media is now, before anything else that is wanted."""
+        if "reanchor" not in self._wanted:
+            self._wanted.insert(0 if self._machine.state is State.IDLE else 1, "reanchor")
+        self.proceed(now)
+
+    def reanchored(self, now: float) -> None:
+        """Another exchange has told the far side."""
+        if "reanchor" not in self._wanted:
+            return
+        is_first = self._wanted[0] == "reanchor"
+        if not is_first or self._machine.state is State.IDLE:
+            self._wanted.remove("reanchor")
+        else:
+            self._step(Input.MOOT, now)
 
     def proceed(self, now: float) -> None:
         """Begin the next change if nothing stands in its way."""
@@ -176,14 +201,15 @@ class Modification:
 
     def _start(self, now: float) -> State | None:
         change = self._wanted[0]
-        is_held = self._hold.local if change == "refresh" else change == "hold"
+        is_of_hold = change in ("hold", "unhold")
+        is_held = change == "hold" if is_of_hold else self._hold.local
         if change == "refresh" and not self._timer.is_refreshing:
             return self._done()  # what came before it was as good
         if change == "refresh" and self.allows_update:
             self._tries += 1
             self._requests.send("UPDATE", self._answered, [*OFFERED, *self._timer.offered()])
             return State.SENT
-        if change != "refresh" and is_held == self._hold.local:  # it is so already
+        if is_of_hold and is_held == self._hold.local:  # it is so already
             self._out.append(HoldChanged(self._hold.local, self._hold.remote))
             return self._done()
         self._out.append(AskMedia("our_offer", direction="sendonly" if is_held else "sendrecv"))
@@ -216,21 +242,27 @@ class Modification:
     def _again(self, now: float) -> None:
         self._waits_until = None
 
+    def _drop(self, now: float) -> State:
+        self._waits_until = None
+        return self._done()
+
     def _finish(self, now: float) -> State:
         self._out.append(SaveCall())
         change = self._wanted[0]
-        if change != "refresh":
+        if change in ("hold", "unhold"):
             self._hold.local = change == "hold"
             self._hold.tell()
         return self._done()
 
     def _fail(self, outcome: Outcome, now: float) -> State:
         self._drop_offer()
-        change = self._wanted[0]
-        if change == "refresh":
-            self._timer.refresh_failed(now)
-        else:
-            self._out.append(ActionFailed(change, outcome.status, outcome.reason))
+        match self._wanted[0]:
+            case "refresh":
+                self._timer.refresh_failed(now)
+            case "reanchor" if outcome.response is not None:  # else the relay is gone as well, or the dialog
+                self._out.append(ReanchorRefused(outcome.status, outcome.reason))
+            case "hold" | "unhold" as change:
+                self._out.append(ActionFailed(change, outcome.status, outcome.reason))
         return self._done()
 
     def _drop_offer(self) -> None:
@@ -262,5 +294,6 @@ TABLE: Rows[State, Input] = {
     (State.ANSWERED, Input.REFUSED): (Modification._fail, State.IDLE),
     (State.ANSWERED, Input.STOP): (Modification._stop, State.IDLE),
     (State.WAITING, Input.TIME): (Modification._again, State.IDLE),
+    (State.WAITING, Input.MOOT): (Modification._drop, State.IDLE),
     (State.WAITING, Input.STOP): (Modification._stop, State.IDLE),
 }
