@@ -21,14 +21,21 @@ GONE_AFTER = 1.0
 
 
 class Presence:
-    """The pods of one kind that are heard. No I/O of its own: `now` comes in."""
+    """The pods of one kind that are heard. No I/O of its own: `now` comes in.
+
+    `restarted` are those that have been heard under more than one incarnation.
+    """
 
     def __init__(self, chance: random.Random) -> None:
+        self.restarted: set[str] = set()
         self._chance = chance
         self._heard: dict[str, tuple[Heartbeat, float]] = {}
 
     def hear(self, beat: Heartbeat, now: float) -> None:
         """Take note of a heartbeat."""
+        before = self._heard.get(beat.pod)
+        if before is not None and before[0].incarnation != beat.incarnation:
+            self.restarted.add(beat.pod)
         self._heard[beat.pod] = (beat, now)
 
     def live(self, now: float) -> list[Heartbeat]:

@@ -58,7 +58,7 @@ def warn_of_overlap(low: int, high: int, ephemeral: Path = _EPHEMERAL, reserved:
             rtp_ports=f"{low}-{high}",
             ephemeral_ports=f"{first}-{last}",
             unreserved=len(in_danger),
-            sysctl=f"net.ipv4.ip_local_reserved_ports={','.join(part for part in (kept.strip(), f'{low}-{high}') if part)}",
+            sysctl=f"net.ipv4.ip_local_reserved_ports={kept.strip()},{low}-{high}".replace("=,", "="),
         )
     return bool(in_danger)
 

@@ -146,9 +146,7 @@ class Commands:
         negotiation = Rebuilt(command.our_sdp, command.far_sdp, Direction[command.direction.upper()])
         sdp = self._make(command.media_id, command.call_id, negotiation)
         owner = Owner(call_id=command.call_id, agent=command.agent)
-        session = MediaSession.rebuilt(
-            owner, negotiation, command.epoch, self._clock(), self._place.unclaimed_seconds
-        )
+        session = MediaSession.rebuilt(owner, negotiation, command.epoch, self._clock(), self._place.unclaimed_seconds)
         media = MediaRef(relay=self._place.relay, media_id=command.media_id)
         reply = MediaAllocated(media=media, browser_sdp=sdp)
         self._sessions[command.media_id] = _Allocated(session, command.our_sdp, reply)

@@ -34,6 +34,6 @@ async def leave(commands: Commands, others: Others, seconds: float) -> None:
         return
     _log.info("draining", sessions=len(commands), seconds=seconds)
     until = time.monotonic() + seconds
-    while len(commands) and time.monotonic() < until and others.take_sessions():
+    while len(commands) and time.monotonic() < until and others.take_sessions():  # noqa: ASYNC110 - the clock decides
         await asyncio.sleep(_LOOK_EVERY)
     _log.info("drained", sessions_left=len(commands))

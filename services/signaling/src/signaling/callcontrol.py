@@ -17,11 +17,14 @@ from shared.logs import bound
 from shared.messages import (
     AnswerCall,
     AnswerRenewal,
+    Command,
     Done,
     HangupCall,
     HoldCall,
     IncomingAccepted,
     IncomingCall,
+    Message,
+    ReanchorMedia,
     RenewalOffered,
     RenewMedia,
     Reply,
@@ -209,6 +212,18 @@ class CallControl:
         if owner.agent != self._owner.agent:
             self._elsewhere[call_id] = owner
         return answer
+
+    async def hear(self, command: Command) -> Message | None:
+        """Carry out what the agent asks of the session."""
+        match command:
+            case IncomingCall():
+                with bound(session=self._session_id, call=command.call_id):
+                    return await self.take(command)
+            case ReanchorMedia():
+                self._core.reanchor(command)
+                self._transmit()
+                return Done()
+        return None
 
     async def take(self, call: IncomingCall) -> IncomingAccepted:
         """Allocate media for a call that the agent offers, and show it to the page."""

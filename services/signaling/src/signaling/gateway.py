@@ -17,7 +17,7 @@ from nats.aio.subscription import Subscription
 from shared.errors import RemoteError
 from shared.ids import new_id
 from shared.logs import bound
-from shared.messages import AccountMoved, Done, Event, IncomingCall, IncomingMessage, Message, ReanchorMedia, SessionEnded
+from shared.messages import AccountMoved, Command, Done, Event, IncomingMessage, Message, SessionEnded
 from shared.subjects import session_events
 from shared.tasks import Tasks
 
@@ -145,15 +145,10 @@ class Gateway:
 
     async def _on_bus(self, message: Message) -> Message | None:
         match message:
-            case IncomingCall():
-                with bound(session=self._session_id, call=message.call_id):
-                    return await self._calls.take(message)
             case IncomingMessage():
                 return await self._deliver(message)
-            case ReanchorMedia():
-                self._core.reanchor(message)
-                self._transmit()
-                return Done()
+            case Command():
+                return await self._calls.hear(message)
             case AccountMoved():
                 self._account_moved(message)
             case SessionEnded():

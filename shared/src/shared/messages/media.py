@@ -15,9 +15,9 @@ A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who o
 to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
 One to the browser is for another connection of its, which takes over from the present one when it is there.
 
-`RebuildMedia` makes a session of an established call on another relay, from the descriptions that stand on the SIP side:
-its browser is offered a connection, and answers by `AnswerMedia`; the SIP side learns of it by `RequestOffer`, or by
-the answer to an offer of its own.
+`RebuildMedia` makes a session of an established call on another relay, from the descriptions that stand on the SIP
+side: its browser is offered a connection, and answers by `AnswerMedia`; the SIP side learns of it by `RequestOffer`,
+or by the answer to an offer of its own.
 """
 
 from typing import Literal

@@ -10,7 +10,8 @@
             browser's           SIP side's answer                 │    │  └────┘
             answer                                                └────┘ answer, offer of the SIP side
 
-A session that is rebuilt after another relay's begins as ANSWERED. In the last two states the browser may come anew (`renew`, `renewed`), which changes nothing of the above.
+In the last two states the browser may come anew (`renew`, `renewed`), which changes nothing of the above. A session
+that is rebuilt after another relay's begins as ANSWERED, and expects its browser.
 An early session takes no new offer, for nothing has been accepted that it could change (RFC 3264 §4). A released
 session is no longer there.
 """

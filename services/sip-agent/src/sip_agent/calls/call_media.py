@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-
 import nats.errors
 import structlog
 
@@ -261,9 +260,11 @@ class CallMedia:
         }
         if not core.is_answered:
             return AllocateMedia(**envelope, sip_sdp=core.far_sdp or None)
-        direction = "sendonly" if core.local_hold else "sendrecv"
         return RebuildMedia(
-            **envelope, our_sdp=core.local_sdp, far_sdp=core.remote_sdp or "", direction=direction
+            **envelope,
+            our_sdp=core.local_sdp,
+            far_sdp=core.remote_sdp or "",
+            direction="sendonly" if core.local_hold else "sendrecv",
         )
 
     async def _tell_browser(self, offer: str) -> None:
@@ -354,9 +355,7 @@ class CallMedia:
     def want_keyframe(self) -> None:
         """The far side cannot decode."""
         if self.anchor.current is not None:
-            self.asides.post(
-                partial(request_keyframe, self._services.bus, self.anchor.current, self._owner.epoch)
-            )
+            self.asides.post(partial(request_keyframe, self._services.bus, self.anchor.current, self._owner.epoch))
 
 
 def _refusal(question: MediaQuestion, error: RemoteError, is_gone: bool) -> RemoteError:
@@ -364,5 +363,3 @@ def _refusal(question: MediaQuestion, error: RemoteError, is_gone: bool) -> Remo
     if is_gone and question == "early":
         return RemoteError(480, "Media Relay Is Gone")
     return error
-
-

@@ -244,9 +244,6 @@ class LiveCall:
                 self._succession.refuse(leg, output, time.monotonic())
             case AskMedia():
                 self.media_side.ask(leg, output)
-            case ReanchorRefused():
-                _log.warning("new relay refused", call=self.call_id, status=output.status, reason=output.reason)
-                self.media_side.anchor.refused(time.monotonic())
             case Ended() if self._succession.survives(output):
                 _log.info("leg ended", call=self.call_id)
             case Ended():
@@ -254,8 +251,13 @@ class LiveCall:
             case _:
                 await self._serve(output)
 
-    async def _serve(self, output: News | WantKeyframe | Referred | MessageReceived | MessageAnswered) -> None:
+    async def _serve(
+        self, output: News | WantKeyframe | Referred | MessageReceived | MessageAnswered | ReanchorRefused
+    ) -> None:
         match output:
+            case ReanchorRefused(status, reason):
+                _log.warning("new relay refused", call=self.call_id, status=status, reason=reason)
+                self.media_side.anchor.refused(time.monotonic())
             case WantKeyframe():
                 self.media_side.want_keyframe()
             case Referred(referral):

@@ -31,8 +31,6 @@ class RelayWatch:
         self._calls = calls
         self._relays = relays
         self._unreachable: dict[str, float] = {}  # nobody answers for them; and when they had been heard last
-        self._incarnations: dict[str, str] = {}
-        self._restarted: set[str] = set()
 
     async def run(self, hearing: Hearing) -> None:
         """Judge relays, for ever, while our own hearing is good."""
@@ -78,10 +76,7 @@ class RelayWatch:
         return suspects
 
     def _is_unusual(self, beat: Heartbeat, at: float, now: float) -> bool:
-        if self._incarnations.setdefault(beat.pod, beat.incarnation) != beat.incarnation:
-            self._incarnations[beat.pod] = beat.incarnation
-            self._restarted.add(beat.pod)
-        return now - at >= GONE_AFTER or beat.draining or beat.pod in self._restarted
+        return now - at >= GONE_AFTER or beat.draining or beat.pod in self._relays.restarted
 
     def _is_gone(self, incarnation: str, beat: Heartbeat, at: float, now: float) -> bool:
         is_restarted = incarnation not in ("", beat.incarnation)

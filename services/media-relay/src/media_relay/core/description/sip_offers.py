@@ -120,7 +120,7 @@ def _first_of_each_kind(streams: Iterable[SipStream | None]) -> list[tuple[int, 
 
 
 def renumber(kind: StreamKind, codecs: Sequence[Codec], used: set[int]) -> dict[Codec, Codec]:
-    """Return the browser's codecs and the SIP side's, which they are. SIP numbers stay where they are static, or dynamic and free."""
+    """Return the browser's codecs and whose they are. SIP numbers stay where they are static, or dynamic and free."""
     taken = set(used)
     result: dict[Codec, Codec] = {}
     for codec in codecs:

@@ -1,5 +1,4 @@
-"""Our own changes of a session: hold and its end, media that is at another relay, and refreshes (RFC 3261 §14.1, RFC 3311
-§5.1, RFC 4028 §7.4).
+"""Our own changes of a session: hold, another relay, refreshes (RFC 3261 §14.1, RFC 3311 §5.1, RFC 4028 §7.4).
 
     IDLE ─ ASKING ─ SENT ─ ANSWERED ─ IDLE
       └──────────────┤

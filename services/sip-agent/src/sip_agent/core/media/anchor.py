@@ -156,8 +156,8 @@ class Anchor:
     def handle_timer(self, now: float) -> None:
         """Act on what is due."""
         for given in [given for given, at in self._deadlines.items() if at <= now]:
-            del self._deadlines[given]
-            self._step(given, now)
+            if self._deadlines.pop(given, None) is not None:  # an action may end the wait for others
+                self._step(given, now)
         if self._tell_far_side_at is not None and self._tell_far_side_at <= now:
             self._tell_far_side_at = None
             self._out.append(TellFarSide())
@@ -231,7 +231,8 @@ class Anchor:
     def _lose(self, now: float) -> State | None:
         self._stop_telling()
         if self._grace <= 0:
-            return self._give_up(now)
+            self._give_up(now)
+            return State.BUILDING
         if self._phase == "calling":
             return State.STRANDED
         self._deadlines[Input.LATE] = now + self._grace
