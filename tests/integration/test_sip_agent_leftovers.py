@@ -1,5 +1,6 @@
 """Far sides that answer late, wrongly or never: whatever they do in a call, nothing of it is left when it is over."""
 
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,9 +20,14 @@ SDP = [("Content-Type", "application/sdp")]
 
 @pytest.fixture(autouse=True)
 async def nothing_left_behind(agent: Agent, alice: SessionSeat) -> AsyncIterator[None]:
+    gc.collect()
+    gc.disable()
     before = await count_live(agent)
     yield
-    await all_given_back(agent, before)
+    try:
+        await all_given_back(agent, before)
+    finally:
+        gc.enable()
 
 
 async def talking(server: SipPeer, alice: SessionSeat) -> PeerDialog:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import sysconfig
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 
@@ -20,9 +21,10 @@ def nats_server_path() -> str:
 class NatsServer:
     """A server with JetStream on loopback, which can go away and come back with what it had stored."""
 
-    def __init__(self, folder: Path, *extra: str) -> None:
+    def __init__(self, folder: Path, *extra: str, env: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._extra = extra
+        self._env = {**os.environ, **(env or {})}
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
 
@@ -34,6 +36,7 @@ class NatsServer:
             nats_server_path(),
             *("-a", "127.0.0.1", "-p", port, "-js", "-sd", f"{folder}/js", "--ports_file_dir", folder, *self._extra),
             stderr=asyncio.subprocess.PIPE,
+            env=self._env,
         )
         assert process.stderr is not None
         async with asyncio.timeout(10):
@@ -55,10 +58,10 @@ class NatsServer:
 
 
 @contextlib.asynccontextmanager
-async def stoppable_nats_server(*extra: str) -> AsyncIterator[NatsServer]:
+async def stoppable_nats_server(*extra: str, env: Mapping[str, str] | None = None) -> AsyncIterator[NatsServer]:
     """Run a server that the block may stop and start."""
     with tempfile.TemporaryDirectory(prefix="cordboard-nats-") as folder:
-        server = NatsServer(Path(folder), *extra)
+        server = NatsServer(Path(folder), *extra, env=env)
         try:
             await server.start()
             yield server
@@ -67,9 +70,9 @@ async def stoppable_nats_server(*extra: str) -> AsyncIterator[NatsServer]:
 
 
 @contextlib.asynccontextmanager
-async def nats_server(*extra: str) -> AsyncIterator[str]:
+async def nats_server(*extra: str, env: Mapping[str, str] | None = None) -> AsyncIterator[str]:
     """Run a server while the block runs; yield its URL."""
-    async with stoppable_nats_server(*extra) as server:
+    async with stoppable_nats_server(*extra, env=env) as server:
         yield server.url
 
 

@@ -17,7 +17,8 @@ from shared.bus import Bus
 from shared.kv import Store, open_store
 from shared.settings import CommonSettings
 
-from .nats import nats_server
+from .certificates import Authority
+from .nats_users import open_or_secured
 from .processes import START_SECONDS, Process, free_ports, start
 
 DOMAIN = "cordboard.test"
@@ -189,25 +190,37 @@ def _difference(before: Mapping[str, object], now: Mapping[str, object]) -> dict
 
 @contextlib.asynccontextmanager
 async def cordboard(
-    *, signaling: int = 1, agents: int = 1, relays: int = 1, users: Mapping[str, str] = USERS, **settings: str
+    *,
+    signaling: int = 1,
+    agents: int = 1,
+    relays: int = 1,
+    users: Mapping[str, str] = USERS,
+    authority: Authority | None = None,
+    **settings: str,
 ) -> AsyncIterator[Cordboard]:
     """Run a cluster while the block runs; at its end every pod must end well on SIGTERM.
 
-    `settings` are further variables, without their prefix: `AGENT_RING_SECONDS="2"`.
+    `settings` are further variables, without their prefix: `AGENT_RING_SECONDS="2"`. With an `authority`, which signs
+    its certificate, NATS is as it is to be deployed: TLS, and a user for each service.
     """
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cordboard-")))
         monitor = free_ports()
-        nats_url = await stack.enter_async_context(nats_server("-m", str(monitor)))
-        bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="tests"))
+        nats = await stack.enter_async_context(open_or_secured(authority, "-m", str(monitor)))
+        bus = await Bus.connect(CommonSettings(pod="tests", **nats.settings("agent")))  # who may see all records
         stack.push_async_callback(bus.aclose)
-        cluster = Cordboard(nats_url, monitor, bus, await open_store(bus), dict(users))
+        cluster = Cordboard(nats.url, monitor, bus, await open_store(bus), dict(users))
         stack.push_async_callback(_end_all, cluster)
-        common = _common(folder, nats_url, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
+        common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
+
+        async def add(pods: list[Pod], kind: str, count: int) -> None:
+            env = common | nats.environment(kind)
+            await asyncio.gather(*(_add(pods, kind, number, env) for number in range(count)))
+
         await asyncio.gather(
-            *(_add(cluster.agents, "agent", number, common) for number in range(agents)),
-            *(_add(cluster.relays, "relay", number, common) for number in range(relays)),
-            *(_add(cluster.signaling, "signaling", number, common) for number in range(signaling)),
+            add(cluster.agents, "agent", agents),
+            add(cluster.relays, "relay", relays),
+            add(cluster.signaling, "signaling", signaling),
         )
         yield cluster
         await asyncio.gather(*(pod.stop() for pod in cluster.signaling))  # first, as it asks the others
@@ -220,11 +233,10 @@ async def _end_all(cluster: Cordboard) -> None:
         await pod.process.stop()
 
 
-def _common(folder: Path, nats_url: str, users: Mapping[str, str]) -> dict[str, str]:
+def _common(folder: Path, users: Mapping[str, str]) -> dict[str, str]:
     accounts = folder / "users.toml"
     accounts.write_text("[users]\n" + "".join(f'{user} = "{password}"\n' for user, password in users.items()))
     return {
-        "CORDBOARD_NATS_URL": nats_url,
         "CORDBOARD_DOMAIN": DOMAIN,
         "CORDBOARD_SECRET": SECRET,
         "CORDBOARD_LOG_LEVEL": os.environ.get("CORDBOARD_LOG_LEVEL", "info"),

@@ -7,6 +7,7 @@ nowhere else.
 
 import asyncio
 import functools
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
@@ -54,10 +55,14 @@ class Bus:
         """Connect, waiting for NATS as long as it takes."""
         client = Client()
 
+        said = ""
+
         async def on_error(error: Exception) -> None:
-            # While NATS is away every attempt fails, ten a second: that it is away has been said.
-            log = _log.warning if client.is_connected else _log.debug
-            log("nats", error=repr(error))
+            # While NATS is away, or lets us not in, every attempt fails, ten a second: each reason is said once.
+            nonlocal said
+            is_news = client.is_connected or repr(error) != said
+            said = repr(error)
+            (_log.warning if is_news else _log.debug)("nats", error=said)
 
         async def on_disconnected() -> None:
             metrics.NATS_CONNECTED.set(0)
@@ -75,6 +80,9 @@ class Bus:
             name=settings.pod,
             user=settings.nats_user or None,
             password=settings.nats_password or None,
+            tls=_tls(settings),
+            # A user may hear its own replies and nobody else's (deploy/nats/nats.conf).
+            inbox_prefix=f"_INBOX_{settings.nats_user}" if settings.nats_user else "_INBOX",
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.1,  # type: ignore[arg-type]  # a fraction works
             connect_timeout=1,
@@ -212,6 +220,19 @@ class Bus:
             _log.warning("nats left without a farewell", error=repr(error))
         await self._tasks.aclose()
         metrics.NATS_CONNECTED.set(0)
+
+
+def _tls(settings: CommonSettings) -> ssl.SSLContext | None:
+    """Return how to believe the server, None where it need not show anything; raise `LocalError`."""
+    if not settings.nats_ca:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.nats_ca)
+        if settings.nats_certificate:
+            context.load_cert_chain(settings.nats_certificate, settings.nats_key or None)
+    except OSError as error:  # ssl.SSLError is one
+        raise LocalError(f"CORDBOARD_NATS_CA, _CERTIFICATE or _KEY: {error}") from error
+    return context
 
 
 async def _cancellable(work: Coroutine[Any, Any, None]) -> None:

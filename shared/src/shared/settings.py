@@ -23,6 +23,10 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str = "nats://127.0.0.1:4222"
     nats_user: str = ""
     nats_password: str = ""
+    nats_ca: str = ""  # PEM file of who signs the server's certificate; with it the connection must be TLS
+    nats_certificate: str = ""  # PEM files of our own, where the server asks for it
+    nats_key: str = ""
+    kv_replicas: int = 1  # of the buckets that a service makes where there are none: 3 in a cluster of three
     domain: str = "cordboard.local"  # the built-in domain
     pod: str = ""  # the pod's id; empty: made from the host's name and the process id
     log_level: str = "info"

@@ -27,7 +27,6 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     jwt_key: str = ""  # an HMAC secret, a PEM public key, or the path of a file with one; empty: no log-in by JWT
     jwt_issuer: str = ""
     jwt_audience: str = ""
-    kv_replicas: int = 1
 
 
 def parse_ice_servers(text: str) -> tuple[IceServer, ...]:

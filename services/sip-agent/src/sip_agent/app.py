@@ -108,7 +108,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
     async with contextlib.AsyncExitStack() as stack:
         bus = await Bus.connect(settings)
         stack.push_async_callback(bus.aclose)
-        store = await open_store(bus)
+        store = await open_store(bus, settings.kv_replicas)
         tasks = Tasks("agent")
         limits = Limits(most=settings.max_connections, most_of_address=settings.max_connections_of_address)
         sockets = await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls, limits)

@@ -27,7 +27,8 @@ class Ends:
 
 async def test_a_browser_that_does_not_return_is_given_up() -> None:
     ends = Ends()
-    ends.browser(0.01).lost("closed", may_return=True)
+    browser = ends.browser(0.01)
+    browser.lost("closed", may_return=True)
     assert ends.reasons == []
     assert await ends.next() == "closed"
 

@@ -13,6 +13,7 @@ from shared.errors import RemoteError
 from shared.messages import MediaRef
 from sip_agent.alarm import Alarm
 from sip_agent.calls.relay_client import answer_anew, offer_anew
+from sip_agent.core.back import back
 from sip_agent.mailbox import Mailbox
 
 _FINAL = "fingerprint"  # whoever that was, it was not the browser of the call (RFC 8122 §5.1)
@@ -21,7 +22,7 @@ _FINAL = "fingerprint"  # whoever that was, it was not the browser of the call (
 class BrowserMedia:
     """`give_up` is called with the reason of a loss, once; `asides` keep the order of what the relay is asked."""
 
-    __slots__ = ("_seconds", "_give_up", "_bus", "_asides", "_reason", "_alarm")
+    __slots__ = ("_seconds", "_give_up", "_bus", "_asides", "_reason", "_alarm", "__weakref__")
 
     def __init__(self, seconds: float, give_up: Callable[[str], None], bus: Bus, asides: Mailbox) -> None:
         self._seconds = seconds
@@ -29,7 +30,7 @@ class BrowserMedia:
         self._bus = bus
         self._asides = asides
         self._reason = ""
-        self._alarm = Alarm(lambda: self._give_up(self._reason))
+        self._alarm = Alarm(back(self._on_alarm))
 
     def lost(self, reason: str, may_return: bool) -> None:
         """The relay says that the browser is gone."""
@@ -38,6 +39,9 @@ class BrowserMedia:
             self._alarm.set(time.monotonic() + self._seconds)
         else:
             self._give_up(reason)
+
+    def _on_alarm(self) -> None:
+        self._give_up(self._reason)
 
     def connected(self) -> None:
         """It is there, perhaps again."""

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 import nats.errors
 import structlog
 
-from shared.errors import NoOwner, RemoteError
+from shared.errors import LocalError, NoOwner, RemoteError
 from shared.ids import new_id
 from shared.messages import AllocateMedia, Done, MediaAllocated, MediaRef, MediaSdp, ReanchorMedia, RebuildMedia
 from shared.subjects import relay_commands, session_events
@@ -24,6 +25,7 @@ from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
+from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.outgoing import OutgoingCall
 from sip_agent.core.call.outputs import AskMedia, MediaQuestion
@@ -88,17 +90,28 @@ class CallMedia:
     def __init__(self, services: Services, owner: CallOwner, call: AnchoredCall, media: MediaRef | None) -> None:
         self._services = services
         self._owner = owner
-        self._call = call
+        self._call_ref = weakref.ref(call)  # which holds us (see `back`)
         self.asides = Mailbox(services.tasks, f"aside {call.call_id}")
         grace = services.settings.media_grace_seconds
-        self.browser = BrowserMedia(
-            grace, lambda reason: call.fail(503, f"Media Failed ({reason})"), services.bus, self.asides
-        )
-        self.anchor = Anchor(lambda: isinstance(call.leg.core, OutgoingCall), grace, media)
+        self.browser = BrowserMedia(grace, back(self._browser_lost), services.bus, self.asides)
+        self.anchor = Anchor(back(self._owns_call_id), grace, media)
         self._incarnation: tuple[MediaRef | None, str] = (None, "")
         self._note_incarnation()
         self._moved = asyncio.Event()
         self._is_over = False
+
+    @property
+    def _call(self) -> AnchoredCall:
+        call = self._call_ref()
+        if call is None:
+            raise LocalError("the media of a call that is gone")
+        return call
+
+    def _owns_call_id(self) -> bool:
+        return isinstance(self._call.leg.core, OutgoingCall)
+
+    def _browser_lost(self, reason: str) -> None:
+        self._call.fail(503, f"Media Failed ({reason})")
 
     def found(self, media: MediaRef) -> None:
         """Signaling has made the session."""
@@ -188,11 +201,11 @@ class CallMedia:
         services, call = self._services, self._call
         match output:
             case Build():
-                services.tasks.spawn(self._build(), f"rebuild media of {call.call_id}")
+                services.tasks.spawn(self._build(call), f"rebuild media of {call.call_id}")
             case Save():
                 await self._save()
             case TellBrowser(offer):
-                services.tasks.spawn(self._tell_browser(offer), f"tell browser of {call.call_id}")
+                services.tasks.spawn(self._tell_browser(call, offer), f"tell browser of {call.call_id}")
             case TellFarSide():
                 call.leg.core.reanchor(False, time.monotonic())
             case Release(media):
@@ -214,23 +227,23 @@ class CallMedia:
             metrics.MEDIA_MOVES.labels("moved").inc()
             _log.info("media moved", call=call.call_id, relay=self.anchor.current and self.anchor.current.relay)
 
-    async def _build(self) -> None:
+    async def _build(self, call: AnchoredCall) -> None:
         try:
-            allocated = await self._new_session()
+            allocated = await self._new_session(call)
         except RemoteError as error:
-            _log.info("media not rebuilt", call=self._call.call_id, error=str(error))
-            self._call.post(self.anchor.not_built)
+            _log.info("media not rebuilt", call=call.call_id, error=str(error))
+            call.post(self.anchor.not_built)
         except Exception:  # the boundary of the task: the call must hear something
-            _log.exception("media not rebuilt", call=self._call.call_id)
-            self._call.post(self.anchor.not_built)
+            _log.exception("media not rebuilt", call=call.call_id)
+            call.post(self.anchor.not_built)
         else:
             if self._is_over:
                 await release(self._services.bus, allocated.media, self._owner.epoch)
             else:
-                self._call.post(self.anchor.built, allocated.media, allocated.browser_sdp or "")
+                call.post(self.anchor.built, allocated.media, allocated.browser_sdp or "")
 
-    async def _new_session(self) -> MediaAllocated:
-        bus, core = self._services.bus, self._call.leg.core
+    async def _new_session(self, call: AnchoredCall) -> MediaAllocated:
+        bus, core = self._services.bus, call.leg.core
         free = [
             beat.pod
             for beat in self._services.relays.live(time.monotonic())
@@ -238,7 +251,7 @@ class CallMedia:
         ]
         refusal = RemoteError(503, "No Media Relay")
         for relay in ranked(core.sip_call_id, free)[:_RELAYS_TO_TRY]:
-            command = self._command(core)
+            command = self._command(call.call_id, core)
             try:
                 return await bus.request(relay_commands(relay), command, MediaAllocated, _DEADLINE)
             except RemoteError as error:
@@ -248,14 +261,14 @@ class CallMedia:
                     self._services.tasks.spawn(release(bus, media, self._owner.epoch), "release media")
         raise refusal
 
-    def _command(self, core: Call) -> RebuildMedia | AllocateMedia:
+    def _command(self, call_id: str, core: Call) -> RebuildMedia | AllocateMedia:
         media_id = new_id("m", os.urandom)
         envelope: dict[str, Any] = {
             "id": media_id,
             "expires_at": command_expiry(),
             "epoch": self._owner.epoch,
             "media_id": media_id,
-            "call_id": self._call.call_id,
+            "call_id": call_id,
             "agent": self._services.agent,
         }
         if not core.is_answered:
@@ -267,55 +280,56 @@ class CallMedia:
             direction="sendonly" if core.local_hold else "sendrecv",
         )
 
-    async def _tell_browser(self, offer: str) -> None:
+    async def _tell_browser(self, call: AnchoredCall, offer: str) -> None:
         session_id = self._owner.session_id
         command = ReanchorMedia(
             id=command_id(),
             expires_at=command_expiry(),
             epoch=self._owner.epoch,
             session_id=session_id,
-            call_id=self._call.call_id,
+            call_id=call.call_id,
             browser_sdp=offer,
         )
         try:
             await self._services.bus.request(session_events(session_id), command, Done, _DEADLINE)
         except RemoteError as error:
-            self._call.post(self.anchor.unable if error.status == _UNABLE else self.anchor.not_told)
+            call.post(self.anchor.unable if error.status == _UNABLE else self.anchor.not_told)
         else:
-            self._call.post(self.anchor.told)
+            call.post(self.anchor.told)
 
     # -- questions
 
     def ask(self, leg: Leg, asked: AskMedia, instead: AskMedia | None = None) -> None:
         """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
-        self.asides.post(lambda: self._ask(leg.core, asked.question, instead or asked))
+        call = self._call
+        self.asides.post(lambda: self._ask(call, leg.core, asked.question, instead or asked))
 
-    async def _ask(self, core: Call, question: MediaQuestion, asked: AskMedia) -> None:
+    async def _ask(self, call: AnchoredCall, core: Call, question: MediaQuestion, asked: AskMedia) -> None:
         if self.anchor.current is None:
             return
         try:
-            media, answer = await self._answer(question, asked)
+            media, answer = await self._answer(call, question, asked)
         except RemoteError as error:
-            await self._call.in_turn(core.media_refused, question, error.status, error.reason)
+            await call.in_turn(core.media_refused, question, error.status, error.reason)
         except Exception:  # the boundary of the aside: the call must hear something
-            _log.exception("relay not asked", call=self._call.call_id)
-            await self._call.in_turn(core.media_refused, question, 500, "Server Internal Error")
+            _log.exception("relay not asked", call=call.call_id)
+            await call.in_turn(core.media_refused, question, 500, "Server Internal Error")
         else:
-            await self._call.in_turn(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
-            if self.anchor.is_moving and question in _TELLING and core is self._call.leg.core:
-                self._call.post(self._told, media)
+            await call.in_turn(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
+            if self.anchor.is_moving and question in _TELLING and core is call.leg.core:
+                call.post(self._told, media)
 
     def _told(self, media: MediaRef, now: float) -> None:
         self.anchor.far_side_told(media, now)
         if media == self.anchor.current:
             self._call.leg.core.reanchor(True, now)
 
-    async def _answer(self, question: MediaQuestion, asked: AskMedia) -> tuple[MediaRef, MediaSdp]:
+    async def _answer(self, call: AnchoredCall, question: MediaQuestion, asked: AskMedia) -> tuple[MediaRef, MediaSdp]:
         while True:
             media = self.anchor.current
             assert media is not None
             if question == "answer" and self.anchor.state is State.STRANDED:
-                await self._call.in_turn(self.anchor.answered)
+                await call.in_turn(self.anchor.answered)
                 return media, MediaSdp(sdp="")
             try:
                 return media, await ask_relay(self._services.bus, media, self._owner.epoch, asked)

@@ -29,6 +29,7 @@ from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.succession import LegTable, Succession
+from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outputs import (
@@ -77,7 +78,7 @@ class LiveCall:
         self._services = services
         self._owner = owner
         self._on_finished = on_finished
-        self.leg = Leg(core, services, owner.next_hop.find, self.post)
+        self.leg = Leg(core, services, owner.next_hop.find, back(self.post))
         self.has_video = has_video
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
@@ -86,7 +87,7 @@ class LiveCall:
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
-        self._alarm = Alarm(lambda: self.post(self._handle_timers))
+        self._alarm = Alarm(back(self._on_alarm))
         self._finished = asyncio.Event()
         self._is_lost = False
         metrics.calls_active(core.facts.direction).inc()
@@ -195,6 +196,9 @@ class LiveCall:
         self._is_lost = True
         self._alarm.stop()
         self._finish()
+
+    def _on_alarm(self) -> None:
+        self.post(self._handle_timers)
 
     def _handle_timers(self, now: float) -> None:
         for leg in list(self._succession.live):

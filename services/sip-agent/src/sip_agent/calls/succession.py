@@ -4,6 +4,7 @@ A leg that is to take the call over is tried while the old one stands. Its media
 the page has nothing to do. Once it is answered it is the call's leg, and the one that had the call leaves by BYE.
 """
 
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,11 +12,12 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from shared.errors import RemoteError
+from shared.errors import LocalError, RemoteError
 from shared.messages import MediaRef
 from shared.messages.call import EndedBy
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay
+from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import State
 from sip_agent.core.call.incoming import IncomingCall
@@ -91,7 +93,7 @@ class Succession:
     def __init__(self, services: Services, owner: SuccessionOwner, call: TransferredCall, legs: LegTable) -> None:
         self._services = services
         self._owner = owner
-        self._call = call
+        self._call_ref = weakref.ref(call)  # which holds us (see `back`)
         self._legs = legs
         self.live: list[Leg] = [call.leg]
         self._over: deque[Leg] = deque(maxlen=KEPT_OVER)
@@ -101,6 +103,13 @@ class Succession:
         self._end: Ended | None = None
         self._trials = 0
         self._trial = self._counted = ""  # what the successor, and the leg that has the call, are counted as
+
+    @property
+    def _call(self) -> TransferredCall:
+        call = self._call_ref()
+        if call is None:
+            raise LocalError("the succession of a call that is gone")
+        return call
 
     @property
     def legs(self) -> list[Leg]:
@@ -157,7 +166,7 @@ class Succession:
     # -- a leg is tried
 
     def _try(self, core: Call) -> Leg:
-        leg = Leg(core, self._services, self._owner.next_hop.find, self._call.post)
+        leg = Leg(core, self._services, self._owner.next_hop.find, back(self._call.post))
         self.live.append(leg)
         self._legs.add_leg(leg)
         self._successor, self.is_trying = leg, True
@@ -168,24 +177,25 @@ class Succession:
     def refer(self, referral: Referral) -> None:
         """Call whom the far side has named, for the same browser."""
         self.is_trying = True
-        self._call.asides.post(lambda: self._offer(referral))
+        call = self._call
+        call.asides.post(lambda: self._offer(call, referral))
 
-    async def _offer(self, referral: Referral) -> None:
-        media = self._call.media
-        call_id = self._call.leg.core.facts.call_id
+    async def _offer(self, call: TransferredCall, referral: Referral) -> None:
+        media = call.media
+        call_id = call.leg.core.facts.call_id
         try:
             if media is None:
                 raise RemoteError(480, "No Media")
             await self._count()
-            is_held = self._call.leg.core.local_hold
+            is_held = call.leg.core.local_hold
             sdp = (await ask_relay(self._services.bus, media, self._owner.epoch, _our_offer(is_held))).sdp
         except RemoteError as error:
-            self._call.post(self._failed, error.status, error.reason)
+            call.post(self._failed, error.status, error.reason)
         except Exception:  # the boundary of the aside: whoever waits for the call must hear something
             _log.exception("no offer", call=call_id)
-            self._call.post(self._failed, 500, "Server Internal Error")
+            call.post(self._failed, 500, "Server Internal Error")
         else:
-            self._call.post(self._start, referral, sdp, is_held)
+            call.post(self._start, referral, sdp, is_held)
 
     def _start(self, referral: Referral, sdp: str, is_held: bool, now: float) -> None:
         if not self.is_trying:  # the call has ended meanwhile
@@ -215,7 +225,8 @@ class Succession:
             self._services.endpoint.respond(transaction, refused)
             return
         self._try(core).came_from(source)
-        self._services.endpoint.on_cancel(transaction, lambda cancel: self._call.post(core.receive_cancel, cancel))
+        post = back(self._call.post)
+        self._services.endpoint.on_cancel(transaction, lambda cancel: post(core.receive_cancel, cancel))
         core.start(now)
         core.take_over(now)
 

@@ -12,6 +12,7 @@ from typing import Any
 from shared.errors import LocalError
 from shared.messages.account import CallState
 from shared.messages.call import EndedBy
+from sip_agent.core.back import back
 from sip_agent.core.call.byes import Byes
 from sip_agent.core.call.facts import CallFacts, End, Input, State
 from sip_agent.core.call.outputs import (
@@ -77,11 +78,11 @@ class Call(ABC):
         self._rules = rules
         self._offers = OfferAnswer(rules.chance)
         self._in_dialog = InDialog(
-            self, self._out, self._offers, identity, rules, facts.direction == "outgoing", self._dialog_gone
+            self, self._out, self._offers, identity, rules, facts.direction == "outgoing", back(self._dialog_gone)
         )
         self._byes = Byes(self._out, identity)
         self._is_end_told = False
-        self.usages = Usages(self._out, self._in_dialog.own, identity, rules, self._transferred)
+        self.usages = Usages(self._out, self._in_dialog.own, identity, rules, back(self._transferred))
 
     @property
     def state(self) -> State:

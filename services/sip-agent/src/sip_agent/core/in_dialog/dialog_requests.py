@@ -3,6 +3,7 @@
 Each request carries what is to be done with its outcome, so that who sends one need not be asked whose response it is.
 """
 
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -43,7 +44,7 @@ class DialogRequests:
     """Sends in the dialog of `usage`. `on_gone` is called when the far side has the dialog no more (§12.2.1.2)."""
 
     def __init__(self, usage: HasDialog, identity: Identity, out: list[CallOutput], on_gone: Then) -> None:
-        self._usage = usage
+        self._usage_ref = weakref.ref(usage)  # which holds us (see `back`)
         self._identity = identity
         self._out = out
         self._on_gone = on_gone
@@ -63,6 +64,13 @@ class DialogRequests:
         contact = None if method == "MESSAGE" else self._identity.contact  # RFC 3428 §4
         request, self._usage.dialog = self._dialog.request(method, contact, headers, body, content_type)
         self._send(ref or f"{method} {request.cseq[0]}", request, then)
+
+    @property
+    def _usage(self) -> HasDialog:
+        usage = self._usage_ref()
+        if usage is None:
+            raise LocalError("a request of a call that is gone")
+        return usage
 
     @property
     def _dialog(self) -> Dialog:

@@ -4,6 +4,7 @@ RFC 3261 §8.2 and §12.2.2. INVITE and UPDATE are `remote_modification`'s, our 
 watches both, `info` has digits, `hold` says who holds.
 """
 
+from sip_agent.core.back import back
 from sip_agent.core.call.outputs import CallOutput, MediaQuestion, Respond, SaveCall
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.call.saved import SavedSession
@@ -42,7 +43,8 @@ class InDialog:
         self._out = out
         self._offers = offers
         self._remote = RemoteModification(out, offers, self.hold, self.timer, identity.contact, rules)
-        self._ours = Modification(out, self.requests, offers, self.hold, self.timer, rules, owns_call_id, self._is_free)
+        is_free = back(self._is_free)
+        self._ours = Modification(out, self.requests, offers, self.hold, self.timer, rules, owns_call_id, is_free)
         self._dtmf = DtmfSender(out, self.own)
         self._info = InfoReceiver(out)
         self._pictures = PictureRequests(self.own)

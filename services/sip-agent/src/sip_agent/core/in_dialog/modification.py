@@ -76,7 +76,7 @@ class Modification:
         timer: SessionTimer,
         rules: CallRules,
         owns_call_id: bool,
-        is_free: Callable[[], bool],
+        is_free: Callable[[], bool | None],
     ) -> None:
         self.allows_update = False
         self._out = out

@@ -93,7 +93,7 @@ AnchorOutput = Build | Save | TellBrowser | TellFarSide | Release | GiveUp
 class Anchor:
     """`owns_call_id`: whether the dialog was ours to make. `grace`: seconds until a call without media ends."""
 
-    def __init__(self, owns_call_id: Callable[[], bool], grace: float, media: MediaRef | None) -> None:
+    def __init__(self, owns_call_id: Callable[[], bool | None], grace: float, media: MediaRef | None) -> None:
         self.current = media  # None: before there is any
         self.next: MediaRef | None = None  # expects the browser, while `current` forwards
         self.offer = ""  # that the page has not come by yet

@@ -1,0 +1,132 @@
+"""The bus with TLS and a user for each service (deploy/nats): what is not a service's to do is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats.errors
+import pytest
+from structlog.testing import capture_logs
+from tests.support.certificates import Authority
+from tests.support.nats_users import SecuredNats, secured_nats
+
+from shared.bus import Bus, expiry
+from shared.errors import DeadlineExceeded, LocalError
+from shared.kv import open_store
+from shared.messages import Done, Message, ReleaseMedia
+from shared.records import AgentLease, SessionRecord
+from shared.settings import CommonSettings
+from shared.tasks import Tasks
+
+SESSION = SessionRecord(
+    session_id="s", aor="a@b", pod="signaling-1", agent="agent-1", epoch=1, resume_hash="", created_at=0
+)
+
+
+@pytest.fixture
+async def secured(tmp_path: Path) -> AsyncIterator[SecuredNats]:
+    async with secured_nats(Authority(tmp_path)) as running:
+        yield running
+
+
+@pytest.fixture
+async def buses(secured: SecuredNats) -> AsyncIterator[dict[str, Bus]]:
+    """A connection of each service."""
+    users = ("signaling", "agent", "relay")
+    opened = {user: await Bus.connect(CommonSettings(pod=f"{user}-1", **secured.settings(user))) for user in users}
+    yield opened
+    for bus in opened.values():
+        await bus.aclose()
+
+
+def command() -> ReleaseMedia:
+    return ReleaseMedia(id="id-1", media_id="m", expires_at=expiry())
+
+
+async def done(_: Message) -> Message:
+    return Done()
+
+
+@pytest.mark.parametrize(
+    ("asks", "subject", "answers"),
+    [("signaling", "relay.r.cmd", "relay"), ("agent", "relay.r.cmd", "relay"), ("signaling", "agent.a.cmd", "agent")],
+)
+async def test_services_hear_each_other(buses: dict[str, Bus], asks: str, subject: str, answers: str) -> None:
+    await buses[answers].serve(subject, done)
+    await buses[answers].settle()
+    assert await buses[asks].request(subject, command(), Done) == Done()
+
+
+@pytest.mark.parametrize(
+    ("user", "subject"),
+    [
+        ("relay", "relay.another.cmd"),
+        ("relay", "session.s.evt"),
+        ("relay", "hb.agent.agent-1"),
+        ("signaling", "hb.relay.relay-1"),
+        ("agent", "hb.signaling.signaling-1"),
+    ],
+)
+async def test_a_service_speaks_for_no_other(buses: dict[str, Bus], user: str, subject: str) -> None:
+    heard: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def hear(message: Message) -> Message:
+        heard.put_nowait(message)
+        return Done()
+
+    owner = {"relay": "relay", "session": "signaling", "hb": "agent"}[subject.partition(".")[0]]
+    await buses[owner].serve(subject, hear)
+    await buses[owner].settle()
+    with pytest.raises(DeadlineExceeded):
+        await buses[user].request(subject, command(), Done, deadline=0.3)
+    assert heard.empty()
+
+
+async def test_records_are_written_by_their_owner_alone(buses: dict[str, Bus]) -> None:
+    of_agent, of_signaling = await open_store(buses["agent"]), await open_store(buses["signaling"])
+    await of_signaling.sessions.create("s", SESSION)
+    assert await of_agent.sessions.names() == ["s"]
+    lease = AgentLease(agent="agent-1", incarnation="i", address="192.0.2.1:5060")
+    await of_agent.leases.create("agent-1", lease)
+    for attempt in (
+        lambda: of_agent.sessions.delete("s"),
+        lambda: of_signaling.leases.delete("agent-1"),
+    ):
+        with pytest.raises(nats.errors.TimeoutError):
+            await attempt()
+    assert (await of_agent.sessions.names(), await of_signaling.leases.names()) == (["s"], ["agent-1"])
+
+
+async def test_a_relay_sees_no_record(buses: dict[str, Bus]) -> None:
+    await open_store(buses["agent"])
+    with pytest.raises(nats.errors.TimeoutError):
+        await open_store(buses["relay"])
+
+
+async def refused(secured: SecuredNats, **other: str) -> list[str]:
+    """Return what is logged of a connection that is not let in, once something is."""
+    tasks = Tasks("stranger")
+    with capture_logs() as logs:
+        settings = CommonSettings(pod="stranger", **(secured.settings("relay") | other))
+        connecting = tasks.spawn(Bus.connect(settings), "connect")
+        async with asyncio.timeout(10):
+            while not (said := [entry["error"] for entry in logs if entry["log_level"] == "warning"]):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not connecting.done()
+        await tasks.aclose()
+    return said
+
+
+async def test_a_wrong_password_is_named(secured: SecuredNats) -> None:
+    assert "Authorization Violation" in (await refused(secured, nats_password="another"))[0]
+
+
+async def test_a_server_that_is_not_believed_is_named(secured: SecuredNats, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    assert "CERTIFICATE_VERIFY_FAILED" in (await refused(secured, nats_ca=str(other.certificate)))[0]
+
+
+async def test_a_file_that_is_not_there_is_named(secured: SecuredNats) -> None:
+    with pytest.raises(LocalError, match="CORDBOARD_NATS_CA"):
+        await Bus.connect(CommonSettings(pod="p", **(secured.settings("relay") | {"nats_ca": "/nowhere.pem"})))
