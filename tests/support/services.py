@@ -105,6 +105,12 @@ class Cordboard:
     signaling: list[Pod] = field(default_factory=list)
     agents: list[Pod] = field(default_factory=list)
     relays: list[Pod] = field(default_factory=list)
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of each kind of pod
+
+    async def start_relay(self) -> Pod:
+        """Start one more."""
+        await _add(self.relays, "relay", len(self.relays), self.environment["relay"])
+        return self.relays[-1]
 
     @property
     def pods(self) -> list[Pod]:
@@ -213,9 +219,10 @@ async def cordboard(
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
 
+        cluster.environment = {kind: common | nats.environment(kind) for kind in _MODULES}
+
         async def add(pods: list[Pod], kind: str, count: int) -> None:
-            env = common | nats.environment(kind)
-            await asyncio.gather(*(_add(pods, kind, number, env) for number in range(count)))
+            await asyncio.gather(*(_add(pods, kind, number, cluster.environment[kind]) for number in range(count)))
 
         await asyncio.gather(
             add(cluster.agents, "agent", agents),
