@@ -48,10 +48,14 @@ class RelayWatch:
         try:
             await self._bus.request(relay_commands(relay), command, Done, _PROBE_WITHIN)
         except NoOwner:
-            self._unreachable[relay] = heard_at
+            self.unreachable(relay, heard_at)
             _log.warning("media relay has no responders", relay=relay)
         except RemoteError as error:
             _log.warning("media relay silent", relay=relay, error=str(error))
+
+    def unreachable(self, relay: str, heard_at: float) -> None:
+        """Nobody answers for a relay; that stands until it is heard again."""
+        self._unreachable[relay] = heard_at
 
     def sweep(self, now: float) -> dict[str, float]:
         """Tell the calls of relays that are gone or drain; return the relays to be probed, and when they were heard."""
