@@ -93,6 +93,16 @@ def test_who_did_not_call_lets_the_far_sides_reinvite_pass(owns_call_id: bool, w
     took(anchor)
 
 
+def test_it_tells_the_far_side_all_the_same_where_none_comes() -> None:
+    anchor = anchored(owns_call_id=False)
+    building(anchor)
+    anchor.built(NEW, "offer", 100.0)
+    anchor.take_output()
+    anchor.connected(NEW.media_id, 100.1)
+    anchor.handle_timer(100.0 + LET_PASS)
+    took(anchor, TellFarSide())
+
+
 def test_relays_are_asked_until_one_takes_the_session() -> None:
     anchor = anchored()
     building(anchor)

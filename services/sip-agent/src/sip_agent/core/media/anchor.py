@@ -309,7 +309,7 @@ class Anchor:
         self._tell_far_side_at = now if self._owns_call_id() else now + LET_PASS
 
     def _browser_came(self, now: float) -> State | None:
-        self._stop_telling()
+        self.offer, self._tell_again_at = "", None
         self._has_browser = True
         return self._arrived()
 
