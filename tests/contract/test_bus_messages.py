@@ -226,6 +226,7 @@ MESSAGES: tuple[Message, ...] = (
         capacity=1000,
         draining=True,
         incarnation="i-bcdefghj34567890",
+        full=True,
         address="192.0.2.1:5060",
     ),
     Probe(**COMMAND),

@@ -20,6 +20,11 @@ PERIOD = 0.25
 GONE_AFTER = 1.0
 
 
+def takes_work(beat: Heartbeat) -> bool:
+    """Whether a pod takes any work."""
+    return not beat.draining and beat.load < beat.capacity
+
+
 class Presence:
     """The pods of one kind that are heard. No I/O of its own: `now` comes in.
 
@@ -64,7 +69,7 @@ class Presence:
     def choose(self, now: float, but: Iterable[str] = ()) -> str | None:
         """Return a pod for new work, or None if no pod takes any."""
         excluded = set(but)
-        free = [b for b in self.live(now) if not b.draining and b.load < b.capacity and b.pod not in excluded]
+        free = [beat for beat in self.live(now) if takes_work(beat) and not beat.full and beat.pod not in excluded]
         if not free:
             return None
         best = min(self._chance.sample(free, min(2, len(free))), key=lambda beat: beat.load / beat.capacity)

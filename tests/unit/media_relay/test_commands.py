@@ -11,6 +11,7 @@ from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdes import SrtpPolicy
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
+from media_relay.core.pressure import Pressure
 from media_relay.core.session import MediaSession
 from media_relay.datapath import Allocation, Connected, DataPath, Failed
 from media_relay.digits import DigitReceived
@@ -98,6 +99,7 @@ class Relay:
         self.now = 1000.0
         self.path = Notes()
         self.watched = Watched()
+        self.pressure = Pressure(0.8)
         self.told: list[tuple[str, Event]] = []
         self.chance = itertools.count(255, -1)
         place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0, sip_srtp=sip_srtp)
@@ -108,6 +110,7 @@ class Relay:
             lambda: self.now,
             lambda count: bytes([next(self.chance)]) * count,
             cast(QualityWatch, self.watched),
+            self.pressure,
         )
 
     async def handle(self, message: Message) -> Message | None:

@@ -18,11 +18,12 @@ from shared.presence import beat, listen
 from shared.subjects import agent_commands, heartbeat, relay_commands
 from shared.tasks import Tasks
 
-from . import departure, forwarders
+from . import departure, forwarders, processor
 from .addresses import browser_addresses, sip_address, warn_of_overlap
 from .commands import Commands, Place
+from .core.pressure import Pressure
 from .datapath import DataPath, DataPathEvent
-from .metrics import NATIVE, DataPathCollector
+from .metrics import BUSIEST_THREAD, NATIVE, DataPathCollector
 from .quality_watch import QualityWatch
 from .settings import RelaySettings
 
@@ -58,10 +59,11 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
             sip_address=sip_address(settings.sip_address),
         )
         try:
-            commands, quality = _commands(settings, bus, data_path, tasks)
+            pressure = Pressure(settings.max_cpu * min(1.0, processor.cores() or 1.0))
+            commands, quality = _commands(settings, bus, data_path, tasks, pressure)
             events.append(commands.on_event)
             tasks.spawn(quality.run(), "quality")
-            async with _serving(settings, bus, commands, data_path, tasks):
+            async with _serving(settings, bus, commands, data_path, tasks, pressure):
                 yield
         finally:
             await tasks.aclose()
@@ -70,7 +72,9 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
         await bus.aclose()
 
 
-def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks) -> tuple[Commands, QualityWatch]:
+def _commands(
+    settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks, pressure: Pressure
+) -> tuple[Commands, QualityWatch]:
     def tell(agent: str, event: Event) -> None:
         tasks.spawn(bus.publish(agent_commands(agent), event), type(event).__name__)
 
@@ -84,12 +88,12 @@ def _commands(settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tas
     )
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
     quality = QualityWatch(data_path, tell, time.monotonic, time.time, os.urandom, settings.quality_seconds)
-    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality), quality
+    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality, pressure), quality
 
 
 @asynccontextmanager
 async def _serving(
-    settings: RelaySettings, bus: Bus, commands: Commands, data_path: DataPath, tasks: Tasks
+    settings: RelaySettings, bus: Bus, commands: Commands, data_path: DataPath, tasks: Tasks, pressure: Pressure
 ) -> AsyncIterator[None]:
     incarnation = new_id("inc", os.urandom)
 
@@ -101,6 +105,7 @@ async def _serving(
             capacity=settings.capacity,
             draining=commands.draining,
             incarnation=incarnation,
+            full=pressure.is_full(time.monotonic()),
         )
 
     def not_ready() -> str:
@@ -108,10 +113,12 @@ async def _serving(
             return "draining"
         return "" if bus.connected else "no bus"
 
-    async def expire() -> None:
+    async def look_after() -> None:
         while True:
             await asyncio.sleep(_EXPIRY_PERIOD)
             commands.expire()
+            pressure.look(processor.seconds_by_thread(), time.monotonic())
+            BUSIEST_THREAD.set(pressure.busiest)
 
     collector = DataPathCollector(data_path.stats, commands.__len__, settings.capacity)
     REGISTRY.register(collector)
@@ -121,7 +128,7 @@ async def _serving(
             await listen(bus, "relay", others.presence)
             await bus.serve(relay_commands(settings.pod), commands.handle)
             tasks.spawn(beat(bus, state), "heartbeat")
-            tasks.spawn(expire(), "expiry")
+            tasks.spawn(look_after(), "expiry and pressure")
             tasks.spawn(watch_loop_lag(), "loop lag")
             _log.info("ready", relay=settings.pod)
             yield

@@ -43,6 +43,7 @@ from .core.description.sdes import OwnSrtp, SrtpPolicy
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials
+from .core.pressure import Pressure
 from .core.session import MediaSession, Owner
 from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
 from .digits import DigitReceived
@@ -83,6 +84,7 @@ class Commands:
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         quality: QualityWatch,
+        pressure: Pressure,
     ) -> None:
         self._place = place
         self._data_path = data_path
@@ -90,6 +92,7 @@ class Commands:
         self._clock = clock
         self._random_bytes = random_bytes
         self._quality = quality
+        self._pressure = pressure
         self._sessions: dict[str, _Allocated] = {}
         self.draining = False
 
@@ -126,6 +129,8 @@ class Commands:
         if known is not None:
             return known
         self._check_room()
+        if self._pressure.is_full(self._clock()):
+            raise RemoteError(503, "Media Relay Is Full")
         negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
         sdp = self._make(command.media_id, command.call_id, negotiation)
         owner = Owner(call_id=command.call_id, agent=command.agent)
@@ -164,7 +169,11 @@ class Commands:
 
     def _make(self, media_id: str, call_id: str, negotiation: Negotiation) -> str:
         """Return the first offer of a new session, whose ports and transport the data path has made."""
-        allocation = self._data_path.allocate(media_id, negotiation.stream_count)
+        try:
+            allocation = self._data_path.allocate(media_id, negotiation.stream_count)
+        except RemoteError:
+            self._pressure.ran_out_of_ports(self._clock())
+            raise
         try:
             sdp = negotiation.offer(self._local(allocation))
         except Exception:

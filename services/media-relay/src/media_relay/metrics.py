@@ -16,6 +16,7 @@ HANDSHAKES = Counter(f"{_PREFIX}_dtls_handshakes_total", "Handshakes done with t
 FAILURES = Counter(f"{_PREFIX}_browsers_lost_total", "Sessions whose browser side ended by itself.", ("reason",))
 EXPIRED = Counter(f"{_PREFIX}_sessions_expired_total", "Sessions ended because no agent commanded or released them.")
 NATIVE = Gauge(f"{_PREFIX}_native", "1 if native code moves the packets, 0 if Python does.")
+BUSIEST_THREAD = Gauge(f"{_PREFIX}_busiest_thread_ratio", "Of a core, used by the busiest thread.")
 STAGES = Histogram(
     f"{_PREFIX}_setup_duration_seconds",
     "From allocation to the first answer, from there to the first DTLS handshake.",

@@ -19,6 +19,7 @@ import structlog
 from shared.errors import LocalError, NoOwner, RemoteError
 from shared.ids import new_id
 from shared.messages import AllocateMedia, Done, MediaAllocated, MediaRef, MediaSdp, ReanchorMedia, RebuildMedia
+from shared.presence import takes_work
 from shared.subjects import relay_commands, session_events
 from sip_agent import metrics
 from sip_agent.calls.browser_media import BrowserMedia
@@ -244,11 +245,7 @@ class CallMedia:
 
     async def _new_session(self, call: AnchoredCall) -> MediaAllocated:
         bus, core = self._services.bus, call.leg.core
-        free = [
-            beat.pod
-            for beat in self._services.relays.live(time.monotonic())
-            if not beat.draining and beat.load < beat.capacity
-        ]
+        free = [beat.pod for beat in self._services.relays.live(time.monotonic()) if takes_work(beat)]
         refusal = RemoteError(503, "No Media Relay")
         for relay in ranked(core.sip_call_id, free)[:_RELAYS_TO_TRY]:
             command = self._command(call.call_id, core)
