@@ -12,7 +12,7 @@ NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,9 @@ fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
 	$(NATIVE_FUZZ) $(FUZZ_SECONDS) $$(od -An -N4 -tu4 /dev/urandom)
 
+dashboards: $(DEV) ## Write the Grafana dashboards anew from deploy/monitoring
+	$(BIN)/python -m deploy.monitoring.dashboards
+
 lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock
 
@@ -75,7 +78,7 @@ clean: ## Remove what the targets above made
 .PHONY: peers
 peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
-	@scripts/debian chromium firefox-esr kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
+	@scripts/debian chromium firefox-esr prometheus kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
 # The native packet path under AddressSanitizer and UBSan, with every warning an error.
 $(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)

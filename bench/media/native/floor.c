@@ -22,7 +22,8 @@ enum { BATCH = 64, MOST = 2048, BATCHES = 4, MOST_SOCKETS = 8192, EVENTS = 512 }
 #define OTHER_SIDE htonl(0x00030000u) /* 127.1 <-> 127.2 */
 /* The relay's: native/loop.c, native_forwarder.py. */
 #define PACED_RATE 5000
-#define PACING 320e-6
+#define TOGETHER 20
+#define MOST_PACING 640e-6
 
 struct batch {
     unsigned used;
@@ -174,9 +175,11 @@ static double now_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void pace(double began)
+static void pace(double packets_per_second, double began)
 {
-    double until = began + PACING - (now_seconds() - began);
+    double enough = TOGETHER / packets_per_second;
+    double pacing = enough < MOST_PACING ? enough : MOST_PACING;
+    double until = began + pacing - (now_seconds() - began);
     struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
 }
@@ -230,6 +233,6 @@ int main(int count, char **arguments)
             packets = 0;
         }
         if (rate > PACED_RATE && moved < BATCH * BATCHES)
-            pace(now);
+            pace(rate, now);
     }
 }

@@ -16,7 +16,8 @@ enum {
     BROWSER_BATCHES = 4,   /* a round */
     PREFETCHED = 16,       /* sessions at a time */
     SIP_BUDGET = 2,        /* datagrams of a socket a round */
-    PACED_RATE = 5000,     /* packets a second from which on rounds are spaced */
+    PACED_RATE = 5000,     /* packets a second from which on rounds are spaced, */
+    TOGETHER = 20,         /* until about so many have come: a wake-up costs as much as several packets */
     STRANGERS_RATE = 1000, /* datagrams of unknown sources a second that are handed up, */
     STRANGERS_BURST = 2000, /* and at once: some hundred browsers whose first checks come together */
 };
@@ -166,10 +167,12 @@ static void prefetch_sip(const struct relay *relay, const struct epoll_event *ev
 }
 
 /* Sleeps until the next round. A packet waits for half the time between two rounds, and then for half of a round: that
- * both together are the pacing keeps its delay the same however many there are. */
-static void pace(const struct relay *relay, double began)
+ * both together are the pacing keeps its delay the same however long a round takes. */
+static void pace(const struct relay *relay, double packets_per_second, double began)
 {
-    double until = began + relay->pacing_seconds - (monotonic_now() - began);
+    double enough = TOGETHER / packets_per_second;
+    double pacing = enough < relay->pacing_seconds ? enough : relay->pacing_seconds;
+    double until = began + pacing - (monotonic_now() - began);
     struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
 }
@@ -221,7 +224,7 @@ void *run_loop(void *argument)
         unsigned packets = play_round(relay, began, events, count);
         add_to_rate(&rate, packets, began);
         if (relay->pacing_seconds > 0 && rate.per_second > PACED_RATE && packets < BATCH * BROWSER_BATCHES)
-            pace(relay, began);
+            pace(relay, rate.per_second, began);
         let_calls_in(relay);
     }
     return NULL;

@@ -18,7 +18,7 @@ struct relay_settings {
     int browser_sockets[MOST_INTERFACES]; /* the relay's from then on */
     uint32_t interface_count;
     struct latch_policy latch_policy;
-    double pacing_seconds; /* under load, what a packet may be delayed, twice; 0: rounds follow each other at once */
+    double pacing_seconds; /* under load, the most that a packet is let wait; 0: rounds follow each other at once */
 };
 
 struct inbox {

@@ -18,9 +18,9 @@ from .core.srtp_keys import SrtpKeys, SrtpProfile
 from .core.statistics import SourceStatistics
 from .forwarder import DatagramHandler, EventHandler, SessionEnd, StreamSockets
 
-# Under load, packets are let come together: a thread that sleeps and wakes for each costs twice as much. From one round
-# to the next, with the time that the round takes counted twice; a packet is delayed by half of it.
-_PACING_SECONDS = 320e-6
+# Under load, packets are let come together: a thread that sleeps and wakes for each costs twice as much. The most from
+# one round to the next, with the time that the round takes counted twice; a packet is delayed by half of it.
+_PACING_SECONDS = 640e-6
 _HAND_UP_BUDGET = 64  # datagrams a turn of the loop
 
 # Counters as the native part orders them.

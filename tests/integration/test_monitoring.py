@@ -1,0 +1,45 @@
+"""The alert rules as Prometheus's own tool reads them, and what the operations page says to do about each."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+from tests.support.processes import program
+from tests.support.prometheus import MONITORING
+
+OPERATIONS = MONITORING.parents[1] / "docs" / "operations.md"
+
+
+def rules() -> list[dict[str, dict[str, str]]]:
+    groups = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    "command",
+    [("test", "rules", "alerts.test.yml"), ("check", "rules", "alerts.yml"), ("check", "config", "prometheus.yml")],
+    ids=" ".join,
+)
+def test_promtool_finds_nothing(command: tuple[str, ...]) -> None:
+    tool = program("promtool", "prometheus")
+    done = subprocess.run([tool, *command], cwd=MONITORING, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_test_that_sees_it_fire() -> None:
+    tests = yaml.safe_load((MONITORING / "alerts.test.yml").read_text())["tests"]
+    fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
+    assert fired == {rule["alert"] for rule in rules()}
+
+
+def test_every_alert_says_where_to_read_what_to_do() -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-")
+        for line in OPERATIONS.read_text().splitlines()
+        if line.startswith("#")
+    }
+    for rule in rules():
+        page, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert page == "docs/operations.md" and anchor in headings, rule["alert"]
