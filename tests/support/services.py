@@ -31,11 +31,13 @@ RELAY_PORTS = 200
 _MODULES = {"signaling": "signaling", "agent": "sip_agent", "relay": "media_relay"}
 
 # Gauges that do not return to where they were when a call is over: a counter that another object holds; transactions,
-# which live for 64*T1 = 32 s after their end to absorb retransmissions (RFC 3261 §17); connections, kept for later use.
+# which live for 64*T1 = 32 s after their end to absorb retransmissions (RFC 3261 §17); connections, kept for later use;
+# the share of a core that a relay uses.
 _NOT_SETTLING = (
     "cordboard_sip_agent_sip_retransmissions",
     "cordboard_sip_agent_sip_transactions",
     "cordboard_sip_agent_connections",
+    "cordboard_media_relay_busiest_thread_ratio",
 )
 
 
