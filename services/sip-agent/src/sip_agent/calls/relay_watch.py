@@ -34,9 +34,13 @@ class RelayWatch:
 
     async def run(self, hearing: Hearing) -> None:
         """Judge relays, for ever, while our own hearing is good."""
+        is_judging = False
         while True:
             await asyncio.sleep(SWEEP_EVERY)
-            if hearing.is_good(time.monotonic()):
+            if is_judging != hearing.is_good(time.monotonic()):
+                is_judging = not is_judging
+                _log.info("relays are judged" if is_judging else "relays are not judged: nobody is heard")
+            if is_judging:
                 suspects = self.sweep(time.monotonic())
                 if suspects:
                     await asyncio.gather(*(self._probe(relay, heard_at) for relay, heard_at in suspects.items()))
