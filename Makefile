@@ -13,7 +13,7 @@ NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media bench-sockets fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,7 +47,7 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
 	scripts/in-netns $(BIN)/pytest -q tests/integration
 
-trials: $(DEV) ## Attacks on the relay from hosts of their own, and thousands of sessions that come and go
+trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
 	scripts/in-netns $(BIN)/pytest -q tests/trials
 
@@ -62,6 +62,9 @@ bench-sip: $(DEV) $(SIPPY) peers ## Calls per CPU second of sip-agent, beside Si
 
 bench-media: $(DEV) $(BENCH_MEDIA)/generator $(BENCH_MEDIA)/floor peers ## CPU, calls and latency of media-relay, beside rtpengine and bare sockets
 	scripts/in-netns $(BIN)/python -m bench.media $(BENCH_MEDIA_OPTIONS)
+
+bench-sockets: $(DEV) ## Memory of an idle page, log-ins and message latency of signaling with 5000 pages
+	$(BIN)/python -m bench.sockets
 
 fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS a target, finds go to var/fuzz
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
@@ -79,7 +82,7 @@ clean: ## Remove what the targets above made
 .PHONY: peers
 peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
-	@scripts/debian chromium firefox-esr prometheus kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
+	@scripts/debian chromium firefox-esr prometheus kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon coturn baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
 # The native packet path under AddressSanitizer and UBSan, with every warning an error.
 $(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)

@@ -32,7 +32,7 @@ def cordboard(sessions: int, core: int, others: int, registrar: str = "", expire
     """Run an agent with that many sessions, registered at `registrar` if there is one."""
     with contextlib.ExitStack() as stack:
         port, ops_port = free_port(), free_port()
-        nats_url = stack.enter_context(_nats(others))
+        nats_url = stack.enter_context(nats_server(others))
         env = {
             "CORDBOARD_NATS_URL": nats_url,
             "CORDBOARD_SECRET": SECRET,
@@ -57,7 +57,8 @@ def cordboard(sessions: int, core: int, others: int, registrar: str = "", expire
 
 
 @contextlib.contextmanager
-def _nats(core: int) -> Iterator[str]:
+def nats_server(core: int) -> Iterator[str]:
+    """Run a NATS server with JetStream on one core while the block runs; yield its URL."""
     server = str(Path(sysconfig.get_path("scripts")) / "nats-server")
     with tempfile.TemporaryDirectory(prefix="cordboard-bench-") as folder:
         command = [server, "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", folder, "--ports_file_dir", folder]

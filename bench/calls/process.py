@@ -69,6 +69,7 @@ def free_port() -> int:
     """Return a port that is free for UDP and for TCP now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
         udp.bind(("127.0.0.1", 0))
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else connections of the past are in the way
         tcp.bind(udp.getsockname())
         return int(udp.getsockname()[1])
 

@@ -13,6 +13,7 @@ from shared.messages import (
     AnswerCall,
     AnswerMedia,
     AnswerRenewal,
+    AnswerRequested,
     AttachSession,
     CallActionFailed,
     CallEnded,
@@ -26,6 +27,7 @@ from shared.messages import (
     DetachSession,
     Done,
     DtmfReceived,
+    EndSound,
     HangupCall,
     Heartbeat,
     HoldCall,
@@ -45,6 +47,7 @@ from shared.messages import (
     OfferMedia,
     OpenAccount,
     PictureWanted,
+    PlaySound,
     Probe,
     ReanchorMedia,
     RebuildMedia,
@@ -55,13 +58,19 @@ from shared.messages import (
     RenewMedia,
     RequestKeyframe,
     RequestOffer,
+    SecondParty,
     SendDigits,
     SendDtmf,
     SendMessage,
+    SendSound,
     SessionEnded,
     SessionSnapshot,
     SipAccount,
+    Sound,
+    SoundEnded,
+    SoundSent,
     StartCall,
+    StopSound,
     TransferCall,
     TransferProgress,
     decode,
@@ -70,11 +79,13 @@ from shared.messages import (
 from shared.messages.wire import MESSAGE_TYPES
 
 GOLDEN = Path(__file__).parent / "golden" / "bus"
+CALL_ID = "a84b4c76e66710@192.0.2.20"
 SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 COMMAND = {"id": "q-hjkmnpqr01234567", "expires_at": 1793370000.5, "epoch": 3}
 SESSION = "s-hjkmnpqr01234567"
 CALL = {"session_id": SESSION, "call_id": "c-abcdefgh12345678"}
 MEDIA = MediaRef(relay="relay-1", media_id="m-stvwxyza23456789")
+SOUND = Sound(name="music", is_looped=True)
 MEDIA_ID = {"media_id": MEDIA.media_id}
 LEGS = (
     LegQuality(
@@ -108,6 +119,7 @@ MESSAGES: tuple[Message, ...] = (
             register_required=True,
             display_name="Alice",
         ),
+        idle_seconds=20.0,
     ),
     AccountOpened(agent="agent-1", epoch=3),
     AttachSession(**COMMAND, session_id=SESSION, pod="signaling-2"),
@@ -147,6 +159,10 @@ MESSAGES: tuple[Message, ...] = (
         has_video=True,
         headers={"X-Ticket": "4711"},
         is_private=True,
+        is_headless=True,
+        sound=SOUND,
+        ends_with_sound=True,
+        second=SecondParty(call_id="c-bcdefghj12345678", callee="sip:carol@example.org", headers={"X-Ticket": "4711"}),
     ),
     IncomingCall(
         **COMMAND,
@@ -161,6 +177,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     IncomingAccepted(media=MEDIA, browser_sdp=SDP, has_video=False),
     AnswerCall(**COMMAND, **CALL, browser_sdp=SDP),
+    AnswerRequested(**COMMAND, **CALL),
     RenewMedia(**COMMAND, **CALL),
     RenewalOffered(browser_sdp=SDP),
     AnswerRenewal(**COMMAND, **CALL, browser_sdp=SDP),
@@ -168,12 +185,15 @@ MESSAGES: tuple[Message, ...] = (
     HangupCall(**COMMAND, **CALL, status=486, reason="Busy Here"),
     HoldCall(**COMMAND, **CALL, is_held=True),
     SendDtmf(**COMMAND, **CALL, digits="12#", duration_ms=160, method="rfc4733", gap_ms=80),
+    PlaySound(**COMMAND, **CALL, sound=SOUND),
+    StopSound(**COMMAND, **CALL),
     TransferCall(**COMMAND, **CALL, target="sip:dave@example.org"),
     CallProgress(**CALL, state="early", status=183, reason="Session Progress", browser_sdp=SDP),
     CallEstablished(**CALL, browser_sdp=SDP),
     CallHold(**CALL, local=True, remote=False),
     CallActionFailed(**CALL, action="transfer", status=603, reason="Decline"),
     DtmfReceived(**CALL, digit="5", duration_ms=160),
+    SoundEnded(**CALL, sound=SOUND.name, outcome="stopped"),
     CallQuality(**CALL, legs=LEGS, unheard=("sip",)),
     TransferProgress(**CALL, status=180, reason="Ringing"),
     CallTransferred(**CALL, peer="sip:dave@example.org", peer_name="Dave"),
@@ -197,6 +217,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     MessageSent(session_id=SESSION, message_id="t-abcdefgh12345678", status=200, reason="OK"),
     AllocateMedia(**COMMAND, **MEDIA_ID, call_id=CALL["call_id"], agent="agent-1", browser_sdp=SDP),
+    SendSound(**COMMAND, **MEDIA_ID, play_id="p-abcdefgh12345678", sound=SOUND),
+    EndSound(**COMMAND, **MEDIA_ID),
     MediaAllocated(media=MEDIA, sip_sdp=SDP),
     RebuildMedia(
         **COMMAND,
@@ -207,9 +229,9 @@ MESSAGES: tuple[Message, ...] = (
         far_sdp=SDP,
         direction="sendonly",
     ),
-    AnswerMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, provisional=True),
-    OfferMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP),
-    RequestOffer(**COMMAND, **MEDIA_ID, side="sip", direction="sendonly"),
+    AnswerMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, provisional=True, far_side=CALL_ID),
+    OfferMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, far_side=CALL_ID),
+    RequestOffer(**COMMAND, **MEDIA_ID, side="sip", direction="sendonly", far_side=CALL_ID),
     MediaSdp(sdp=SDP, is_held=True),
     SendDigits(**COMMAND, **MEDIA_ID, digits="12,#", duration_ms=160, gap_ms=80),
     RequestKeyframe(**COMMAND, **MEDIA_ID, side="browser"),
@@ -218,6 +240,7 @@ MESSAGES: tuple[Message, ...] = (
     MediaFailed(**MEDIA_ID, call_id=CALL["call_id"], reason="consent"),
     MediaQuality(**MEDIA_ID, call_id=CALL["call_id"], legs=LEGS, unheard=("browser", "sip")),
     MediaDigit(**MEDIA_ID, call_id=CALL["call_id"], side="sip", digit="5", duration_ms=160),
+    SoundSent(**MEDIA_ID, call_id=CALL["call_id"], play_id="p-abcdefgh12345678", sound=SOUND.name, outcome="finished"),
     PictureWanted(**MEDIA_ID, call_id=CALL["call_id"]),
     Heartbeat(
         kind="agent",

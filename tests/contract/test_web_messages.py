@@ -15,6 +15,7 @@ REPLIES: dict[str, type[Any]] = {
     "reply.ok.login.json": frames.SessionOk,
     "reply.ok.resume.json": frames.ResumeOk,
     "reply.ok.renew.json": frames.RenewOk,
+    "reply.ok.ice.json": frames.IceOk,
     "reply.error.json": frames.Error,
     "reply.error.unreadable.json": frames.Error,
 }

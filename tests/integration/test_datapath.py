@@ -14,7 +14,7 @@ from tests.support.webrtc_client import WebRtcClient, binding_request
 from media_relay.core import ice
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamKind, StreamPlan
-from media_relay.datapath import Connected, Failed
+from media_relay.events import Connected, Failed
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError, RemoteError
 

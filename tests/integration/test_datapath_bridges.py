@@ -10,7 +10,7 @@ from tests.support.rtp_packets import generic_nack, receiver_report, rtp_packet,
 from media_relay.core.counters import Drop
 from media_relay.core.packet import rtp
 from media_relay.core.plan import Address, EventFormat
-from media_relay.datapath import DigitReceived
+from media_relay.digits import DigitReceived
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import RemoteError
 
@@ -102,9 +102,11 @@ async def test_hold_and_unknown_numbers_hold_back_over_a_bridge_too(two: Two) ->
 
 async def test_one_that_is_sent_to_its_phone_again_hears_the_phone_alone(two: Two) -> None:
     two.join()
+    assert two.relay.path.bridged("m1") == two.relay.path.bridged("m2") == {0}
     two.one.browser.send_rtp(rtp_packet(111, 7, 0xB1))
     await two.other.browser.receive_rtp()
     two.send("m1", None)
+    assert two.relay.path.bridged("m1") == two.relay.path.bridged("m2") == set()
     two.one.browser.send_rtp(rtp_packet(111, 8, 0xB1))
     assert (await two.one.phone.receive())[0] == rtp_packet(96, 8, 0xB1)
     two.other.browser.send_rtp(rtp_packet(111, 9, 0xB2))  # goes by the sockets now, to a port that is another's

@@ -10,7 +10,7 @@ from tests.support.webrtc_client import WebRtcClient
 
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials
-from media_relay.datapath import Connected
+from media_relay.events import Connected
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError
 

@@ -93,7 +93,8 @@ async def test_the_same_keys_go_on_where_they_stood(relay: Relay, profile: SrtpP
         call.phone.send(phone.protect_rtp(rtp_packet(96, sequence_number, 0x51)), call.rtp_port)
         await call.browser.receive_rtp()
     other = next(each for each in SrtpProfile if each is not profile)
-    for each in (keys(profile), None, keys(other), keys(profile, theirs=3), keys(profile, theirs=3)):
+    another_far_sides = keys(profile, theirs=4, ours=5)
+    for each in (keys(profile), None, keys(other), another_far_sides, keys(profile, theirs=3), keys(profile, theirs=3)):
         give_keys(relay, call, each)
     call.browser.send_rtp(rtp_packet(111, 1, 0xB1))
     assert phone.unprotect_rtp((await call.phone.receive())[0]) == rtp_packet(96, 1, 0xB1)

@@ -6,18 +6,23 @@ from contextlib import AsyncExitStack
 
 import pytest
 from tests.support.data_path import Relay, audio, browser_plan
+from tests.support.descriptions import sdp
+from tests.support.media_relay import StartRelay, start_relay
 from tests.support.processes import free_ports
 from tests.support.rtp_packets import rtp_packet
 from tests.support.webrtc_client import WebRtcClient
 
 from media_relay import ice_tcp
 from media_relay.core.counters import Drop
+from media_relay.core.description.sdp import parse
 from media_relay.core.packet.framing import Deframer, frame
 from media_relay.core.plan import IceCredentials
-from media_relay.datapath import Connected, Failed
+from media_relay.events import Connected, Failed
 from media_relay.forwarder import ForwarderFactory
 from shared.errors import LocalError
 from shared.tasks import Tasks
+
+__all__ = ["start_relay"]  # a fixture
 
 HOST = "127.0.0.1"
 
@@ -139,6 +144,18 @@ async def test_strangers_make_room_for_each_other_but_browsers_stay(
     await asyncio.wait_for(third.closed.wait(), 5)
     await browser.check()
     assert not browser.closed.is_set() and not second.closed.is_set()
+
+
+async def test_the_service_takes_connections_with_the_loop_that_it_runs(start_relay: StartRelay) -> None:
+    port = free_ports()
+    relay = await start_relay(RELAY_BROWSER_TCP_PORT=port)
+    await relay.allocate(browser_sdp=sdp("chromium_audio_video_offer"))
+    described = parse(await relay.answer("sip", sdp("kamailio_opus_answer"))).media[0]
+    assert any(f"{HOST} {port} typ host tcptype passive" in each for each in described.values("candidate"))
+    ice = IceCredentials(described.value("ice-ufrag") or "", described.value("ice-pwd") or "")
+    browser = TcpBrowser(ice, *await asyncio.open_connection(HOST, port))
+    await browser.check()
+    await browser.aclose()
 
 
 async def test_the_port_must_be_free(relay: TcpRelay) -> None:

@@ -1,7 +1,8 @@
 """Chromium's video towards a SIP side that says nothing about it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from tests.support.browser.chromium import chromium
@@ -14,7 +15,7 @@ __all__ = ["start_relay"]  # a fixture
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(150)]
 
-GOOD = 1_000_000  # bit/s
+GOOD, LITTLE = 1_000_000, 400_000  # bit/s
 OFFER = """async (video) => {
     window.pc = new RTCPeerConnection();
     for (const track of (await harness.media(440, video)).getTracks()) pc.addTrack(track);
@@ -44,21 +45,42 @@ async def bit_rate(tab: Tab) -> float:
     return max((report.get("targetBitrate", 0) for report in reports if report["kind"] == "video"), default=0)
 
 
-async def test_chromium_sends_at_a_good_bit_rate_to_a_phone_that_sends_no_feedback(relay: Relay, tab: Tab) -> None:
+@contextlib.asynccontextmanager
+async def called_phone(relay: Relay, tab: Tab, bandwidth: str = "") -> AsyncIterator[RtpSocket]:
+    """Let Chromium call a phone, and return where the phone has video."""
     audio, video = await RtpSocket.open(), await RtpSocket.open()
     await relay.allocate(browser_sdp=await tab.evaluate(OFFER, CAMERA))
-    silent = phone(
+    answer = phone(
         f"audio {audio.address.port} RTP/AVP 0",
         f"video {video.address.port} RTP/AVP 96|rtpmap:96 VP8/90000",
         host="127.0.0.1",
     )
-    await tab.evaluate(TAKE, await relay.answer("sip", silent))
-    reached = [0.0]
-    async with asyncio.timeout(20):
-        while reached[-1] < GOOD:
-            await video.receive()
-            reached.append(await bit_rate(tab))
-    assert reached[-1] >= GOOD
-    print(f"{len(reached)} readings, {reached[-1]:.0f} bit/s")
+    await tab.evaluate(TAKE, await relay.answer("sip", answer + bandwidth))
+    yield video
     audio.close()
     video.close()
+
+
+async def read_until(tab: Tab, video: RtpSocket, fits: Callable[[float], bool]) -> list[float]:
+    """Return the bit rates that Chromium aims at, up to one that fits."""
+    reached = [0.0]
+    async with asyncio.timeout(20):
+        while not fits(reached[-1]):
+            await video.receive()
+            reached.append(await bit_rate(tab))
+    print(f"{len(reached)} readings, {reached[-1]:.0f} bit/s")
+    return reached
+
+
+async def test_chromium_sends_at_a_good_bit_rate_to_a_phone_that_sends_no_feedback(relay: Relay, tab: Tab) -> None:
+    async with called_phone(relay, tab) as video:
+        assert (await read_until(tab, video, lambda rate: rate >= GOOD))[-1] >= GOOD
+
+
+async def test_chromium_sends_no_more_than_the_phone_says_that_it_takes(relay: Relay, tab: Tab) -> None:
+    async with called_phone(relay, tab, f"b=TIAS:{LITTLE}\r\n") as video:
+        assert max(await read_until(tab, video, lambda rate: rate > LITTLE / 2)) <= LITTLE
+        until = asyncio.get_running_loop().time() + 5  # it would be at its best by then
+        while asyncio.get_running_loop().time() < until:
+            await video.receive()
+            assert await bit_rate(tab) <= LITTLE

@@ -189,10 +189,12 @@ async def test_a_page_that_does_not_read_is_cut_off(here: Stage) -> None:
 
 async def test_only_pages_of_allowed_origins_connect(here: Stage) -> None:
     pod = await here.pod(origins=("https://phone.example.org",))
+    refused_before = counted("websocket_rejects_total", reason="origin")
     for origin in (None, "https://evil.example.org", "https://phone.example.org.evil.org", "null"):
         with pytest.raises(InvalidStatus) as refused:
             await here.page(pod, origin=origin)
         assert refused.value.response.status_code == 403
+    assert counted("websocket_rejects_total", reason="origin") == refused_before + 4
     page = await here.page(pod, origin="https://phone.example.org")
     await page.log_in()
 
@@ -240,11 +242,15 @@ async def test_a_bad_jwt_reaches_no_agent(here: Stage) -> None:
         (token(**good, sub="a b"), 403, "Token Names No Account"),
         (token(**good, sub="alice@ex ample"), 403, "Token Names No Account"),
     ]
+    labels = ("expired", "issuer", "audience", "claims", "signature", "algorithm", "invalid")
+    before = {label: counted("auth_failures_total", reason=label) for label in labels}
     for text, status, reason in bad:
         page = await here.page(pod)
         reply = await jwt_login(page, text)
         assert reply["status"] == status and reason in str(reply["reason"]), reply
     assert here.agent.got.empty()
+    counts = {label: counted("auth_failures_total", reason=label) - before[label] for label in labels}
+    assert counts == dict.fromkeys(labels, 1) | {"claims": 3}
     assert (await jwt_login(await here.page(pod), token(**good)))["type"] == "ok"
 
 

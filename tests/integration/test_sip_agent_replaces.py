@@ -45,6 +45,7 @@ async def test_an_invite_takes_the_place_of_a_call(
     dave.request("INVITE", f"sip:alice@{DOMAIN}", replacing("alice", carol), sdp(40000).encode(), at=agent.address)
     accepted = await dave.response("INVITE")
     assert accepted.status == 200
+    assert (await relay.offered()).far_side == "new-call"
     taker = PeerDialog(dave, answered=accepted)
     taker.send("ACK", cseq=1)
     transferred = await alice.expect(CallTransferred)

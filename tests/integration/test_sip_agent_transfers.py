@@ -21,6 +21,7 @@ from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.errors import RemoteError
 from shared.messages import (
+    AnswerMedia,
     CallActionFailed,
     CallEnded,
     CallEstablished,
@@ -169,7 +170,9 @@ async def test_being_transferred(agent: Agent, relay: RelaySeat, login: Login, p
     dave = phones["dave"]
     invite = await dave.expect("INVITE")
     assert invite.headers.get("Referred-By") == "<sip:carol@example.com>"
-    assert any(isinstance(command, RequestOffer) for command in relay.commands)
+    answered, asked = relay.commands[0], relay.commands[-1]
+    assert isinstance(answered, AnswerMedia) and isinstance(asked, RequestOffer)
+    assert asked.far_side == invite.call_id != answered.far_side
     dave.respond(invite, 180)
     assert (await notified(carol)).body == b"SIP/2.0 180 Ringing\r\n"
     dave.respond(invite, 200, sdp(40000))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from tests.support.data_path import Call, Relay, connect
 from tests.support.data_path import relay as relay
+from tests.support.rtp_packets import receiver_report, sender_report
 
 from media_relay.core.counters import Drop
 from media_relay.core.packet import rtp, telephone_event
@@ -135,6 +136,23 @@ async def test_what_the_browser_sends_is_made_again_whole(relay: Relay) -> None:
     call.browser.send_rtp(opus(4))
     assert (await heard(call)).event is None  # and once
     assert relay.events.empty()
+
+
+async def test_reports_of_the_browser_count_the_digits_in_its_name(relay: Relay) -> None:
+    call = await connect(relay, stream=audio)
+    call.browser.send_rtp(opus(1))
+    await heard(call)
+    reports = sender_report(0xB1) + receiver_report(0xB1)
+    call.browser.send_rtcp(reports)
+    assert await call.phone_rtcp.receive_packet() == reports
+    relay.path.send_digits("m1", "1", 40, 70)
+    await heard_until_third_end(call)
+    call.browser.send_rtcp(reports)
+    told = await call.phone_rtcp.receive_packet()
+    packets, octets = 1 + 4, len(b"opus") + 4 * 4
+    assert told == reports[:20] + packets.to_bytes(4, "big") + octets.to_bytes(4, "big") + reports[28:]
+    (browser,) = [each for each in relay.path.statistics("m1") if each.side == "browser"]
+    assert (browser.packets, browser.sent_packets, browser.sent_octets) == (1, packets, octets)
 
 
 async def test_a_digit_of_the_phone_reaches_the_browser_and_is_told_once(relay: Relay) -> None:

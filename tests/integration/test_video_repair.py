@@ -22,7 +22,7 @@ from tests.support.rtp_packets import (
 from media_relay.core.counters import Drop, Repair
 from media_relay.core.plan import Address, StreamPlan
 from media_relay.core.send_buffer import MAX_RESENT
-from media_relay.datapath import KeyframeWanted
+from media_relay.events import KeyframeWanted
 
 BROWSER, PHONE, OURS = 0xB2, 0x52, 1
 COUNT = 300
@@ -178,19 +178,6 @@ async def test_nacks_of_any_shape_are_stood(relay: Relay, compound: bytes) -> No
     call.phone_rtcp.send(compound, call.rtcp_port)
     await nothing_more_came_to_the_browser(call)
     assert "m1" in relay.path.stats().sessions
-
-
-@pytest.mark.parametrize("bit_rate", [1000, 300_000, 2_000_000, 0xFFFFFFFF])
-async def test_the_browser_is_told_how_much_it_may_send(relay: Relay, bit_rate: int) -> None:
-    call = await video_call(relay, browser_bit_rate=bit_rate)
-    told = await call.browser.receive_rtcp()
-    assert told[:24] == receiver_report(OURS) + bytes.fromhex("8fce0005 00000001 00000000 52454d42")
-    value, about = struct.unpack("!II", told[24:])
-    assert (value >> 24, about) == (1, BROWSER)
-    assert 0 <= bit_rate - ((value & 0x3FFFF) << (value >> 18 & 0x3F)) < bit_rate / 10000
-    call.browser.send_rtp(rtp_packet(96, 2, BROWSER))  # so soon it is not told again
-    await call.phone.receive()
-    await nothing_more_came_to_the_browser(call)
 
 
 def full_intra_request(sender: int, about: int, number: int) -> bytes:

@@ -180,6 +180,16 @@ class Baresip:
             raise AssertionError(f"baresip does not hear {frequency} Hz but {tone}\n{self.process.tail()}") from None
         return tone
 
+    async def wait_for_other_tone(self, frequency: float) -> Tone:
+        """The same where another tone was heard just now, of which something is still on its way."""
+        async with asyncio.timeout(EVENT_SECONDS):
+            while True:
+                past = self._recorded()
+                await asyncio.sleep(0.2)
+                tone = self._heard_since(past)
+                if tone is not None and tone.is_clean(frequency):
+                    return tone
+
     def _recorded(self) -> dict[Path, int]:
         """How many samples each recording holds: there is a new one for each call, and after most re-INVITEs."""
         return {path: len(read_wav(path)[0]) for path in self._folder.glob("dump-*-dec.wav")}

@@ -9,7 +9,8 @@ import pytest
 
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamPlan
-from media_relay.datapath import Connected, DataPath, DataPathEvent
+from media_relay.datapath import DataPath
+from media_relay.events import Connected, DataPathEvent
 from media_relay.forwarder import ForwarderFactory
 
 from .sip_phone import RtpSocket

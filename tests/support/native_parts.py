@@ -22,6 +22,7 @@ _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
+    SrtpProfile.AES128_CM_SHA1_32: 3,
 }
 _DROPS = (None, Drop.SRTP_AUTH, Drop.REPLAY, Drop.MALFORMED, Drop.TOO_LONG)
 
@@ -243,6 +244,7 @@ class _Statistics(ctypes.Structure):
         ("reported_jitter", ctypes.c_uint32),
         ("reported_loss", ctypes.c_uint8),
         ("has_round_trip", ctypes.c_bool),
+        ("has_events", ctypes.c_bool),
         ("round_trip", ctypes.c_double),
     )
 
@@ -356,10 +358,6 @@ class NativeFeedback:
     def generic_nack(sender: int, about: int, numbers: Sequence[int]) -> bytes:
         lost = (ctypes.c_uint16 * len(numbers))(*numbers)
         return _written("feedback_generic_nack", sender, about, lost, _SIZE(len(numbers)))
-
-    @staticmethod
-    def receiver_estimate(sender: int, about: int, bit_rate: int) -> bytes:
-        return _written("feedback_receiver_estimate", sender, about, ctypes.c_uint32(bit_rate))
 
     @staticmethod
     def full_intra_request(sender: int, about: int, number: int) -> bytes:

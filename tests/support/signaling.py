@@ -148,7 +148,7 @@ class RelaySeat(Seat):
             case AllocateMedia():
                 self.sessions.add(command.media_id)
                 media = MediaRef(relay=self.pod, media_id=command.media_id)
-                if command.browser_sdp is not None:
+                if command.browser_sdp is not None or command.is_headless:
                     return MediaAllocated(media=media, sip_sdp=SIP_SDP)
                 return MediaAllocated(media=media, browser_sdp=self.sdp_for_browser)
             case ReleaseMedia():

@@ -12,7 +12,6 @@ LATE = 3.0  # a loaded machine
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("forwarder_name", ["native"], indirect=True)  # half a minute; both: test_datapath, shortened
 async def test_media_stops_when_checks_have_stopped_for_thirty_seconds(trial: Trial) -> None:
     loop = asyncio.get_running_loop()
     stays, goes = await trial.call("stays"), await trial.call("goes")

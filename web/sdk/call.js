@@ -191,7 +191,8 @@ export class Call extends CallUse {
       this.finish({ status, reason, by, established });
       return;
     }
-    if (event.type === "call.reanchor" && this.isWaitingForAnswer) this.#offer = event.sdp;
+    if (event.type === "call.answer_requested") this.emit("ANSWER_REQUESTED", this);
+    else if (event.type === "call.reanchor" && this.isWaitingForAnswer) this.#offer = event.sdp;
     else if (event.type in INPUT_OF_EVENT) this.#moved(/** @type {StateEvent} */ (event));
     else this.handleUse(/** @type {import("./wire.js").UseEvent} */ (event));
   }

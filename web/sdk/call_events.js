@@ -11,6 +11,7 @@
  * @property {[Call]} PENDING
  * @property {[Call]} TRYING
  * @property {[Call]} RING
+ * @property {[Call]} ANSWER_REQUESTED another service asks that this call, which rings here, be answered
  * @property {[Call]} SESSION_PROGRESS
  * @property {[Call]} ESTABLISHED
  * @property {[Call]} HOLD somebody holds; again when `held` changes

@@ -54,7 +54,7 @@ export class Media extends Emitter {
 
   /**
    * @param {Platform} platform
-   * @param {RTCIceServer[]} iceServers
+   * @param {() => RTCIceServer[]} iceServers of the moment, for each connection that is made
    */
   constructor(platform, iceServers) {
     super();
@@ -360,7 +360,7 @@ export class Media extends Emitter {
       },
       moved: (/** @type {RTCPeerConnectionState} */ state) => this.emit("state", state),
     };
-    this.#peer = openPeer(this.platform, { iceServers: this.iceServers }, listener, former);
+    this.#peer = openPeer(this.platform, { iceServers: this.iceServers() }, listener, former);
     this.once("closed", () => former?.close());
     return this.#peer;
   }

@@ -9,12 +9,13 @@ import { Call } from "./call.js";
 import { Connection } from "./connection.js";
 import { RequestError } from "./errors.js";
 import { Emitter } from "./events.js";
+import { IceServers } from "./ice_servers.js";
 import { Media } from "./media.js";
 import { platformWith } from "./platform.js";
 import { ResumeToken } from "./resume_token.js";
 import { STATUS_OF_REGISTRATION } from "./session_status.js";
 import { Waiting } from "./waiting.js";
-import { loginRequest, resumeRequest } from "./wire.js";
+import { loginRequest, readIceAdvice, resumeRequest } from "./wire.js";
 
 /** @typedef {import("./call.js").CallOptions} CallOptions */
 /** @typedef {import("./connection.js").Cause} Cause */
@@ -28,16 +29,9 @@ import { loginRequest, resumeRequest } from "./wire.js";
 /** @typedef {import("./wire.js").Welcome} Welcome */
 
 /** @typedef {import("./resume_token.js").ResumptionStore} ResumptionStore */
+/** @typedef {import("./session_status.js").OwnOptions} OwnOptions */
 /** @typedef {import("./session_status.js").SessionEvents} SessionEvents */
 /** @typedef {import("./session_status.js").SessionState} SessionState */
-
-/**
- * @typedef {object} OwnOptions
- * @property {string} url
- * @property {Partial<Platform>} [platform]
- * @property {ResumptionStore} [store] where the next page finds this session: see `resume` and `storeIn`
- * @property {boolean} [oneCall] see the property
- */
 /** @typedef {OwnOptions & ConnectionOptions} SessionOptions */
 
 const BAD_TOKEN = 403;
@@ -54,18 +48,22 @@ export class Session extends Emitter {
   /** @type {ResumeToken} */ #token;
   /** @type {Map<string, Call>} */ #calls = new Map();
   /** @type {Waiting} */ #messages;
+  /** @type {IceServers} */ #iceServers;
   /** @type {Registration} */ #registration = { state: "none", status: 0, reason: "" };
 
   /** @param {SessionOptions} options */
-  constructor({ url, platform, store, oneCall = false, ...options }) {
+  constructor({ url, platform, store, oneCall = false, answerOnRequest = false, ...options }) {
     super();
     this.url = url;
     /** Whether callers get 486 (Busy Here) while there is a call; else a second call waits. */
     this.oneCall = oneCall;
+    this.answerOnRequest = answerOnRequest;
     this.options = options;
     this.platform = platformWith(platform);
     this.#token = new ResumeToken(this.platform.newToken, store);
     this.#messages = new Waiting(this.platform);
+    const ask = async () => readIceAdvice(await this.#request({ type: "ice" }));
+    this.#iceServers = new IceServers(this.platform, ask, (error) => this.emit("WARN", error));
     /** Why the status is what it is, in the words of whoever decided it. */
     this.cause = { status: 0, reason: "" };
   }
@@ -217,6 +215,7 @@ export class Session extends Emitter {
     const isNewHere = this.#welcome === null;
     this.#welcome = welcome;
     this.#token.renew(welcome.session, welcome.resume_token);
+    this.#iceServers.take(welcome);
     this.#register(welcome.registration ?? this.#registration);
     if (welcome.calls) this.#reconcile(welcome.calls, isNewHere);
   }
@@ -268,6 +267,7 @@ export class Session extends Emitter {
       case "call.incoming":
         if (!this.#calls.has(event.call)) this.#incoming(event);
         break;
+      case "call.answer_requested":
       case "call.trying":
       case "call.ringing":
       case "call.early":
@@ -295,7 +295,9 @@ export class Session extends Emitter {
 
   /** @param {Omit<IncomingEvent, "type" | "seq">} event */
   #incoming(event) {
-    if (this.oneCall && this.#calls.size > 0) return void this.#refuse(event.call);
+    if (this.oneCall && this.#calls.size > 0) {
+      return void this.#tell({ type: "hangup", call: event.call, ...BUSY_HERE });
+    }
     const call = this.#add({
       id: event.call,
       direction: "incoming",
@@ -307,16 +309,11 @@ export class Session extends Emitter {
       asserted: event.asserted,
       headers: event.headers,
     });
+    if (this.answerOnRequest) {
+      call.on("ANSWER_REQUESTED", () => void call.answer().catch((error) => this.emit("WARN", error)));
+    }
     call.ring();
     this.emit("INCOMING_CALL", call);
-  }
-
-  /**
-   * One call is enough.
-   * @param {string} call
-   */
-  async #refuse(call) {
-    await this.#tell({ type: "hangup", call, ...BUSY_HERE });
   }
 
   /** @param {import("./wire.js").MessageEvent} event */
@@ -335,7 +332,7 @@ export class Session extends Emitter {
    * @returns {Call}
    */
   #add(parties) {
-    const media = new Media(this.platform, this.#welcome?.ice_servers ?? []);
+    const media = new Media(this.platform, () => this.#iceServers.current);
     const call = new Call(parties, media, (request) => this.#request(request));
     this.#calls.set(call.id, call);
     call.on("STATUS", () => {
@@ -371,6 +368,7 @@ export class Session extends Emitter {
     const wanted = cause.status === 200 || (cause.status === 410 && this.#welcome !== null);
     this.#connection = null;
     this.#token.forget();
+    this.#iceServers.forget();
     this.#registration = { state: "none", status: 0, reason: "" };
     const { status, reason } = cause.status === 200 ? { status: 487, reason: "logged out" } : cause;
     const by = cause.status === 200 ? "local" : "system";

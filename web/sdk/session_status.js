@@ -1,6 +1,8 @@
 /** Where a session stands, and what it tells its listeners. */
 
 /** @typedef {import("./call.js").Call} Call */
+/** @typedef {import("./platform.js").Platform} Platform */
+/** @typedef {import("./resume_token.js").ResumptionStore} ResumptionStore */
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./wire.js").RegistrationState} RegistrationState */
 /** @typedef {keyof typeof SessionStatus} SessionState */
@@ -27,6 +29,15 @@ export const STATUS_OF_REGISTRATION = {
   unregistered: "UNREGISTERED",
   failed: "FAILED",
 };
+
+/**
+ * @typedef {object} OwnOptions
+ * @property {string} url
+ * @property {Partial<Platform>} [platform]
+ * @property {ResumptionStore} [store] where the next page finds this session: see `resume` and `storeIn`
+ * @property {boolean} [oneCall] see the property
+ * @property {boolean} [answerOnRequest] whether calls that ring are answered when another service asks for that
+ */
 
 /**
  * @typedef {object} Message that somebody sent; `call` is the one that it came in, if any

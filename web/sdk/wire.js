@@ -31,6 +31,11 @@ export const VERSION = 1;
  */
 
 /**
+ * What to reach the relay by, and for how many seconds its credentials are good; not said: for ever.
+ * @typedef {{ ice_servers: RTCIceServer[], ice_seconds?: number }} IceAdvice
+ */
+
+/**
  * The reply to `login` and `resume`; the last two are given by `resume` only.
  * @typedef {object} Welcome
  * @property {string} session
@@ -38,6 +43,7 @@ export const VERSION = 1;
  * @property {string} aor
  * @property {string} domain
  * @property {RTCIceServer[]} ice_servers
+ * @property {number} [ice_seconds]
  * @property {Registration} [registration]
  * @property {CallSnapshot[]} [calls]
  */
@@ -59,6 +65,7 @@ export const VERSION = 1;
  * @property {string} [asserted]
  * @property {Record<string, string>} [headers]
  */
+/** @typedef {{ type: "call.answer_requested", seq: number, call: string }} AnswerRequestedEvent */
 /**
  * @typedef {object} ProgressEvent
  * @property {"call.trying" | "call.ringing" | "call.early"} type
@@ -103,7 +110,7 @@ export const VERSION = 1;
  * @typedef {HoldEvent | ReanchorEvent | ActionFailedEvent | DtmfEvent | QualityEvent | TransferEvent
  *   | TransferredEvent} UseEvent
  */
-/** @typedef {StateEvent | UseEvent} CallEvent */
+/** @typedef {StateEvent | UseEvent | AnswerRequestedEvent} CallEvent */
 /**
  * @typedef {object} MessageEvent
  * @property {"message"} type
@@ -132,6 +139,7 @@ const EVENTS = {
   registration: REGISTRATION,
   bye: { reason: "string" },
   "call.incoming": { call: "string", sdp: "string", ...PARTIES, "asserted?": "string", "headers?": "object" },
+  "call.answer_requested": { call: "string" },
   "call.trying": PROGRESS,
   "call.ringing": PROGRESS,
   "call.early": PROGRESS,
@@ -154,12 +162,13 @@ const EVENTS = {
   },
   "message.sent": { message: "string", ...OUTCOME },
 };
+const ICE_ADVICE = { ice_servers: "array", "ice_seconds?": "number" };
 const WELCOME = {
   session: "string",
   resume_token: "string",
   aor: "string",
   domain: "string",
-  ice_servers: "array",
+  ...ICE_ADVICE,
   "registration?": "object",
   "calls?": "array",
 };
@@ -232,6 +241,15 @@ export function readWelcome(reply) {
     if (call.held) check(call.held, HELD, "held");
   }
   return welcome;
+}
+
+/**
+ * @param {OkReply} reply to `ice`
+ * @returns {IceAdvice}
+ */
+export function readIceAdvice(reply) {
+  check(reply, ICE_ADVICE, "ice");
+  return /** @type {IceAdvice} */ (/** @type {unknown} */ (reply));
 }
 
 /**

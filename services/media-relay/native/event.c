@@ -32,16 +32,25 @@ void set_event(struct forwarding *forwarding, struct session *session, uint32_t 
         outgoing_end_event(&stream->outgoing);
 }
 
-void send_event(struct forwarding *forwarding, struct session *session, uint32_t index, const uint8_t *payload,
-                size_t length, bool marker, uint32_t later)
+void send_own(struct forwarding *forwarding, struct session *session, uint32_t index, uint8_t payload_type,
+              const uint8_t *payload, size_t length, bool marker, uint32_t later)
 {
     struct stream *stream = &session->streams[index];
-    uint8_t packet[RTP_FIXED_HEADER + MOST_EVENT_PAYLOAD + SRTP_TRAILER];
-    if (stream->plan.events_to_sip == NO_PAYLOAD_TYPE || !stream->plan.is_used) {
+    uint8_t packet[RTP_FIXED_HEADER + MOST_OWN_PAYLOAD + SRTP_TRAILER];
+    if (payload_type == NO_PAYLOAD_TYPE)
+        payload_type = stream->plan.events_to_sip;
+    if (payload_type == NO_PAYLOAD_TYPE || !stream->plan.is_used) {
         session_drop(session, DROP_NO_STREAM);
         return;
     }
-    outgoing_event_header(&stream->outgoing, packet, stream->plan.events_to_sip, marker, later);
+    if (!sip_may_send(forwarding, stream, rtp_latch_destination(&stream->rtp_latch))) {
+        session_drop(session, DROP_UNHEARD);
+        return;
+    }
+    outgoing_event_header(&stream->outgoing, packet, payload_type, marker, later);
     memcpy(packet + RTP_FIXED_HEADER, payload, length);
+    struct heard *heard = ssrc_find(&session->browser_ssrcs, read_32(packet + 8));
+    if (heard)
+        statistics_sent_event(&heard->statistics, length);
     sip_send_rtp(forwarding, session, stream, NULL, packet, RTP_FIXED_HEADER + length);
 }

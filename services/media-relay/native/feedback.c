@@ -8,7 +8,6 @@ enum { HEADER = 12, GROUP = 4, EMPTY_REPORT = 8 };
 #define NACK_START 0x81CD0000u   /* transport feedback, generic NACK, its length still to come */
 #define PLI_START 0x81CE0002u    /* payload feedback */
 #define FIR_START 0x84CE0004u    /* of one source */
-#define REMB_START 0x8FCE0005u   /* of one source */
 
 size_t feedback_rewrite(uint8_t *compound, size_t length, feedback_treatment *treat, void *context)
 {
@@ -59,23 +58,6 @@ size_t feedback_full_intra_request(uint8_t *packet, uint32_t sender, uint32_t ab
     write_32(request + HEADER, about);
     write_32(request + HEADER + 4, (uint32_t)number << 24);
     return EMPTY_REPORT + HEADER + 8;
-}
-
-size_t feedback_receiver_estimate(uint8_t *packet, uint32_t sender, uint32_t about, uint32_t bit_rate)
-{
-    uint8_t *estimate = packet + EMPTY_REPORT;
-    uint32_t exponent = 0;
-    for (; bit_rate >> 18; bit_rate >>= 1) /* the mantissa's bits */
-        exponent++;
-    write_32(packet, REPORT_START);
-    write_32(packet + 4, sender);
-    write_32(estimate, REMB_START);
-    write_32(estimate + 4, sender);
-    write_32(estimate + 8, 0);
-    memcpy(estimate + HEADER, "REMB", 4);
-    write_32(estimate + HEADER + 4, 1u << 24 | exponent << 18 | bit_rate);
-    write_32(estimate + HEADER + 8, about);
-    return EMPTY_REPORT + HEADER + 12;
 }
 
 /* A number and bits for the sixteen that follow it: without those that are done. Whether any is left. */

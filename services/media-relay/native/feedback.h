@@ -28,9 +28,6 @@ bool feedback_picture_source(const uint8_t *packet, size_t length, size_t n, uin
 /* An FIR with its number, behind the report that a compound packet begins with; returns its length. */
 size_t feedback_full_intra_request(uint8_t *packet, uint32_t sender, uint32_t about, uint8_t number);
 
-/* An REMB (draft-alvestrand-rmcat-remb 2.2), behind a report; returns its length. */
-size_t feedback_receiver_estimate(uint8_t *packet, uint32_t sender, uint32_t about, uint32_t bit_rate);
-
 typedef bool feedback_is_done(void *context, uint16_t number);
 
 /* Takes the numbers that are done out of a NACK; returns its new length, 0 if all are. */

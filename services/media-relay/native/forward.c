@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "keyframe.h"
+#include "partner.h"
 #include "repair.h"
 #include "reports.h"
 #include "sip_leg.h"
@@ -39,8 +40,14 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, drop_of(status));
         return;
     }
-    int index = session->by_browser_pt[header.payload_type];
-    struct heard *heard = ssrc_add(&session->browser_ssrcs, header.ssrc);
+    pass_rtp_to_sip(forwarding, session, &header, packet, length);
+}
+
+void pass_rtp_to_sip(struct forwarding *forwarding, struct session *session, const struct rtp_header *header,
+                     uint8_t *packet, size_t length)
+{
+    int index = session->by_browser_pt[header->payload_type];
+    struct heard *heard = ssrc_add(&session->browser_ssrcs, header->ssrc);
     if (heard)
         heard->stream = index;
     if (!rtp_has_valid_padding(packet, length)) {
@@ -56,10 +63,10 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_ON_HOLD);
         return;
     }
-    size_t octets = rtp_payload_length(packet, length, &header);
-    uint8_t payload_type = stream->plan.to_sip[header.payload_type];
+    size_t octets = rtp_payload_length(packet, length, header);
+    uint8_t payload_type = stream->plan.to_sip[header->payload_type];
     if (heard)
-        statistics_hear(&heard->statistics, &header, octets, forwarding->now,
+        statistics_hear(&heard->statistics, header, octets, forwarding->now,
                         payload_type == EVENT_PAYLOAD_TYPE ? 0 : stream->plan.clock_rate);
     if (payload_type == EVENT_PAYLOAD_TYPE) {
         hand_up_event(forwarding, session, (uint32_t)index, SIDE_BROWSER, packet, length);
@@ -69,16 +76,17 @@ void receive_browser_rtp(struct forwarding *forwarding, struct session *session,
         session_drop(session, DROP_UNHEARD);
         return;
     }
-    repair_received(forwarding, session, stream, &header);
-    if (!outgoing_admit(&stream->outgoing, packet, &header, forwarding->now)) {
+    repair_received(forwarding, session, stream, header);
+    if (!outgoing_admit(&stream->outgoing, packet, header, forwarding->now)) {
         session_drop(session, DROP_DURING_EVENT);
         return;
     }
     rtp_set_payload_type(packet, payload_type);
-    header.sequence_number = read_16(packet + 2);
+    struct rtp_header sent = *header;
+    sent.sequence_number = read_16(packet + 2);
     if (heard)
         statistics_sent(&heard->statistics, octets);
-    sip_send_rtp(forwarding, session, stream, &header, packet, length);
+    sip_send_rtp(forwarding, session, stream, &sent, packet, length);
 }
 
 /* The stream of the sender, else those that it speaks of, else all in use: as bits. */
@@ -108,8 +116,7 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         session_drop(session, DROP_NOT_CONNECTED);
         return;
     }
-    uint32_t sender = read_32(packet + 4);
-    if (!ssrc_has_room(&session->browser_ssrcs, sender)) {
+    if (!ssrc_has_room(&session->browser_ssrcs, read_32(packet + 4))) {
         session_drop(session, DROP_SSRC_LIMIT);
         return;
     }
@@ -118,13 +125,19 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
         session_drop(session, drop_of(status));
         return;
     }
-    ssrc_add(&session->browser_ssrcs, sender);
+    pass_rtcp_to_sip(forwarding, session, packet, length);
+}
+
+void pass_rtcp_to_sip(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
+{
+    ssrc_add(&session->browser_ssrcs, read_32(packet + 4));
     struct rtcp_sources sources;
     if (!rtcp_parse(packet, length, &sources)) {
         session_drop(session, DROP_MALFORMED);
         return;
     }
     read_reports(packet, length, &session->browser_ssrcs, &session->sip_ssrcs, forwarding->now);
+    correct_sender_counts(packet, length, &session->browser_ssrcs);
     uint32_t concerned = streams_concerned(session, &sources);
     uint32_t pictures = 0;
     length = repair_from_browser(forwarding, session, packet, length, &pictures);
@@ -147,6 +160,12 @@ static struct heard *may_send_as(struct session *session, uint32_t ssrc, int32_t
     return heard && heard->stream == stream ? heard : NULL;
 }
 
+/* Whether what the SIP side sends has somewhere to go, or nowhere on purpose. */
+static bool is_connected(const struct session *session)
+{
+    return session->is_headless || (session->srtp && address_is_set(&session->destination.address));
+}
+
 /* Why an RTP packet does not go on; DROPS: it does, and `heard` is its source. The latch learns before media can flow,
  * on hold too. */
 static enum drop why_not_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
@@ -163,12 +182,10 @@ static enum drop why_not_to_browser(struct forwarding *forwarding, struct sessio
         return DROP_LATCH_REFUSED;
     if (!stream->plan.sip_sends)
         return DROP_ON_HOLD;
-    if (!session->srtp)
+    if (!is_connected(session))
         return DROP_NOT_CONNECTED;
     *heard = may_send_as(session, header->ssrc, (int32_t)index);
-    if (!*heard)
-        return DROP_SSRC_LIMIT;
-    return address_is_set(&session->destination.address) ? DROPS : DROP_NOT_CONNECTED;
+    return *heard ? DROPS : DROP_SSRC_LIMIT;
 }
 
 void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session, uint32_t index,
@@ -188,6 +205,11 @@ void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session,
     if (is_event)
         hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header->payload_type]);
+    if (session->is_headless) {
+        statistics_sent(&heard->statistics, octets);
+        partner_rtp(forwarding, session, kind_of(stream), length);
+        return;
+    }
     enum srtp_status status = srtp_protect_rtp(session->srtp, packet, &length);
     if (status != SRTP_DONE) {
         session_drop(session, drop_of(status));
@@ -246,7 +268,7 @@ static enum drop why_not_rtcp_to_browser(struct session *session, struct stream 
         return DROP_NO_STREAM;
     if (source && !accepts_rtcp(stream, source, port))
         return DROP_LATCH_REFUSED;
-    if (!session->srtp)
+    if (!is_connected(session))
         return DROP_NOT_CONNECTED;
     return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
 }
@@ -264,7 +286,10 @@ static void send_rest_to_browser(struct forwarding *forwarding, struct session *
     }
     ssrc_add(&session->sip_ssrcs, sources.sender);
     memmove(outbox_buffer(&forwarding->outbox), packet, length);
-    send_rtcp_to_browser(forwarding, session, length);
+    if (session->is_headless)
+        partner_rtcp(forwarding, session, length);
+    else
+        send_rtcp_to_browser(forwarding, session, length);
 }
 
 void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session, struct stream *stream,

@@ -20,6 +20,11 @@ struct forwarding {
 void receive_browser_rtp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length);
 void receive_browser_rtcp(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length);
 
+/* The same once it is in the clear, of the browser or of whoever is in its place; RTCP has its header. */
+void pass_rtp_to_sip(struct forwarding *forwarding, struct session *session, const struct rtp_header *header,
+                     uint8_t *packet, size_t length);
+void pass_rtcp_to_sip(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length);
+
 enum sip_port { SIP_RTP_PORT, SIP_RTCP_PORT };
 
 /* The packet stands in the outbox's next buffer. */

@@ -7,7 +7,7 @@
 #include "packet.h"
 
 #define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
-#define MOST_EVENT_PAYLOAD 64
+#define MOST_OWN_PAYLOAD 1300 /* of an event, or of media of ours */
 
 struct outgoing_source {
     bool was_heard, is_in_event, is_after_event, has_oldest;

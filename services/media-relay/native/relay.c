@@ -12,6 +12,7 @@
 #include "bridge.h"
 #include "event.h"
 #include "loop.h"
+#include "partner.h"
 
 double monotonic_now(void)
 {
@@ -243,11 +244,19 @@ void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool b
     unlock(relay);
 }
 
-void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const uint8_t *payload, size_t length,
-                      bool marker, uint32_t later)
+void relay_send_own(struct relay *relay, uint32_t slot, uint32_t stream, uint8_t payload_type, const uint8_t *payload,
+                    size_t length, bool marker, uint32_t later)
 {
     lock(relay);
-    send_event(&relay->forwarding, relay->slots[slot].session, stream, payload, length, marker, later);
+    send_own(&relay->forwarding, relay->slots[slot].session, stream, payload_type, payload, length, marker, later);
+    unlock(relay);
+}
+
+void relay_set_headless(struct relay *relay, uint32_t slot, uint32_t partner_slot)
+{
+    struct session *one = relay_session(relay, slot), *partner = relay_session(relay, partner_slot);
+    lock(relay);
+    partner_join(one, partner == one ? NULL : partner);
     unlock(relay);
 }
 
@@ -279,6 +288,7 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
     struct session *session = relay->slots[slot].session;
     for (uint32_t i = 0; i < session->stream_count; i++)
         bridge_part(session, i);
+    partner_part(session);
     sources_remove_all(&relay->sources, session);
     watch_no_more(relay, session);
     free_slot(relay, slot);

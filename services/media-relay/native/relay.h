@@ -82,10 +82,12 @@ void relay_send_rtcp(struct relay *relay, uint32_t slot, uint32_t stream, enum s
 /* Copies what is known of the sources whose media was heard, at most MOST_SOURCES. Returns how many. */
 size_t relay_statistics(struct relay *relay, uint32_t slot, struct source *into);
 void relay_request_keyframe(struct relay *relay, uint32_t slot, enum side side);
-/* Whether a telephone-event takes the place of the browser's media. */
+/* No browser; the SIP side of the other session is in its place, or with NO_SLOT nobody. */
+void relay_set_headless(struct relay *relay, uint32_t slot, uint32_t partner_slot);
+/* Whether a telephone-event, or media of ours, takes the place of the browser's media. */
 void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins);
-void relay_send_event(struct relay *relay, uint32_t slot, uint32_t stream, const uint8_t *payload, size_t length,
-                      bool marker, uint32_t later);
+void relay_send_own(struct relay *relay, uint32_t slot, uint32_t stream, uint8_t payload_type, const uint8_t *payload,
+                    size_t length, bool marker, uint32_t later);
 bool relay_add_source(struct relay *relay, uint32_t slot, const struct path *source);
 void relay_remove_source(struct relay *relay, uint32_t slot, const struct path *source);
 void relay_set_destination(struct relay *relay, uint32_t slot, const struct path *destination);

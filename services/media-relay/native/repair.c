@@ -6,8 +6,6 @@
 #include "feedback.h"
 #include "sip_leg.h"
 
-#define BIT_RATE_PERIOD 1.0
-
 /* A NACK that is being answered. */
 struct answering {
     struct forwarding *forwarding;
@@ -131,21 +129,10 @@ size_t repair_from_sip(struct forwarding *forwarding, struct session *session, s
     return length;
 }
 
-static void tell_bit_rate(struct forwarding *forwarding, struct session *session, struct stream *stream, uint32_t ssrc)
-{
-    uint32_t bit_rate = stream->plan.browser_bit_rate;
-    if (!bit_rate || forwarding->now - stream->bit_rate_told_at < BIT_RATE_PERIOD)
-        return;
-    stream->bit_rate_told_at = forwarding->now;
-    size_t length = feedback_receiver_estimate(outbox_buffer(&forwarding->outbox), OWN_SSRC, ssrc, bit_rate);
-    send_rtcp_to_browser(forwarding, session, length);
-}
-
 void repair_received(struct forwarding *forwarding, struct session *session, struct stream *stream,
                      const struct rtp_header *header)
 {
     uint16_t due[MOST_MISSING];
-    tell_bit_rate(forwarding, session, stream, header->ssrc);
     if (!stream->plan.answers_nack)
         return;
     struct losses *losses = &stream->repair->losses;

@@ -1,7 +1,8 @@
 /* What the reports that pass say. */
 #include "reports.h"
 
-enum { SENDER_REPORT = 200, RECEIVER_REPORT = 201, SENDER_INFO_END = 28, RECEIVER_INFO_END = 8, REPORT_BLOCK = 24 };
+enum { SENDER_REPORT = 200, RECEIVER_REPORT = 201 };
+enum { SENDER_COUNTS = 20, SENDER_INFO_END = 28, RECEIVER_INFO_END = 8, REPORT_BLOCK = 24 };
 
 static void read_sender_report(const uint8_t *packet, struct ssrc_table *own, double now)
 {
@@ -40,6 +41,19 @@ void read_reports(const uint8_t *packet, size_t length, struct ssrc_table *own, 
         for (; left && block + REPORT_BLOCK <= end; left--, block += REPORT_BLOCK)
             read_block(packet + block, others, now);
         at = end;
+    }
+}
+
+void correct_sender_counts(uint8_t *packet, size_t length, const struct ssrc_table *own)
+{
+    for (size_t at = 0, whole; at + SENDER_INFO_END <= length; at += whole) {
+        whole = 4 * (size_t)(read_16(packet + at + 2) + 1);
+        bool is_sender_report = packet[at + 1] == SENDER_REPORT && whole >= SENDER_INFO_END;
+        const struct heard *heard = is_sender_report ? ssrc_find(own, read_32(packet + at + 4)) : NULL;
+        if (!heard || !heard->statistics.has_events)
+            continue;
+        write_32(packet + at + SENDER_COUNTS, (uint32_t)heard->statistics.sent_packets);
+        write_32(packet + at + SENDER_COUNTS + 4, (uint32_t)heard->statistics.sent_octets);
     }
 }
 

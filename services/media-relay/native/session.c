@@ -35,8 +35,7 @@ void session_free(struct session *session)
         close(session->streams[i].rtcp_socket);
         free(session->streams[i].barred);
         free(session->streams[i].repair);
-        for (int profile = 0; profile < SRTP_PROFILES; profile++)
-            srtp_session_free(session->streams[i].srtp_by_profile[profile]);
+        srtp_session_free(session->streams[i].kept_srtp);
     }
     srtp_session_free(session->srtp);
     free(session->browser_ssrcs.of);
@@ -60,10 +59,8 @@ static void take_srtp(struct stream *stream, const struct srtp_session *former, 
 {
     bool sends_on = !former && !*given;
     if (*given) {
-        struct srtp_session **kept = &stream->srtp_by_profile[srtp_session_profile(*given)];
-        struct srtp_session *before = *kept;
-        sends_on = before && srtp_session_continue(*given, before) && former == before;
-        *kept = *given;
+        struct srtp_session *before = srtp_session_keep(&stream->kept_srtp, *given);
+        sends_on = before && former == before;
         *given = before;
     }
     if (!sends_on && stream->repair)

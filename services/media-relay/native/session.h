@@ -22,7 +22,6 @@ enum side { SIDE_BROWSER, SIDE_SIP, SIDES };
 /* What the owner says about a stream. */
 struct plan {
     int is_used, is_video, browser_sends, sip_sends, answers_nack, sip_takes_nack, sip_takes_pli, sip_takes_fir;
-    unsigned browser_bit_rate; /* what the browser is told that it may send; 0: nothing */
     union address sip_rtp, sip_rtcp;
     uint8_t to_sip[128], to_browser[128]; /* payload types, or NO_PAYLOAD_TYPE */
     struct srtp_session *srtp;            /* of the SIP side (RFC 4568); NULL: plain RTP */
@@ -39,7 +38,7 @@ struct stream {
     struct repair *repair; /* there where a plan ever wanted it */
     struct outgoing_source outgoing;
     struct plan plan;
-    struct srtp_session *srtp_by_profile[SRTP_PROFILES]; /* all there have been: their keys may come again */
+    struct srtp_session *kept_srtp; /* all there have been: their keys may come again */
     struct bridge {
         struct session *session; /* NULL: none */
         uint32_t stream;
@@ -50,7 +49,6 @@ struct stream {
     struct allowance events[SIDES]; /* packets that are handed up */
     struct allowance unheard;
     double keyframe_asked_at[2]; /* by enum side */
-    double bit_rate_told_at;
     uint8_t pictures_asked;      /* by FIR */
 };
 
@@ -68,6 +66,8 @@ struct session {
     uint64_t number; /* the owner's name for it */
     struct path destination;
     struct srtp_session *srtp;
+    bool is_headless;        /* there is no browser, but perhaps a partner in its place */
+    struct session *partner; /* whose SIP side gets what ours sends, and the other way round */
     struct counters counters;
     struct ssrc_table browser_ssrcs, sip_ssrcs;
     struct path *sources; /* of the browser, as in the relay's map */

@@ -9,7 +9,7 @@
 #include "srtp_index.h"
 #include "srtp_keys.h"
 
-enum { CM_TAG = 10, RTCP_INDEX = 4, BLOCK = 16 };
+enum { CM_TAG = 10, CM_SHORT_TAG = 4, RTCP_INDEX = 4, BLOCK = 16 };
 #define ENCRYPTED_FLAG 0x80000000u
 #define LAST_RTP_INDEX ((UINT64_C(1) << 48) - 1)
 #define LAST_RTCP_INDEX 0x7FFFFFFFu
@@ -21,6 +21,7 @@ struct srtp_session {
     struct srtp_sent *sent;
     size_t received_count, received_room, received_last;
     size_t sent_count, sent_room, sent_last;
+    struct srtp_session *next; /* that is kept */
 };
 
 struct srtp_session *srtp_session_new(enum srtp_profile profile, const uint8_t *receive, size_t receive_length,
@@ -44,13 +45,15 @@ struct srtp_session *srtp_session_new(enum srtp_profile profile, const uint8_t *
 
 void srtp_session_free(struct srtp_session *session)
 {
-    if (!session)
-        return;
-    srtp_forget(&session->receive);
-    srtp_forget(&session->send);
-    free(session->received);
-    free(session->sent);
-    free(session);
+    while (session) {
+        struct srtp_session *next = session->next;
+        srtp_forget(&session->receive);
+        srtp_forget(&session->send);
+        free(session->received);
+        free(session->sent);
+        free(session);
+        session = next;
+    }
 }
 
 void srtp_prefetch(const struct srtp_session *session)
@@ -67,12 +70,8 @@ void srtp_prefetch_parts(const struct srtp_session *session)
     prefetch(&session->sent[session->sent_last], sizeof *session->sent);
 }
 
-enum srtp_profile srtp_session_profile(const struct srtp_session *session)
-{
-    return session->profile;
-}
-
-bool srtp_session_continue(struct srtp_session *session, struct srtp_session *before)
+/* Both send with the same key; of `before` only its end may follow. */
+static void go_on(struct srtp_session *session, struct srtp_session *before)
 {
     if (srtp_same_keys(&session->receive, &before->receive)) {
         session->received = before->received;
@@ -81,14 +80,26 @@ bool srtp_session_continue(struct srtp_session *session, struct srtp_session *be
         before->received = NULL;
         before->received_count = before->received_room = 0;
     }
-    if (!srtp_same_keys(&session->send, &before->send))
-        return false;
     session->sent = before->sent;
     session->sent_count = before->sent_count;
     session->sent_room = before->sent_room;
     before->sent = NULL;
     before->sent_count = before->sent_room = 0;
-    return true;
+}
+
+struct srtp_session *srtp_session_keep(struct srtp_session **list, struct srtp_session *session)
+{
+    struct srtp_session **place = list;
+    while (*place && !((*place)->profile == session->profile && srtp_same_keys(&(*place)->send, &session->send)))
+        place = &(*place)->next;
+    struct srtp_session *before = *place;
+    *place = session;
+    if (before) {
+        go_on(session, before);
+        session->next = before->next;
+        before->next = NULL;
+    }
+    return before;
 }
 
 static void *grown(void *array, size_t *room, size_t count, size_t size)
@@ -134,7 +145,13 @@ static void keep(struct srtp_session *session, const struct srtp_received *known
 
 static size_t tag_length(const struct srtp_session *session)
 {
-    return session->profile == SRTP_AES128_CM_SHA1_80 ? CM_TAG : GCM_TAG;
+    static const size_t lengths[SRTP_PROFILES] = {CM_TAG, GCM_TAG, GCM_TAG, CM_SHORT_TAG};
+    return lengths[session->profile];
+}
+
+static size_t rtcp_tag_length(const struct srtp_session *session)
+{
+    return srtp_is_counter_mode(session->profile) ? CM_TAG : GCM_TAG;
 }
 
 static void xor_into(uint8_t *text, const uint8_t *stream, size_t length)
@@ -201,13 +218,13 @@ enum srtp_status srtp_protect_rtp(struct srtp_session *session, uint8_t *packet,
         return SRTP_REPLAY;
     uint8_t *text = packet + header.length;
     size_t text_length = *length - header.length;
-    if (session->profile == SRTP_AES128_CM_SHA1_80) {
+    if (srtp_is_counter_mode(session->profile)) {
         uint8_t rollovers[4], digest[SHA1_LENGTH];
         if (!counter_mode(&session->send.rtp, header.ssrc, index, text, text_length))
             return SRTP_MALFORMED;
         write_32(rollovers, (uint32_t)(index >> 16));
         hmac_sign(&session->send.rtp.hmac, packet, *length, rollovers, sizeof rollovers, digest);
-        memcpy(packet + *length, digest, CM_TAG);
+        memcpy(packet + *length, digest, tag_length(session));
     } else {
         uint8_t nonce[GCM_NONCE];
         struct gcm_text sealed = {{packet, NULL}, {header.length, 0}, text, text_length};
@@ -227,11 +244,11 @@ static enum srtp_status open_rtp(struct srtp_session *session, uint8_t *packet, 
     struct srtp_keys *keys = &session->receive.rtp;
     uint8_t *text = packet + header->length;
     size_t text_length = length - header->length;
-    if (session->profile == SRTP_AES128_CM_SHA1_80) {
+    if (srtp_is_counter_mode(session->profile)) {
         uint8_t rollovers[4], digest[SHA1_LENGTH];
         write_32(rollovers, (uint32_t)(index >> 16));
         hmac_sign(&keys->hmac, packet, length, rollovers, sizeof rollovers, digest);
-        if (crypto.CRYPTO_memcmp(digest, packet + length, CM_TAG) != 0)
+        if (crypto.CRYPTO_memcmp(digest, packet + length, tag_length(session)) != 0)
             return SRTP_AUTH;
         return counter_mode(keys, header->ssrc, index, text, text_length) ? SRTP_DONE : SRTP_MALFORMED;
     }
@@ -285,7 +302,7 @@ enum srtp_status srtp_protect_rtcp(struct srtp_session *session, uint8_t *packet
     uint8_t *end = packet + *length, trailer[RTCP_INDEX];
     write_32(trailer, index | ENCRYPTED_FLAG);
     bool done;
-    if (session->profile == SRTP_AES128_CM_SHA1_80) {
+    if (srtp_is_counter_mode(session->profile)) {
         uint8_t digest[SHA1_LENGTH];
         done = counter_mode(&keys, ssrc, index, packet + RTCP_HEADER, *length - RTCP_HEADER);
         hmac_sign(&keys.hmac, packet, *length, trailer, RTCP_INDEX, digest);
@@ -300,7 +317,7 @@ enum srtp_status srtp_protect_rtcp(struct srtp_session *session, uint8_t *packet
         memcpy(end + GCM_TAG, trailer, RTCP_INDEX);
     }
     srtp_forget_rtcp(&keys);
-    *length += tag_length(session) + RTCP_INDEX;
+    *length += rtcp_tag_length(session) + RTCP_INDEX;
     return done ? SRTP_DONE : SRTP_MALFORMED;
 }
 
@@ -313,7 +330,7 @@ static enum srtp_status open_rtcp(struct srtp_session *session, uint8_t *packet,
     uint8_t *text = packet + RTCP_HEADER, *end = packet + length;
     size_t text_length = length - RTCP_HEADER;
     enum srtp_status status = SRTP_AUTH;
-    if (session->profile == SRTP_AES128_CM_SHA1_80) {
+    if (srtp_is_counter_mode(session->profile)) {
         uint8_t digest[SHA1_LENGTH];
         hmac_sign(&keys.hmac, packet, length, end, RTCP_INDEX, digest);
         if (crypto.CRYPTO_memcmp(digest, end + RTCP_INDEX, CM_TAG) == 0)
@@ -331,13 +348,13 @@ static enum srtp_status open_rtcp(struct srtp_session *session, uint8_t *packet,
 
 enum srtp_status srtp_unprotect_rtcp(struct srtp_session *session, uint8_t *packet, size_t *length)
 {
-    size_t trailer = tag_length(session) + RTCP_INDEX;
+    size_t trailer = rtcp_tag_length(session) + RTCP_INDEX;
     if (*length > MOST_SRTP)
         return SRTP_TOO_LONG;
     if (*length < RTCP_HEADER + trailer)
         return SRTP_MALFORMED;
     size_t text_end = *length - trailer;
-    size_t index_at = session->profile == SRTP_AES128_CM_SHA1_80 ? text_end : text_end + GCM_TAG;
+    size_t index_at = srtp_is_counter_mode(session->profile) ? text_end : text_end + GCM_TAG;
     uint32_t word = read_32(packet + index_at);
     if (!(word & ENCRYPTED_FLAG)) /* DTLS-SRTP always encrypts (RFC 5764 4.1.2) */
         return SRTP_MALFORMED;

@@ -14,6 +14,7 @@ enum srtp_profile {
     SRTP_AES128_CM_SHA1_80,
     SRTP_AEAD_AES_128_GCM,
     SRTP_AEAD_AES_256_GCM,
+    SRTP_AES128_CM_SHA1_32, /* of RTP: the tag of RTCP has 80 bits (RFC 3711 5.2) */
     SRTP_PROFILES,
 };
 
@@ -30,11 +31,10 @@ struct srtp_session;
 /* Master key and salt, joined, of each direction; NULL without memory or with a length that is not the profile's. */
 struct srtp_session *srtp_session_new(enum srtp_profile profile, const uint8_t *receive, size_t receive_length,
                                       const uint8_t *send, size_t send_length);
-/* A direction that has the same key goes on where it stood before; of that session only its end may follow. Whether it
- * sends on. */
-bool srtp_session_continue(struct srtp_session *session, struct srtp_session *before);
-enum srtp_profile srtp_session_profile(const struct srtp_session *session);
-/* Wipes the keys. */
+/* Keeps a session in a list. If one that sends with the same key is there, takes its place and goes on where it stood,
+ * in both directions if the other key is the same, too; returns that one, to be freed. */
+struct srtp_session *srtp_session_keep(struct srtp_session **list, struct srtp_session *session);
+/* Wipes the keys; of a list, those of all. */
 void srtp_session_free(struct srtp_session *session);
 
 /* All in place. Protecting needs SRTP_TRAILER bytes of room; a packet may be protected again, for a retransmission

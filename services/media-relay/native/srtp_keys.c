@@ -12,6 +12,7 @@ static const struct {
     size_t key, salt;
 } lengths[SRTP_PROFILES] = {
     [SRTP_AES128_CM_SHA1_80] = {16, 14},
+    [SRTP_AES128_CM_SHA1_32] = {16, 14},
     [SRTP_AEAD_AES_128_GCM] = {16, 12},
     [SRTP_AEAD_AES_256_GCM] = {32, 12},
 };
@@ -44,7 +45,7 @@ static bool derive(EVP_CIPHER_CTX *master, const uint8_t *salt, enum label label
 
 static EVP_CIPHER_CTX *cipher_new(enum srtp_profile profile, enum srtp_direction direction, const uint8_t *key)
 {
-    if (profile == SRTP_AES128_CM_SHA1_80)
+    if (srtp_is_counter_mode(profile))
         return aes_ecb_new(key, srtp_key_length(profile));
     return gcm_new(key, srtp_key_length(profile), direction == SRTP_PROTECT ? GCM_SEAL : GCM_OPEN);
 }
@@ -94,7 +95,7 @@ bool srtp_rtcp_keys(struct srtp_keys *rtcp, const struct srtp_direction_keys *ke
     rtcp->cipher = cipher_new(profile, direction, keys->rtcp_key);
     if (!rtcp->cipher)
         return false;
-    if (profile == SRTP_AES128_CM_SHA1_80)
+    if (srtp_is_counter_mode(profile))
         hmac_key(&rtcp->hmac, keys->rtcp_authentication, SHA1_LENGTH);
     memcpy(rtcp->salt, keys->rtcp_salt, SRTP_SALT);
     return true;

@@ -24,6 +24,11 @@ struct srtp_direction_keys {
     uint8_t rtcp_salt[SRTP_SALT];
 };
 
+static inline bool srtp_is_counter_mode(enum srtp_profile profile)
+{
+    return profile == SRTP_AES128_CM_SHA1_80 || profile == SRTP_AES128_CM_SHA1_32;
+}
+
 size_t srtp_key_length(enum srtp_profile profile);
 size_t srtp_salt_length(enum srtp_profile profile);
 

@@ -19,6 +19,7 @@ struct source_statistics {
     uint32_t reported_jitter;
     uint8_t reported_loss; /* of 256 */
     bool has_round_trip;
+    bool has_events; /* of our making, in its name */
     double round_trip;
 };
 
@@ -31,6 +32,13 @@ static inline void statistics_sent(struct source_statistics *statistics, size_t 
 {
     statistics->sent_packets++;
     statistics->sent_octets += octets;
+}
+
+/* A packet of ours in the name of the source. */
+static inline void statistics_sent_event(struct source_statistics *statistics, size_t octets)
+{
+    statistics_sent(statistics, octets);
+    statistics->has_events = true;
 }
 
 /* A report block of the other side (RFC 3550 6.4.1). */

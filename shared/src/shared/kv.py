@@ -18,7 +18,19 @@ from . import metrics
 from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
-from .records import VERSION, AccountRecord, AgentLease, CallRecord, LocationRecord, Record, SessionRecord, UsageRecord
+from .records import (
+    VERSION,
+    AccountRecord,
+    AgentLease,
+    CallRecord,
+    EndingRecord,
+    LocationRecord,
+    NameRecord,
+    Record,
+    RequestRecord,
+    SessionRecord,
+    UsageRecord,
+)
 from .requests import Requests
 
 T = TypeVar("T", bound=Record)
@@ -26,6 +38,8 @@ _LISTING_SECONDS = 1.0
 _LISTINGS = 3  # a stream of nothing but markers is listed so often
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
 USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
+ENDING_TTL = 600.0
+REQUEST_TTL = 86_400.0
 _MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _TTL = "Nats-TTL"  # in whole seconds
@@ -128,6 +142,14 @@ class Bucket(Generic[T]):
             raise Conflict(f"{self._name}/{name}")
         raise APIError.from_error(msgspec.structs.asdict(written.error))
 
+    async def put(self, name: str, record: T, ttl: float = 0.0) -> None:
+        """Write a record in the place of whatever there is; raise `Conflict` if somebody else does so, too."""
+        entry = await self.get(name)
+        if entry is None:
+            await self.create(name, record, ttl)
+        else:
+            await self.update(name, record, entry.revision, ttl)
+
     async def delete(self, name: str, revision: int | None = None) -> None:
         """Remove a record; with `revision`, only if it is still the newest."""
         # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
@@ -138,25 +160,29 @@ class Bucket(Generic[T]):
 
     async def names(self) -> list[str]:
         """Return the names of all records, in no order."""
+        return list(await self.revisions())
+
+    async def revisions(self) -> dict[str, int]:
+        """Return the names of all records with their revisions, of which nothing is read."""
         # nats-py 2.16 ends a listing before its first entry if the server has sent all of them, and the client has
         # looked at none, when it asks how many are to come. So "none" is believed of an empty stream, or said often.
         for _ in range(_LISTINGS):
-            names = await self._list()
-            if names or (await self._kv.status()).values == 0:
+            revisions = await self._list()
+            if revisions or (await self._kv.status()).values == 0:
                 break
-        return names
+        return revisions
 
-    async def _list(self) -> list[str]:
+    async def _list(self) -> dict[str, int]:
         # `keys()` of nats-py 2.16 leaves a consumer at the server for 5 minutes; this one goes at once.
         watcher = await self._kv.watchall(ignore_deletes=True, meta_only=True, inactive_threshold=_LISTING_SECONDS)
-        names = []
+        revisions = {}
         try:
             # Not `async for`, which waits for ever where NATS goes away in the middle of it.
             while (entry := await watcher.updates(_LISTING_SECONDS)) is not None:  # type: ignore[no-untyped-call]
-                names.append(name_of_key(entry.key))
+                revisions[name_of_key(entry.key)] = int(entry.revision)
         finally:
             await watcher.stop()  # type: ignore[no-untyped-call]
-        return names
+        return revisions
 
 
 @dataclass(frozen=True)
@@ -169,6 +195,9 @@ class Store:
     locations: Bucket[LocationRecord]
     usage: Bucket[UsageRecord]
     leases: Bucket[AgentLease]
+    endings: Bucket[EndingRecord]
+    requests: Bucket[RequestRecord]
+    names: Bucket[NameRecord]
 
 
 async def open_store(bus: Bus, replicas: int = 1) -> Store:
@@ -197,4 +226,7 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
         locations=await bucket("locations", LocationRecord),
         usage=await bucket("usage", UsageRecord, USAGE_TTL),
         leases=await bucket("leases", AgentLease, LEASE_TTL),
+        endings=await bucket("endings", EndingRecord, ENDING_TTL),
+        requests=await bucket("requests", RequestRecord, REQUEST_TTL),
+        names=await bucket("names", NameRecord, REQUEST_TTL),
     )

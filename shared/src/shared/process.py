@@ -6,6 +6,7 @@ setting or the place it runs in is wrong.
 
 import asyncio
 import gc
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -30,12 +31,19 @@ def run(service: str, prefix: str, settings: type[S], running: Callable[[S], Abs
     try:
         values = load(settings, prefix)
         logs.set_up(service, values)
+        _raise_file_limit()
         _spare_the_collector()
         uvloop.run(_until_signal(running(values), masked(values)))
     except LocalError as error:
         print(f"{service}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _raise_file_limit() -> None:
+    """A call has four sockets, a page one; the soft limit is there for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _spare_the_collector() -> None:

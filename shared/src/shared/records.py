@@ -8,6 +8,9 @@
 | locations | address of record      | the agent that served the REGISTER, CAS   | its last binding, or its expiry   |
 | usage     | address of record      | the agent that starts or ends a call, CAS | its TTL, a day after the last one |
 | leases    | agent id               | that agent, renewed                       | its TTL                           |
+| endings   | call id                | the agent that had it, at its end         | its TTL, ten minutes              |
+| requests  | who asks, and his key  | signaling, by compare-and-swap            | its TTL, a day                    |
+| names     | call id                | signaling, as it starts the call          | its TTL, a day                    |
 
 Every record carries `v`; a reader refuses one that it does not know.
 """
@@ -17,6 +20,7 @@ from typing import Literal
 import msgspec
 
 from .messages.account import CallState, RegistrationState, SipAccount
+from .messages.call import EndedBy
 from .messages.media import MediaRef
 
 VERSION = 1
@@ -48,12 +52,14 @@ class AccountRecord(Record, frozen=True, kw_only=True):
     account: SipAccount
     owner: str
     epoch: int
-    pod: str
+    pod: str  # empty: opened without a socket
     registration: RegistrationState = "none"
     register_call_id: str = ""
     register_cseq: int = 0  # ahead of the wire: written before it is sent
     detached_at: float | None = None
     grace_seconds: float = 0.0
+    idle_seconds: float = 0.0  # without a socket: how long it lives without a call
+    created_at: float = 0.0
 
 
 class CallRecord(Record, frozen=True, kw_only=True):
@@ -73,8 +79,24 @@ class CallRecord(Record, frozen=True, kw_only=True):
     browser_sdp: str | None = None
     far_sdp: str | None = None  # the SIP side's last description: enough to build the media anew
     has_video: bool = False
+    status: int = 0  # the SIP status of `state`: of the last response that was told; 0: none yet
+    established_at: float | None = None
+    local_hold: bool = False
+    remote_hold: bool = False
+    is_headless: bool = False  # no browser takes part
+    joined_call_id: str = ""  # of two calls without a browser that are, or are to be, each other's far side
     is_moving: bool = False  # the media is on its way to another relay: whoever takes the call over begins that anew
     leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
+
+
+class EndingRecord(Record, frozen=True, kw_only=True):
+    """How a call without a browser has ended: nobody was there to be told, but somebody may ask."""
+
+    call: CallRecord  # as it was, without its leg
+    status: int
+    reason: str
+    by: EndedBy
+    ended_at: float
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,3 +144,20 @@ class AgentLease(Record, frozen=True, kw_only=True):
     agent: str
     incarnation: str
     address: str  # SIP host:port
+
+
+class RequestRecord(Record, frozen=True, kw_only=True):
+    """A request of the REST API under an idempotency key: whoever makes it again gets the same response."""
+
+    fingerprint: str  # hex SHA-256 of what was asked
+    status: int = 0  # of the response; 0: it is being carried out
+    body: str = ""
+    location: str = ""
+
+
+class NameRecord(Record, frozen=True, kw_only=True):
+    """How the one who had a call started names it, where he may choose a name that is no call id."""
+
+    call_id: str
+    name: str
+    created_at: float

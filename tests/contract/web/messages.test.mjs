@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Session } from "../../../web/sdk/index.js";
-import { decode, readOffer, readWelcome } from "../../../web/sdk/wire.js";
+import { decode, readIceAdvice, readOffer, readWelcome } from "../../../web/sdk/wire.js";
 import { settle, World } from "../../unit/web/seats.mjs";
 import { golden, names } from "./golden.mjs";
 
@@ -42,6 +42,11 @@ for (const name of ["reply.ok.login", "reply.ok.resume"]) {
   });
 }
 
+test("reply.ok.ice names the servers and their time, and is refused without the servers", () => {
+  assert.deepEqual(readIceAdvice(golden("reply.ok.ice")), golden("reply.ok.ice"));
+  assert.throws(() => readIceAdvice(golden("reply.ok")), { name: "ProtocolError" });
+});
+
 test("reply.ok.renew is an offer, and is refused without it", () => {
   assert.equal(readOffer(golden("reply.ok.renew")), golden("reply.ok.renew").sdp);
   assert.throws(() => readOffer(golden("reply.ok")), { name: "ProtocolError" });
@@ -76,6 +81,10 @@ const SAID = {
   "request.ping": async (seat) => {
     await loggedIn(seat);
     await seat.world.clock.pass(15_000);
+  },
+  "request.ice": async (seat) => {
+    await loggedIn(seat, { ice_seconds: 20 });
+    await seat.world.clock.pass(10_000);
   },
   "request.call": async (seat) => {
     await loggedIn(seat);
@@ -120,10 +129,10 @@ const SAID = {
 /** Whoever asks here does not wait for what becomes of it. */
 function ignored() {}
 
-async function loggedIn({ world, session }) {
+async function loggedIn({ world, session }, fields = {}) {
   const login = session.login(SIP);
   world.socket.accept();
-  world.socket.ok(world.socket.last, golden("reply.ok.login"));
+  world.socket.ok(world.socket.last, { ...golden("reply.ok.login"), ...fields });
   await login;
 }
 

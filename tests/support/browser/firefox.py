@@ -89,7 +89,9 @@ class Firefox:
             if message["type"] == "event":
                 self._log(message)
             elif message.get("id") in self._replies:
-                self._replies.pop(message["id"]).set_result(message)
+                reply = self._replies.pop(message["id"])
+                if not reply.done():  # who asked may wait no more
+                    reply.set_result(message)
         for reply in self._replies.values():
             reply.set_exception(BidiError("Firefox closed the connection"))
 

@@ -56,7 +56,9 @@ def test_two_streams_are_joined_once_each_is_sent_to_the_other(relay: Relay) -> 
 def test_the_streams_of_a_call_are_joined_one_by_one(relay: Relay) -> None:
     relay.send(1, B, B_VIDEO)
     assert relay.send(2, A) == [Joined(B, A)]
+    assert [relay.bridges.bridged(session) for session in (1, 2, 3)] == [{0}, {0}, set()]
     assert relay.send(2, A, A_VIDEO) == [Joined(B_VIDEO, A_VIDEO)]
+    assert relay.bridges.bridged(1) == {0, 1}
     assert relay.send(1, B) == [Parted(A_VIDEO, B_VIDEO)]
 
 
@@ -113,3 +115,28 @@ def test_a_chain_that_comes_back_is_a_loop_and_changes_nothing(relay: Relay) -> 
     relay.send(2, C)
     assert relay.refuses(3, A)
     assert relay.send(3, B) == [Joined(C, B)]
+
+
+def test_what_comes_to_a_session_with_a_partner_goes_out_by_that_one_so_the_way_back_is_a_loop(relay: Relay) -> None:
+    relay.bridges.join(1, 2)
+    assert relay.refuses(1, B)
+    assert relay.refuses(2, A)
+    relay.send(3, B)  # what 1 sends would come to 3, go on to 2, and so out by 1 again
+    assert relay.refuses(1, C)
+
+
+def test_nothing_is_left_of_a_partner_that_is_gone(relay: Relay) -> None:
+    relay.bridges.join(1, 2)
+    relay.bridges.remove(2)
+    relay.send(3, A)
+    assert relay.send(1, C) == [Joined(A, C)]
+
+
+def test_two_sessions_that_are_joined_may_each_have_a_far_side_of_this_relay(relay: Relay) -> None:
+    relay.bridges.add(4, [(30400, 30401), (30402, 30403)])
+    other = StreamPlace(4, 0)
+    relay.bridges.join(1, 2)
+    relay.send(3, A)
+    assert relay.send(1, C) == [Joined(A, C)]
+    relay.send(4, B)
+    assert relay.send(2, other) == [Joined(B, other)]

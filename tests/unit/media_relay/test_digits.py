@@ -1,17 +1,18 @@
 """The digits of a session, with a forwarder that takes notes and a clock that stands until the test moves it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
 import pytest
+from tests.support.standing_clock import Clock
 
 from media_relay.core.packet import rtp, telephone_event
 from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import EventFormat, StreamPlan
 from media_relay.digits import DigitReceived, SessionDigits
 from media_relay.forwarder import Forwarder
+from media_relay.media_place import MediaPlace
 from shared.errors import RemoteError
 
 VIDEO = StreamPlan("video", to_sip={100: 97})
@@ -43,43 +44,12 @@ class Notes:
         self.events.append(event)
 
 
-class Timer:
-    def __init__(self, when: float, callback: Callable[[], None]) -> None:
-        self.when, self.callback, self.is_cancelled = when, callback, False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-
-class Clock:
-    """The part of an event loop that is a clock."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.timers: list[Timer] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
-        self.timers.append(Timer(when, callback))
-        return self.timers[-1]
-
-    def run(self) -> None:
-        """Move on until no timer is armed."""
-        while armed := [timer for timer in self.timers if not timer.is_cancelled]:
-            assert len(armed) == 1
-            self.timers.clear()
-            self.now = max(self.now, armed[0].when)
-            armed[0].callback()
-
-
 class World:
     def __init__(self) -> None:
         self.forwarder, self.clock = Notes(), Clock()
         self.heard: list[DigitReceived] = []
         loop = cast(asyncio.AbstractEventLoop, self.clock)
-        self.digits = SessionDigits(loop, cast(Forwarder, self.forwarder), 7, "m", self.heard.append)
+        self.digits = SessionDigits(loop, MediaPlace(cast(Forwarder, self.forwarder), 7), "m", self.heard.append)
         self.digits.set_streams([VIDEO, AUDIO])
 
 

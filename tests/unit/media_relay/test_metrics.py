@@ -6,7 +6,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from media_relay.core.counters import Counters, Drop, Repair
-from media_relay.datapath import DataPathStats, PortUse
+from media_relay.core.ports import PortUse
+from media_relay.datapath import DataPathStats
 from media_relay.metrics import DataPathCollector
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.support.rtp_packets import picture_loss_indication, receiver_report, rtp_packet, sender_report
 
-from media_relay import python_session
+from media_relay import python_sources
 from media_relay.core.counters import Drop
 from media_relay.core.latch import LatchPolicy
 from media_relay.core.plan import Address, BrowserPath, StreamPlan
@@ -47,7 +47,7 @@ class World:
         self.session.set_streams([AUDIO, VIDEO], 0.0)
         self.keys = keys[0]
         self.session.set_keys(self.keys)
-        self.session.destination = BROWSER
+        self.session.outbox.destination = BROWSER
         self.browser = SrtpSession(keys[1])
 
     def handed_up(self, stream: int, side: str, packet: bytes) -> None:
@@ -63,7 +63,7 @@ class World:
         self.session.receive_sip_rtp(self.audio, packet, source, 0.0)
 
     def dropped(self) -> dict[Drop, int]:
-        return dict(self.session.counters.drops)
+        return dict(self.session.outbox.counters.drops)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_the_payload_type_tells_the_stream(world: World) -> None:
     world.browser_rtp(rtp_packet(100, 1, 0xB2))
     assert world.rtp == [(rtp_packet(96, 1, 0xB1), PHONE)]
     assert world.video_rtp == [(rtp_packet(97, 1, 0xB2), PHONE_VIDEO)]
-    assert world.session.counters.bytes == {("browser_to_sip", "audio"): 172, ("browser_to_sip", "video"): 172}
+    assert world.session.outbox.counters.bytes == {("browser_to_sip", "audio"): 172, ("browser_to_sip", "video"): 172}
 
 
 def test_sip_media_is_protected_for_the_browser(world: World) -> None:
@@ -84,7 +84,7 @@ def test_sip_media_is_protected_for_the_browser(world: World) -> None:
     ((protected, destination),) = world.to_browser
     assert destination == BROWSER.address
     assert world.browser.unprotect_rtp(protected) == rtp_packet(111, 1, 0x51)
-    assert world.session.counters.packets == {("sip_to_browser", "audio"): 1}
+    assert world.session.outbox.counters.packets == {("sip_to_browser", "audio"): 1}
 
 
 def test_nothing_goes_anywhere_without_keys_but_the_latch_learns(world: World) -> None:
@@ -163,7 +163,7 @@ def test_forged_srtp_leaves_no_trace(world: World) -> None:
     assert world.dropped() == {Drop.SRTP_AUTH: 2}
     world.browser_rtp(rtp_packet(111, 1, 0xB1))
     assert len(world.rtp) == 1
-    assert world.session._browser_ssrcs == {0xB1: world.audio}
+    assert world.session.sources.by_side["browser"] == {0xB1: world.audio}
 
 
 def test_one_ssrc_on_two_streams_is_refused_because_they_share_a_key(world: World) -> None:
@@ -173,7 +173,7 @@ def test_one_ssrc_on_two_streams_is_refused_because_they_share_a_key(world: Worl
 
 
 def test_sources_are_bounded_on_both_sides(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python_session, "MAX_SSRCS", 2)
+    monkeypatch.setattr(python_sources, "MAX_SSRCS", 2)
     for ssrc in (1, 2, 3, 1):
         world.browser_rtp(rtp_packet(111, ssrc=ssrc))
         world.sip_rtp(rtp_packet(96, ssrc=ssrc))

@@ -8,6 +8,7 @@ from tests.support.descriptions import LOCAL, sdp
 from tests.support.source_statistics import source
 
 from media_relay.core.description.browser_offers import BrowserOffers
+from media_relay.core.description.sdes import FarSideKeys
 from media_relay.core.packet import rtcp
 from media_relay.core.session import MediaSession, Owner
 from media_relay.core.statistics import SourceStatistics
@@ -22,6 +23,7 @@ class World:
     def __init__(self) -> None:
         self.now = 100.0
         self.sources: dict[str, tuple[SourceStatistics, ...]] = {}
+        self.joined: frozenset[int] = frozenset()
         self.asked: list[tuple[float, str]] = []
         self.sent: list[tuple[str, int, Side, bytes]] = []
         self.told: list[tuple[str, Event]] = []
@@ -32,6 +34,9 @@ class World:
     def statistics(self, media_id: str, /) -> tuple[SourceStatistics, ...]:
         self.asked.append((self.now, media_id))
         return self.sources.get(media_id, ())
+
+    def bridged(self, media_id: str, /) -> frozenset[int]:
+        return self.joined
 
     def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes, /) -> None:
         self.sent.append((media_id, stream, side, packet))
@@ -51,7 +56,7 @@ class World:
 def ringing() -> MediaSession:
     negotiation = BrowserOffers(sdp("chromium_audio_video_offer"))
     negotiation.offer(LOCAL)
-    return MediaSession(Owner("call", "agent"), "browser", negotiation, 0.0, 30.0)
+    return MediaSession(Owner("call", "agent"), "browser", negotiation, FarSideKeys((), tuple), 0.0, 30.0)
 
 
 def answer(session: MediaSession) -> None:

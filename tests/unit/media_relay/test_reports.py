@@ -22,11 +22,12 @@ class World:
     def __init__(self, *streams: StreamPlan) -> None:
         self.streams = streams or (AUDIO,)
         self.reporter = Reporter({"browser": b"browser's", "sip": b"phone's"})
+        self.bridged: set[int] = set()
         self.now = 5.0
 
     def make(self, *sources: SourceStatistics) -> list[OwnReport]:
         self.now += 5.0
-        return self.reporter.make(self.now, WALL, sources, self.streams)
+        return self.reporter.make(self.now, WALL, sources, self.streams, self.bridged)
 
     def after_patience(self, *sources: SourceStatistics) -> list[OwnReport]:
         """Return the third time's, of sources that were heard all along."""
@@ -62,6 +63,13 @@ def test_a_phone_without_rtcp_is_spoken_for_after_a_while() -> None:
     assert reports.sent == ((0x51, MIDDLE),)
     assert reports.blocks == (rtcp.ReportBlock(0xB1, 0, 600, 0, 7, 32768),)
     assert report.packet.endswith(b"\x81\xca\x00\x04\x00\x00\x00\x51\x01\x07phone's\x00\x00\x00")
+
+
+def test_the_browser_of_a_bridge_is_spoken_for_by_the_session_of_the_other() -> None:
+    world = World()
+    world.bridged = {0}
+    reports = world.after_patience(source("sip", 0x51), source("browser", 0xB1))
+    assert [(report.stream, report.side) for report in reports] == [(0, "browser")]
 
 
 def test_the_clock_of_a_source_goes_on_after_its_last_packet() -> None:

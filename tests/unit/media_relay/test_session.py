@@ -7,6 +7,7 @@ import pytest
 
 from media_relay.core.description.codecs import Direction
 from media_relay.core.description.negotiation import Local, Outcome
+from media_relay.core.description.sdes import FarSideKeys, OwnSrtp
 from media_relay.core.description.webrtc import BrowserTransport
 from media_relay.core.plan import IceCredentials, SessionPlan, StreamPlan
 from media_relay.core.session import MediaSession, Owner, State
@@ -26,8 +27,12 @@ class Later:
 
     has_offered = is_renewing = False
 
-    def offer(self, direction: Direction) -> Outcome:
+    def __init__(self) -> None:
+        self.srtp: list[Sequence[OwnSrtp]] = []  # with which offers were made and taken
+
+    def offer(self, direction: Direction, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
         self.has_offered = True
+        self.srtp.append(srtp)
         return Outcome(f"offer {direction.attribute.name}", None)
 
     def answer(self, sdp: str) -> Outcome:
@@ -35,7 +40,8 @@ class Later:
             raise RemoteError(488, "Not Acceptable Here")
         return Outcome(f"taken {sdp}", PLAN)
 
-    def reoffer(self, sdp: str) -> Outcome:
+    def reoffer(self, sdp: str, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
+        self.srtp.append(srtp)
         return Outcome(f"answer to {sdp}", PLAN, is_held=True)
 
     def renew(self, transport: BrowserTransport, session_id: str) -> str:
@@ -64,8 +70,11 @@ class Script:
         return Outcome(f"{'early' if provisional else 'final'} {sdp}", VIDEO.get(sdp, PLAN))
 
 
-def made_by(offerer: Side | None) -> MediaSession:
-    return MediaSession(Owner("call", "agent"), offerer, Script(), now=100.0, unclaimed_seconds=30.0)
+def made_by(offerer: Side | None, negotiation: Script | None = None) -> MediaSession:
+    keys = FarSideKeys((OwnSrtp("off"),), lambda: (OwnSrtp("required"),))
+    return MediaSession(
+        Owner("call", "agent"), offerer, negotiation or Script(), keys, now=100.0, unclaimed_seconds=30.0
+    )
 
 
 @pytest.fixture
@@ -101,6 +110,16 @@ def test_after_the_final_answer_a_provisional_one_is_out_of_place(session: Media
 def test_our_offer_may_be_answered_again(session: MediaSession) -> None:
     answer(session)
     assert answer(session, "2") == "final 2"
+
+
+def test_another_far_side_is_told_other_keys() -> None:
+    negotiation = Script()
+    session = made_by("browser", negotiation)
+    session.answer("sip", "1", False, 1, 101.0, far_side="bob")
+    session.request_offer("sendonly", 1, far_side="bob")
+    session.request_offer("sendrecv", 1, far_side="carol")
+    session.offer("sip", "bob's", 1, far_side="bob")
+    assert [srtp[0].policy for srtp in negotiation.later.srtp] == ["off", "required", "off"]
 
 
 def test_an_answered_session_takes_offers_of_the_sip_side(session: MediaSession) -> None:

@@ -18,7 +18,7 @@ from shared.messages import (
 )
 from signaling.core import outputs
 from signaling.core.errors import PageError
-from signaling.core.frames import SessionOk
+from signaling.core.frames import IceOk, SessionOk
 from signaling.core.session import TABLE, Input, Session, SessionState
 
 CALL = "c-abcdefgh12345678"
@@ -29,6 +29,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "resume": {"version": 1, "session": "s", "resume_token": "t", "next_token": "n" * 32},
     "logout": {},
     "ping": {},
+    "ice": {},
     "call": {"call": CALL, "to": "bob", "sdp": SDP},
     "answer": {"call": CALL, "sdp": SDP},
     "hangup": {"call": CALL},
@@ -291,6 +292,17 @@ def test_a_page_is_shown_addresses_and_not_uris(uri: str, shown: str) -> None:
     assert frames(session)[0]["from"] == shown
 
 
+def test_a_page_is_asked_to_answer_only_what_rings_there() -> None:
+    session = ringing()
+    session.calls.ask_to_answer(CALL)
+    assert frames(session) == [{"type": "call.answer_requested", "seq": 2, "call": CALL}]
+    ask(session, "answer", call=CALL, sdp=SDP)
+    with pytest.raises(PageError, match="400"):
+        session.calls.ask_to_answer(CALL)
+    with pytest.raises(PageError, match="481"):
+        session.calls.ask_to_answer("c-none")
+
+
 def test_events_out_of_place_are_dropped_and_counted() -> None:
     session = opened()
     session.hear(ENDED, 0.0)
@@ -364,3 +376,11 @@ def test_bye_is_said_once_and_is_the_last_word(reason: Any, code: int) -> None:
     send, close = session.take_output()
     assert isinstance(send, outputs.Send) and json.loads(send.text) == {"type": "bye", "seq": 1, "reason": reason}
     assert isinstance(close, outputs.Close) and close.code == code
+
+
+def test_ice_servers_are_told_again_on_request() -> None:
+    session = opened()
+    ask(session, "ice", "7")
+    assert work(session) == [outputs.RenewIce("7")]
+    session.ice_renewed(IceOk(re="7", ice_servers=(), ice_seconds=600))
+    assert frames(session) == [{"type": "ok", "re": "7", "ice_servers": [], "ice_seconds": 600}]

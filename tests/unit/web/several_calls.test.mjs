@@ -75,3 +75,39 @@ test("in one-call mode the first caller rings", async () => {
   world.socket.tell(INCOMING);
   assert.equal(calls.length, 1);
 });
+
+/** Alice's session, at which Carol's call rings; another service asks that it be answered. */
+async function asked(answerOnRequest) {
+  const { world, session } = await loggedIn();
+  session.answerOnRequest = answerOnRequest;
+  const words = [];
+  session.on("INCOMING_CALL", (call) => call.on("ANSWER_REQUESTED", (of) => words.push(of === call)));
+  world.socket.tell(INCOMING);
+  world.socket.tell({ type: "call.answer_requested", call: IN });
+  await settle();
+  return { world, session, words };
+}
+
+test("a call is answered when another service asks for that, if the page was made to", async () => {
+  const { world, words } = await asked(true);
+  assert.deepEqual([world.socket.last.type, world.socket.last.call], ["answer", IN]);
+  assert.deepEqual(words, [true]);
+});
+
+test("a page that was not made to is told, and rings on", async () => {
+  const { world, session, words } = await asked(false);
+  assert.notEqual(world.socket.last.type, "answer");
+  assert.deepEqual(words, [true]);
+  assert.equal(session.calls.get(IN).status, "RING");
+});
+
+test("a call that is being answered is not answered again", async () => {
+  const { world, session } = await asked(true);
+  const warnings = [];
+  session.on("WARN", (error) => warnings.push(error.message));
+  const answer = world.socket.last;
+  world.socket.tell({ type: "call.answer_requested", call: IN });
+  await settle();
+  assert.equal(world.socket.last, answer);
+  assert.deepEqual(warnings, ["this call is not waiting for an answer"]);
+});

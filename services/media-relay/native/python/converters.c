@@ -97,7 +97,7 @@ int srtp_from_python(PyObject *object, void *into)
 static char *PLAN_FIELDS[] = {
     "is_video",   "browser_sends", "sip_sends",     "answers_nack",     "sip_takes_nack", "sip_takes_pli",
     "sip_takes_fir", "sip_rtp",    "sip_rtcp",      "to_sip",           "to_browser",     "clock_rate",
-    "sip_events", "events_to_sip", "browser_bit_rate", "sip_srtp",      NULL,
+    "sip_events", "events_to_sip", "sip_srtp",      NULL,
 };
 
 bool plan_from_python(PyObject *object, struct plan *plan)
@@ -107,11 +107,11 @@ bool plan_from_python(PyObject *object, struct plan *plan)
     memset(plan, 0, sizeof *plan);
     PyObject *nothing = PyTuple_New(0);
     int is_read = nothing && PyArg_ParseTupleAndKeywords(
-        nothing, object, "$pppppppO&O&y#y#Iy#bIO&", PLAN_FIELDS, &plan->is_video, &plan->browser_sends,
+        nothing, object, "$pppppppO&O&y#y#Iy#bO&", PLAN_FIELDS, &plan->is_video, &plan->browser_sends,
         &plan->sip_sends, &plan->answers_nack, &plan->sip_takes_nack, &plan->sip_takes_pli, &plan->sip_takes_fir,
         address_from_python, &plan->sip_rtp, address_from_python, &plan->sip_rtcp, &to_sip, &to_sip_length, &to_browser,
         &to_browser_length, &plan->clock_rate, &sip_events, &sip_events_length, &plan->events_to_sip,
-        &plan->browser_bit_rate, srtp_from_python, &plan->srtp);
+        srtp_from_python, &plan->srtp);
     Py_XDECREF(nothing);
     if (!is_read)
         return false;

@@ -229,18 +229,30 @@ static PyObject *set_event(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *send_event_packet(Relay *self, PyObject *args)
+static PyObject *send_own_packet(Relay *self, PyObject *args)
 {
     unsigned slot, stream, later;
+    unsigned char payload_type;
     int marker;
     const char *payload;
     Py_ssize_t length;
-    if (!PyArg_ParseTuple(args, "IIy#pI", &slot, &stream, &payload, &length, &marker, &later) ||
+    if (!PyArg_ParseTuple(args, "IIby#pI", &slot, &stream, &payload_type, &payload, &length, &marker, &later) ||
         !stream_at(self, slot, stream))
         return NULL;
-    if (length > MOST_EVENT_PAYLOAD)
-        return PyErr_Format(PyExc_ValueError, "an event has at most %d bytes", MOST_EVENT_PAYLOAD);
-    WITHOUT_GIL(relay_send_event(self->relay, slot, stream, (const uint8_t *)payload, (size_t)length, marker, later));
+    if (length > MOST_OWN_PAYLOAD)
+        return PyErr_Format(PyExc_ValueError, "a payload has at most %d bytes", MOST_OWN_PAYLOAD);
+    WITHOUT_GIL(relay_send_own(self->relay, slot, stream, payload_type, (const uint8_t *)payload, (size_t)length,
+                               marker, later));
+    Py_RETURN_NONE;
+}
+
+static PyObject *set_headless(Relay *self, PyObject *args)
+{
+    unsigned slot, partner_slot = NO_SLOT;
+    if (!PyArg_ParseTuple(args, "I|I", &slot, &partner_slot) || !session_at(self, slot) ||
+        (partner_slot != NO_SLOT && !session_at(self, partner_slot)))
+        return NULL;
+    WITHOUT_GIL(relay_set_headless(self->relay, slot, partner_slot));
     Py_RETURN_NONE;
 }
 
@@ -337,7 +349,8 @@ static PyMethodDef methods[] = {
     METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
     METHOD("send_rtcp", send_rtcp, METH_VARARGS),
     METHOD("set_event", set_event, METH_VARARGS),
-    METHOD("send_event", send_event_packet, METH_VARARGS),
+    METHOD("send_own", send_own_packet, METH_VARARGS),
+    METHOD("set_headless", set_headless, METH_VARARGS),
     METHOD("set_source", set_source, METH_VARARGS),
     METHOD("set_destination", set_destination, METH_VARARGS),
     METHOD("remove_session", relay_remove, METH_VARARGS),

@@ -13,6 +13,7 @@
 #include "../event.h"
 #include "../feedback.h"
 #include "../loop.h"
+#include "../partner.h"
 #include "../reports.h"
 
 static uint64_t chance_state;
@@ -90,7 +91,7 @@ static struct srtp_session *sessions[SRTP_PROFILES][2];
 
 static struct srtp_session *new_srtp(int profile, int receive, int send)
 {
-    static const size_t lengths[SRTP_PROFILES] = {30, 28, 44};
+    static const size_t lengths[SRTP_PROFILES] = {30, 28, 44, 30};
     uint8_t receives[44], sends[44];
     memset(receives, receive, sizeof receives);
     memset(sends, send, sizeof sends);
@@ -337,7 +338,8 @@ static void send_own_packet(struct world *world, const struct packet *bent)
     uint32_t stream = chance(2);
     const uint8_t payload[] = {1, 10, 0, 160};
     set_event(&world->relay->forwarding, world->session, stream, chance(4) == 0);
-    send_event(&world->relay->forwarding, world->session, stream, payload, sizeof payload, chance(2), chance(2) * 65280);
+    send_own(&world->relay->forwarding, world->session, stream, chance(2) ? 96 : NO_PAYLOAD_TYPE, payload,
+             sizeof payload, chance(2), chance(2) * 65280);
     uint64_t before = counted(world);
     receive_browser(world->relay, packet.bytes, packet.length, &world->browser);
     outbox_flush(&world->relay->forwarding.outbox);
@@ -345,6 +347,25 @@ static void send_own_packet(struct world *world, const struct packet *bent)
     require(is_counted || is_report, "what a browser sends is counted"); /* NACKs are answered here */
     for (stream = 0; stream < 2; stream++)
         set_event(&world->relay->forwarding, world->session, stream, false);
+}
+
+/* What two phones say to each other, without a browser between. */
+static void join_and_receive(struct world *world)
+{
+    for (uint32_t i = 0; i < 2; i++)
+        bridge_part(world->session, i);
+    partner_join(world->session, world->other);
+    for (int i = 0; i < 200; i++) {
+        struct packet packet;
+        make(&packet);
+        bend(&packet);
+        memcpy(outbox_buffer(&world->relay->forwarding.outbox), packet.bytes, packet.length);
+        receive_sip(&world->relay->forwarding, chance(2) ? world->session : world->other, chance(2), chance(2),
+                    packet.length, &world->phone);
+        outbox_flush(&world->relay->forwarding.outbox);
+        handed_up(world);
+    }
+    partner_part(world->session);
 }
 
 int main(int argc, char **argv)
@@ -370,6 +391,7 @@ int main(int argc, char **argv)
                 send_true_video(&world, (uint16_t)i);
             }
         }
+        join_and_receive(&world);
         close_world(&world);
         close_sessions();
     } while (monotonic_now() < end);

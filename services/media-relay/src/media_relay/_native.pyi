@@ -47,7 +47,6 @@ class Plan(TypedDict):
     clock_rate: int
     sip_events: bytes  # for each payload type of the SIP side, whether it is an event's
     events_to_sip: int  # as what ours go there
-    browser_bit_rate: int  # that the browser is told
     sip_srtp: _Keys | None
 
 class Relay:
@@ -79,7 +78,12 @@ class Relay:
     def request_keyframe(self, slot: int, of_browser: bool, /) -> None: ...
     def send_rtcp(self, slot: int, stream: int, to_browser: bool, packet: bytes, /) -> None: ...
     def set_event(self, slot: int, stream: int, begins: bool, /) -> None: ...
-    def send_event(self, slot: int, stream: int, payload: bytes, marker: bool, later: int, /) -> None: ...
+    def send_own(self, slot: int, stream: int, payload_type: int, payload: bytes, marker: bool, later: int, /) -> None:
+        """255: the payload type of events."""
+
+    def set_headless(self, slot: int, partner: int = ..., /) -> None:
+        """Without the other slot nobody hears it."""
+
     def set_source(self, slot: int, source: _Address, is_its: bool, /) -> None: ...
     def set_destination(self, slot: int, destination: _Address | None, /) -> None: ...
     def remove_session(self, slot: int, /) -> tuple[int, tuple[int, ...], list[tuple[int, tuple[str, int]]]]:

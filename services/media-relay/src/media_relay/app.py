@@ -20,12 +20,17 @@ from shared.tasks import Tasks
 
 from . import departure, forwarders, processor
 from .addresses import browser_addresses, sip_address, warn_of_overlap
-from .commands import Commands, Place
+from .bit_rate_watch import BitRateWatch
+from .commands import Commands
+from .core.bit_rate import BitRateBounds
 from .core.pressure import Pressure
-from .datapath import DataPath, DataPathEvent
+from .datapath import DataPath
+from .events import DataPathEvent
 from .metrics import BUSIEST_THREAD, NATIVE, DataPathCollector
+from .place import Place
 from .quality_watch import QualityWatch
 from .settings import RelaySettings
+from .sound_library import SoundLibrary
 
 _log = structlog.get_logger(__name__)
 
@@ -58,14 +63,17 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
             forwarder=forwarder,
             sip_address=sip_address(settings.sip_address),
         )
+        sounds = SoundLibrary(settings.sounds_dir, settings.sound_seconds)
         try:
             pressure = Pressure(settings.max_cpu * min(1.0, processor.cores() or 1.0))
-            commands, quality = _commands(settings, bus, data_path, tasks, pressure)
+            commands, quality = _commands(settings, bus, data_path, tasks, sounds, pressure)
             events.append(commands.on_event)
             tasks.spawn(quality.run(), "quality")
+            tasks.spawn(_bit_rates(settings, data_path, commands).run(), "bit rates")
             async with _serving(settings, bus, commands, data_path, tasks, pressure):
                 yield
         finally:
+            sounds.close()
             await tasks.aclose()
             await data_path.aclose()
     finally:
@@ -73,7 +81,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
 
 
 def _commands(
-    settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks, pressure: Pressure
+    settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks, sounds: SoundLibrary, pressure: Pressure
 ) -> tuple[Commands, QualityWatch]:
     def tell(agent: str, event: Event) -> None:
         tasks.spawn(bus.publish(agent_commands(agent), event), type(event).__name__)
@@ -88,7 +96,12 @@ def _commands(
     )
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
     quality = QualityWatch(data_path, tell, time.monotonic, time.time, os.urandom, settings.quality_seconds)
-    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality, pressure), quality
+    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality, sounds, pressure), quality
+
+
+def _bit_rates(settings: RelaySettings, data_path: DataPath, commands: Commands) -> BitRateWatch:
+    bounds = BitRateBounds(settings.video_min_bit_rate, settings.video_max_bit_rate)
+    return BitRateWatch(data_path, commands.streams, time.monotonic, bounds)
 
 
 @asynccontextmanager

@@ -4,8 +4,9 @@ Every command is one synchronous step: nothing is awaited between what it reads 
 that arrive together need no lock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from shared.messages import (
     AllocateMedia,
     AnswerMedia,
     Done,
+    EndSound,
     Event,
     MediaAllocated,
     MediaConnected,
@@ -30,6 +32,8 @@ from shared.messages import (
     RequestKeyframe,
     RequestOffer,
     SendDigits,
+    SendSound,
+    SoundSent,
 )
 from shared.messages.media import Side
 
@@ -37,31 +41,27 @@ from . import metrics
 from .core.description.browser_offers import BrowserOffers
 from .core.description.codecs import Direction
 from .core.description.delayed_offer import DelayedOffer
+from .core.description.first_offer import offer_of
+from .core.description.headless import HeadlessOffers
 from .core.description.negotiation import Local, Negotiation, Outcome
 from .core.description.rebuilt import Rebuilt
-from .core.description.sdes import OwnSrtp, SrtpPolicy
+from .core.description.sdes import FarSideKeys, OwnSrtp
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
-from .core.plan import Address, IceCredentials
+from .core.plan import Address, IceCredentials, StreamPlan
 from .core.pressure import Pressure
 from .core.session import MediaSession, Owner
-from .datapath import Allocation, Connected, DataPath, DataPathEvent, Failed, KeyframeWanted
+from .datapath import Allocation, DataPath
 from .digits import DigitReceived
+from .events import Connected, DataPathEvent, Failed, KeyframeWanted
+from .place import Place
 from .quality_watch import QualityWatch
+from .sound_library import SoundLibrary
+from .sounds import SoundDone
 
 _log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True)
-class Place:
-    """What this relay is and takes."""
-
-    relay: str  # its id on the bus
-    browser_addresses: tuple[str, ...]
-    sip_address: str
-    capacity: int
-    unclaimed_seconds: float
-    sip_srtp: SrtpPolicy = "off"
+_LOOK_PERIOD = 10.0  # seconds between two looks for sessions that nobody is heard of
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Commands:
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         quality: QualityWatch,
+        sounds: SoundLibrary,
         pressure: Pressure,
     ) -> None:
         self._place = place
@@ -92,12 +93,19 @@ class Commands:
         self._clock = clock
         self._random_bytes = random_bytes
         self._quality = quality
+        self._sounds = sounds
         self._pressure = pressure
         self._sessions: dict[str, _Allocated] = {}
+        self._look_at = 0.0
         self.draining = False
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def streams(self) -> Iterator[tuple[str, tuple[StreamPlan, ...]]]:
+        """Return what was settled last of each session."""
+        for media_id, known in self._sessions.items():
+            yield media_id, known.session.streams
 
     async def handle(self, message: Message) -> Message | None:
         """Carry out one command; the handler of `Bus.serve`."""
@@ -106,6 +114,17 @@ class Commands:
                 return self._allocate(message)
             case RebuildMedia():
                 return self._rebuild(message)
+            case ReleaseMedia():
+                return self._release(message)
+            case SendSound():
+                return await self._send_sound(message)
+            case Probe():
+                return Done()
+            case _:
+                return self._use(message)
+
+    def _use(self, message: Message) -> Message | None:
+        match message:
             case AnswerMedia():
                 return self._answer(message)
             case OfferMedia():
@@ -116,31 +135,33 @@ class Commands:
                 return self._request_keyframe(message)
             case SendDigits():
                 return self._send_digits(message)
-            case ReleaseMedia():
-                return self._release(message)
-            case Probe():
-                return Done()
+            case EndSound():
+                return self._end_sound(message)
             case _:
                 return None
 
     def _allocate(self, command: AllocateMedia) -> MediaAllocated:
-        offerer, offer = _offer_of(command)
+        offerer, offer = offer_of(command)
         known = self._known(command.media_id, offer)
         if known is not None:
             return known
         self._check_room()
         if self._pressure.is_full(self._clock()):
             raise RemoteError(503, "Media Relay Is Full")
-        negotiation = _negotiation(offerer, offer, self._place.sip_srtp)
-        sdp = self._make(command.media_id, command.call_id, negotiation)
-        owner = Owner(call_id=command.call_id, agent=command.agent)
-        session = MediaSession(owner, offerer, negotiation, self._clock(), self._place.unclaimed_seconds)
+        negotiation = self._negotiation(command, offerer, offer)
+        sdp, keys = self._make(command, negotiation)
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
             browser_sdp=sdp if offerer != "browser" else None,
             sip_sdp=sdp if offerer == "browser" else None,
         )
+        owner = Owner(call_id=command.call_id, agent=command.agent)
+        now, unclaimed = self._clock(), self._place.unclaimed_seconds
+        session = MediaSession(owner, offerer, negotiation, keys, now, unclaimed, command.is_headless)
         self._sessions[command.media_id] = _Allocated(session, offer, reply)
+        if command.joined_to:
+            session.join(command.joined_to)
+            self._session(command.joined_to).join(command.media_id)
         return reply
 
     def _rebuild(self, command: RebuildMedia) -> MediaAllocated:
@@ -149,9 +170,10 @@ class Commands:
             return known
         self._check_room()
         negotiation = Rebuilt(command.our_sdp, command.far_sdp, Direction[command.direction.upper()])
-        sdp = self._make(command.media_id, command.call_id, negotiation)
+        sdp, keys = self._make(command, negotiation)
         owner = Owner(call_id=command.call_id, agent=command.agent)
-        session = MediaSession.rebuilt(owner, negotiation, command.epoch, self._clock(), self._place.unclaimed_seconds)
+        now, unclaimed = self._clock(), self._place.unclaimed_seconds
+        session = MediaSession.rebuilt(owner, negotiation, keys, command.epoch, now, unclaimed)
         media = MediaRef(relay=self._place.relay, media_id=command.media_id)
         reply = MediaAllocated(media=media, browser_sdp=sdp)
         self._sessions[command.media_id] = _Allocated(session, command.our_sdp, reply)
@@ -167,29 +189,49 @@ class Commands:
         if self.draining or len(self._sessions) >= self._place.capacity:
             raise RemoteError(503, "Service Unavailable")
 
-    def _make(self, media_id: str, call_id: str, negotiation: Negotiation) -> str:
-        """Return the first offer of a new session, whose ports and transport the data path has made."""
+    def _make(self, command: AllocateMedia | RebuildMedia, negotiation: Negotiation) -> tuple[str, FarSideKeys]:
+        """Return the first offer of a new session, whose ports and transport the data path has made, and its keys."""
+        allocation = self._bind(command, negotiation)
+        local = self._local(allocation)
         try:
-            allocation = self._data_path.allocate(media_id, negotiation.stream_count)
-        except RemoteError:
-            self._pressure.ran_out_of_ports(self._clock())
-            raise
-        try:
-            sdp = negotiation.offer(self._local(allocation))
+            sdp = negotiation.offer(local)
         except Exception:
-            self._data_path.release(media_id)
+            self._data_path.release(command.media_id)
             raise
-        _log.info("allocated", media=media_id, call=call_id, ports=allocation.ports)
-        return sdp
+        _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
+        return sdp, FarSideKeys(local.sip_srtp, partial(self._own_srtp, len(allocation.ports)))
+
+    def _bind(self, command: AllocateMedia | RebuildMedia, negotiation: Negotiation) -> Allocation:
+        try:
+            if isinstance(command, AllocateMedia) and command.is_headless:
+                return self._data_path.allocate_headless(command.media_id, command.joined_to)
+            return self._data_path.allocate(command.media_id, negotiation.stream_count)
+        except RemoteError as error:
+            if error.status == 503:
+                self._pressure.ran_out_of_ports(self._clock())
+            raise
+
+    def _negotiation(self, command: AllocateMedia, offerer: Side | None, offer: str) -> Negotiation:
+        if command.is_headless:
+            return self._headless_offers(command.joined_to)
+        if offerer is None:
+            return DelayedOffer()
+        return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, self._place.sip_srtp)
+
+    def _headless_offers(self, joined_to: str) -> HeadlessOffers:
+        return HeadlessOffers(self._session(joined_to).for_partner()) if joined_to else HeadlessOffers()
 
     def _local(self, allocation: Allocation) -> Local:
         return Local(
             session_id=self._sdp_session_id(),
             sip_host=self._place.sip_address,
             ports=allocation.ports,
-            sip_srtp=tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in allocation.ports),
+            sip_srtp=self._own_srtp(len(allocation.ports)),
             transport=self._transport(allocation.ice),
         )
+
+    def _own_srtp(self, streams: int) -> tuple[OwnSrtp, ...]:
+        return tuple(OwnSrtp.generate(self._place.sip_srtp, self._random_bytes) for _ in range(streams))
 
     def _sdp_session_id(self) -> str:
         """62 bits: some parsers read it into a signed number of 64 (RFC 8829 §5.2.1)."""
@@ -209,14 +251,14 @@ class Commands:
         session = self._session(command.media_id)
         first = session.answered_at is None
         now = self._clock()
-        outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now)
+        outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now, command.far_side)
         reply = self._carry_out(command.media_id, outcome)
         if first:
             metrics.STAGES.labels("answer").observe(now - session.allocated_at)
         return reply
 
     def _offer(self, command: OfferMedia) -> MediaSdp:
-        outcome = self._session(command.media_id).offer(command.side, command.sdp, command.epoch)
+        outcome = self._session(command.media_id).offer(command.side, command.sdp, command.epoch, command.far_side)
         return self._carry_out(command.media_id, outcome)
 
     def _request_offer(self, command: RequestOffer) -> MediaSdp:
@@ -225,7 +267,8 @@ class Commands:
             session.check_renewal(command.epoch)
             transport = self._transport(self._data_path.renew(command.media_id))
             return self._carry_out(command.media_id, session.renew(transport, self._sdp_session_id()))
-        return self._carry_out(command.media_id, session.request_offer(command.direction, command.epoch))
+        outcome = session.request_offer(command.direction, command.epoch, command.far_side)
+        return self._carry_out(command.media_id, outcome)
 
     def _request_keyframe(self, command: RequestKeyframe) -> Done:
         if self._session(command.media_id).request_keyframe(command.side, command.epoch, self._clock()):
@@ -235,6 +278,26 @@ class Commands:
     def _send_digits(self, command: SendDigits) -> Done:
         self._session(command.media_id).check(command.epoch)
         self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
+        return Done()
+
+    async def _send_sound(self, command: SendSound) -> Done:
+        """The one command that waits: until the beginning of the sound is there. By then the session may be gone."""
+        media_id, sound = command.media_id, command.sound
+        self._session(media_id).check(command.epoch)
+        encoding = self._data_path.sound_of(media_id).encoding
+        if not encoding:
+            raise RemoteError(488, "No Audio Is Settled")
+        encoded = await self._sounds.find(sound.name, encoding)
+        self._session(media_id).check(command.epoch)
+        player = self._data_path.sound_of(media_id)
+        if player.encoding != encoding:
+            raise RemoteError(491, "Codec Has Changed")
+        player.play(command.play_id, sound.name, encoded, sound.is_looped)
+        return Done()
+
+    def _end_sound(self, command: EndSound) -> Done:
+        self._session(command.media_id).check(command.epoch)
+        self._data_path.sound_of(command.media_id).stop()
         return Done()
 
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
@@ -257,6 +320,8 @@ class Commands:
 
     def _end(self, media_id: str, why: str) -> None:
         ended = self._sessions.pop(media_id)
+        if ended.session.partner:
+            self._sessions[ended.session.partner].session.part()
         self._quality.end(media_id)
         self._data_path.release(media_id)
         _log.info(why, media=media_id, call=ended.session.owner.call_id)
@@ -282,6 +347,9 @@ class Commands:
                     media_id=event.media_id, call_id=call, side=side, digit=digit, duration_ms=duration_ms
                 )
                 self._tell(agent, heard)
+            case SoundDone(_, play_id, sound, outcome):
+                sent = SoundSent(media_id=event.media_id, call_id=call, play_id=play_id, sound=sound, outcome=outcome)
+                self._tell(agent, sent)
             case Failed():
                 metrics.FAILURES.labels(event.reason).inc()
                 session.lost(now)
@@ -298,23 +366,25 @@ class Commands:
             if known.session.expires_at is not None and known.session.expires_at <= now:
                 metrics.EXPIRED.inc()
                 self._end(media_id, "expired")
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_PERIOD
+            self._end_unheard(now)
+
+    def _end_unheard(self, now: float) -> None:
+        """No browser will ever be lost of a session without one: should its agent be gone, and the far side with it,
+        there would be no end of it."""
+        for media_id, known in list(self._sessions.items()):
+            session = known.session
+            if not session.is_headless or not session.is_settled:
+                continue
+            heard = [each.last_heard for each in self._data_path.statistics(media_id) if each.side == "sip"]
+            if session.is_unheard(max(heard, default=None), now):
+                metrics.EXPIRED.inc()
+                failed = MediaFailed(media_id=media_id, call_id=session.owner.call_id, reason="unheard")
+                self._tell(session.owner.agent, failed)
+                self._end(media_id, "unheard")
 
     def release_all(self) -> None:
         """End every session."""
         for media_id in list(self._sessions):
             self._end(media_id, "released at exit")
-
-
-def _offer_of(command: AllocateMedia) -> tuple[Side | None, str]:
-    """Return who offers, None if nobody does, and the offer."""
-    if command.browser_sdp is not None and command.sip_sdp is not None:
-        raise RemoteError(400, "Only One Of The Two Sides Can Offer")
-    if command.browser_sdp is not None:
-        return "browser", command.browser_sdp
-    return (None, "") if command.sip_sdp is None else ("sip", command.sip_sdp)
-
-
-def _negotiation(offerer: Side | None, offer: str, sip_srtp: SrtpPolicy) -> Negotiation:
-    if offerer is None:
-        return DelayedOffer()
-    return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, sip_srtp)

@@ -23,7 +23,6 @@ from . import certificate, dtls, ice_tcp, sockets
 from .browser_side import BrowserSide
 from .browser_transport import (
     BrowserTransport,
-    FailureReason,
     KeysChanged,
     SendDatagram,
     TransportConnected,
@@ -36,13 +35,16 @@ from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
 from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
-from .core.ports import PortPool, even_ports
+from .core.ports import PortPool, PortUse, even_ports
 from .core.statistics import SourceStatistics
-from .digits import DigitReceived, SessionDigits
+from .digits import SessionDigits
+from .events import Connected, DataPathEvent, Failed, KeyframeWanted
 from .forwarder import Forwarder, ForwarderFactory
 from .ice_tcp import IceTcp
+from .media_place import MediaPlace
 from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
+from .sounds import SessionSound
 
 _log = structlog.get_logger(__name__)
 
@@ -52,45 +54,11 @@ _SOURCE_CLAIM_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class Connected:
-    """The browser's DTLS handshake is done, with the certificate that its SDP named."""
-
-    media_id: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The browser's side is lost for good; nothing is sent to it any more, the session is still to be released."""
-
-    media_id: str
-    reason: FailureReason
-
-
-@dataclass(frozen=True)
-class KeyframeWanted:
-    """The browser wants a whole picture, of a SIP side that reads no RTCP that asks for one."""
-
-    media_id: str
-
-
-DataPathEvent = Connected | Failed | KeyframeWanted | DigitReceived
-
-
-@dataclass(frozen=True)
 class Allocation:
     """What a new session's SDP needs."""
 
     ice: IceCredentials  # ours
     ports: tuple[tuple[int, int], ...]  # (RTP, RTCP) on the SIP side, one pair a stream
-
-
-@dataclass(frozen=True)
-class PortUse:
-    """How many port pairs stand where."""
-
-    used: int
-    free: int
-    quarantined: int
 
 
 @dataclass(frozen=True)
@@ -111,6 +79,7 @@ class _Session:
     browser: BrowserSide
     ports: tuple[int, ...]
     digits: SessionDigits
+    sound: SessionSound
     ufrags: set[str] = field(default_factory=set)  # by which it is found
 
 
@@ -171,9 +140,8 @@ class DataPath:
             if browser_tcp_port:
                 browser_sockets.append(sockets.bind_browser_socket(ice_tcp.LOOPBACK, 0))
         except OSError as error:
-            raise LocalError(
-                f"cannot bind browser port {browser_port} on {', '.join(browser_hosts)}: {error}"
-            ) from error
+            hosts = ", ".join(browser_hosts)
+            raise LocalError(f"cannot bind browser port {browser_port} on {hosts}: {error}") from error
         own = certificate.generate(datetime.datetime.now(datetime.UTC))
         sip_ports = SipPorts(rtp_host, PortPool(ports, quarantine_seconds))
         inner = Address(*browser_sockets[-1].getsockname()[:2])
@@ -198,14 +166,25 @@ class DataPath:
         pairs = self._sip_ports.bind(stream_count, self._loop.time())
         ice, transport = self._transport()
         number = next(self._numbers)
-        digits = SessionDigits(self._loop, self._forwarder, number, media_id, self._tell)
-        session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits)
+        place = MediaPlace(self._forwarder, number)
+        digits = SessionDigits(self._loop, place, media_id, self._tell)
+        sound = SessionSound(self._loop, place, media_id, self._tell)
+        session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits, sound)
         self._sessions[media_id] = self._by_number[session.number] = session
         self._name(session)
         self._forwarder.add_session(session.number, list(pairs.values()))
         ports = tuple((port, port + 1) for port in session.ports)
         self._bridges.add(session.number, ports)
         return Allocation(ice, ports)
+
+    def allocate_headless(self, media_id: str, partner: str = "") -> Allocation:
+        """Make a session for audio without a browser; what is heard of its SIP side goes to the partner's, and back."""
+        allocation = self.allocate(media_id, 1)
+        number, other = self._sessions[media_id].number, self._sessions.get(partner)
+        self._forwarder.set_headless(number, None if other is None else other.number)
+        if other is not None:
+            self._bridges.join(number, other.number)
+        return allocation
 
     def _transport(self) -> tuple[IceCredentials, BrowserTransport]:
         ice = IceCredentials(ufrag=secrets.token_hex(4), pwd=secrets.token_hex(16))
@@ -244,6 +223,7 @@ class DataPath:
         self._forwarder.set_streams(session.number, streams)
         self._join(changes)
         session.digits.set_streams(streams)
+        session.sound.set_streams(streams)
         session.browser.apply(plan, self._loop.time())
         self._drain(session)
 
@@ -282,6 +262,10 @@ class DataPath:
         """Return what is known of the session's sources."""
         return self._forwarder.statistics(self._sessions[media_id].number)
 
+    def bridged(self, media_id: str) -> frozenset[int]:
+        """Return which of the session's streams go to another session's browser."""
+        return self._bridges.bridged(self._sessions[media_id].number)
+
     def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes) -> None:
         """Send RTCP of our own making to that side."""
         self._forwarder.send_rtcp(self._sessions[media_id].number, stream, side, packet)
@@ -289,6 +273,10 @@ class DataPath:
     def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Send digits to the SIP side as telephone-events; raise `RemoteError`: 501 if it takes none."""
         self._sessions[media_id].digits.send(digits, duration_ms, gap_ms)
+
+    def sound_of(self, media_id: str) -> SessionSound:
+        """Return what plays sounds to the session's SIP side."""
+        return self._sessions[media_id].sound
 
     def release(self, media_id: str) -> None:
         """End the session; one that is not there is no error."""
@@ -298,6 +286,7 @@ class DataPath:
         now = self._loop.time()
         session.browser.close(now)
         session.digits.close()
+        session.sound.close()
         self._drain(session)
         del self._by_number[session.number]
         for ufrag in session.ufrags:
@@ -312,7 +301,7 @@ class DataPath:
         """Return the counters as they stand."""
         sessions = {session.media_id: self._forwarder.counters(session.number) for session in self._sessions.values()}
         totals = total([self._past, self._forwarder.unattributed(), *sessions.values()])
-        return DataPathStats(totals, sessions, PortUse(*self._sip_ports.use(self._loop.time())))
+        return DataPathStats(totals, sessions, self._sip_ports.use(self._loop.time()))
 
     async def aclose(self) -> None:
         """End all sessions and close all sockets."""

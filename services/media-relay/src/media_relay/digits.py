@@ -14,7 +14,7 @@ from shared.messages.media import Side
 from .core.dtmf import BeginEvent, Digit, DigitReceiver, DigitSender, EndEvent, SendEvent
 from .core.packet import rtp, telephone_event
 from .core.plan import StreamPlan
-from .forwarder import Forwarder
+from .media_place import MediaPlace
 
 _GAP_MS = 70  # between digits of the browser that come faster
 
@@ -37,14 +37,12 @@ class SessionDigits:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        forwarder: Forwarder,
-        session: int,
+        place: MediaPlace,
         media_id: str,
         tell: Callable[[DigitReceived], None],
     ) -> None:
         self._loop = loop
-        self._forwarder = forwarder
-        self._session = session
+        self._place = place
         self._media_id = media_id
         self._tell = tell
         self._sender = DigitSender()
@@ -99,11 +97,11 @@ class SessionDigits:
         for output in self._sender.take_output():
             match output:
                 case BeginEvent():
-                    self._forwarder.begin_event(self._session, self._stream)
+                    self._place.begin_digit(self._stream)
                 case SendEvent(payload, marker, later):
-                    self._forwarder.send_event(self._session, self._stream, payload, marker, later)
+                    self._place.send_digit(self._stream, payload, marker, later)
                 case EndEvent():
-                    self._forwarder.end_event(self._session, self._stream)
+                    self._place.end_digit(self._stream)
         if self._timer is not None:
             self._timer.cancel()
         timers = [self._sender.next_timer(), *[each.next_timer() for each in self._receivers.values()]]

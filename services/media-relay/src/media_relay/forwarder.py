@@ -79,7 +79,9 @@ class Forwarder(Protocol):
         """Send this RTCP, which is in the clear, to that side; a sender report in it counts as having passed."""
 
     def begin_event(self, session: int, stream: int) -> None:
-        """Forward no media of the browser from now on; freeze the timestamp of the event (RFC 4733 §2.2.1)."""
+        """Forward no media of the browser from now on: an event, or media of ours, takes its place.
+
+        The timestamp of what begins is that of now, and of an event it stays (RFC 4733 §2.2.1)."""
 
     def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
         """Send a packet of the event to the SIP side, as the browser's source and in its numbering.
@@ -87,8 +89,17 @@ class Forwarder(Protocol):
         `later` is how far its segment is behind the begin of the event, in units of the timestamp.
         """
 
+    def send_media(
+        self, session: int, stream: int, payload_type: int, payload: bytes, marker: bool, later: int
+    ) -> None:
+        """Send a packet of media of our own in the same way; the payload type is the SIP side's."""
+
     def end_event(self, session: int, stream: int) -> None:
         """Forward the browser's media again; its numbers go on without a gap."""
+
+    def set_headless(self, session: int, partner: int | None) -> None:
+        """There is no browser. What the SIP side sends goes to that of the partner, another such session, and back, as
+        if each were the other's browser; or it is heard and goes nowhere. The end of either parts them."""
 
     def add_source(self, session: int, source: BrowserPath) -> None:
         """Datagrams from this address are the session's."""

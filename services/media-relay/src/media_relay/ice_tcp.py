@@ -8,6 +8,7 @@ checks as all do, and whatever is late for a slow connection is dropped, as a fu
 import asyncio
 import socket
 from collections.abc import Sequence
+from typing import cast
 
 import structlog
 
@@ -88,8 +89,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be a source of datagrams."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's, which the service has, is none by its class
         relay = self._owner.admit(self)
         if relay is None:
             _log.warning("too many browsers over tcp", most=MAX_CONNECTIONS)

@@ -38,6 +38,7 @@ _PROFILES = {
     SrtpProfile.AES128_CM_SHA1_80: 0,
     SrtpProfile.AEAD_AES_128_GCM: 1,
     SrtpProfile.AEAD_AES_256_GCM: 2,
+    SrtpProfile.AES128_CM_SHA1_32: 3,
 }
 _KINDS = {0: DatagramKind.STUN, 1: DatagramKind.DTLS, 3: DatagramKind.RTCP}
 _EVENTS: dict[int, Side] = {5: "browser", 6: "sip"}
@@ -110,7 +111,18 @@ class NativeForwarder:
 
     def send_event(self, session: int, stream: int, payload: bytes, marker: bool, later: int = 0) -> None:
         """Send a packet of the event."""
-        self._native.send_event(self._slots[session], stream, payload, marker, later)
+        self._native.send_own(self._slots[session], stream, _NO_PAYLOAD_TYPE, payload, marker, later)
+
+    def send_media(
+        self, session: int, stream: int, payload_type: int, payload: bytes, marker: bool, later: int
+    ) -> None:
+        """Send a packet of media of our own."""
+        self._native.send_own(self._slots[session], stream, payload_type, payload, marker, later)
+
+    def set_headless(self, session: int, partner: int | None) -> None:
+        """Do without a browser."""
+        other = () if partner is None else (self._slots[partner],)
+        self._native.set_headless(self._slots[session], *other)
 
     def end_event(self, session: int, stream: int) -> None:
         """Go on with the browser's media."""
@@ -198,7 +210,6 @@ def _flat(plan: StreamPlan) -> "_native.Plan":
         "clock_rate": plan.clock_rate,
         "sip_events": bytes(payload_type in plan.sip_events for payload_type in range(128)),
         "events_to_sip": plan.events_to_sip.payload_type if plan.events_to_sip else _NO_PAYLOAD_TYPE,
-        "browser_bit_rate": plan.browser_bit_rate,
         "sip_srtp": _flat_keys(plan.sip_srtp),
     }
 

@@ -92,6 +92,20 @@ class PythonForwarder:
         owner = self._sessions[session]
         owner.send_event(owner.streams[stream], payload, marker, later, self._loop.time())
 
+    def send_media(
+        self, session: int, stream: int, payload_type: int, payload: bytes, marker: bool, later: int
+    ) -> None:
+        """Send a packet of media of our own."""
+        owner = self._sessions[session]
+        owner.send_own(owner.streams[stream], payload_type, payload, marker, later, self._loop.time())
+
+    def set_headless(self, session: int, partner: int | None) -> None:
+        """Do without a browser."""
+        place = self._sessions[session].set_headless()
+        place.part()
+        if partner is not None:
+            place.join(self._sessions[partner].set_headless())
+
     def end_event(self, session: int, stream: int) -> None:
         """Go on with the browser's media."""
         self._sessions[session].streams[stream].outgoing.end_event()
@@ -107,11 +121,13 @@ class PythonForwarder:
 
     def set_destination(self, session: int, destination: BrowserPath | None) -> None:
         """Send the browser's media there."""
-        self._sessions[session].destination = destination
+        self._sessions[session].outbox.destination = destination
 
     def remove_session(self, session: int) -> SessionEnd:
         """Forget it and close its sockets."""
         ended = self._sessions.pop(session)
+        if ended.partner is not None:
+            ended.partner.part()
         for stream in ended.streams:
             stream.part()
         for bound in self._sockets.pop(session):
@@ -119,7 +135,7 @@ class PythonForwarder:
             bound.close()
         for source in [source for source, owner in self._by_source.items() if owner == session]:
             del self._by_source[source]
-        return SessionEnd(ended.counters, tuple(stream.peers() for stream in ended.streams))
+        return SessionEnd(ended.outbox.counters, tuple(stream.peers() for stream in ended.streams))
 
     def send(self, datagram: bytes, destination: BrowserPath) -> None:
         """Send STUN or DTLS to a browser."""
@@ -130,7 +146,7 @@ class PythonForwarder:
 
     def counters(self, session: int) -> Counters:
         """Return a session's counters."""
-        return self._sessions[session].counters
+        return self._sessions[session].outbox.counters
 
     def statistics(self, session: int) -> tuple[SourceStatistics, ...]:
         """Return what is known of its sources."""
@@ -149,7 +165,7 @@ class PythonForwarder:
             bound.close()
 
     def _hand_up_wish(self, session: int, packet: bytes) -> None:
-        destination = self._sessions[session].destination
+        destination = self._sessions[session].outbox.destination
         if destination is not None:
             self._on_datagram(packet, DatagramKind.RTCP, destination, session)
 

@@ -24,13 +24,8 @@ class PythonRepair:
         self._on_wish = on_wish
 
     def received(self, stream: PythonStream, header: rtp.RtpHeader, now: float) -> None:
-        """Ask the browser for what is missing before this packet of its; tell it how much it may send."""
-        if stream.plan is None:
-            return
-        bit_rate = stream.plan.browser_bit_rate
-        if bit_rate and stream.repair.may_tell_bit_rate(now):
-            self._session.send_rtcp_to_browser(feedback.receiver_estimate(OWN_SSRC, header.ssrc, bit_rate))
-        if not stream.plan.answers_nack:
+        """Ask the browser for what is missing before this packet of its."""
+        if stream.plan is None or not stream.plan.answers_nack:
             return
         numbers = stream.repair.losses.receive(header.ssrc, header.sequence_number, now)
         if numbers:
@@ -48,7 +43,7 @@ class PythonRepair:
 
     def ask_for_picture(self, stream: PythonStream, side: Side, now: float) -> None:
         """Ask that side for a whole picture of the stream, if it was not asked just now."""
-        source, plan = self._session.last_source(stream, side), stream.plan
+        source, plan = self._session.sources.last(stream, side), stream.plan
         if source is None or plan is None or plan.kind != "video" or not stream.repair.may_ask_for_picture(side, now):
             return
         self._count(Repair.PICTURES_OF_BROWSER if side == "browser" else Repair.PICTURES_OF_SIP)
@@ -67,7 +62,7 @@ class PythonRepair:
     def _treat_browsers(self, now: float, packet: bytes) -> bytes:
         if feedback.wants_picture(packet):
             return self._take_wish(packet, now)
-        stream = self._session.sip_stream(feedback.source_of(packet)) if feedback.is_nack(packet) else None
+        stream = self._session.sources.stream("sip", feedback.source_of(packet)) if feedback.is_nack(packet) else None
         if stream is None or stream.plan is None:
             return packet
         if stream.plan.answers_nack:
@@ -76,7 +71,7 @@ class PythonRepair:
 
     def _take_wish(self, packet: bytes, now: float) -> bytes:
         """One that is for streams that are not known goes on."""
-        streams = {self._session.sip_stream(ssrc) for ssrc in feedback.picture_sources(packet)} - {None}
+        streams = {self._session.sources.stream("sip", ssrc) for ssrc in feedback.picture_sources(packet)} - {None}
         for stream in streams:
             if stream is not None:
                 self.ask_for_picture(stream, "sip", now)
@@ -95,4 +90,4 @@ class PythonRepair:
         return b"" if stream.plan.answers_nack else packet
 
     def _count(self, what: Repair, how_many: int = 1) -> None:
-        self._session.counters.repairs[what] += how_many
+        self._session.outbox.counters.repairs[what] += how_many

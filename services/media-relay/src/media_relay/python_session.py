@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 
 from shared.messages.media import Side
 
-from .core.counters import Counters, Direction, Drop, PacketKind, Repair
+from .core.counters import Drop, Repair
 from .core.packet import rtcp, rtp
 from .core.packet.demux import is_rtcp
-from .core.plan import Address, BrowserPath, StreamKind, StreamPlan
+from .core.plan import Address, StreamKind, StreamPlan
 from .core.srtp_keys import SrtpKeys
-from .core.statistics import SourceRecords, SourceStatistics
+from .core.statistics import SourceRecord, SourceRecords, SourceStatistics
 from .forwarder import EVENT_PACKETS_PER_SECOND
+from .python_headless import Partner
+from .python_outbox import PythonOutbox
 from .python_repair import PythonRepair
+from .python_sources import PythonSources
 from .python_stream import DatagramSender, PythonStream, StreamPlace
 from .srtp import SrtpRefused, SrtpSession
 
-# Each SSRC costs SRTP state for as long as the session lives. A call has a few, a transfer adds some.
-MAX_SSRCS = 256
 _RTCP_HEADER = 8  # with the sender
 
 EventSink = Callable[[int, Side, bytes], None]  # the index of the stream, the side that it came from, the packet
@@ -37,14 +38,12 @@ class PythonSession:
     ) -> None:
         self.streams = tuple(streams)
         self._on_event = on_event
-        self.destination: BrowserPath | None = None  # the browser's
-        self.counters = Counters()
-        self._browser_sockets = browser_sockets
+        self.outbox = PythonOutbox(browser_sockets)
         self._repair = PythonRepair(self, on_wish)
         self._srtp: SrtpSession | None = None
         self._by_browser_pt: dict[int, PythonStream] = {}
-        self._browser_ssrcs: dict[int, PythonStream | None] = {}  # authenticated; None: seen in RTCP only
-        self._sip_ssrcs: dict[int, PythonStream | None] = {}
+        self.sources = PythonSources()
+        self.partner: Partner | None = None  # of a session without a browser
         self._records = SourceRecords()  # of those above that sent media
 
     def place(self, stream: int) -> StreamPlace:
@@ -63,15 +62,19 @@ class PythonSession:
     def set_keys(self, keys: SrtpKeys | None) -> None:
         """Start SRTP anew with these keys."""
         self._srtp = None if keys is None else SrtpSession(keys)
-        self._browser_ssrcs.clear()
-        self._sip_ssrcs.clear()
+        self.sources.clear()
         self._records.clear()
         for stream in self.streams:  # what they hold was protected with the old keys
             stream.repair.to_browser.clear()
 
+    def set_headless(self) -> Partner:
+        """Do without a browser; return what is in its place."""
+        self.partner = self.partner or Partner(self)
+        return self.partner
+
     def drop(self, reason: Drop) -> None:
         """Count a packet that goes nowhere."""
-        self.counters.drops[reason] += 1
+        self.outbox.drop(reason)
 
     def receive_browser_rtp(self, packet: bytes, now: float) -> None:
         """SRTP from one of the browser's validated addresses."""
@@ -80,14 +83,18 @@ class PythonSession:
             return self.drop(Drop.MALFORMED)
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
-        if not _has_room(self._browser_ssrcs, header.ssrc):
+        if not self.sources.has_room("browser", header.ssrc):
             return self.drop(Drop.SSRC_LIMIT)
         try:
             clear = self._srtp.unprotect_rtp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
+        self._take_rtp_for_sip(header, clear, now)
+
+    def _take_rtp_for_sip(self, header: rtp.RtpHeader, clear: bytes, now: float) -> None:
+        """RTP of the browser, or of the partner in its place."""
         stream = self._by_browser_pt.get(header.payload_type)
-        self._browser_ssrcs[header.ssrc] = stream
+        self.sources.hear("browser", header.ssrc, stream)
         if not rtp.has_valid_padding(clear):
             return self.drop(Drop.MALFORMED)
         if stream is None or stream.plan is None:
@@ -134,9 +141,9 @@ class PythonSession:
     def _send_to_sip(self, stream: PythonStream, kind: StreamKind, packet: bytes, now: float) -> None:
         """Send RTP, new or again, by the ports or the bridge."""
         if stream.bridge is not None:
-            self._count("browser_to_sip", kind, packet)
+            self.outbox.count("browser_to_sip", kind, packet)
             return stream.bridge.session.receive_bridged_rtp(stream.bridge.stream, packet, now)
-        self._send(stream.rtp_socket, packet, stream.rtp_latch.destination, "browser_to_sip", kind)
+        self.outbox.send_to_sip(stream.rtp_socket, packet, stream.rtp_latch.destination, kind)
 
     def receive_browser_rtcp(self, packet: bytes, now: float) -> None:
         """SRTCP from one of the browser's validated addresses."""
@@ -145,18 +152,21 @@ class PythonSession:
         if self._srtp is None:
             return self.drop(Drop.NOT_CONNECTED)
         sender = int.from_bytes(packet[4:8], "big")
-        if not _has_room(self._browser_ssrcs, sender):
+        if not self.sources.has_room("browser", sender):
             return self.drop(Drop.SSRC_LIMIT)
         try:
             clear = self._srtp.unprotect_rtcp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
-        self._browser_ssrcs.setdefault(sender, None)
+        self._take_rtcp_for_sip(sender, clear, now)
+
+    def _take_rtcp_for_sip(self, sender: int, clear: bytes, now: float) -> None:
+        self.sources.see("browser", sender)
         sources = rtcp.parse(clear)
         if sources is None:
             return self.drop(Drop.MALFORMED)
         self._records.read_reports("browser", clear, now)
-        left = self._repair.from_browser(clear, now)
+        left = self._repair.from_browser(self._records.as_sent("browser", clear), now)
         for stream in self._streams_concerned(sources) if left else ():
             self.send_rtcp_to_sip(stream, left, now)
 
@@ -185,23 +195,25 @@ class PythonSession:
 
     def _authentic(self, ssrc: int, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
         """Return what the SIP side protected, and count its source; or raise `SrtpRefused`."""
-        if not _has_room(self._sip_ssrcs, ssrc):
+        if not self.sources.has_room("sip", ssrc):
             raise SrtpRefused(Drop.SSRC_LIMIT)
         clear = unprotect(packet)
-        self._sip_ssrcs.setdefault(ssrc, None)
+        self.sources.see("sip", ssrc)
         return clear
 
     def _pass_rtp_to_browser(
         self, stream: PythonStream, header: rtp.RtpHeader, packet: bytes, refusal: Drop | None, now: float
     ) -> None:
-        if refusal is not None or self._srtp is None or self.destination is None or stream.plan is None:
-            return self.drop(refusal or Drop.NOT_CONNECTED)
+        if refusal is not None or stream.plan is None:
+            return self.drop(refusal or Drop.NO_STREAM)
         record = self._records.hear("sip", header, packet, now, stream.plan)
         if header.payload_type in stream.plan.sip_events:
             self._hand_up(stream, "sip", packet, now)
         payload_type = stream.plan.to_browser[header.payload_type]
         if payload_type != header.payload_type:
             packet = rtp.with_payload_type(packet, payload_type)
+        if self._srtp is None:
+            return self._give_to_partner(stream, packet, record, now)
         try:
             protected = self._srtp.protect_rtp(packet)
         except SrtpRefused as refused:
@@ -209,7 +221,24 @@ class PythonSession:
         if stream.plan.answers_nack:
             stream.repair.to_browser.keep(header.ssrc, header.sequence_number, protected)
         record.sent()
-        self._send_to_browser(protected, stream.plan.kind)
+        self.outbox.send_to_browser(protected, stream.plan.kind)
+
+    def _give_to_partner(self, stream: PythonStream, packet: bytes, record: SourceRecord, now: float) -> None:
+        if self.partner is not None and stream.plan is not None and self.partner.give_rtp(packet, now):
+            record.sent()
+            self.outbox.count("sip_to_browser", stream.plan.kind, packet)
+
+    def receive_partner_rtp(self, header: rtp.RtpHeader, packet: bytes, now: float) -> None:
+        """RTP that the partner's SIP side sent, in the numbers of a browser."""
+        if not self.sources.has_room("browser", header.ssrc):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._take_rtp_for_sip(header, packet, now)
+
+    def receive_partner_rtcp(self, sender: int, packet: bytes, now: float) -> None:
+        """RTCP likewise."""
+        if not self.sources.has_room("browser", sender):
+            return self.drop(Drop.SSRC_LIMIT)
+        self._take_rtcp_for_sip(sender, packet, now)
 
     def receive_sip_rtcp(
         self, stream: PythonStream, packet: bytes, source: Address, now: float, on_rtp_port: bool = False
@@ -238,14 +267,14 @@ class PythonSession:
             return self.drop(Drop.NO_STREAM)
         if not is_accepted():
             return self.drop(Drop.LATCH_REFUSED)
-        if self._srtp is None:
+        if not self._is_connected:
             return self.drop(Drop.NOT_CONNECTED)
-        if not _has_room(self._sip_ssrcs, sources.sender):
+        if not self.sources.has_room("sip", sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
         self._records.read_reports("sip", packet, now)
         left, wants_picture = self._repair.from_sip(stream, packet, now)
         if left:
-            self._send_rest_to_browser(left)
+            self._send_rest_to_browser(left, now)
         if wants_picture:
             self._repair.ask_for_picture(stream, "browser", now)
 
@@ -258,7 +287,7 @@ class PythonSession:
 
     def statistics(self) -> tuple[SourceStatistics, ...]:
         """Return what is known of each source whose media was heard."""
-        return self._records.statistics({"browser": self._browser_ssrcs, "sip": self._sip_ssrcs}, self.streams)
+        return self._records.statistics(self.sources.by_side, self.streams)
 
     def request_keyframe(self, side: Side, now: float) -> None:
         """Ask for a whole picture of each video stream of that side that has been seen."""
@@ -269,9 +298,20 @@ class PythonSession:
         """Send a packet of a telephone-event in the place of the browser's media."""
         if stream.plan is None or stream.plan.events_to_sip is None:
             return self.drop(Drop.NO_STREAM)
-        clear = stream.outgoing.event_packet(stream.plan.events_to_sip.payload_type, payload, marker, later)
+        self.send_own(stream, stream.plan.events_to_sip.payload_type, payload, marker, later, now)
+
+    def send_own(
+        self, stream: PythonStream, payload_type: int, payload: bytes, marker: bool, later: int, now: float
+    ) -> None:
+        """Send a packet of media of ours in that place."""
+        if stream.plan is None:
+            return self.drop(Drop.NO_STREAM)
+        if not stream.may_send(stream.rtp_latch.destination, now):
+            return self.drop(Drop.UNHEARD)
+        clear = stream.outgoing.event_packet(payload_type, payload, marker, later)
         packet = self._for_sip(stream, clear)
         if packet is not None:
+            self._records.sent_event("browser", stream.outgoing.ssrc, len(payload))
             self._send_to_sip(stream, stream.plan.kind, packet, now)
 
     def _hand_up(self, stream: PythonStream, side: Side, packet: bytes, now: float) -> None:
@@ -293,61 +333,48 @@ class PythonSession:
             return Drop.LATCH_REFUSED
         if not stream.plan.sip_sends:
             return Drop.ON_HOLD
-        if self._srtp is None:
+        if not self._is_connected:
             return Drop.NOT_CONNECTED
-        return None if self._may_send_as(header.ssrc, stream) else Drop.SSRC_LIMIT
+        return None if self.sources.is_of(header.ssrc, stream) else Drop.SSRC_LIMIT
 
-    def _may_send_as(self, ssrc: int, stream: PythonStream) -> bool:
-        """One SSRC, one stream: two would use one keystream twice, because all share a key (RFC 3711 §9.1)."""
-        if not _has_room(self._sip_ssrcs, ssrc):
-            return False
-        if self._sip_ssrcs.get(ssrc) is None:
-            self._sip_ssrcs[ssrc] = stream
-        return self._sip_ssrcs[ssrc] is stream
+    @property
+    def _is_connected(self) -> bool:
+        """Whether what the SIP side sends has somewhere to go, or nowhere on purpose."""
+        return self.partner is not None or (self._srtp is not None and self.outbox.destination is not None)
 
     def _streams_concerned(self, sources: rtcp.RtcpSources) -> list[PythonStream]:
-        """Return the stream of the sender, else those that it speaks of, else all in use."""
-        sender = self._browser_ssrcs.get(sources.sender) if sources.sender is not None else None
-        if sender is not None:
-            return [sender]
-        about = {stream for ssrc in sources.about if (stream := self._sip_ssrcs.get(ssrc)) is not None}
+        """Return the streams that RTCP of the browser is about, in doubt all in use."""
+        about = self.sources.concerned(sources)
         return [stream for stream in self.streams if stream in about or (not about and stream.plan is not None)]
 
-    def _send_rest_to_browser(self, packet: bytes) -> None:
+    def _send_rest_to_browser(self, packet: bytes, now: float) -> None:
         """What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by."""
         sources = rtcp.parse(packet)
         if sources is None or sources.sender is None:
             return
-        if not _has_room(self._sip_ssrcs, sources.sender):
+        if not self.sources.has_room("sip", sources.sender):
             return self.drop(Drop.SSRC_LIMIT)
-        self._sip_ssrcs.setdefault(sources.sender, None)
+        self.sources.see("sip", sources.sender)
+        if self.partner is not None:
+            return self.partner.give_rtcp(sources.sender, packet, now)
         self.send_rtcp_to_browser(packet)
-
-    def sip_stream(self, ssrc: int) -> PythonStream | None:
-        """Return whose media an SSRC of the SIP side is, if it was heard."""
-        return self._sip_ssrcs.get(ssrc)
-
-    def last_source(self, stream: PythonStream, side: Side) -> int | None:
-        """Return the SSRC of a stream that was heard last from that side."""
-        ssrcs = self._browser_ssrcs if side == "browser" else self._sip_ssrcs
-        return next((ssrc for ssrc, owner in reversed(ssrcs.items()) if owner is stream), None)
 
     def resend_to_browser(self, packet: bytes) -> None:
         """Send video again, as it went out."""
-        self.counters.repairs[Repair.RESENT_TO_BROWSER] += 1
-        self._send_to_browser(packet, "video")
+        self.outbox.counters.repairs[Repair.RESENT_TO_BROWSER] += 1
+        self.outbox.send_to_browser(packet, "video")
 
     def resend_to_sip(self, stream: PythonStream, now: float, packet: bytes) -> None:
         """Send video again, as it went out."""
         if not stream.has_heard(stream.rtp_latch.destination):
             return self.drop(Drop.UNHEARD)  # who asks is not who would get it
-        self.counters.repairs[Repair.RESENT_TO_SIP] += 1
+        self.outbox.counters.repairs[Repair.RESENT_TO_SIP] += 1
         self._send_to_sip(stream, "video", packet, now)
 
     def send_rtcp_to_sip(self, stream: PythonStream, packet: bytes, now: float) -> None:
         """Send RTCP to the SIP side of a stream."""
         if stream.bridge is not None:
-            self._count("browser_to_sip", "rtcp", packet)
+            self.outbox.count("browser_to_sip", "rtcp", packet)
             return stream.bridge.session.receive_bridged_rtcp(stream.bridge.stream, packet, now)
         socket, destination = stream.rtcp_route()
         if not stream.may_send(destination, now):
@@ -357,7 +384,7 @@ class PythonSession:
                 packet = stream.srtp.protect_rtcp(packet)
             except SrtpRefused as refused:
                 return self.drop(refused.drop)
-        self._send(socket, packet, destination, "browser_to_sip", "rtcp")
+        self.outbox.send_to_sip(socket, packet, destination, "rtcp")
 
     def send_rtcp_to_browser(self, packet: bytes) -> None:
         """Protect RTCP and send it to the browser."""
@@ -367,34 +394,4 @@ class PythonSession:
             protected = self._srtp.protect_rtcp(packet)
         except SrtpRefused as refused:
             return self.drop(refused.drop)
-        self._send_to_browser(protected, "rtcp")
-
-    def _send_to_browser(self, packet: bytes, kind: PacketKind) -> None:
-        if self.destination is None:
-            return self.drop(Drop.NOT_CONNECTED)
-        browser_socket = self._browser_sockets[self.destination.interface]
-        self._send(browser_socket, packet, self.destination.address, "sip_to_browser", kind)
-
-    def _send(
-        self,
-        socket: DatagramSender,
-        packet: bytes,
-        destination: Address | None,
-        direction: Direction,
-        kind: PacketKind,
-    ) -> None:
-        if destination is None:
-            return self.drop(Drop.NOT_CONNECTED)
-        try:
-            socket.sendto(packet, destination)
-        except OSError:  # a full send buffer, no route: UDP may lose it anyway
-            return self.drop(Drop.SEND_FAILED)
-        self._count(direction, kind, packet)
-
-    def _count(self, direction: Direction, kind: PacketKind, packet: bytes) -> None:
-        self.counters.packets[direction, kind] += 1
-        self.counters.bytes[direction, kind] += len(packet)
-
-
-def _has_room(ssrcs: dict[int, PythonStream | None], ssrc: int) -> bool:
-    return ssrc in ssrcs or len(ssrcs) < MAX_SSRCS
+        self.outbox.send_to_browser(protected, "rtcp")

@@ -58,7 +58,7 @@ class PythonStream:
         self.rtcp_socket = rtcp_socket
         self.plan: StreamPlan | None = None
         self.srtp: SrtpSession | None = None  # of the SIP side
-        self._srtp_by_profile: dict[SrtpProfile, SrtpSession] = {}  # all there have been: their keys may come again
+        self._srtp_by_key: dict[tuple[SrtpProfile, bytes], SrtpSession] = {}  # all there have been: they may come again
         self.bridge: StreamPlace | None = None  # instead of the sockets
         self._policy = policy
         self.repair = StreamRepair()
@@ -79,8 +79,8 @@ class PythonStream:
         self.rtcp_latch.expect(plan.sip_rtcp if plan else None)
 
     def _srtp_of(self, keys: SrtpKeys) -> SrtpSession:
-        srtp = SrtpSession(keys, self._srtp_by_profile.get(keys.profile))
-        self._srtp_by_profile[keys.profile] = srtp
+        srtp = SrtpSession(keys, self._srtp_by_key.get((keys.profile, keys.send)))
+        self._srtp_by_key[keys.profile, keys.send] = srtp
         return srtp
 
     def part(self) -> None:

@@ -33,6 +33,9 @@ class Measured(Protocol):
     def statistics(self, media_id: str, /) -> tuple[SourceStatistics, ...]:
         """Return what is known of the session's sources."""
 
+    def bridged(self, media_id: str, /) -> frozenset[int]:
+        """Return which of the session's streams go to another session's browser."""
+
     def send_rtcp(self, media_id: str, stream: int, side: Side, packet: bytes, /) -> None:
         """Send RTCP to that side."""
 
@@ -103,7 +106,8 @@ class QualityWatch:
     def _measure(self, watched: _Watched, now: float) -> None:
         media_id, session = watched.media_id, watched.session
         sources = self._data_path.statistics(media_id)
-        for report in watched.reporter.make(now, self._wall_clock(), sources, session.streams):
+        bridged = self._data_path.bridged(media_id)
+        for report in watched.reporter.make(now, self._wall_clock(), sources, session.streams, bridged):
             metrics.OWN_REPORTS.labels(report.side).inc()
             self._data_path.send_rtcp(media_id, report.stream, report.side, report.packet)
         sample = watched.meter.sample(now, sources, session.streams, session.is_settled)

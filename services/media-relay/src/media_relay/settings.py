@@ -24,7 +24,12 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     rtp_max: int = 31999
     quarantine_seconds: float = 5.0  # before a freed port is given to another call
     sip_srtp: SrtpPolicy = "off"  # what is offered to SIP peers: nothing, keys that may be ignored, or SRTP alone
+    # What browsers are told that they may send of video, bit/s, where the far side does not tell them itself.
+    video_min_bit_rate: int = 150_000  # unless the far side says that it takes less
+    video_max_bit_rate: int = 2_000_000  # 1280x720 at its best
     forwarder: ForwarderChoice = "auto"  # native where it was built
+    sounds_dir: str = ""  # files that calls may be played, by their names; those made of tones are there without
+    sound_seconds: float = 600.0  # what is longer is cut off: it is held in memory
     capacity: int = 500  # sessions
     max_cpu: float = (
         0.85  # of a core (or of what a cgroup leaves of one), by the busiest thread, before calls are refused

@@ -8,7 +8,7 @@ from shared.errors import RemoteError
 
 from . import sockets
 from .core.plan import Address
-from .core.ports import PortPool
+from .core.ports import PortPool, PortUse
 from .forwarder import StreamSockets
 
 _log = structlog.get_logger(__name__)
@@ -44,8 +44,8 @@ class SipPorts:
         """Put a pair, whose sockets are closed, to rest."""
         self._pool.release(port, now, strays)
 
-    def use(self, now: float) -> tuple[int, int, int]:
-        """Return how many pairs are used, free and in quarantine."""
+    def use(self, now: float) -> PortUse:
+        """Return how many pairs stand where."""
         return self._pool.use(now)
 
     def _bind_one(self, now: float) -> tuple[int, StreamSockets]:

@@ -60,8 +60,11 @@ class Agents:
         self._pod = pod
         self._tasks = tasks
 
-    async def open_account(self, session_id: str, account: SipAccount) -> Owner:
-        """Have an account opened by the emptier of two agents, or by another one if that does not take it."""
+    async def open_account(self, session_id: str, account: SipAccount, idle_seconds: float | None = None) -> Owner:
+        """Have an account opened by the emptier of two agents, or by another one if that does not take it.
+
+        With `idle_seconds` it has no socket here, and ends by itself once it has had no call for so long.
+        """
         tried: list[str] = []
         refusal = RemoteError(503, "No SIP Agent")
         while len(tried) < _AGENTS_TO_TRY:
@@ -69,7 +72,7 @@ class Agents:
             if agent is None:
                 break
             tried.append(agent)
-            command = OpenAccount(**envelope(), session_id=session_id, pod=self._pod, account=account)
+            command = self._opening(session_id, account, idle_seconds)
             try:
                 opened = await self._bus.request(agent_commands(agent), command, AccountOpened)
             except NoOwner:
@@ -85,6 +88,11 @@ class Agents:
                 continue
             return Owner(opened.agent, opened.epoch)
         raise refusal
+
+    def _opening(self, session_id: str, account: SipAccount, idle_seconds: float | None) -> OpenAccount:
+        if idle_seconds is None:
+            return OpenAccount(**envelope(), session_id=session_id, pod=self._pod, account=account)
+        return OpenAccount(**envelope(), session_id=session_id, pod="", account=account, idle_seconds=idle_seconds)
 
     async def attach(self, session_id: str, owner: Owner) -> SessionSnapshot:
         """Tell the agent where the socket is now; return how everything stands."""

@@ -17,16 +17,15 @@ from shared.kv import open_store
 from shared.presence import beat, listen
 from shared.tasks import Tasks
 
-from .api import websocket
-from .api.http import ImpatientHttp
+from .api.http import impatient_http
+from .api.page_socket import page_sockets
 from .api.pages import SDK_HEADERS, Pages, find_web_root
-from .api.transport import AbortableWebSocket
 from .pod import Pod, Presences
+from .rest import app as rest
 from .settings import Settings
 
 _log = structlog.get_logger(__name__)
 
-MAX_FRAME_BYTES = 65536
 _READY_POLL = 0.05
 
 
@@ -43,27 +42,25 @@ def create_app(pod: Pod) -> FastAPI:
     """Return what is served on the public port."""
     web_root = find_web_root(pod.settings.web_root)
     app = FastAPI(title="Cordboard signaling", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(websocket.router(pod))
     app.routes.extend(route for route in health.ops_routes(pod.not_ready) if route.path == "/healthz")
+    if rest.is_on(pod.settings):
+        app.routes.extend(rest.mounts(pod))
     app.mount("/sdk", Pages(web_root / "sdk", SDK_HEADERS), name="sdk")
     app.mount("/", Pages(web_root / "phone"), name="phone")
     return app
 
 
-def public_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
-    """Return the configuration of the public port."""
+def public_config(pod: Pod, app: FastAPI) -> uvicorn.Config:
+    """Return the configuration of the public port. Its WebSockets are the web protocol's, whatever the app serves."""
+    settings = pod.settings
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=ImpatientHttp,
+        http=impatient_http(pod.admission),
         timeout_keep_alive=math.ceil(settings.login_seconds),
-        ws=AbortableWebSocket,
-        ws_max_size=MAX_FRAME_BYTES,
-        # Measured: compression costs 50 KiB a socket, and SDP is all that would gain.
-        ws_per_message_deflate=False,
-        ws_ping_interval=settings.ping_seconds,
-        ws_ping_timeout=settings.ping_seconds,
+        ws=page_sockets(pod),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -90,7 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     try:
         async with (
             health.serve(health.ops_config(settings.ops_host, settings.ops_port, pod.not_ready), "ops") as ops,
-            health.serve(public_config(settings, create_app(pod)), "public") as address,
+            health.serve(public_config(pod, create_app(pod)), "public") as address,
         ):
             endless.spawn(_tell_when_ready(pod, address), "ready")
             try:
@@ -101,6 +98,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await endless.aclose()
         await pod.tasks.join(DEADLINE)
         await pod.tasks.aclose()
+        await pod.tokens.aclose()
         await bus.aclose()
 
 

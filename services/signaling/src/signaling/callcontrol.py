@@ -17,13 +17,13 @@ from shared.logs import bound
 from shared.messages import (
     AnswerCall,
     AnswerRenewal,
+    AnswerRequested,
     Command,
     Done,
     HangupCall,
     HoldCall,
     IncomingAccepted,
     IncomingCall,
-    Message,
     ReanchorMedia,
     RenewalOffered,
     RenewMedia,
@@ -53,6 +53,10 @@ CallCommand = (
 )
 
 
+def _nothing() -> None:
+    """There is nobody to tell."""
+
+
 class CallControl:
     """`transmit` is to be called when the core has new outputs."""
 
@@ -64,7 +68,7 @@ class CallControl:
         self._session_id = ""
         self._owner = Owner("", 0)
         self._elsewhere: dict[str, Owner] = {}
-        self._open = asyncio.Event()
+        self._open: asyncio.Event | None = asyncio.Event()  # until there is a session
 
     @property
     def elsewhere(self) -> frozenset[str]:
@@ -75,7 +79,13 @@ class CallControl:
         """There is a session now, and calls may come in."""
         self._session_id = session_id
         self._owner = owner
-        self._open.set()
+        if self._open is not None:
+            self._open.set()
+            self._open = None
+
+    def leave(self) -> None:
+        """The socket is gone, and its gateway to be freed: by itself, for collections are rare."""
+        self._transmit = _nothing
 
     def account_moves(self) -> None:
         """The account is about to be another agent's; the calls that there are stay with the one that has them."""
@@ -213,19 +223,21 @@ class CallControl:
             self._elsewhere[call_id] = owner
         return answer
 
-    async def hear(self, command: Command) -> Message | None:
-        """Carry out what the agent asks of the session."""
+    async def serve(self, command: Command) -> IncomingAccepted | Done | None:
+        """Show a call to the page, ask it to answer one, or offer it another connection."""
         match command:
             case IncomingCall():
-                with bound(session=self._session_id, call=command.call_id):
-                    return await self.take(command)
+                return await self._take(command)
+            case AnswerRequested():
+                self._core.calls.ask_to_answer(command.call_id)
             case ReanchorMedia():
                 self._core.reanchor(command)
-                self._transmit()
-                return Done()
-        return None
+            case _:
+                return None
+        self._transmit()
+        return Done()
 
-    async def take(self, call: IncomingCall) -> IncomingAccepted:
+    async def _take(self, call: IncomingCall) -> IncomingAccepted:
         """Allocate media for a call that the agent offers, and show it to the page."""
         started = self._now()
         try:
@@ -263,8 +275,11 @@ class CallControl:
 
     async def until_open(self, expires_at: float) -> None:
         """Return once there is a session: an account may be called before its page has the reply to its log-in."""
+        opened = self._open
+        if opened is None:
+            return
         try:
             async with asyncio.timeout(max(0.0, expires_at - time.time())):
-                await self._open.wait()
+                await opened.wait()
         except TimeoutError as error:
             raise RemoteError(480, "Temporarily Unavailable") from error

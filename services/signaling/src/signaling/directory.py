@@ -7,7 +7,8 @@ as the record has the token hash that this socket's log-in or resume wrote.
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from shared.kv import Conflict, Entry, Store
 from shared.records import SessionRecord
 
 from .core.errors import bad_resume_token, no_such_session
+from .core.sweep import Seen
 
 _log = structlog.get_logger(__name__)
 _TOKEN_BYTES = 32
@@ -168,6 +170,12 @@ class Directory:
             entry = await self._accounts.get(session_id)
         return None if entry is None else (entry.record.owner, entry.record.epoch)
 
+    async def owner_of_orphan(self, session_id: str) -> tuple[str, int] | None:
+        """Return the owner of an account that needs a session; one that was opened without a socket needs none."""
+        async with _kv():
+            entry = await self._accounts.get(session_id)
+        return None if entry is None or not entry.record.pod else (entry.record.owner, entry.record.epoch)
+
     async def owner_of_call(self, session_id: str, call_id: str) -> tuple[str, int] | None:
         """Return the agent that has a call; where KV knows none, the one that has the account."""
         async with _kv():
@@ -181,8 +189,20 @@ class Directory:
         async with _kv():
             return await self._accounts.names()
 
-    async def all(self) -> list[Held]:
-        """Return every session there is."""
+    async def look(self, seen: Mapping[str, Seen]) -> dict[str, Seen]:
+        """Return what there is of every session. Those that are as they were when `seen` are not read again."""
+        now: dict[str, Seen] = {}
         async with _kv():
-            entries = [await self._sessions.get(name) for name in await self._sessions.names()]
-        return [Held(entry.record, entry.revision) for entry in entries if entry is not None]
+            for session_id, revision in (await self._sessions.revisions()).items():
+                known = seen.get(session_id)
+                if known is not None and known.revision == revision:
+                    now[session_id] = known
+                elif (held := await self.read(session_id)) is not None:
+                    now[session_id] = Seen(held.revision, sys.intern(held.record.pod), held.record.detached_at)
+        return now
+
+    async def read(self, session_id: str) -> Held | None:
+        """Return a session, None where it is forgotten."""
+        async with _kv():
+            entry = await self._sessions.get(session_id)
+        return None if entry is None else Held(entry.record, entry.revision)

@@ -7,7 +7,7 @@ socket has it by then.
 import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import nats.errors
@@ -23,15 +23,16 @@ from shared.tasks import Tasks
 
 from . import metrics
 from .agents import Owner
-from .backlog import Backlog
 from .callcontrol import CallControl
+from .connection import Connection
 from .core import outputs
 from .core.errors import bad_resume_token, no_such_session
-from .core.frames import SessionOk
 from .core.requests import LoginRequest, ResumeRequest
-from .core.session import ByeReason, Session, SessionState
+from .core.session import POLICY_VIOLATION, ByeReason, Session, SessionState
 from .directory import Held
+from .password_watch import PasswordWatch
 from .pod import Pod
+from .welcome import ice_ok, session_ok
 
 _log = structlog.get_logger(__name__)
 
@@ -41,12 +42,11 @@ _OUT_OF_REACH = (503, 504)
 
 
 class Gateway:
-    """Lives as long as its socket. `abort` cuts the socket's transport."""
+    """Lives as long as its socket."""
 
-    def __init__(self, pod: Pod, backlog: Backlog, abort: Callable[[], None]) -> None:
+    def __init__(self, pod: Pod, connection: Connection) -> None:
         self._pod = pod
-        self._backlog = backlog
-        self._abort = abort
+        self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._core = Session(self._loop.time(), pod.settings.login_seconds, secrets.token_urlsafe)
         self._tasks = Tasks("socket")
@@ -56,7 +56,7 @@ class Gateway:
         self._held: Held | None = None
         self._owner = Owner("", 0)
         self._calls = CallControl(pod, self._core, self._transmit)
-        self.finished = asyncio.Event()
+        self._password = PasswordWatch(pod.attempts, connection.visit.host)
         pod.gateways.add(self)
         pod.count()
         self._arm()
@@ -64,7 +64,7 @@ class Gateway:
     @property
     def waiting(self) -> int:
         """How many bytes its page has not been sent yet."""
-        return self._backlog.size
+        return self._connection.waiting
 
     # From the socket.
 
@@ -76,6 +76,7 @@ class Gateway:
     async def aclose(self) -> None:
         """The socket is gone."""
         self._core.lost()
+        self._password.leave()
         if self._timer is not None:
             self._timer.cancel()
         await self._unsubscribe()
@@ -84,10 +85,10 @@ class Gateway:
             await self._finish(self._detach(held) if self._core.is_kept else self._abandon(held), "detach")
         await self._tasks.join(_WORK_SECONDS)
         await self._tasks.aclose()
+        self._calls.leave()
         self._left()
         self._pod.gateways.discard(self)
         self._pod.count()
-        self.finished.set()
 
     def _left(self) -> None:
         if self._pod.sessions.get(self._session_id) is self:
@@ -141,14 +142,16 @@ class Gateway:
 
     def cut(self) -> None:
         """Cut the transport; the session is detached as after any loss."""
-        self._abort()
+        self._connection.abort()
 
     async def _on_bus(self, message: Message) -> Message | None:
+        self._password.hear(message)
         match message:
             case IncomingMessage():
                 return await self._deliver(message)
             case Command():
-                return await self._calls.hear(message)
+                with bound(session=self._session_id, call=getattr(message, "call_id", "")):
+                    return await self._calls.serve(message)
             case AccountMoved():
                 self._account_moved(message)
             case SessionEnded():
@@ -165,7 +168,7 @@ class Gateway:
         await self._calls.until_open(message.expires_at)
         is_taken = self._core.deliver(message)
         self._transmit()
-        if not is_taken or self._backlog.closing is not None:
+        if not is_taken or self._connection.is_closing:
             raise RemoteError(480, "Temporarily Unavailable")
         return Done()
 
@@ -191,34 +194,40 @@ class Gateway:
 
     def _transmit(self) -> None:
         """Carry out the core's outputs in their order, then re-arm its timer."""
-        for output in self._core.take_output():
-            match output:
-                case outputs.Send():
-                    self._send(output)
-                case outputs.Close():
-                    metrics.CLOSED.labels(output.code).inc()
-                    self._backlog.close(output.code, output.reason)
-                case outputs.LogIn():
-                    self._spawn(self._log_in(output.request), "log in")
-                case outputs.Resume():
-                    self._spawn(self._resume(output.request), "resume")
-                case outputs.LogOut():
-                    self._spawn(self._log_out(output.re), "log out")
-                case work if isinstance(work, outputs.CallWork):
-                    self._spawn(self._calls.carry_out(work), type(work).__name__)
-                case fact:
-                    metrics.count(fact)
+        while some := self._core.take_output():
+            for output in some:
+                self._carry_out(output)
         self._arm()
+
+    def _carry_out(self, output: outputs.Output) -> None:
+        match output:
+            case outputs.Send():
+                self._send(output)
+            case outputs.Close():
+                metrics.CLOSED.labels(output.code).inc()
+                self._connection.close(output.code, output.reason)
+            case outputs.LogIn():
+                self._spawn(self._log_in(output.request), "log in")
+            case outputs.Resume():
+                self._spawn(self._resume(output.request), "resume")
+            case outputs.LogOut():
+                self._spawn(self._log_out(output.re), "log out")
+            case outputs.RenewIce():
+                self._core.ice_renewed(ice_ok(output.re, self._pod.ice_servers.tell(self._session_id)))
+            case work if isinstance(work, outputs.CallWork):
+                self._spawn(self._calls.carry_out(work), type(work).__name__)
+            case fact:
+                metrics.count(fact)
 
     def _send(self, frame: outputs.Send) -> None:
         metrics.MESSAGES.labels("out", frame.type).inc()
         if frame.status:
             metrics.ERRORS.labels(frame.status).inc()
-        if not self._backlog.put(frame.text):
+        if not self._connection.send(frame.text):
             metrics.SLOW_READERS.inc()
+            metrics.CLOSED.labels(POLICY_VIOLATION).inc()
             _log.warning("page does not read", session=self._session_id)
-            self._backlog.close(1008, "too slow")
-            self._abort()
+            self._connection.close(POLICY_VIOLATION, "too slow")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         with bound(session=self._session_id):
@@ -254,19 +263,21 @@ class Gateway:
         error = await self._finish(self._enter(request), "log-in")
         metrics.LOGINS.labels("ok" if error is None else str(error.status)).inc()
         if error is not None:
+            self._password.undecided()
             await self._finish(self._discard(), "clean-up")
             self._core.not_opened(request.id, error.status, error.reason)
             self._transmit()
 
     async def _enter(self, request: LoginRequest) -> None:
-        identity = self._pod.authenticator.identify(request)
+        identity = await self._pod.authenticator.identify(request)
+        self._password.begin(identity)
         session_id = new_id("s", os.urandom)
         await self._subscribe(session_id)
         self._owner = await self._pod.agents.open_account(session_id, identity.sealed(self._pod.seal, session_id))
         self._held, token = await self._pod.directory.create(
             session_id, identity.aor, self._owner.agent, self._owner.epoch
         )
-        reply = self._session_ok(request.id, self._held, token)
+        reply = session_ok(request.id, self._held, token, self._pod.ice_servers.tell(session_id))
         if not self._core.opened(reply, self._loop.time()):
             raise RemoteError(487, "Request Terminated")
         self._joined()
@@ -288,19 +299,9 @@ class Gateway:
     async def _forget(self, held: Held) -> None:
         await self._pod.sweeper.surely(held.record.session_id, lambda: self._pod.directory.forget(held))
 
-    def _session_ok(self, re: str, held: Held, token: str) -> SessionOk:
-        record = held.record
-        return SessionOk(
-            re=re,
-            session=record.session_id,
-            resume_token=token,
-            aor=record.aor,
-            domain=record.aor.rpartition("@")[2],
-            ice_servers=self._pod.ice_servers,
-        )
-
     def _joined(self) -> None:
         self._pod.sessions[self._session_id] = self
+        self._pod.admission.log_in(self._connection.visit)
         self._pod.count()
         self._calls.opened(self._session_id, self._owner)
         self._transmit()
@@ -328,7 +329,7 @@ class Gateway:
             self._owner = Owner(agent, epoch)
             snapshot = await self._pod.agents.attach(request.session, self._owner)
             self._held = after
-            reply = self._session_ok(request.id, after, request.next_token)
+            reply = session_ok(request.id, after, request.next_token, self._pod.ice_servers.tell(request.session))
             if not self._core.resumed(reply, snapshot, self._loop.time()):
                 await self._pod.agents.detach(request.session, self._owner, self._pod.settings.resume_grace_seconds)
                 raise RemoteError(487, "Request Terminated")

@@ -56,6 +56,19 @@ class MediaAllocator:
             )
         )
 
+    async def without_browser(self, call_id: str, agent: str) -> MediaAllocated:
+        """Make a media session of a SIP side alone."""
+        return await self._allocate(
+            lambda media_id: AllocateMedia(
+                id=media_id,
+                expires_at=expiry(_DEADLINE),
+                media_id=media_id,
+                call_id=call_id,
+                agent=agent,
+                is_headless=True,
+            )
+        )
+
     async def _allocate(self, command: Callable[[str], AllocateMedia]) -> MediaAllocated:
         tried: list[str] = []
         refusal = RemoteError(503, "No Media Relay")

@@ -11,6 +11,8 @@ UNAUTHENTICATED = Gauge("cordboard_signaling_websocket_unauthenticated", "Open W
 SESSIONS = Gauge("cordboard_signaling_sessions", "Sessions whose socket is here.")
 REJECTED = Counter("cordboard_signaling_websocket_rejects_total", "Handshakes refused.", ("reason",))
 CLOSED = Counter("cordboard_signaling_websocket_closes_total", "WebSockets that this pod closed.", ("code",))
+LIMITED = Counter("cordboard_signaling_websocket_limits_total", "WebSockets cut for saying too much.", ("limit",))
+HALF_OPEN_CUT = Counter("cordboard_signaling_half_open_cut_total", "Silent connections cut, by why.", ("reason",))
 SLOW_READERS = Counter("cordboard_signaling_slow_readers_total", "WebSockets cut because nobody read them.")
 
 MESSAGES = Counter("cordboard_signaling_ws_messages_total", "Frames by direction and type.", ("direction", "type"))
@@ -18,8 +20,10 @@ ERRORS = Counter("cordboard_signaling_ws_errors_total", "Requests that got an er
 DROPPED = Counter("cordboard_signaling_events_dropped_total", "Bus events with no place in their call.", ("type",))
 
 LOGINS = Counter("cordboard_signaling_logins_total", "Log-ins.", ("result",))
+WRONG_PASSWORDS = Counter("cordboard_signaling_wrong_passwords_total", "Log-ins whose registrar said so.")
 RESUMES = Counter("cordboard_signaling_resumes_total", "Sessions taken over by a new socket.", ("result",))
 AUTH_FAILURES = Counter("cordboard_signaling_auth_failures_total", "Tokens that were refused.", ("reason",))
+KEY_FETCHES = Counter("cordboard_signaling_key_fetches_total", "Key sets asked of the issuer of tokens.", ("result",))
 SWEPT = Counter("cordboard_signaling_sessions_swept_total", "Sessions forgotten after the grace time.")
 
 CALLS = Counter("cordboard_signaling_calls_total", "Calls that were begun.", ("direction", "result"))

@@ -17,13 +17,16 @@ from shared.sealing import Seal
 from shared.tasks import Tasks
 
 from . import metrics
+from .admission import Admission
 from .agents import Agents
 from .api.auth import Authenticator
-from .core.frames import IceServer
+from .core.attempts import Attempts
 from .directory import Directory
+from .ice import IceServers
 from .media import MediaAllocator
-from .settings import Settings, parse_ice_servers
+from .settings import Settings
 from .sweeper import Sweeper
+from .tokens import Tokens, source_of
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -47,11 +50,15 @@ class Pod:
     def __init__(self, settings: Settings, bus: Bus, store: Store, presences: Presences) -> None:
         self.settings = settings
         self.bus = bus
+        self.store = store
         self.presences = presences
         self.tasks = Tasks("signaling")  # each of which ends by itself
-        self.authenticator = Authenticator(settings)
+        self.tokens = Tokens(settings, source_of(settings))
+        self.authenticator = Authenticator(settings, self.tokens)
+        self.attempts = Attempts()
+        self.admission = Admission(settings)
         self.seal = Seal(settings.secret)
-        self.ice_servers: tuple[IceServer, ...] = parse_ice_servers(settings.ice_servers)
+        self.ice_servers = IceServers(settings)
         self.directory = Directory(store, settings.pod, os.urandom, time.time)
         self.agents = Agents(bus, presences.agents, self.directory, settings.pod, self.tasks)
         self.media = MediaAllocator(bus, presences.relays, self.tasks)
@@ -67,17 +74,20 @@ class Pod:
         self.gateways: set[Gateway] = set()
         self.sessions: dict[str, Gateway] = {}
         self.draining = False
+        self._is_empty = asyncio.Event()
         self._incarnation = new_id("i", os.urandom)
 
-    def unauthenticated(self) -> int:
-        """Return how many sockets have not logged in."""
-        return len(self.gateways) - len(self.sessions)
+    def refusal(self, host: str) -> str:
+        """Say why no socket of this host is taken, "" if one is."""
+        return "draining" if self.draining else self.admission.refusal(host)
 
     def count(self) -> None:
         """Bring the gauges up to date."""
         metrics.WEBSOCKETS.set(len(self.gateways))
         metrics.SESSIONS.set(len(self.sessions))
-        metrics.UNAUTHENTICATED.set(self.unauthenticated())
+        metrics.UNAUTHENTICATED.set(self.admission.strangers)
+        if self.draining and not self.gateways:
+            self._is_empty.set()
 
     def heartbeat(self) -> Heartbeat:
         """Return what the bus is told every 250 ms."""
@@ -131,15 +141,13 @@ class Pod:
         """Take nothing new and tell every page to resume elsewhere; return when their sockets are detached."""
         self.draining = True
         shared_metrics.DRAINING.set(1)
-        gateways = list(self.gateways)
-        for gateway in gateways:
+        for gateway in list(self.gateways):
             gateway.end("draining")
+        self.count()
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
-                for gateway in gateways:
-                    await gateway.finished.wait()
+                await self._is_empty.wait()
         except TimeoutError:
             for gateway in self.gateways:
                 gateway.cut()  # its page reads nothing, not even that
-            for gateway in gateways:
-                await gateway.finished.wait()
+            await self._is_empty.wait()

@@ -19,7 +19,7 @@ from shared.subjects import session_events
 
 from . import metrics
 from .agents import Agents, Owner
-from .core.sweep import Silence, is_over
+from .core.sweep import Seen, Silence, is_over
 from .directory import Directory, Held
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +48,7 @@ class Sweeper:
         self._period = period
         self._due: dict[str, tuple[float, Held]] = {}
         self._unfinished: dict[str, Callable[[], Awaitable[object]]] = {}
+        self._seen: dict[str, Seen] = {}
         self._silence = Silence()
         self._orphans = Silence()
 
@@ -105,16 +106,20 @@ class Sweeper:
         # A pod that does not hear itself hears nobody.
         if self._pod not in live or self._pod != min(live):
             return
-        sessions = await self._directory.all()
-        self._silence.observe({held.record.pod for held in sessions}, live, now)
-        for held in sessions:
-            if is_over(held.record, time.time(), self._silence.seconds(held.record.pod, now), self._grace):
-                await self._bus.publish(
-                    session_events(held.record.session_id),
-                    SessionEnded(session_id=held.record.session_id, reason="account closed"),
-                )
-                await self._delete(held)
-        await self._close_orphans({held.record.session_id for held in sessions}, now)
+        self._seen = await self._directory.look(self._seen)
+        self._silence.observe({session.pod for session in self._seen.values()}, live, now)
+        for session_id, session in self._seen.items():
+            if is_over(session, time.time(), self._silence.seconds(session.pod, now), self._grace):
+                await self._end(session_id, session)
+        await self._close_orphans(set(self._seen), now)
+
+    async def _end(self, session_id: str, session: Seen) -> None:
+        held = await self._directory.read(session_id)
+        if held is None or held.revision != session.revision:
+            return  # somebody has come back to it, or has ended it
+        ended = SessionEnded(session_id=session_id, reason="account closed")
+        await self._bus.publish(session_events(session_id), ended)
+        await self._delete(held)
 
     async def _close_orphans(self, sessions: set[str], now: float) -> None:
         """An account whose log-in failed while nobody could say so to its agent would live for ever."""
@@ -123,7 +128,7 @@ class Sweeper:
         for session_id in orphans:
             if self._orphans.seconds(session_id, now) < self._grace:
                 continue
-            owner = await self._directory.owner(session_id)
+            owner = await self._directory.owner_of_orphan(session_id)
             if owner is None:
                 continue
             try:

@@ -31,6 +31,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     min_session_expires: int = 90  # the shortest that is accepted
     grace_seconds: float = 30.0  # for sessions whose signaling pod died without a word
     media_grace_seconds: float = 10.0  # for a browser whose connection is lost in a call; 0: the call ends at once
+    hold_music: str = ""  # the name of a sound that the relays have, played to whoever is held; empty: silence
     register_expires: int = 300
     drain_seconds: float = 60.0  # on SIGTERM, for the calls that there are; accounts without one move at once
     follow_redirects: bool = True  # outgoing calls go where a 3xx sends them, as far as destinations allow

@@ -31,11 +31,16 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenAccount(Command, frozen=True, kw_only=True, tag="account.open"):
-    """Take the account of a new session: own it by lease, and register it if it asks for that."""
+    """Take the account of a new session: own it by lease, and register it if it asks for that.
+
+    Without a socket there is no grace time: the account ends by `CloseAccount`, or `idle_seconds` after its last call,
+    or after it was opened. It has no record in `sessions`.
+    """
 
     session_id: str
-    pod: str  # the signaling pod that holds the socket
+    pod: str  # the signaling pod that holds the socket; empty: there is none
     account: SipAccount
+    idle_seconds: float = 60.0
 
 
 class AccountOpened(Reply, frozen=True, kw_only=True, tag="account.opened"):

@@ -2,15 +2,28 @@
 
 from typing import Literal
 
+import msgspec
+
 from .envelope import Command, Event, Reply
-from .media import LegQuality, MediaRef, Side
+from .media import LegQuality, MediaRef, Side, Sound, SoundOutcome
 
 EndedBy = Literal["local", "remote", "system"]
 DtmfMethod = Literal["auto", "rfc4733", "info"]
 
 
+class SecondParty(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is called once the callee has answered, to be joined with it: a call of its own, in the same session."""
+
+    call_id: str  # new
+    callee: str
+    headers: dict[str, str] = {}
+
+
 class StartCall(Command, frozen=True, kw_only=True, tag="call.start"):
-    """Send an INVITE. `call_id` is new; `sip_sdp` is the relay's offer. A reply means that it is on its way."""
+    """Send an INVITE. `call_id` is new; `sip_sdp` is the relay's offer. A reply means that it is on its way.
+
+    The rest is for calls without a browser, whose media was allocated `is_headless`.
+    """
 
     session_id: str
     call_id: str
@@ -20,6 +33,10 @@ class StartCall(Command, frozen=True, kw_only=True, tag="call.start"):
     has_video: bool = False
     headers: dict[str, str] = {}
     is_private: bool = False  # ask the servers to withhold who calls (RFC 3323)
+    is_headless: bool = False
+    sound: Sound | None = None  # played once it is answered; with `second`, until that one answers
+    ends_with_sound: bool = False  # hang up when the sound is over
+    second: SecondParty | None = None
 
 
 class IncomingCall(Command, frozen=True, kw_only=True, tag="call.incoming"):
@@ -53,6 +70,16 @@ class AnswerCall(Command, frozen=True, kw_only=True, tag="call.answer"):
     session_id: str
     call_id: str
     browser_sdp: str
+
+
+class AnswerRequested(Command, frozen=True, kw_only=True, tag="call.answer.request"):
+    """Asked of the session's socket by another pod: let the page answer a call that rings there, if it is made to.
+
+    `Done` means that the page was asked; `Refused`: 481 it does not ring there, 501 the page has no word for it.
+    """
+
+    session_id: str
+    call_id: str
 
 
 class RenewMedia(Command, frozen=True, kw_only=True, tag="call.renew"):
@@ -123,6 +150,24 @@ class SendDtmf(Command, frozen=True, kw_only=True, tag="call.dtmf"):
     gap_ms: int = 70  # in the media; by INFO each digit waits for the answer to the one before
 
 
+class PlaySound(Command, frozen=True, kw_only=True, tag="call.play_sound"):
+    """Play a sound to the far side of an established call, in the place of the browser or of whom it is joined with.
+
+    `Done` means that it plays; `SoundEnded` tells its end. `Refused`: 404 no such sound, 415 one that cannot be read.
+    """
+
+    session_id: str
+    call_id: str
+    sound: Sound
+
+
+class StopSound(Command, frozen=True, kw_only=True, tag="call.stop_sound"):
+    """End the sound that plays; `Done` also where none does."""
+
+    session_id: str
+    call_id: str
+
+
 class TransferCall(Command, frozen=True, kw_only=True, tag="call.transfer"):
     """Let the far side call somebody else (RFC 5589); exactly one of the two is given."""
 
@@ -177,6 +222,15 @@ class DtmfReceived(Event, frozen=True, kw_only=True, tag="call.dtmf.received"):
     call_id: str
     digit: str
     duration_ms: int = 0  # 0: it did not say
+
+
+class SoundEnded(Event, frozen=True, kw_only=True, tag="call.sound.ended"):
+    """A sound of `PlaySound` or `StartCall` is over, while the call goes on."""
+
+    session_id: str
+    call_id: str
+    sound: str
+    outcome: SoundOutcome
 
 
 class CallQuality(Event, frozen=True, kw_only=True, tag="call.quality"):

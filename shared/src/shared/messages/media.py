@@ -11,6 +11,13 @@ A media session has two sides, `browser` (ICE, DTLS-SRTP) and `sip` (RTP). Who o
                         AnswerMedia(browser, answer) -> MediaSdp(offer for SIP)    agent asks
                         AnswerMedia(sip, answer)     -> MediaSdp(nothing new)      agent asks
 
+    nobody has a browser:  AllocateMedia(is_headless) -> MediaAllocated(sip_sdp)   signaling or an agent asks
+                        AnswerMedia(sip, answer)   -> MediaSdp(nothing)            agent asks
+
+Without a browser the far side hears what `SendSound` plays, or that of the session that this one is `joined_to`.
+The SIP side may be one far side after another, as calls are transferred: `far_side` tells them apart, by the Call-ID of
+their dialogs. Each gets keys of its own for SRTP.
+
 `OfferMedia` brings a later offer of one side; its answer is for that same side. `RequestOffer` asks for a later offer
 to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
 One to the browser is for another connection of its, which takes over from the present one when it is there.
@@ -28,6 +35,7 @@ from .envelope import Command, Event, Reply
 
 Side = Literal["browser", "sip"]
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+SoundOutcome = Literal["finished", "stopped", "replaced", "failed"]
 
 
 class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +46,20 @@ class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AllocateMedia(Command, frozen=True, kw_only=True, tag="media.allocate"):
-    """Make a media session from the offer of one side, or from none: then the browser is offered audio."""
+    """Make a media session from the offer of one side, or from none: then the browser is offered audio.
+
+    `is_headless`: there is no browser, and the SIP side is offered audio. With `joined_to` it is offered what the far
+    side of that session sends, and hears it once it has answered, as that one hears it; `Refused(491)` if that session
+    is not answered, or joined already.
+    """
 
     media_id: str
     call_id: str
     agent: str  # gets the session's events and may command it
     browser_sdp: str | None = None
     sip_sdp: str | None = None
+    is_headless: bool = False
+    joined_to: str = ""  # another headless session of the same relay, by its media id
 
 
 class MediaAllocated(Reply, frozen=True, kw_only=True, tag="media.allocated"):
@@ -79,6 +94,7 @@ class AnswerMedia(Command, frozen=True, kw_only=True, tag="media.answer"):
     side: Side
     sdp: str
     provisional: bool = False
+    far_side: str = ""
 
 
 class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
@@ -87,6 +103,7 @@ class OfferMedia(Command, frozen=True, kw_only=True, tag="media.offer"):
     media_id: str
     side: Side
     sdp: str
+    far_side: str = ""
 
 
 class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"):
@@ -95,6 +112,7 @@ class RequestOffer(Command, frozen=True, kw_only=True, tag="media.request_offer"
     media_id: str
     side: Side
     direction: Direction = "sendrecv"
+    far_side: str = ""
 
 
 class MediaSdp(Reply, frozen=True, kw_only=True, tag="media.sdp"):
@@ -121,6 +139,31 @@ class SendDigits(Command, frozen=True, kw_only=True, tag="media.send_digits"):
     digits: str  # of 0-9, *, #, A-D and ",", a pause of two seconds
     duration_ms: int = 100  # of each
     gap_ms: int = 70  # between two
+
+
+class Sound(msgspec.Struct, frozen=True, kw_only=True):
+    """A sound that a relay has, by its name; names have no path in them."""
+
+    name: str
+    is_looped: bool = False  # again and again, until it is stopped
+
+
+class SendSound(Command, frozen=True, kw_only=True, tag="media.send_sound"):
+    """Play a sound to the SIP side in the place of what it would hear; one that plays is replaced.
+
+    `Refused(404)` where the relay has no such sound, 415 where it cannot read it, 488 where no audio is settled. While
+    the SIP side takes no media, the sound goes on unheard.
+    """
+
+    media_id: str
+    play_id: str  # comes back with `SoundSent`
+    sound: Sound
+
+
+class EndSound(Command, frozen=True, kw_only=True, tag="media.end_sound"):
+    """Let the SIP side hear again what it heard before; `Done` also where nothing plays."""
+
+    media_id: str
 
 
 class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):
@@ -171,6 +214,16 @@ class MediaDigit(Event, frozen=True, kw_only=True, tag="media.digit"):
     duration_ms: int
 
 
+class SoundSent(Event, frozen=True, kw_only=True, tag="media.sound_sent"):
+    """A sound is over. The end of its session is not told."""
+
+    media_id: str
+    call_id: str
+    play_id: str
+    sound: str
+    outcome: SoundOutcome
+
+
 class PictureWanted(Event, frozen=True, kw_only=True, tag="media.picture_wanted"):
     """The browser cannot decode, and the SIP side reads no RTCP that asks for a whole picture: RFC 5168 may help."""
 
@@ -179,8 +232,11 @@ class PictureWanted(Event, frozen=True, kw_only=True, tag="media.picture_wanted"
 
 
 class MediaFailed(Event, frozen=True, kw_only=True, tag="media.failed"):
-    """The browser's connection is lost for good; it may come by another one, else the session is to be released."""
+    """The browser's connection is lost for good; it may come by another one, else the session is to be released.
+
+    `unheard`: a session without a browser, whose SIP side has not been heard for minutes, has been released.
+    """
 
     media_id: str
     call_id: str
-    reason: Literal["fingerprint", "dtls", "consent", "ice", "closed"]
+    reason: Literal["fingerprint", "dtls", "consent", "ice", "closed", "unheard"]

@@ -24,6 +24,7 @@ AnyMessage = (
     | call.IncomingCall
     | call.IncomingAccepted
     | call.AnswerCall
+    | call.AnswerRequested
     | call.RenewMedia
     | call.RenewalOffered
     | call.AnswerRenewal
@@ -31,12 +32,15 @@ AnyMessage = (
     | call.HangupCall
     | call.HoldCall
     | call.SendDtmf
+    | call.PlaySound
+    | call.StopSound
     | call.TransferCall
     | call.CallProgress
     | call.CallEstablished
     | call.CallHold
     | call.CallActionFailed
     | call.DtmfReceived
+    | call.SoundEnded
     | call.CallQuality
     | call.TransferProgress
     | call.CallTransferred
@@ -52,12 +56,15 @@ AnyMessage = (
     | media.RequestOffer
     | media.RequestKeyframe
     | media.SendDigits
+    | media.SendSound
+    | media.EndSound
     | media.MediaSdp
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed
     | media.MediaQuality
     | media.MediaDigit
+    | media.SoundSent
     | media.PictureWanted
     | presence.Heartbeat
     | presence.Probe

@@ -6,7 +6,7 @@ import pytest
 from tests.support.descriptions import phone
 
 from media_relay.core.description.codecs import Codec, Direction
-from media_relay.core.description.negotiation import BROWSER_BIT_RATE, Issuer, Leg, Numbered, is_held, pair, stream_plan
+from media_relay.core.description.negotiation import Issuer, Leg, Numbered, is_held, pair, stream_plan
 from media_relay.core.description.rtp_avp import describe, read_streams
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import StreamPlan
@@ -112,14 +112,32 @@ def test_what_each_side_reads_is_what_it_says_of_a_video_codec() -> None:
 
 def test_a_browser_is_told_how_much_it_may_send_where_the_sip_side_does_not_tell_it() -> None:
     vp8 = replace(leg(), kind="video")
-    for feedback, told in (("", BROWSER_BIT_RATE), ("|rtcp-fb:96 goog-remb", 0)):
+    for feedback, is_told in (("", False), ("|rtcp-fb:96 goog-remb", True)):
         (stream,) = read_streams(parse(phone("video 4000 RTP/AVPF 96|rtpmap:96 VP8/90000" + feedback)))
         assert stream
         codec = replace(stream.codecs[0], feedback=frozenset({"goog-remb"}))
         pair = Numbered(codec, 96, 96), Numbered(stream.codecs[0], 96, 96)
-        assert stream_plan(vp8, stream, [pair]).browser_bit_rate == told
+        assert stream_plan(vp8, stream, [pair]).wants_bit_rate is not is_told
         deaf = Numbered(replace(codec, feedback=frozenset()), 96, 96), pair[1]
-        assert stream_plan(vp8, stream, [deaf]).browser_bit_rate == 0
+        assert not stream_plan(vp8, stream, [deaf]).wants_bit_rate
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "fmtp", "takes"),
+    [
+        ("", "", 0),
+        ("b=TIAS:500000", "", 500_000),
+        ("", "|fmtp:96 profile-level-id=42e00d", 768_000),
+        ("b=TIAS:500000", "|fmtp:96 profile-level-id=42e00d", 500_000),
+        ("b=TIAS:900000", "|fmtp:96 profile-level-id=42e00d", 768_000),
+    ],
+)
+def test_what_the_sip_side_takes_is_the_least_of_what_it_says(bandwidth: str, fmtp: str, takes: int) -> None:
+    text = phone("video 4000 RTP/AVP 96|rtpmap:96 H264/90000" + fmtp) + bandwidth
+    (stream,) = read_streams(parse(text))
+    assert stream
+    pair = Numbered(Codec(96, "H264", 90000), 96, 96), Numbered(stream.codecs[0], 96, 96)
+    assert stream_plan(replace(leg(), kind="video"), stream, [pair]).sip_bit_rate == takes
 
 
 def test_the_sip_side_takes_picture_loss_indications_if_it_says_so_of_a_video_codec() -> None:

@@ -57,7 +57,7 @@ def test_the_sessions_direction_holds_for_every_line() -> None:
     [
         "audio 0 RTP/AVP 0",
         "audio 4000 RTP/SAVP 0",
-        "audio 4000 RTP/SAVP 0|crypto:1 AES_CM_128_HMAC_SHA1_32 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
+        "audio 4000 RTP/SAVP 0|crypto:1 F8_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
         "audio 4000 UDP/TLS/RTP/SAVP 0",
         "audio 4000 udp 0",
         "audio 4000 RTP/AVP 18",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from tests.support.descriptions import SRTP
 
-from media_relay.core.description.sdes import Crypto, OwnSrtp, read_cryptos
+from media_relay.core.description.sdes import Crypto, FarSideKeys, OwnSrtp, read_cryptos
 from media_relay.core.srtp_keys import PREFERENCE, SrtpKeys, SrtpProfile
 
 KEY = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"  # RFC 4568 §6.1's
@@ -37,7 +37,7 @@ def test_what_changes_nothing_is_let_be(rest: str) -> None:
         "1 AES_CM_128_HMAC_SHA1_80",
         f"x AES_CM_128_HMAC_SHA1_80 inline:{KEY}",
         f"1234567890 AES_CM_128_HMAC_SHA1_80 inline:{KEY}",
-        f"1 AES_CM_128_HMAC_SHA1_32 inline:{KEY}",
+        f"1 AES_192_CM_HMAC_SHA1_32 inline:{KEY}",
         f"1 AES_CM_128_HMAC_SHA1_80 uri:{KEY}",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY[:-4]}",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY[:-1]}",
@@ -67,6 +67,18 @@ def test_each_suite_has_a_key_of_its_own() -> None:
     offered = OwnSrtp.generate("optional", numbered()).offer()
     assert [(crypto.tag, crypto.profile) for crypto in offered] == list(enumerate(PREFERENCE, 1))
     assert [(crypto.key[0], len(crypto.key)) for crypto in offered] == [(1, 28), (2, 44), (3, 30)]
+
+
+def test_each_far_side_has_keys_of_its_own() -> None:
+    random = numbered()
+    generate = lambda: (OwnSrtp.generate("off", random),)  # noqa: E731
+    first = generate()
+    keys = FarSideKeys(first, generate)
+    assert keys.of("bob") == first
+    carols = keys.of("carol")[0].keys
+    assert set(carols.values()).isdisjoint(first[0].keys.values())
+    assert keys.of("carol")[0].keys == carols
+    assert keys.of("bob") == first
 
 
 def test_both_ends_have_each_others_keys() -> None:

@@ -19,6 +19,8 @@ from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
 from shared.errors import RemoteError
 
 CM, GCM = SrtpProfile.AES128_CM_SHA1_80, SrtpProfile.AEAD_AES_128_GCM
+SHORT = SrtpProfile.AES128_CM_SHA1_32
+_NAMES = {CM: "AES_CM_128_HMAC_SHA1_80", SHORT: "AES_CM_128_HMAC_SHA1_32"}
 BROWSER_ANSWER = sdp("chromium_audio_video_answer").replace("m=video 9", "m=video 0").replace("BUNDLE 0 1", "BUNDLE 0")
 AUDIO_ANSWER = BROWSER_ANSWER[: BROWSER_ANSWER.index("m=video")]
 
@@ -29,8 +31,7 @@ def master(profile: SrtpProfile, byte: int = 7) -> bytes:
 
 def crypto(tag: int, profile: SrtpProfile, byte: int = 7) -> str:
     """The phone's attribute."""
-    name = "AES_CM_128_HMAC_SHA1_80" if profile is CM else profile.name
-    return f"crypto:{tag} {name} inline:{base64.b64encode(master(profile, byte)).decode()}"
+    return f"crypto:{tag} {_NAMES.get(profile, profile.name)} inline:{base64.b64encode(master(profile, byte)).decode()}"
 
 
 def keys(profile: SrtpProfile, byte: int = 7) -> SrtpKeys:
@@ -133,6 +134,25 @@ def test_offered_keys_are_answered_under_their_tag_whatever_our_policy(protocol:
     assert stream(outcome).sip_srtp == keys(CM)
 
 
+def test_short_tags_are_taken_of_who_offers_nothing_better_before_them() -> None:
+    _, outcome = called(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, SHORT)}|{crypto(2, CM)}"))
+    assert cryptos(outcome.sdp) == ["1 AES_CM_128_HMAC_SHA1_32"]
+    assert stream(outcome).sip_srtp == keys(SHORT)
+
+
+def test_a_master_key_identifier_is_not_taken() -> None:
+    """RFC 4568 §6.1: it would stand in each packet. Another suite of the offer is, and without one there is no call."""
+    alone, with_another = (
+        phone(f"audio 4000 RTP/SAVP 0|{crypto(1, CM)}{other}").replace(crypto(1, CM), crypto(1, CM) + "|2^31|1:1")
+        for other in ("", f"|{crypto(7, GCM)}")
+    )
+    with pytest.raises(RemoteError) as refused:
+        SipOffers(alone)
+    assert refused.value.status == 488
+    _, outcome = called(with_another)
+    assert cryptos(outcome.sdp) == ["7 AEAD_AES_128_GCM"]
+
+
 def test_nothing_in_the_clear_is_taken_where_srtp_is_required() -> None:
     with pytest.raises(RemoteError) as refused:
         SipOffers(phone("audio 4000 RTP/AVP 0"), "required")
@@ -165,6 +185,35 @@ def test_another_far_side_may_have_another_suite() -> None:
     later, _ = called(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, CM)}"))
     later.offer(Direction.SENDRECV)
     assert stream(later.answer(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, GCM)}"))).sip_srtp == keys(GCM)
+
+
+OTHER = replace(SRTP, keys={profile: master(profile, 9) for profile in SrtpProfile})
+
+
+def test_another_far_side_gets_other_keys_and_its_answer_is_protected_with_them() -> None:
+    later, outcome = called(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, CM)}"))
+    first = later.offer(Direction.SENDRECV).sdp
+    offer = later.offer(Direction.SENDRECV, [OTHER]).sdp
+    told = [set(audio(text).values("crypto")) for text in (first, offer)]
+    assert told[0].isdisjoint(told[1])
+    plan = stream(later.answer(phone(f"audio 4000 RTP/SAVP 0|{crypto(3, CM)}", host="192.0.2.99")))
+    assert plan.sip_srtp == SrtpKeys(CM, receive=master(CM), send=OTHER.keys[CM])
+    assert set(audio(later.offer(Direction.SENDONLY).sdp).values("crypto")) == told[1]
+
+
+def test_a_far_side_that_refuses_leaves_the_keys_as_they_were() -> None:
+    later, _ = called(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, CM)}"))
+    later.offer(Direction.SENDRECV, [OTHER])
+    held = later.reoffer(phone(f"audio 4000 RTP/SAVP 0|sendonly|{crypto(1, CM)}"))
+    assert stream(held).sip_srtp == keys(CM)
+
+
+def test_an_offer_of_another_far_side_is_answered_with_other_keys() -> None:
+    later, _ = called(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, CM)}"))
+    replacing = later.reoffer(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, CM, byte=8)}", host="192.0.2.99"), [OTHER])
+    assert stream(replacing).sip_srtp == SrtpKeys(CM, receive=master(CM, 8), send=OTHER.keys[CM])
+    back = later.reoffer(phone(f"audio 4000 RTP/SAVP 0|{crypto(1, CM)}"), [SRTP])
+    assert stream(back).sip_srtp == keys(CM)
 
 
 def test_rtcp_that_is_offered_on_the_rtp_port_goes_there() -> None:

@@ -73,5 +73,4 @@ def test_both_forwarders_take_the_same_out(lost: list[tuple[int, int]], done: se
 def test_both_forwarders_write_the_same(numbers: list[int], value: int) -> None:
     for part in (feedback, NativeFeedback):
         assert part.generic_nack(1, value, numbers) == feedback.generic_nack(1, value, numbers)
-        assert part.receiver_estimate(1, 2, value) == feedback.receiver_estimate(1, 2, value)
         assert part.full_intra_request(value, 2, value & 0xFF) == feedback.full_intra_request(value, 2, value & 0xFF)

@@ -14,6 +14,7 @@ from tests.support.rtp_packets import (
 
 from media_relay.core.packet import rtcp
 
+NTP = 0x1122_3344_5566_7788
 GOODBYE = bytes.fromhex("81cb0001 00000001")
 
 
@@ -79,3 +80,11 @@ def test_a_picture_loss_indication_is_a_compound_packet_about_its_source() -> No
     packet = rtcp.picture_loss_indication(1, 0xB2)
     assert rtcp.parse(packet) == (1, (0xB2,))
     assert packet == receiver_report(1) + picture_loss_indication(1, 0xB2)
+
+
+def test_sender_reports_can_tell_other_counts() -> None:
+    before = sender_report_at(1, NTP, report_block(3)) + sender_report_at(2, NTP) + receiver_report(1, (2,)) + GOODBYE
+    after = rtcp.with_sender_counts(before, {1: (5, 1 << 32 | 6)}.get)
+    assert len(after) == len(before)
+    assert after[20:28] == (5).to_bytes(4, "big") + (6).to_bytes(4, "big")
+    assert after[:20] + bytes(8) + after[28:] == before

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.messages import (
@@ -17,7 +18,8 @@ from shared.messages import (
     SessionSnapshot,
 )
 from signaling.core import outputs
-from signaling.core.frames import SessionOk
+from signaling.core.errors import PageError
+from signaling.core.frames import IceServer, SessionOk
 from signaling.core.requests import LoginRequest
 from signaling.core.session import Session
 from signaling.core.wcs.call import native_id
@@ -139,7 +141,16 @@ def test_what_the_page_said_comes_back_without_its_password_and_with_a_token() -
     ((message, (data,)),) = told(session)
     assert message == "getUserData"
     assert (data["sipLogin"], data["appKey"], data["authToken"]) == ("alice", "defaultApp", "s-1.t-1")
-    assert "sipPassword" not in data
+    assert "sipPassword" not in data and data["iceServers"] == []
+
+
+def test_the_page_is_told_of_ice_servers_though_the_sdk_does_not_use_them() -> None:
+    session, _ = greeted()
+    server = IceServer(urls=("turn:turn.example.org",), username="1793370000:s-1", credential="c")
+    session.opened(msgspec.structs.replace(WELCOME, ice_servers=(server,), ice_seconds=3600), 0.0)
+    ((_, (data,)),) = told(session)
+    expected = {"urls": ["turn:turn.example.org"], "username": "1793370000:s-1", "credential": "c"}
+    assert data["iceServers"] == [expected]
 
 
 def test_a_page_with_a_token_goes_on_and_gets_another_one() -> None:
@@ -300,6 +311,15 @@ def test_a_second_call_is_busy_unless_the_page_takes_several() -> None:
     for call in ("c-one1234567890123", "c-two1234567890123"):
         ringing(several, call)
     assert [message for message, _ in told(several)].count("notifyIncomingCall") == 2
+
+
+def test_a_page_of_wcs_has_no_word_for_a_call_that_it_is_to_answer() -> None:
+    session = opened()
+    call = ringing(session)
+    session.take_output()
+    with pytest.raises(PageError, match="501"):
+        session.calls.ask_to_answer(call)
+    assert told(session) == []
 
 
 def test_a_message_is_data_for_the_application() -> None:

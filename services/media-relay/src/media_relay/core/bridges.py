@@ -49,11 +49,16 @@ class Bridges:
         self._by_rtp_port: dict[int, StreamPlace] = {}
         self._far_sides: dict[StreamPlace, StreamPlace] = {}  # of those that are sent to a stream of this relay
         self._bridged: dict[StreamPlace, StreamPlace] = {}
+        self._partners: dict[int, int] = {}
 
     def add(self, session: int, ports: Sequence[tuple[int, int]]) -> None:
         """Take a session's RTP and RTCP ports, a pair for each stream."""
         self._ports[session] = tuple(ports)
         self._by_rtp_port |= {rtp: StreamPlace(session, stream) for stream, (rtp, _) in enumerate(ports)}
+
+    def join(self, one: int, other: int) -> None:
+        """Take note that each of two sessions has the other in the place of a browser, while both are there."""
+        self._partners |= {one: other, other: one}
 
     def send(self, session: int, plans: Sequence[StreamPlan]) -> list[BridgeChange]:
         """Take where the streams are sent to from now on; raise `RemoteError` 482, and change nothing, for a loop."""
@@ -75,11 +80,17 @@ class Bridges:
     def remove(self, session: int) -> list[BridgeChange]:
         """Forget a session."""
         changes = self.send(session, ())
+        self._partners.pop(self._partners.pop(session, session), None)
         for rtp, _ in self._ports.pop(session):
             del self._by_rtp_port[rtp]
         # The ports' next session is another far side.
         self._far_sides = {place: to for place, to in self._far_sides.items() if to.session != session}
         return changes
+
+    def bridged(self, session: int) -> frozenset[int]:
+        """Return which of the session's streams are joined with others."""
+        streams = range(len(self._ports[session]))
+        return frozenset(stream for stream in streams if StreamPlace(session, stream) in self._bridged)
 
     def _stream_at(self, address: Address | None) -> StreamPlace | None:
         if address is None or address.host != self._host:
@@ -92,16 +103,21 @@ class Bridges:
         return any(address.port in pair for pair in self._ports[session])
 
     def _comes_back(self, start: StreamPlace, far_side: StreamPlace) -> bool:
-        """Follow the media. To and fro between two streams is a call; any other way back to the session is a loop."""
-        if self._far_sides.get(far_side) == start:
+        """Follow the media. To and fro between two streams is a call; any other way back to the session is a loop.
+
+        What comes to a session that has a partner goes out by that one, so a way back to either is a way back to both.
+        """
+        if self._far_sides.get(far_side) == start and far_side.session not in self._partners:
             return False
+        own = {start.session, self._partners.get(start.session)}
         seen: set[StreamPlace] = set()
         place: StreamPlace | None = far_side
         while place is not None and place not in seen:
             seen.add(place)
-            if place.session == start.session:
+            if place.session in own:
                 return True
-            place = self._far_sides.get(place)
+            out = StreamPlace(self._partners.get(place.session, place.session), place.stream)
+            place = self._far_sides.get(out)
         return False
 
     def _changes(self, places: Iterable[StreamPlace]) -> list[BridgeChange]:

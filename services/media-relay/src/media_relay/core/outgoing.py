@@ -47,6 +47,11 @@ class OutgoingSource:
             self._sequence_number, self._timestamp, self._at = number, header.timestamp, now
         return number
 
+    @property
+    def ssrc(self) -> int:
+        """In whose name events go out."""
+        return OWN_SSRC if self._ssrc is None else self._ssrc
+
     def begin_event(self, clock_rate: int, now: float) -> None:
         """The event's timestamp is where the media would be now."""
         self._timestamp = (self._timestamp + int((now - self._at) * clock_rate)) & 0xFFFFFFFF
@@ -57,8 +62,7 @@ class OutgoingSource:
         """Return the next packet of the event, in a segment that is so much later (RFC 4733 §2.5.1.3)."""
         self._sequence_number = (self._sequence_number + 1) & 0xFFFF
         timestamp = (self._timestamp + later) & 0xFFFFFFFF
-        ssrc = OWN_SSRC if self._ssrc is None else self._ssrc
-        return build(payload_type, self._sequence_number, timestamp, ssrc, payload, marker)
+        return build(payload_type, self._sequence_number, timestamp, self.ssrc, payload, marker)
 
     def end_event(self) -> None:
         """Go on with the browser's packets."""

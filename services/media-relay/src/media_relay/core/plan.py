@@ -63,6 +63,9 @@ class StreamPlan:
     to_browser: Mapping[int, int] = field(default_factory=dict)  # SIP payload type -> browser payload type
     browser_sends: bool = True
     sip_sends: bool = True
+    # As which the SIP side takes media that `encoding` names; None: it takes none. While we hold it, that is ours and
+    # not the browser's.
+    media_to_sip: int | None = None
     # Telephone-events, payload type -> clock rate. The browser's are handed up and never forwarded, because Chromium
     # and Firefox count those of 8000 Hz beside Opus in the clock of Opus; the SIP side's are forwarded and handed up.
     browser_events: Mapping[int, int] = field(default_factory=dict)
@@ -70,7 +73,8 @@ class StreamPlan:
     events_to_sip: EventFormat | None = None  # as which the SIP side takes ours
     answers_nack: bool = False  # the browser sends generic NACKs and reads them (RFC 4585 §6.2.1)
     sip_takes_nack: bool = False  # so does the SIP side
-    browser_bit_rate: int = 0  # what the browser is told that it may send; 0: the SIP side tells it
+    wants_bit_rate: bool = False  # the browser waits to be told how much it may send, and the SIP side does not tell it
+    sip_bit_rate: int = 0  # that the SIP side has said it takes, bit/s; 0: nothing
     sip_takes_pli: bool = False  # the SIP side reads Picture Loss Indications (RFC 4585 §6.3.1)
     sip_takes_fir: bool = False  # or Full Intra Requests (RFC 5104 §4.3.1)
     # SRTP towards the SIP side (RFC 4568). A direction whose key is one of before goes on where it stood: began it

@@ -5,8 +5,17 @@ A freed pair rests in quarantine, so that packets still on their way to the old 
 
 from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from .plan import Address
+
+
+class PortUse(NamedTuple):
+    """How many port pairs stand where."""
+
+    used: int
+    free: int
+    quarantined: int
 
 
 class PortPool:
@@ -38,10 +47,10 @@ class PortPool:
         """Return the peers of the session that had the port last."""
         return self._strays.get(port, frozenset())
 
-    def use(self, now: float) -> tuple[int, int, int]:
-        """Return how many pairs are used, free and in quarantine."""
+    def use(self, now: float) -> PortUse:
+        """Return how many pairs stand where."""
         self._end_quarantine(now)
-        return len(self._used), len(self._free), len(self._resting)
+        return PortUse(len(self._used), len(self._free), len(self._resting))
 
     def _end_quarantine(self, now: float) -> None:
         while self._resting and self._resting[0][0] <= now:

@@ -22,8 +22,6 @@ from .send_buffer import SendBuffer
 
 KEYFRAME_PERIOD = 0.5  # a whole picture is large: many wishes for one make one
 
-BIT_RATE_PERIOD = 1.0
-
 
 class StreamRepair:
     """What it takes to repair one video stream in both directions."""
@@ -31,7 +29,6 @@ class StreamRepair:
     def __init__(self) -> None:
         self.pictures_asked = 0  # by FIR
         self._picture_asked_at: dict[Side, float] = {}
-        self._bit_rate_told_at = -math.inf
         self.losses = Losses()  # of what the browser sends
         self.to_browser = SendBuffer()
         self.to_sip = SendBuffer()
@@ -41,13 +38,6 @@ class StreamRepair:
         if now - self._picture_asked_at.get(side, -math.inf) < KEYFRAME_PERIOD:
             return False
         self._picture_asked_at[side] = now
-        return True
-
-    def may_tell_bit_rate(self, now: float) -> bool:
-        """Tell whether the browser is to be told now how much it may send, and take it for done."""
-        if now - self._bit_rate_told_at < BIT_RATE_PERIOD:
-            return False
-        self._bit_rate_told_at = now
         return True
 
 

@@ -4,7 +4,7 @@ A phone without RTCP leaves the browser without a word of what it sends and with
 other way round. So the relay speaks for it, and is silent for as long as the side itself is heard to report.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from struct import Struct
 from typing import NamedTuple
 
@@ -45,14 +45,22 @@ class Reporter:
         self._before: dict[tuple[Side, int], SourceStatistics] = {}
 
     def make(
-        self, now: float, wall: float, sources: Sequence[SourceStatistics], streams: Sequence[StreamPlan]
+        self,
+        now: float,
+        wall: float,
+        sources: Sequence[SourceStatistics],
+        streams: Sequence[StreamPlan],
+        bridged: Container[int] = (),
     ) -> list[OwnReport]:
-        """Return what is due at `now`, monotonic; `wall` is the time of day. Call it each 5 s (RFC 3550 §6.2)."""
+        """Return what is due at `now`, monotonic; `wall` is the time of day. Call it each 5 s (RFC 3550 §6.2).
+
+        Of the streams that are `bridged` the other session speaks to its browser for ours, which is its SIP side.
+        """
         reports = []
         for index, stream in enumerate(streams):
             of_stream = [each for each in sources if each.stream == index]
             for side in ("browser", "sip"):
-                if opposite(side) == "sip" and stream.sip_rtp is None:
+                if opposite(side) == "sip" and (stream.sip_rtp is None or index in bridged):
                     continue
                 packet = self._speak_for(side, index, now, wall, of_stream, stream.clock_rate)
                 if packet is not None:

@@ -17,17 +17,20 @@ session is no longer there.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from shared.errors import RemoteError
 from shared.messages.media import Direction as DirectionName
 from shared.messages.media import Side
 
-from .description.codecs import Direction
+from .description.codecs import Codec, Direction
+from .description.headless import HeadlessOffers
 from .description.negotiation import Negotiation, Outcome
 from .description.rebuilt import Rebuilt
+from .description.sdes import FarSideKeys, OwnSrtp
 from .description.webrtc import BrowserTransport
 from .plan import StreamPlan
 
@@ -54,31 +57,38 @@ class Input(Enum):
     REQUEST = "Request Of An Offer"
 
 
-def _early(negotiation: Negotiation, sdp: str) -> Outcome:
-    return negotiation.answer(sdp, provisional=True)
+class _Given(NamedTuple):
+    """What comes with a command."""
+
+    text: str  # a description, or a direction
+    srtp: Sequence[OwnSrtp]  # our ends towards the far side that it is of
 
 
-def _final(negotiation: Negotiation, sdp: str) -> Outcome:
-    return negotiation.answer(sdp, provisional=False)
+def _early(negotiation: Negotiation, given: _Given) -> Outcome:
+    return negotiation.answer(given.text, provisional=True)
 
 
-def _later(negotiation: Negotiation, sdp: str) -> Outcome:
-    return negotiation.later.answer(sdp)
+def _final(negotiation: Negotiation, given: _Given) -> Outcome:
+    return negotiation.answer(given.text, provisional=False)
 
 
-def _again(negotiation: Negotiation, sdp: str) -> Outcome:
-    return negotiation.later.answer(sdp) if negotiation.later.has_offered else _final(negotiation, sdp)
+def _later(negotiation: Negotiation, given: _Given) -> Outcome:
+    return negotiation.later.answer(given.text)
 
 
-def _reoffer(negotiation: Negotiation, sdp: str) -> Outcome:
-    return negotiation.later.reoffer(sdp)
+def _again(negotiation: Negotiation, given: _Given) -> Outcome:
+    return _later(negotiation, given) if negotiation.later.has_offered else _final(negotiation, given)
 
 
-def _request(negotiation: Negotiation, direction: str) -> Outcome:
-    return negotiation.later.offer(Direction[direction.upper()])
+def _reoffer(negotiation: Negotiation, given: _Given) -> Outcome:
+    return negotiation.later.reoffer(given.text, given.srtp)
 
 
-_TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, str], Outcome], State]] = {
+def _request(negotiation: Negotiation, given: _Given) -> Outcome:
+    return negotiation.later.offer(Direction[given.text.upper()], given.srtp)
+
+
+_TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, _Given], Outcome], State]] = {
     (State.ALLOCATED, Input.PROVISIONAL_ANSWER): (_early, State.EARLY),
     (State.ALLOCATED, Input.FINAL_ANSWER): (_final, State.ANSWERED),
     (State.EARLY, Input.PROVISIONAL_ANSWER): (_early, State.EARLY),
@@ -111,55 +121,67 @@ class MediaSession:
     """One media session as its commands see it; what flows is the data path's."""
 
     def __init__(
-        self, owner: Owner, offerer: Side | None, negotiation: Negotiation, now: float, unclaimed_seconds: float
+        self,
+        owner: Owner,
+        offerer: Side | None,
+        negotiation: Negotiation,
+        keys: FarSideKeys,
+        now: float,
+        unclaimed_seconds: float,
+        is_headless: bool = False,
     ) -> None:
         self.owner = owner
+        self.is_headless = is_headless
         self.state = State.DELAYED if offerer is None else State.ALLOCATED
         self.allocated_at = now
         self.answered_at: float | None = None
         self.expires_at: float | None = now + unclaimed_seconds  # None: whoever has the call will release it
         self._offerer = offerer
         self._negotiation = negotiation
+        self._keys = keys
         self._unclaimed_seconds = unclaimed_seconds
         self._epoch = 0
         self._is_lost = False
+        self.partner = ""  # the session that is joined with this one
         self._streams: tuple[StreamPlan, ...] = ()
         self._keyframe_asked_at: dict[Side, float] = {}
 
     @classmethod
     def rebuilt(
-        cls, owner: Owner, negotiation: Rebuilt, epoch: int, now: float, unclaimed_seconds: float
+        cls, owner: Owner, negotiation: Rebuilt, keys: FarSideKeys, epoch: int, now: float, unclaimed_seconds: float
     ) -> "MediaSession":
         """Go on where another relay was: both sides have accepted the call, and the browser has our offer."""
-        session = cls(owner, "sip", negotiation, now, unclaimed_seconds)
+        session = cls(owner, "sip", negotiation, keys, now, unclaimed_seconds)
         session.state, session._epoch, session._streams = State.ANSWERED, epoch, negotiation.streams
         return session
 
-    def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float) -> Outcome:
+    def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float, far_side: str = "") -> Outcome:
         """Take an answer of `side`; the SDP is for the other side."""
         if side == "browser" and self.state in _SETTLED and self._negotiation.later.is_renewing:
             self._admit(epoch)
             return self._negotiation.later.renewed(sdp, self._streams)
         if side != self._answerer():
             raise RemoteError(400, "That Side Has No Offer")
-        outcome = self._take(Input.PROVISIONAL_ANSWER if provisional else Input.FINAL_ANSWER, sdp, epoch)
+        outcome = self._take(Input.PROVISIONAL_ANSWER if provisional else Input.FINAL_ANSWER, sdp, epoch, far_side)
         if self.answered_at is None:
             self.answered_at = now
         return outcome
 
-    def offer(self, side: Side, sdp: str, epoch: int) -> Outcome:
+    def offer(self, side: Side, sdp: str, epoch: int, far_side: str = "") -> Outcome:
         """Take a later offer of `side`; the SDP is the answer to it."""
         if side == "browser":
             raise RemoteError(501, "A Later Offer Of The Browser Is Not Implemented")
-        return self._take(Input.OFFER, sdp, epoch)
+        return self._take(Input.OFFER, sdp, epoch, far_side)
 
-    def request_offer(self, direction: DirectionName, epoch: int) -> Outcome:
+    def request_offer(self, direction: DirectionName, epoch: int, far_side: str = "") -> Outcome:
         """Make a later offer to the SIP side, which the SDP is."""
-        return self._take(Input.REQUEST, direction, epoch)
+        return self._take(Input.REQUEST, direction, epoch, far_side)
 
     def check_renewal(self, epoch: int) -> None:
         """Raise `RemoteError` if the browser cannot come anew now."""
         self._admit(epoch)
+        if self.is_headless:
+            raise RemoteError(501, "There Is No Browser")
         if self.state not in _SETTLED:
             raise RemoteError(491, f"Renewal While {self.state.value}")
 
@@ -205,6 +227,27 @@ class MediaSession:
         self._is_lost = True
         self.expires_at = now + self._unclaimed_seconds
 
+    def is_unheard(self, heard_at: float | None, now: float) -> bool:
+        """Tell whether the SIP side should have been heard since: on hold it sends nothing."""
+        since = max(self.answered_at or 0.0, heard_at or 0.0)
+        return any(stream.sip_sends for stream in self._streams) and now - since > self._unclaimed_seconds
+
+    def for_partner(self) -> tuple[Codec, ...]:
+        """Return what a session that is to be joined with this one may offer; raise `RemoteError` if none can be."""
+        if not isinstance(self._negotiation, HeadlessOffers):
+            raise RemoteError(488, "There Is A Browser")
+        if not self.is_settled or self.partner:
+            raise RemoteError(491, "Joined Already" if self.partner else f"Joining While {self.state.value}")
+        return self._negotiation.for_partner
+
+    def join(self, partner: str) -> None:
+        """Have a partner."""
+        self.partner = partner
+
+    def part(self) -> None:
+        """Have none any more."""
+        self.partner = ""
+
     def _answerer(self) -> Side | None:
         """Return the side that our last offer is with, or was with."""
         is_later = self.state is State.ANSWERED and self._negotiation.later.has_offered
@@ -212,12 +255,12 @@ class MediaSession:
             return "sip"
         return "browser" if self.state is State.DELAYED or self._offerer == "sip" else None
 
-    def _take(self, what: Input, given: str, epoch: int) -> Outcome:
+    def _take(self, what: Input, text: str, epoch: int, far_side: str) -> Outcome:
         self._admit(epoch)
         if (self.state, what) not in _TRANSITIONS:
             raise RemoteError(491, f"{what.value} While {self.state.value}")
         action, following = _TRANSITIONS[self.state, what]
-        outcome = action(self._negotiation, given)
+        outcome = action(self._negotiation, _Given(text, self._keys.of(far_side)))
         self.state = following
         if outcome.plan is not None:
             self._streams = outcome.plan.streams

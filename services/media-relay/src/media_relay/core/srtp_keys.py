@@ -12,6 +12,7 @@ class SrtpProfile(Enum):
     AEAD_AES_128_GCM = ("SRTP_AEAD_AES_128_GCM", 16, 12)
     AEAD_AES_256_GCM = ("SRTP_AEAD_AES_256_GCM", 32, 12)
     AES128_CM_SHA1_80 = ("SRTP_AES128_CM_SHA1_80", 16, 14)
+    AES128_CM_SHA1_32 = ("SRTP_AES128_CM_SHA1_32", 16, 14)  # of RTP; the tag of RTCP has 80 bits (RFC 3711 §5.2)
 
     def __init__(self, openssl_name: str, key_length: int, salt_length: int) -> None:
         self.openssl_name = openssl_name
@@ -24,8 +25,8 @@ class SrtpProfile(Enum):
         return 2 * (self.key_length + self.salt_length)
 
 
-# As DTLS server our order decides. AEAD first: it authenticates with the full 128-bit tag and costs the same as
-# CM + HMAC-SHA1. 128-bit keys, because the DTLS handshake under them is AES-128 as well.
+# What we offer; as DTLS server our order decides. AEAD first: it authenticates with the full 128-bit tag and costs the
+# same as CM + HMAC-SHA1. 128-bit keys, because the DTLS handshake under them is AES-128 as well. No tag of 32 bits.
 PREFERENCE = (SrtpProfile.AEAD_AES_128_GCM, SrtpProfile.AEAD_AES_256_GCM, SrtpProfile.AES128_CM_SHA1_80)
 
 _BY_OPENSSL_NAME = {profile.openssl_name: profile for profile in SrtpProfile}

@@ -6,6 +6,7 @@ that is native/statistics.c.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from shared.messages.media import Side
@@ -62,6 +63,7 @@ class SourceRecord:
     reported_loss: float | None = None
     reported_jitter: int | None = None
     round_trip: float | None = None
+    has_events: bool = False  # of our making, in its name
     _first: int = 0
     _highest: int = 0
     _cycles: int = 0
@@ -121,6 +123,12 @@ class SourceRecord:
         """Count the packet that was heard last: it goes on to the other side."""
         self.sent_packets += 1
         self.sent_octets += self._octets
+
+    def sent_event(self, octets: int) -> None:
+        """Count a packet of ours that went to the other side in the name of the source."""
+        self.sent_packets += 1
+        self.sent_octets += octets
+        self.has_events = True
 
     def note_sender_report(self, middle: int, now: float) -> None:
         """Take a sender report that passed, or was made, here: the middle 32 bits of its NTP time."""
@@ -192,6 +200,21 @@ class SourceRecords:
         clock_rate = 0 if is_event else plan.clock_rate
         record.hear(header.sequence_number, header.timestamp, octets, now, clock_rate)
         return record
+
+    def sent_event(self, side: Side, ssrc: int, octets: int) -> None:
+        """Count a packet of ours in the name of a source of that side."""
+        record = self._records.get((side, ssrc))
+        if record is not None:
+            record.sent_event(octets)
+
+    def as_sent(self, side: Side, compound: bytes) -> bytes:
+        """Return RTCP of that side whose sender reports tell what went on, where events of ours stand in the place of
+        packets of its (RFC 3550 §7.2)."""
+        return rtcp.with_sender_counts(compound, partial(self._changed_counts, side))
+
+    def _changed_counts(self, side: Side, ssrc: int) -> tuple[int, int] | None:
+        record = self._records.get((side, ssrc))
+        return (record.sent_packets, record.sent_octets) if record is not None and record.has_events else None
 
     def read_reports(self, side: Side, packet: bytes, now: float) -> None:
         """Note what RTCP of that side says of its own sources, and of the other side's."""

@@ -42,6 +42,7 @@ class Input(Enum):
     """What may happen to a call: the page's verbs, the shell's news, the agent's events."""
 
     ANSWER = "answer"
+    PROMPT = "answer for another service"  # which asks that the page answer
     HANGUP = "hangup"
     RENEW = "renew"  # come anew, by another connection
     USE = "use"  # hold, digits, transfer, a message inside it
@@ -67,6 +68,7 @@ class Action(Enum):
     FORWARD_RENEWAL = "send it to the agent as the answer to the offer of a new connection"
     REFUSE_ANSWER = "reply to `answer` with the error; it may be tried again"
     TELL = "pass the event on to the page"
+    ASK = "ask the page"
     FORGET = "nobody has been told of the call, nobody needs to be"
 
 
@@ -95,6 +97,7 @@ TABLE: dict[tuple[CallState, Input], tuple[Action, CallState]] = {
     (_St.OFFERING, _In.FAILED): (_Do.FORGET, _St.OVER),
     (_St.OFFERING, _In.END): (_Do.FORGET, _St.OVER),
     (_St.INCOMING, _In.ANSWER): (_Do.FORWARD, _St.ANSWERING),
+    (_St.INCOMING, _In.PROMPT): (_Do.ASK, _St.INCOMING),
     (_St.INCOMING, _In.HANGUP): (_Do.FORWARD, _St.INCOMING),
     (_St.INCOMING, _In.REANCHOR): (_Do.TELL, _St.INCOMING),
     (_St.INCOMING, _In.ESTABLISH): (_Do.TELL, _St.ESTABLISHED),

@@ -6,7 +6,7 @@ from shared.messages import CallEnded, CallEstablished, CallHold, CallProgress, 
 
 from .call import Action, AgentEvent, Call, CallState, Input
 from .errors import PageError, bad_request, no_such_call
-from .frames import LiveCall, ReanchorEvent, type_of
+from .frames import AnswerRequestedEvent, LiveCall, ReanchorEvent, type_of
 from .limits import CALLS_AT_ONCE
 from .outbox import Outbox
 from .outputs import Answer, AnswerRenewal, Dropped, Ended, HangUp, PlaceCall, Reached, Renew, SendMessage, Use
@@ -149,6 +149,12 @@ class Calls:
         if len(self._calls) >= CALLS_AT_ONCE:
             raise PageError(486, "Busy Here")
         self._calls[call_id] = Call(call_id, CallState.OFFERING, now)
+
+    def ask_to_answer(self, call_id: str) -> None:
+        """Ask the page to answer a call; raise what the one who wants it is told if that cannot be."""
+        self._ask(call_id, Input.PROMPT)
+        if not self._outbox.event(lambda seq: AnswerRequestedEvent(seq=seq, call=call_id)):
+            raise PageError(501, "The Page Has No Word For It")
 
     def offer_failed(self, call_id: str) -> None:
         """There is no media for it: the page never hears of it."""

@@ -20,14 +20,27 @@ _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _USER = r"[A-Za-z0-9\-_.!~*'()&=+$,;/%]"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 
+# Without their anchors, which are written otherwise in JSON Schema.
+LOGIN = f"{_USER}+"
+LINE = f"[^{_CONTROL}]*"
+DOMAIN = f"(?:{_HOST})?"
+PROXY = f"(?:{_HOST}(?::[0-9]{{1,5}})?)?"
+DIGITS = "[0-9*#A-D,]+"
+# No `?`: a URI's headers (RFC 3261 §19.1.1) would be headers of the request.
+TARGET = rf"(?:sips?:)?{_USER}+(?:@{_HOST}(?::[0-9]{{1,5}})?(?:;[A-Za-z0-9\-_.=;%]+)?)?"
+# The same without escaped control characters, which `check_target` refuses where the pattern lets them pass.
+_ESCAPE = "%(?:[2-689A-Fa-f][0-9A-Fa-f]|7[0-9A-Ea-e])"
+_PLAIN_USER = rf"(?:{_USER.replace('%', '')}|{_ESCAPE})+"
+PLAIN_TARGET = rf"(?:sips?:)?{_PLAIN_USER}(?:@{_HOST}(?::[0-9]{{1,5}})?(?:;(?:[A-Za-z0-9\-_.=;]|{_ESCAPE})+)?)?"
+
 RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[^{_CONTROL}]+\Z")]
 NewCallId = Annotated[str, Meta(pattern=r"^c-[a-z0-9]{16,32}\Z")]
 CallId = Annotated[str, Meta(min_length=1, max_length=64)]
-Login = Annotated[str, Meta(min_length=1, max_length=128, pattern=rf"^{_USER}+\Z")]
+Login = Annotated[str, Meta(min_length=1, max_length=128, pattern=rf"^{LOGIN}\Z")]
 Secret = Annotated[str, Meta(max_length=256)]
-Line = Annotated[str, Meta(max_length=128, pattern=rf"^[^{_CONTROL}]*\Z")]
-Domain = Annotated[str, Meta(max_length=253, pattern=rf"^(?:{_HOST})?\Z")]
-Proxy = Annotated[str, Meta(max_length=259, pattern=rf"^(?:{_HOST}(?::[0-9]{{1,5}})?)?\Z")]
+Line = Annotated[str, Meta(max_length=128, pattern=rf"^{LINE}\Z")]
+Domain = Annotated[str, Meta(max_length=253, pattern=rf"^{DOMAIN}\Z")]
+Proxy = Annotated[str, Meta(max_length=259, pattern=rf"^{PROXY}\Z")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 FinalStatus = Annotated[int, Meta(ge=400, le=699)]
 Token = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -37,7 +50,7 @@ Jwt = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=65536)]
 
 NewMessageId = Annotated[str, Meta(pattern=r"^t-[a-z0-9]{16,32}\Z")]
-Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9*#A-D,]+\Z")]
+Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=rf"^{DIGITS}\Z")]
 DtmfDuration = Annotated[int, Meta(ge=40, le=6000)]  # milliseconds, as RTCDTMFSender has it (W3C WebRTC §7.2)
 DtmfGap = Annotated[int, Meta(ge=30, le=6000)]
 Body = Annotated[str, Meta(min_length=1)]
@@ -50,16 +63,12 @@ ContentType = Annotated[
     ),
 ]
 
-# No `?`: a URI's headers (RFC 3261 §19.1.1) would be headers of the request.
-Target = Annotated[
-    str,
-    Meta(max_length=256, pattern=rf"^(?:sips?:)?{_USER}+(?:@{_HOST}(?::[0-9]{{1,5}})?(?:;[A-Za-z0-9\-_.=;%]+)?)?\Z"),
-]
+Target = Annotated[str, Meta(max_length=256, pattern=rf"^{TARGET}\Z")]
 
 _ESCAPED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9\-]{1,64}\Z")
 _CONTROLS = re.compile(f"[{_CONTROL}]")
-_ALLOWED = frozenset({"accept-language", "alert-info", "organization", "priority", "subject", "user-to-user"})
+ALLOWED_HEADERS = ("accept-language", "alert-info", "organization", "priority", "subject", "user-to-user")
 
 
 def check_target(to: str) -> None:
@@ -81,7 +90,7 @@ def check_headers(headers: dict[str, str]) -> None:
     for name, value in headers.items():
         if not _HEADER_NAME.match(name):
             raise bad_request("a header's name may have letters, digits and `-`, 64 at most")
-        if not name.lower().startswith("x-") and name.lower() not in _ALLOWED:
+        if not name.lower().startswith("x-") and name.lower() not in ALLOWED_HEADERS:
             raise bad_request(f"header {name} is reserved; X-… are free to use")
         if len(value) > HEADER_VALUE_AT_MOST:
             raise bad_request(f"header {name} is longer than {HEADER_VALUE_AT_MOST} characters")

@@ -32,6 +32,7 @@ class SessionOk(Ok, frozen=True, kw_only=True, tag="ok"):
     aor: str
     domain: str
     ice_servers: tuple[IceServer, ...]
+    ice_seconds: int | UnsetType = UNSET  # that their credentials are good for; not said: for ever
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,13 @@ class ResumeOk(SessionOk, frozen=True, kw_only=True, tag="ok"):
 
     registration: Registration
     calls: tuple[LiveCall, ...]
+
+
+class IceOk(Ok, frozen=True, kw_only=True, tag="ok"):
+    """The reply to `ice`."""
+
+    ice_servers: tuple[IceServer, ...]
+    ice_seconds: int | UnsetType = UNSET
 
 
 class RenewOk(Ok, frozen=True, kw_only=True, tag="ok"):
@@ -117,6 +125,12 @@ class IncomingEvent(Event, frozen=True, kw_only=True, tag="call.incoming"):
     video: bool
     asserted: str
     headers: dict[str, str]
+
+
+class AnswerRequestedEvent(Event, frozen=True, kw_only=True, tag="call.answer_requested"):
+    """Another service asks that the call, which rings, be answered."""
+
+    call: str
 
 
 class TryingEvent(Event, frozen=True, kw_only=True, tag="call.trying"):
@@ -241,6 +255,7 @@ AnyEvent = (
     RegistrationEvent
     | ByeEvent
     | IncomingEvent
+    | AnswerRequestedEvent
     | TryingEvent
     | RingingEvent
     | EarlyEvent

@@ -50,15 +50,16 @@ class Outbox:
         """Refuse a request."""
         self._say(Error(re=re, status=status, reason=reason), status)
 
-    def event(self, make: Callable[[int], Event]) -> None:
-        """Tell an event; `make` is given its `seq`."""
+    def event(self, make: Callable[[int], Event]) -> bool:
+        """Tell an event; `make` is given its `seq`. False: the page's dialect has no word for it."""
         self._seq += 1
-        self._say(make(self._seq))
+        return self._say(make(self._seq))
 
-    def _say(self, frame: Frame, status: int = 0) -> None:
+    def _say(self, frame: Frame, status: int = 0) -> bool:
         written = self.dialect.write(frame)
         for text in written.texts:
             self.put(Send(text, type_of(frame), status))
         self._hangups += written.hangups
         if written.is_last:
             self.put(Close(_NORMAL, "that was all"))
+        return bool(written.texts)

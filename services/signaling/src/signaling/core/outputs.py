@@ -45,6 +45,13 @@ class LogOut:
 
 
 @dataclass(frozen=True)
+class RenewIce:
+    """Make new credentials: `ice_renewed` is to follow."""
+
+    re: str
+
+
+@dataclass(frozen=True)
 class PlaceCall:
     """Allocate media, ask `media_allocated`, start the call: `call_started` or `call_failed` is to follow."""
 
@@ -143,4 +150,4 @@ class Dropped:
 
 Fact = Received | Reached | Ended | Dropped
 CallWork = PlaceCall | Answer | Renew | AnswerRenewal | HangUp | Use | SendMessage
-Output = Send | Close | LogIn | Resume | LogOut | CallWork | Fact
+Output = Send | Close | LogIn | Resume | LogOut | RenewIce | CallWork | Fact

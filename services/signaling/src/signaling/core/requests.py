@@ -65,10 +65,9 @@ class SipCredentials(AccountFields, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class AccountClaim(AccountFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The `cordboard` claim of a token; what it leaves out follows from `sub` and the settings."""
+    """The `cordboard` claim of a token; what it leaves out follows from `sub` and the settings. It has no password."""
 
     login: Login | None = None
-    password: Secret = ""
     domain: Domain = ""
 
 
@@ -101,6 +100,10 @@ class LogoutRequest(Request, frozen=True, kw_only=True, tag="logout"):
 
 class PingRequest(Request, frozen=True, kw_only=True, tag="ping"):
     """Is anybody there?"""
+
+
+class IceRequest(Request, frozen=True, kw_only=True, tag="ice"):
+    """The ICE servers again, for the credentials will not be good for much longer."""
 
 
 class CallRequest(Request, frozen=True, kw_only=True, tag="call"):
@@ -175,6 +178,7 @@ AnyRequest = (
     | ResumeRequest
     | LogoutRequest
     | PingRequest
+    | IceRequest
     | CallRequest
     | AnswerRequest
     | RenewRequest

@@ -15,16 +15,27 @@ from .call import AgentEvent
 from .call import Input as CallInput
 from .calls import Calls
 from .errors import PageError, bad_request
-from .frames import ByeEvent, MessageSentEvent, Registration, RegistrationEvent, RenewOk, ResumeOk, SessionOk, type_of
+from .frames import (
+    ByeEvent,
+    IceOk,
+    MessageSentEvent,
+    Registration,
+    RegistrationEvent,
+    RenewOk,
+    ResumeOk,
+    SessionOk,
+    type_of,
+)
 from .limits import ERRORS_IN_A_ROW, MESSAGES_PER_SECOND, ErrorRun, TokenBucket
 from .outbox import Outbox
-from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, Resume
+from .outputs import Close, Dropped, LogIn, LogOut, Output, Received, RenewIce, Resume
 from .requests import (
     AnswerRequest,
     AnyRequest,
     CallRequest,
     CallUse,
     HangupRequest,
+    IceRequest,
     LoginRequest,
     LogoutRequest,
     MessageRequest,
@@ -202,6 +213,8 @@ class Session:
                 self._outbox.put(LogOut(request.id))
             case PingRequest():
                 self._outbox.ok(request.id)
+            case IceRequest():
+                self._outbox.put(RenewIce(request.id))
             case MessageRequest():
                 self._calls.send_message(request)
             case _:
@@ -250,6 +263,7 @@ class Session:
             aor=reply.aor,
             domain=reply.domain,
             ice_servers=reply.ice_servers,
+            ice_seconds=reply.ice_seconds,
             registration=Registration(state=snapshot.registration, status=snapshot.status, reason=snapshot.reason),
             calls=self._calls.take_over(snapshot.calls, now),
         )
@@ -287,6 +301,10 @@ class Session:
         """The agent has what the page asked for."""
         if re is not None:
             self._outbox.ok(re)
+
+    def ice_renewed(self, reply: IceOk) -> None:
+        """There are new credentials."""
+        self._outbox.reply(reply)
 
     def renewal_offered(self, re: str, sdp: str) -> None:
         """The relay expects the page by another connection."""

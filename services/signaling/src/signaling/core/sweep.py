@@ -1,6 +1,14 @@
 """When a session's record has outlived its session."""
 
-from shared.records import SessionRecord
+from typing import NamedTuple
+
+
+class Seen(NamedTuple):
+    """What the record of a session says of its end, and the revision that says so."""
+
+    revision: int
+    pod: str
+    detached_at: float | None
 
 
 class Silence:
@@ -18,8 +26,8 @@ class Silence:
         return now - self._since.get(pod, now)
 
 
-def is_over(record: SessionRecord, wall_now: float, pod_silent_for: float, grace_seconds: float) -> bool:
+def is_over(session: Seen, wall_now: float, pod_silent_for: float, grace_seconds: float) -> bool:
     """Whether nobody can come back to the session: its socket, or the pod that held it, is gone for too long."""
-    if record.detached_at is not None and wall_now - record.detached_at >= grace_seconds:
+    if session.detached_at is not None and wall_now - session.detached_at >= grace_seconds:
         return True
     return pod_silent_for >= grace_seconds

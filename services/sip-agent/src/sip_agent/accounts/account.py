@@ -55,6 +55,7 @@ class Account:
         "_grace",
         "_is_closing",
         "_is_gone",
+        "_idle",
         "_has_moved",
         "_told",
     )
@@ -77,9 +78,10 @@ class Account:
         self._on_gone = on_gone
         self.next_hop = NextHop(services, record.account)
         self.messenger = Messenger(services, self)
-        self.switchboard = Switchboard(services, self, table, bool(record.account.outbound_proxy))
+        self.switchboard = Switchboard(services, self, table, bool(record.account.outbound_proxy), self._calls_changed)
         self._registration = LiveRegistration(services, self, record.register_call_id, record.register_cseq)
-        self._grace = Alarm(self._on_grace_over)
+        self._grace = Alarm(lambda: self._on_end_of_time("Session Lost"))
+        self._idle = Alarm(lambda: self._on_end_of_time("Idle"))
         self._is_closing = False
         self._is_gone = False
         self._has_moved = False
@@ -106,6 +108,11 @@ class Account:
         """Whether there is a socket, as far as we know."""
         return self._record.detached_at is None and not self._is_closing
 
+    @property
+    def is_headless(self) -> bool:
+        """Whether it was opened without a socket, and has had none since."""
+        return not self.pod
+
     def check_epoch(self, epoch: int) -> None:
         """Refuse a command of a former ownership; 0 is sent by those who do not know it."""
         if epoch and epoch < self.epoch:
@@ -115,6 +122,7 @@ class Account:
 
     def open(self) -> None:
         """Register, if the account asks for that."""
+        self._calls_changed()
         if self._record.account.register_required:
             self._registration.open()
         else:
@@ -123,6 +131,7 @@ class Account:
     async def go_on(self) -> bool:
         """Continue what another agent began; return whether calls can come, as far as that is ours to see to."""
         record = self._record
+        self._calls_changed()
         if record.detached_at is not None:
             left = record.detached_at + record.grace_seconds - wall_clock()
             self._grace.set(time.monotonic() + max(0.0, left))
@@ -195,6 +204,7 @@ class Account:
         if self._is_closing:
             raise RemoteError(481, "Session Is Closing")
         self._grace.stop()
+        self._idle.stop()
         await self._save(pod=pod, detached_at=None)
         told = self._registration.told
         return SessionSnapshot(
@@ -216,8 +226,17 @@ class Account:
         await self._save(detached_at=now, grace_seconds=grace_seconds)
         self._grace.set(time.monotonic() + grace_seconds)
 
-    def _on_grace_over(self) -> None:
-        self._services.tasks.spawn(self.close("Session Lost"), f"close {self.session_id}")
+    def _on_end_of_time(self, why: str) -> None:
+        self._services.tasks.spawn(self.close(why), f"close {self.session_id}")
+
+    def _calls_changed(self) -> None:
+        """Without a socket it is the calls that keep an account alive."""
+        if not self.is_headless or self._is_closing:
+            return
+        if self.switchboard.calls:
+            self._idle.stop()
+        else:
+            self._idle.set(time.monotonic() + self._record.idle_seconds)
 
     # -- moving to another agent
 
@@ -254,6 +273,7 @@ class Account:
         """Another agent is the owner: say nothing more for the session."""
         self._has_moved = self._is_closing = True
         self._grace.stop()
+        self._idle.stop()
         self._registration.moved()
 
     async def leave(self, is_bound: bool) -> None:
@@ -272,6 +292,7 @@ class Account:
         self.check_here()
         self._is_closing = True
         self._grace.stop()
+        self._idle.stop()
 
     async def close(self, why: str = "") -> None:
         """End the calls, remove the registration, delete the record. `why` is empty when the user asked for it."""

@@ -23,10 +23,12 @@ from shared.messages import (
     MediaQuality,
     Message,
     OpenAccount,
+    PlaySound,
     RenewalOffered,
     RenewMedia,
     SessionSnapshot,
     SipAccount,
+    StopSound,
 )
 from shared.presence import Presence
 from shared.records import AccountRecord
@@ -38,19 +40,23 @@ from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
 from sip_agent.calls.call_news import quality_event_of
 from sip_agent.calls.call_table import CallTable
+from sip_agent.calls.live_call import LiveCall
 from sip_agent.calls.relay_events import RelayEvent, hear
 from sip_agent.calls.switchboard import CallCommand
 from sip_agent.core.auth.digest import Credentials, DigestClient
 from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.uri import NameAddr, SipUri
-from sip_agent.services import Services, token
+from sip_agent.services import Services, token, wall_clock
 
 SWEEP_EVERY = 0.5
 
 T = TypeVar("T")
 
-AccountCommand = AttachSession | DetachSession | CloseAccount | RenewMedia | AnswerRenewal | CallCommand
+AsideCommand = RenewMedia | AnswerRenewal | PlaySound | StopSound
+"""What waits for the relay, so that its turn is over before it is carried out."""
+
+AccountCommand = AttachSession | DetachSession | CloseAccount | AsideCommand | CallCommand
 """What is for one account, and carried out in its mailbox."""
 
 
@@ -109,12 +115,9 @@ class Accounts:
                 if not account.is_closing:
                     await _in_turn(account, account.begin_close)
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
-            case RenewMedia(call_id=call_id):
-                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                return RenewalOffered(browser_sdp=await call.media_side.renew())
-            case AnswerRenewal(call_id=call_id, browser_sdp=sdp):
-                call = await _in_turn(account, lambda: account.switchboard.established(call_id))
-                await call.media_side.answer_renewal(sdp)
+            case RenewMedia() | AnswerRenewal() | PlaySound() | StopSound():
+                call = await _in_turn(account, lambda: account.switchboard.established(command.call_id))
+                return await _aside(account, call, command)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -201,7 +204,8 @@ class Accounts:
 
     def _add(self, account: Account) -> Account:
         self._accounts[account.session_id] = account
-        self._sockets.attached(account, time.monotonic())
+        if not account.is_headless:
+            self._sockets.attached(account, time.monotonic())
         return account
 
     def _identity(self, session_id: str, account: SipAccount) -> Identity:
@@ -234,6 +238,8 @@ class Accounts:
             epoch=1,
             pod=command.pod,
             register_call_id=new_id("r", os.urandom),
+            idle_seconds=command.idle_seconds,
+            created_at=wall_clock(),
         )
         revision = 0
         existing = await services.store.accounts.get(command.session_id)
@@ -278,6 +284,20 @@ class Accounts:
     async def close(self) -> None:
         """End every account, for this agent is leaving."""
         await asyncio.gather(*(account.close("Agent Draining") for account in self))
+
+
+async def _aside(account: Account, call: LiveCall, command: AsideCommand) -> Message:
+    """Carry out what waits for the relay."""
+    match command:
+        case RenewMedia():
+            return RenewalOffered(browser_sdp=await call.media_side.renew())
+        case AnswerRenewal(browser_sdp=sdp):
+            await call.media_side.answer_renewal(sdp)
+        case PlaySound(sound=sound):
+            await call.sounds.play(sound)
+        case StopSound():
+            await call.sounds.stop()
+    return Done()
 
 
 async def _in_turn(account: Account, work: Callable[[], Awaitable[T]]) -> T:

@@ -63,6 +63,7 @@ class AnchoredCall(Protocol):
     """As much of a live call as is needed here."""
 
     leg: Leg
+    is_headless: bool
 
     @property
     def call_id(self) -> str:
@@ -151,7 +152,8 @@ class CallMedia:
     def lost(self, media_id: str, reason: str) -> None:
         """It is gone; from a session that the call is leaving it may go."""
         if self._is_at(self.anchor.current, media_id):
-            self.browser.lost(reason, may_return=self._call.leg.core.was_established)
+            call = self._call
+            self.browser.lost(reason, may_return=call.leg.core.was_established and not call.is_headless)
         elif self.anchor.next is not None and self.anchor.next.media_id == media_id:
             self._call.post(self.anchor.gone, self.anchor.next, self._phase)
 
@@ -165,7 +167,8 @@ class CallMedia:
             if self.anchor.is_lost:
                 return
             _log.warning("media relay gone", call=self._call.call_id, relay=media.relay)
-            if self._call.is_changing_hands:  # each of two legs has some of what would have to be told
+            # Each of two legs has some of what would have to be told; and what a relay plays is in no description.
+            if self._call.is_changing_hands or self._call.is_headless:
                 self._call.fail(503, "Media Relay Is Gone")
                 return
         self._call.post(self.anchor.gone, media, self._phase)
@@ -177,7 +180,9 @@ class CallMedia:
     @property
     def may_leave(self) -> bool:
         """Whether the session can move while its relay drains."""
-        return self.anchor.may_leave and self._call.leg.core.was_established and not self._call.is_changing_hands
+        call = self._call
+        is_free = not (call.is_changing_hands or call.is_headless)
+        return self.anchor.may_leave and call.leg.core.was_established and is_free
 
     @property
     def _phase(self) -> Phase:
@@ -305,7 +310,7 @@ class CallMedia:
         if self.anchor.current is None:
             return
         try:
-            media, answer = await self._answer(call, question, asked)
+            media, answer = await self._answer(call, core, question, asked)
         except RemoteError as error:
             await call.in_turn(core.media_refused, question, error.status, error.reason)
         except Exception:  # the boundary of the aside: the call must hear something
@@ -321,7 +326,9 @@ class CallMedia:
         if media == self.anchor.current:
             self._call.leg.core.reanchor(True, now)
 
-    async def _answer(self, call: AnchoredCall, question: MediaQuestion, asked: AskMedia) -> tuple[MediaRef, MediaSdp]:
+    async def _answer(
+        self, call: AnchoredCall, core: Call, question: MediaQuestion, asked: AskMedia
+    ) -> tuple[MediaRef, MediaSdp]:
         while True:
             media = self.anchor.current
             assert media is not None
@@ -329,7 +336,7 @@ class CallMedia:
                 await call.in_turn(self.anchor.answered)
                 return media, MediaSdp(sdp="")
             try:
-                return media, await ask_relay(self._services.bus, media, self._owner.epoch, asked)
+                return media, await ask_relay(self._services.bus, media, self._owner.epoch, core.sip_call_id, asked)
             except RemoteError as error:
                 is_gone = isinstance(error, NoOwner) or error.status == _NO_SESSION
                 if not is_gone or not await self._elsewhere(media, question):

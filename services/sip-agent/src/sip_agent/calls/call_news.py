@@ -35,10 +35,10 @@ def event_of(news: News, session_id: str, call_id: str) -> Event:
                 state=state,
                 status=status,
                 reason=reason,
-                browser_sdp=browser_sdp,
+                browser_sdp=browser_sdp or None,  # empty: there is no browser
             )
         case Established(browser_sdp):
-            return CallEstablished(session_id=session_id, call_id=call_id, browser_sdp=browser_sdp)
+            return CallEstablished(session_id=session_id, call_id=call_id, browser_sdp=browser_sdp or None)
         case HoldChanged(local, remote):
             return CallHold(session_id=session_id, call_id=call_id, local=local, remote=remote)
         case ActionFailed(action, status, reason):

@@ -16,9 +16,8 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import CallSnapshot, CallTransferred, IncomingAccepted, MediaRef, Message
+from shared.messages import CallSnapshot, CallTransferred, Event, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
-from shared.records import CallRecord
 from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
@@ -27,7 +26,10 @@ from sip_agent.alarm import Alarm
 from sip_agent.calls.call_media import CallMedia
 from sip_agent.calls.call_news import end_event_of, event_of
 from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
+from sip_agent.calls.joining import Partner
 from sip_agent.calls.leg import Leg
+from sip_agent.calls.sounds import CallSounds
 from sip_agent.calls.succession import LegTable, Succession
 from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
@@ -56,10 +58,9 @@ from sip_agent.core.earliest import earliest
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.syntax.message import Request
 from sip_agent.mailbox import Mailbox
-from sip_agent.services import Services
+from sip_agent.services import Services, wall_clock
 
 _log = structlog.get_logger(__name__)
-_encoder = msgspec.json.Encoder()
 
 
 class LiveCall:
@@ -74,12 +75,17 @@ class LiveCall:
         core: Call,
         media: MediaRef | None,
         has_video: bool,
+        is_headless: bool = False,
     ) -> None:
         self._services = services
         self._owner = owner
         self._on_finished = on_finished
         self.leg = Leg(core, services, owner.next_hop.find, back(self.post))
         self.has_video = has_video
+        self.is_headless = is_headless
+        self.joined_call_id = ""
+        self.partner: Partner | None = None
+        self.established_at: float | None = None  # by the clock of records
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
         self.media_side = CallMedia(services, owner, self, media)
@@ -87,6 +93,8 @@ class LiveCall:
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
+        music = services.settings.hold_music
+        self.sounds = CallSounds(services.bus, self, music, owner.session_id, back(self.tell))
         self._alarm = Alarm(back(self._on_alarm))
         self._finished = asyncio.Event()
         self._is_lost = False
@@ -112,23 +120,19 @@ class LiveCall:
         """What is asked of relay and session, in its order."""
         return self.media_side.asides
 
+    @property
+    def epoch(self) -> int:
+        """Of the ownership."""
+        return self._owner.epoch
+
+    @property
+    def browser_sdp(self) -> str | None:
+        """The last description that was made for the browser, if there is one."""
+        return self._browser_sdp or self.core.browser_sdp or None
+
     def snapshot(self) -> CallSnapshot:
         """Return what a browser that comes back must see."""
-        facts = self.facts
-        return CallSnapshot(
-            call_id=facts.call_id,
-            direction=facts.direction,
-            state=self.told_state,
-            caller=facts.caller,
-            callee=facts.callee,
-            caller_name=facts.caller_name,
-            media=self.media,
-            browser_sdp=self._browser_sdp or self.core.browser_sdp,
-            has_video=self.has_video,
-            local_hold=self.core.local_hold,
-            remote_hold=self.core.remote_hold,
-            offer=self.media_side.anchor.offer or None,
-        )
+        return snapshot_of(self, self.media_side.anchor.offer)
 
     @property
     def told_state(self) -> CallState:
@@ -276,29 +280,12 @@ class LiveCall:
 
     async def save(self, leg: Leg) -> None:
         """Write the record with the state of a leg; one that has ended would come back to life by it."""
-        if leg.core.told_state != "ended":
-            await self._record.save(self._as_record(leg))
-
-    def _as_record(self, leg: Leg) -> CallRecord:
-        core, facts = leg.core, self.facts
-        return CallRecord(
-            call_id=facts.call_id,
-            session_id=facts.session_id,
-            owner=self._services.agent,
-            epoch=self._owner.epoch,
-            direction=facts.direction,
-            state="established" if core.is_answered else self.told_state,  # the ACK of our 2xx is not written
-            caller=facts.caller,
-            callee=facts.callee,
-            caller_name=facts.caller_name,
-            created_at=facts.created_at,
-            media=self.media,
-            browser_sdp=self._browser_sdp or core.browser_sdp,
-            far_sdp=core.remote_sdp,
-            has_video=self.has_video,
-            is_moving=self.media_side.anchor.is_moving,
-            leg=msgspec.Raw(_encoder.encode(leg.saved())),
-        )
+        if leg.core.told_state == "ended":
+            return
+        if leg.core.is_answered and self.established_at is None:
+            self.established_at = wall_clock()
+        record = record_of(self, leg, self._services.agent, self._owner.epoch)
+        await self._record.save(msgspec.structs.replace(record, is_moving=self.media_side.anchor.is_moving))
 
     # -- another far side
 
@@ -326,12 +313,21 @@ class LiveCall:
     async def _publish(self, event: Message) -> None:
         await self._services.bus.publish(session_events(self._owner.session_id), event)
 
+    def tell(self, event: Event) -> None:
+        """Tell the session something beside what the core has to say, in its turn."""
+        self._owner.mailbox.post(lambda: self._publish(event))
+
     async def _tell(self, news: News) -> None:
         if isinstance(news, Progressed | Established):
             stage = news.state if isinstance(news, Progressed) else "established"
             metrics.setup(self.facts.direction, stage).observe(time.monotonic() - self._started_at)
+        if isinstance(news, Established):
+            self.sounds.established()
+            if self.partner is not None:
+                self.partner.established(self)
         if isinstance(news, HoldChanged):
             self._held = news
+            self.sounds.held(news.local)
         await self._publish(event_of(news, self._owner.session_id, self.call_id))
 
     async def _end(self, output: Ended) -> None:
@@ -347,7 +343,9 @@ class LiveCall:
             by=output.by,
             established=output.was_established,
         )
-        self.asides.post(self._clear)
+        self.asides.post(partial(self._clear, output))
+        if self.partner is not None:
+            self.partner.ended(self, output)
         self._succession.stop(time.monotonic())
         try:
             await self._publish(end_event_of(output, self._owner.session_id, facts.call_id, self.media))
@@ -369,9 +367,12 @@ class LiveCall:
         """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
         self.media_side.ask(leg, asked, instead)
 
-    async def _clear(self) -> None:
+    async def _clear(self, ended: Ended) -> None:
         """Remove what is left of the call: its record, which would bring it back to life, then its media."""
         epoch = self._owner.epoch
+        if self.is_headless:
+            last = record_of(self, self.leg, self._services.agent, epoch)
+            await keep_ending(self._services.store.endings, last, ended)
         try:
             await self._record.delete(epoch)
         except nats.errors.Error as error:

@@ -1,5 +1,6 @@
 """What an agent asks of a media-relay."""
 
+import os
 from typing import TypedDict
 
 import msgspec
@@ -7,10 +8,14 @@ import structlog
 
 from shared.bus import Bus
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.ids import new_id
 from shared.messages import (
+    AllocateMedia,
     AnswerMedia,
     Command,
     Done,
+    EndSound,
+    MediaAllocated,
     MediaRef,
     MediaSdp,
     OfferMedia,
@@ -18,6 +23,8 @@ from shared.messages import (
     RequestKeyframe,
     RequestOffer,
     SendDigits,
+    SendSound,
+    Sound,
 )
 from shared.subjects import relay_commands
 from sip_agent.core.call.outputs import AskMedia
@@ -33,11 +40,17 @@ class _Envelope(TypedDict):
     expires_at: float
     epoch: int
     media_id: str
+    far_side: str
 
 
-async def ask_relay(bus: Bus, media: MediaRef, epoch: int, asked: AskMedia) -> MediaSdp:
-    """Bring a description to the relay and return the one that it makes; raise `RemoteError`."""
-    envelope = _Envelope(id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id)
+async def ask_relay(bus: Bus, media: MediaRef, epoch: int, far_side: str, asked: AskMedia) -> MediaSdp:
+    """Bring a description to the relay and return the one that it makes; raise `RemoteError`.
+
+    `far_side` is the Call-ID of the dialog that the description is of, or is to be.
+    """
+    envelope = _Envelope(
+        id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id, far_side=far_side
+    )
     match asked.question:
         case "offer":
             command: Command = OfferMedia(**envelope, side="sip", sdp=asked.sdp)
@@ -88,6 +101,40 @@ async def send_digits(bus: Bus, media: MediaRef, epoch: int, digits: str, durati
         duration_ms=duration_ms,
         gap_ms=gap_ms,
     )
+    await bus.request(relay_commands(media.relay), command, Done)
+
+
+async def allocate_joined(bus: Bus, to: MediaRef, epoch: int, call_id: str, agent: str) -> MediaAllocated:
+    """Make a session at the same relay that is joined with another one; raise `RemoteError`."""
+    command = AllocateMedia(
+        id=command_id(),
+        expires_at=command_expiry(),
+        epoch=epoch,
+        media_id=new_id("m", os.urandom),
+        call_id=call_id,
+        agent=agent,
+        is_headless=True,
+        joined_to=to.media_id,
+    )
+    return await bus.request(relay_commands(to.relay), command, MediaAllocated)
+
+
+async def send_sound(bus: Bus, media: MediaRef, epoch: int, play_id: str, sound: Sound) -> None:
+    """Play a sound to the far side; raise `RemoteError`."""
+    command = SendSound(
+        id=command_id(),
+        expires_at=command_expiry(),
+        epoch=epoch,
+        media_id=media.media_id,
+        play_id=play_id,
+        sound=sound,
+    )
+    await bus.request(relay_commands(media.relay), command, Done)
+
+
+async def end_sound(bus: Bus, media: MediaRef, epoch: int) -> None:
+    """Stop the sound that plays, if any; raise `RemoteError`."""
+    command = EndSound(id=command_id(), expires_at=command_expiry(), epoch=epoch, media_id=media.media_id)
     await bus.request(relay_commands(media.relay), command, Done)
 
 

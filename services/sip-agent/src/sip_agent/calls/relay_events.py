@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from shared.messages import MediaConnected, MediaDigit, MediaFailed, PictureWanted
+from shared.messages import MediaConnected, MediaDigit, MediaFailed, PictureWanted, SoundSent
 from sip_agent.calls.digits import hear_digit
 from sip_agent.calls.live_call import LiveCall
 
-RelayEvent = MediaConnected | MediaFailed | PictureWanted | MediaDigit
+RelayEvent = MediaConnected | MediaFailed | PictureWanted | MediaDigit | SoundSent
 
 
 def hear(call: LiveCall, event: RelayEvent) -> None:
@@ -20,3 +20,5 @@ def hear(call: LiveCall, event: RelayEvent) -> None:
             call.post(call.core.request_picture)
         case MediaDigit():
             call.post(partial(hear_digit, call.core), event)
+        case SoundSent():
+            call.sounds.over(event)

@@ -182,22 +182,23 @@ class Succession:
 
     async def _offer(self, call: TransferredCall, referral: Referral) -> None:
         media = call.media
-        call_id = call.leg.core.facts.call_id
+        call_id, sip_call_id = call.leg.core.facts.call_id, token()
         try:
             if media is None:
                 raise RemoteError(480, "No Media")
             await self._count()
             is_held = call.leg.core.local_hold
-            sdp = (await ask_relay(self._services.bus, media, self._owner.epoch, _our_offer(is_held))).sdp
+            offer = _our_offer(is_held)
+            sdp = (await ask_relay(self._services.bus, media, self._owner.epoch, sip_call_id, offer)).sdp
         except RemoteError as error:
             call.post(self._failed, error.status, error.reason)
         except Exception:  # the boundary of the aside: whoever waits for the call must hear something
             _log.exception("no offer", call=call_id)
             call.post(self._failed, 500, "Server Internal Error")
         else:
-            call.post(self._start, referral, sdp, is_held)
+            call.post(self._start, referral, sip_call_id, sdp, is_held)
 
-    def _start(self, referral: Referral, sdp: str, is_held: bool, now: float) -> None:
+    def _start(self, referral: Referral, sip_call_id: str, sdp: str, is_held: bool, now: float) -> None:
         if not self.is_trying:  # the call has ended meanwhile
             self._uncount()
             return
@@ -209,7 +210,7 @@ class Succession:
             callee=target,
             caller_name="",
         )
-        core = OutgoingCall(facts, identity.within(target), self._rules(), token(), token())
+        core = OutgoingCall(facts, identity.within(target), self._rules(), token(), sip_call_id)
         core.inherit_hold(is_held)
         self._try(core)
         core.start(target, sdp, referral.headers, now)

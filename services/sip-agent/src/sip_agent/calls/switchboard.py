@@ -1,13 +1,28 @@
 """The calls of one account: what its page does with them, and the INVITEs that come for it."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from shared.errors import RemoteError
-from shared.messages import AnswerCall, HangupCall, HoldCall, MediaRef, SendDtmf, SendMessage, StartCall, TransferCall
+from shared.messages import (
+    AnswerCall,
+    HangupCall,
+    HoldCall,
+    MediaAllocated,
+    MediaRef,
+    SecondParty,
+    SendDtmf,
+    SendMessage,
+    StartCall,
+    TransferCall,
+)
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.digits import check, send_in_media
+from sip_agent.calls.joining import RINGBACK, Joining
 from sip_agent.calls.live_call import LiveCall
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import CallFacts
@@ -29,16 +44,22 @@ CallCommand = StartCall | AnswerCall | HangupCall | HoldCall | SendDtmf | Transf
 
 
 class Switchboard:
-    """Everything here is done in the account's mailbox. `has_proxy`: whether all goes through an outbound proxy."""
+    """Everything here is done in the account's mailbox. `has_proxy`: whether all goes through an outbound proxy.
 
-    __slots__ = ("calls", "_services", "_owner", "_table", "_rules")
+    `on_change` is called when a call has come or gone.
+    """
 
-    def __init__(self, services: Services, owner: CallOwner, table: CallTable, has_proxy: bool) -> None:
+    __slots__ = ("calls", "_services", "_owner", "_table", "_rules", "_on_change")
+
+    def __init__(
+        self, services: Services, owner: CallOwner, table: CallTable, has_proxy: bool, on_change: Callable[[], None]
+    ) -> None:
         self.calls: dict[str, LiveCall] = {}
         self._services = services
         self._owner = owner
         self._table = table
         self._rules = services.call_rules(has_proxy)
+        self._on_change = on_change
 
     async def carry_out(self, command: CallCommand) -> None:
         """Do what a page wants, or begin to; raise `RemoteError` if that is not possible."""
@@ -58,6 +79,21 @@ class Switchboard:
 
     async def start(self, command: StartCall) -> None:
         """Send an INVITE; raise `RemoteError` if that is not possible."""
+        second = command.second
+        if not command.is_headless and (command.sound or second):
+            raise RemoteError(400, "A Sound Or A Second Party Beside A Browser")
+        if second is not None:
+            self._check_second(command.call_id, second)
+        await self._start(command)
+
+    def _check_second(self, call_id: str, second: SecondParty) -> None:
+        """What is wrong with it is better told before anybody is called."""
+        if second.call_id == call_id or self._table.find(second.call_id) is not None:
+            raise RemoteError(409, "Call Exists")
+        self._owner.identity.target(second.callee)
+        checked(second.headers)
+
+    async def _start(self, command: StartCall, joining: Joining | None = None) -> None:
         if self._owner.is_closing:
             raise RemoteError(480, "Account Closing")
         if self._table.find(command.call_id) is not None:
@@ -76,8 +112,41 @@ class Switchboard:
             is_private=command.is_private,
         )
         core = OutgoingCall(facts, self._owner.identity.within(target), self._rules, token(), token())
-        call = self._add(core, command.media, command.has_video)
+        call = self._add(core, command.media, command.has_video, command.is_headless)
+        if joining is not None:
+            joining.add(call)
+        elif command.second is not None:
+            self._join(call, command, command.second)
+        elif command.sound is not None:
+            call.sounds.begin_with(command.sound, command.ends_with_sound)
         await call.do(core.start, target, command.sip_sdp, headers)
+
+    def _join(self, first: LiveCall, command: StartCall, second: SecondParty) -> None:
+        """Let the second party be called once the first has answered."""
+
+        async def invite(allocated: MediaAllocated) -> None:
+            if first.told_state != "established":
+                raise RemoteError(487, "Request Terminated")
+            following = msgspec.structs.replace(
+                command,
+                call_id=second.call_id,
+                callee=second.callee,
+                headers=second.headers,
+                media=allocated.media,
+                sip_sdp=allocated.sip_sdp or "",
+                sound=None,
+                second=None,
+            )
+            await self._start(following, joining)
+
+        joining = Joining(
+            self._services.bus,
+            self._services.agent,
+            first,
+            second.call_id,
+            command.sound or RINGBACK,
+            lambda allocated: self._owner.mailbox.ask(partial(invite, allocated)),
+        )
 
     def invited(self, transaction: TransactionId, request: Request, flow: Flow, call_id: str, local_tag: str) -> None:
         """Take an INVITE for this account's contact."""
@@ -189,9 +258,13 @@ class Switchboard:
         self._table.remove(call)
         if call.facts.direction == "outgoing":
             self._services.usage.end(self._owner.identity.aor, call.call_id)
+        self._on_change()
 
-    def _add(self, core: Call, media: MediaRef | None = None, has_video: bool = False) -> LiveCall:
-        call = LiveCall(self._services, self._owner, self._finished, self._table, core, media, has_video)
+    def _add(
+        self, core: Call, media: MediaRef | None = None, has_video: bool = False, is_headless: bool = False
+    ) -> LiveCall:
+        call = LiveCall(self._services, self._owner, self._finished, self._table, core, media, has_video, is_headless)
         self.calls[call.call_id] = call
         self._table.add(call)
+        self._on_change()
         return call

@@ -3,10 +3,10 @@
 import structlog
 
 from shared.errors import RemoteError
+from shared.guessing import FREE, Guessing, Proven
 from sip_agent import metrics
 from sip_agent.core.auth.digest import hash_password
 from sip_agent.core.auth.digest_server import Answer, DigestServer, Ok, Stale, Verdict, Wrong
-from sip_agent.core.auth.guessing import FREE, Guessing, Proven
 from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.policy.address import source_of
 from sip_agent.core.syntax.message import Request, make_response

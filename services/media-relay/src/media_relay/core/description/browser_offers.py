@@ -123,6 +123,7 @@ def _browser_line(
         codecs=tuple(replace(codec, feedback=codec.feedback & FEEDBACK) for codec in codecs),
         direction=direction,
         packet_time=stream.packet_time,
+        bit_rate=stream.bit_rate,
     )
 
 

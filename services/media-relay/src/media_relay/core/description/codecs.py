@@ -91,6 +91,15 @@ _TAKEN: dict[StreamKind, set[tuple[str, int, int]]] = {
     },
     "video": {("vp8", 90000, 1), ("h264", 90000, 1)},
 }
+# What we offer of ourselves, before anybody knows what the other side has. G.711 comes first: every phone has it, and
+# RFC 7874 §3 makes browsers have it.
+AUDIO = (
+    Codec(0, "PCMU", 8000),
+    Codec(8, "PCMA", 8000),
+    Codec(111, "opus", 48000, 2, "minptime=10;useinbandfec=1"),
+    Codec(9, "G722", 8000),
+    Codec(101, "telephone-event", 8000, fmtp="0-16"),
+)
 MAX_CODECS = 24  # of a section; two sections then always fit into the free payload types
 # RFC 5761 §4: 64 to 95 are not for RTP where RTCP is multiplexed; browsers use 35 to 63 when 96 to 127 are full.
 DYNAMIC = (*range(96, 128), *range(35, 64))
@@ -173,7 +182,8 @@ def _identity(codec: Codec) -> tuple[str, int, int]:
     return codec.encoding.lower(), codec.clock_rate, codec.channels
 
 
-def _parameter(fmtp: str, name: str) -> str | None:
+def fmtp_parameter(fmtp: str, name: str) -> str | None:
+    """Return the value of one of a codec's parameters."""
     for part in fmtp.split(";"):
         key, _, value = part.partition("=")
         if key.strip().lower() == name:
@@ -182,7 +192,7 @@ def _parameter(fmtp: str, name: str) -> str | None:
 
 
 def _packetization_mode(codec: Codec) -> str:
-    return _parameter(codec.fmtp, "packetization-mode") or "0"  # RFC 6184 §8.1
+    return fmtp_parameter(codec.fmtp, "packetization-mode") or "0"  # RFC 6184 §8.1
 
 
 _BASELINES = {"baseline", "constrained-baseline"}
@@ -202,7 +212,7 @@ _PROFILES = (
 
 def h264_profile(fmtp: str) -> str:
     """Return the sub-profile that `profile-level-id` names, without its level (RFC 6184 §8.1, table 5)."""
-    text = _parameter(fmtp, "profile-level-id") or "420010"
+    text = fmtp_parameter(fmtp, "profile-level-id") or "420010"
     try:
         idc, iop = bytes.fromhex(text)[:2]
     except ValueError:

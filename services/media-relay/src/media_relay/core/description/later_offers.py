@@ -19,6 +19,7 @@ from .negotiation import (
     Outcome,
     is_held,
     pair,
+    protected,
     session_plan,
     sip_answer_line,
     sip_offer_line,
@@ -26,6 +27,7 @@ from .negotiation import (
 )
 from .renewal import renewed_browser, renewing_offer
 from .rtp_avp import SipLine, SipStream, as_answered, as_offered, describe, print_line, read_streams, rejected
+from .sdes import OwnSrtp
 from .sdp import Media, parse
 from .webrtc import BrowserDescription, BrowserTransport
 
@@ -49,7 +51,7 @@ class _Offer:
 class LaterOffers:
     """`LaterExchanges` of a call; `media` are the m-lines that we last described ourselves by.
 
-    `browser` is None where it is still to describe itself, by the answer to `renew`.
+    `browser` is None where there is none, or where it is still to describe itself, by the answer to `renew`.
     """
 
     def __init__(
@@ -93,16 +95,17 @@ class LaterOffers:
         """Whether an answer of the browser is one to an offer made here."""
         return self._is_renewing
 
-    def offer(self, direction: Direction) -> Outcome:
+    def offer(self, direction: Direction, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
         """Make an offer of ours; nothing changes before its answer. Every m-line keeps its place (RFC 3264 §8)."""
         media = [rejected(line) for line in self._media]
-        offered = [self._offerable(leg) for leg in self._legs]
+        legs = protected(self._legs, srtp)
+        offered = [self._offerable(leg) for leg in legs]
         lines: list[SipLine] = []
-        for leg, codecs in zip(self._legs, offered, strict=True):
+        for leg, codecs in zip(legs, offered, strict=True):
             lines.append(sip_offer_line(leg, list(codecs), leg.direction & direction))
             if codecs:
                 media[leg.line] = print_line(lines[-1])
-        self._offer = _Offer(direction, tuple(self._legs), tuple(offered), tuple(lines), tuple(media))
+        self._offer = _Offer(direction, tuple(legs), tuple(offered), tuple(lines), tuple(media))
         return Outcome(self._issue(media), None, self._is_held)
 
     def answer(self, sdp: str) -> Outcome:
@@ -131,7 +134,7 @@ class LaterOffers:
         self._legs, self._media = legs, list(self._offer.media)
         return outcome
 
-    def reoffer(self, sdp: str) -> Outcome:
+    def reoffer(self, sdp: str, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
         """Answer an offer of the SIP side; an m-line that the browser has never seen is rejected.
 
         The offer may be of another far side (RFC 3891), which has the m-lines in an order of its own.
@@ -140,7 +143,7 @@ class LaterOffers:
         policy = self._legs[0].srtp.policy
         streams = [as_offered(stream, policy) for stream in read_streams(offer)]
         media = [rejected(theirs) for theirs in offer.media]
-        legs = [replace(leg, line=_line_of(leg, streams, offer.media)) for leg in self._legs]
+        legs = [replace(leg, line=_line_of(leg, streams, offer.media)) for leg in protected(self._legs, srtp)]
         plans: list[StreamPlan] = []
         taken: list[tuple[Direction, SipStream]] = []
         numbers = dict(self._numbers)

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..plan import EventFormat, SessionPlan, StreamKind, StreamPlan
+from .bandwidth import level_bit_rate
 from .codecs import Codec, Direction, match
 from .rtp_avp import SECURE, SipLine, SipStream
 from .sdes import OwnSrtp
 from .sdp import Attribute, Origin, SessionDescription
 from .webrtc import BrowserDescription, BrowserTransport, our_role
-
-BROWSER_BIT_RATE = 2_000_000  # of video, 1280x720 at its best; how much of it gets through, receiver reports say
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ class LaterExchanges(Protocol):
     def has_offered(self) -> bool:
         """Whether an answer of the SIP side is one to an offer made here."""
 
-    def offer(self, direction: Direction) -> Outcome:
-        """Make an offer of ours."""
+    def offer(self, direction: Direction, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
+        """Make an offer of ours; `srtp` are our ends of the streams, those that there are where none are given."""
 
     def answer(self, sdp: str) -> Outcome:
         """Take an answer to the last of them."""
 
-    def reoffer(self, sdp: str) -> Outcome:
-        """Take an offer of the SIP side; return the answer to it."""
+    def reoffer(self, sdp: str, srtp: Sequence[OwnSrtp] = ()) -> Outcome:
+        """Take an offer of the SIP side; return the answer to it, with these ends of ours."""
 
     @property
     def is_renewing(self) -> bool:
@@ -134,6 +133,11 @@ class Leg:
         return next((numbered for numbered in self.codecs if numbered.codec.is_media), None)
 
 
+def protected(legs: Sequence[Leg], srtp: Sequence[OwnSrtp]) -> list[Leg]:
+    """Return the legs with these ends of ours; with their own where none are given."""
+    return [replace(leg, srtp=own) for leg, own in zip(legs, srtp, strict=True)] if srtp else list(legs)
+
+
 def pair(theirs: Sequence[Codec], ours: Sequence[Codec]) -> list[tuple[Codec, Codec]]:
     """Return what both have as (theirs, ours), in the order of theirs; none without a media codec."""
     pairs: list[tuple[Codec, Codec]] = []
@@ -163,7 +167,8 @@ def stream_plan(
         # Some phones send under the number that they themselves gave, not under ours.
         to_browser.setdefault(sip.received_as, browser.received_as)
         sip_codecs.setdefault(sip.received_as, sip.codec)
-    media = next(sip.codec for _, sip in pairs if sip.codec.is_media)
+    sent = next(sip for _, sip in pairs if sip.codec.is_media)
+    media = sent.codec
     wanted = leg.direction & stream.direction.reverse & ours
     is_open = Direction.RECVONLY in ours
     return StreamPlan(
@@ -176,23 +181,24 @@ def stream_plan(
         to_browser=to_browser,
         browser_sends=is_open and Direction.SENDONLY in wanted,
         sip_sends=Direction.RECVONLY in wanted,
+        media_to_sip=sent.received_as if Direction.SENDONLY in wanted else None,
         browser_events={each.sent_as: each.codec.clock_rate for each in leg.codecs if not each.codec.is_media},
         sip_events={number: codec.clock_rate for number, codec in sip_codecs.items() if not codec.is_media},
         events_to_sip=_events_to_sip([sip for _, sip in pairs], media.clock_rate),
         sip_srtp=leg.srtp.keys_with(stream.crypto) if stream.crypto else None,
         answers_nack=_has_feedback(leg, "nack", (browser.codec for browser, _ in pairs)),
-        browser_bit_rate=_bit_rate(leg, pairs),
+        wants_bit_rate=_wants_bit_rate(leg, pairs),
+        sip_bit_rate=min((rate for rate in (stream.bit_rate, level_bit_rate(media)) if rate), default=0),
         sip_takes_nack=_has_feedback(leg, "nack", (sip.codec for _, sip in pairs)),
         sip_takes_fir=_has_feedback(leg, "ccm fir", (sip.codec for _, sip in pairs)),
         sip_takes_pli=_has_feedback(leg, "nack pli", (sip.codec for _, sip in pairs)),
     )
 
 
-def _bit_rate(leg: Leg, pairs: Sequence[tuple[Numbered, Numbered]]) -> int:
+def _wants_bit_rate(leg: Leg, pairs: Sequence[tuple[Numbered, Numbered]]) -> bool:
     """A browser that estimates by what the receiver says (REMB) must hear something: of us, if not of the SIP side."""
     is_told = _has_feedback(leg, "goog-remb", (sip.codec for _, sip in pairs))
-    reads = _has_feedback(leg, "goog-remb", (browser.codec for browser, _ in pairs))
-    return BROWSER_BIT_RATE if reads and not is_told else 0
+    return _has_feedback(leg, "goog-remb", (browser.codec for browser, _ in pairs)) and not is_told
 
 
 def _has_feedback(leg: Leg, what: str, codecs: Iterable[Codec]) -> bool:
@@ -215,7 +221,7 @@ def is_held(streams: Iterable[tuple[Direction, SipStream]], before: bool = False
 
 
 def session_plan(browser: BrowserDescription | None, streams: Sequence[StreamPlan]) -> SessionPlan:
-    """Return the plan of a session whose browser has described itself, or is still to do so."""
+    """Return the plan of a session whose browser has described itself, is still to do so, or is none."""
     if browser is None:
         return SessionPlan(streams=tuple(streams))
     return SessionPlan(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..plan import Address, StreamKind
+from .bandwidth import described_bit_rate
 from .codecs import FEEDBACK, Codec, Direction, read_codecs, read_direction, stream_kind
 from .sdes import Crypto, SrtpPolicy, read_cryptos
 from .sdp import Attribute, Connection, Media, SessionDescription
@@ -30,6 +31,7 @@ class SipStream:
     packet_time: tuple[Attribute, ...] = ()
     cryptos: tuple[Crypto, ...] = ()  # one at most, once it is agreed on
     muxes: bool = False  # RTCP comes and goes on the RTP port (RFC 5761)
+    bit_rate: int = 0  # that it takes; 0: it does not say
 
     @property
     def crypto(self) -> Crypto | None:
@@ -95,8 +97,9 @@ def _read_stream(description: SessionDescription, media: Media) -> SipStream | N
         rtp = rtcp = None
         direction &= Direction.SENDONLY
     packet_time = tuple(a for a in media.attributes if a.name in PACKET_TIME)
+    bit_rate = described_bit_rate(media, description)
     muxes = media.has("rtcp-mux")
-    return SipStream(kind, media.protocol, codecs, direction, rtp, rtcp, packet_time, cryptos, muxes)
+    return SipStream(kind, media.protocol, codecs, direction, rtp, rtcp, packet_time, cryptos, muxes, bit_rate)
 
 
 def _read_rtcp(media: Media, host: str) -> Address | None:

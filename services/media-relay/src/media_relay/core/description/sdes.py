@@ -7,7 +7,7 @@ same tag. Each side sends with its own key and reads with the other's.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +20,7 @@ SrtpPolicy = Literal["off", "optional", "required"]
 
 _SUITES = {
     "AES_CM_128_HMAC_SHA1_80": SrtpProfile.AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": SrtpProfile.AES128_CM_SHA1_32,
     "AEAD_AES_128_GCM": SrtpProfile.AEAD_AES_128_GCM,  # RFC 7714 §14.2
     "AEAD_AES_256_GCM": SrtpProfile.AEAD_AES_256_GCM,
 }
@@ -73,8 +74,8 @@ def _read(value: str) -> Crypto | None:
 
 @dataclass(frozen=True)
 class OwnSrtp:
-    """Our end of one stream. Each suite has a key of its own, the same in every description as long as the stream
-    lives: a far side that sees another one would begin anew."""
+    """Our end of one stream towards one far side. Each suite has a key of its own, the same in every description: a far
+    side that sees another one would begin anew (RFC 4568 §7.1.4)."""
 
     policy: SrtpPolicy = "off"
     keys: Mapping[SrtpProfile, bytes] = field(default_factory=dict, repr=False)
@@ -82,10 +83,10 @@ class OwnSrtp:
     @classmethod
     def generate(cls, policy: SrtpPolicy, random_bytes: Callable[[int], bytes]) -> "OwnSrtp":
         """Make keys that no other stream has (RFC 4568 §6.1)."""
-        return cls(policy, {each: random_bytes(each.key_length + each.salt_length) for each in PREFERENCE})
+        return cls(policy, {each: random_bytes(each.key_length + each.salt_length) for each in SrtpProfile})
 
     def offer(self) -> tuple[Crypto, ...]:
-        """Return all that we can offer."""
+        """Return what we offer; what is weaker is taken of who offers nothing better."""
         return tuple(Crypto(tag, profile, self.keys[profile]) for tag, profile in enumerate(PREFERENCE, 1))
 
     def answer(self, offered: Crypto) -> Crypto:
@@ -95,3 +96,19 @@ class OwnSrtp:
     def keys_with(self, theirs: Crypto) -> SrtpKeys:
         """Return the keys of both directions."""
         return SrtpKeys(theirs.profile, receive=theirs.key, send=self.keys[theirs.profile])
+
+
+class FarSideKeys:
+    """Our ends of a session's streams, towards each far side that it has had. Nobody gets a key that another has been
+    told: who has left could read with it what is sent to who came."""
+
+    def __init__(self, first: Sequence[OwnSrtp], generate: Callable[[], Sequence[OwnSrtp]]) -> None:
+        self._first = first  # of whoever is named first
+        self._generate = generate
+        self._by_far_side: dict[str, Sequence[OwnSrtp]] = {}
+
+    def of(self, far_side: str) -> Sequence[OwnSrtp]:
+        """Return our ends towards this one, a stream each."""
+        if far_side not in self._by_far_side:
+            self._by_far_side[far_side] = self._generate() if self._by_far_side else self._first
+        return self._by_far_side[far_side]

@@ -70,6 +70,7 @@ class SipOffers:
                 # Audio that begins on hold must be able to go both ways later, without another offer.
                 direction=Direction.SENDRECV if stream.kind == "audio" else video_direction(stream.direction),
                 packet_time=stream.packet_time,
+                bit_rate=stream.bit_rate,
             )
             for place, ((_, stream), codecs) in enumerate(zip(self._streams, self._offered, strict=True))
         ]

@@ -23,7 +23,7 @@ _PROTOCOLS = (PROTOCOL, "RTP/SAVPF")
 FEEDBACK = frozenset({"ccm fir", "goog-remb", "nack", "nack pli"})
 # Chromium begins with 300 kbit/s and takes half a minute to where it sends 1280x720 whole. It knows this parameter, in
 # kbit/s; others pass over it. What is too much for the way it takes back within a second.
-_START_BIT_RATE = "x-google-start-bitrate=1200"
+_START_BIT_RATE = 1_200_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class BrowserLine:
     codecs: tuple[Codec, ...]
     direction: Direction
     packet_time: tuple[Attribute, ...] = ()
+    bit_rate: int = 0  # that the SIP side has said it takes
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _print_line(line: BrowserLine, transport: BrowserTransport, setup: Setup) ->
     ]
     for codec in line.codecs:
         attributes.append(Attribute("rtpmap", codec.rtpmap))
-        fmtp = ";".join(part for part in (codec.fmtp, _START_BIT_RATE if line.kind == "video" else "") if part)
+        fmtp = ";".join(part for part in (codec.fmtp, _start(line) if line.kind == "video" else "") if part)
         if fmtp:
             attributes.append(Attribute("fmtp", f"{codec.payload_type} {fmtp}"))
         if line.kind == "video":
@@ -205,6 +206,10 @@ def _print_line(line: BrowserLine, transport: BrowserTransport, setup: Setup) ->
         connection=connection_to(default.host),
         attributes=tuple(attributes),
     )
+
+
+def _start(line: BrowserLine) -> str:
+    return f"x-google-start-bitrate={min(_START_BIT_RATE, line.bit_rate or _START_BIT_RATE) // 1000}"
 
 
 def _print_rejected(theirs: Media) -> Media:

@@ -3,6 +3,7 @@
 One is written here too: the request for a whole picture.
 """
 
+from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ _REPORT_BLOCK_LENGTH = 24
 
 _SENDER_INFO = Struct("!I2xHH2x")  # SSRC, and the middle of the NTP time
 _REPORT_BLOCK = Struct("!IB3xIIII")
+_COUNTS, _COUNTS_AT = Struct("!II"), 20  # of packets and octets in a sender report
 
 
 class ReportBlock(NamedTuple):
@@ -86,6 +88,20 @@ def read_reports(packet: bytes) -> Reports:
                     blocks.append(ReportBlock(*_REPORT_BLOCK.unpack_from(packet, at)))
         position = end
     return Reports(tuple(sent), tuple(blocks))
+
+
+def with_sender_counts(compound: bytes, counts: Callable[[int], tuple[int, int] | None]) -> bytes:
+    """Return a valid packet whose sender reports tell the packets and octets that `counts` has for their SSRCs."""
+    changed, position = bytearray(compound), 0
+    while position < len(compound):
+        _, packet_type, words = _PACKET_HEADER.unpack_from(compound, position)
+        end = position + 4 * (words + 1)
+        if packet_type == SENDER_REPORT and end - position >= _REPORT_BLOCKS_AT[SENDER_REPORT]:
+            told = counts(_SSRC.unpack_from(compound, position + 4)[0])
+            if told is not None:
+                _COUNTS.pack_into(changed, position + _COUNTS_AT, *(count & 0xFFFFFFFF for count in told))
+        position = end
+    return bytes(changed)
 
 
 def picture_loss_indication(sender: int, about: int) -> bytes:

@@ -7,6 +7,7 @@ the page in mid-call, a call that is taken up by another socket.
 - `account`: `connection` to a log-in or a resume
 - `call`: what the page knows of a call
 - `dialect`: the translation, one for each socket
+- `rest`: that of the bodies of WCS's REST API
 """
 
 from .dialect import Wcs

@@ -8,6 +8,9 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import to_builtins
+
+from ..frames import SessionOk
 from ..requests import AnyRequest, convert
 from .wire import flag_of, text_of
 
@@ -32,10 +35,11 @@ def read_connection(request_id: str, connection: dict[str, Any], new_token: Call
             fields = {"session": session, "resume_token": resume_token, "next_token": new_token()}
             return convert({"type": "resume", "id": request_id, "version": 1, **fields})
         return convert({"type": "login", "id": request_id, "version": 1, "jwt": token})
-    return convert({"type": "login", "id": request_id, "version": 1, "sip": _account(connection)})
+    return convert({"type": "login", "id": request_id, "version": 1, "sip": account_of(connection)})
 
 
-def _account(connection: dict[str, Any]) -> dict[str, Any]:
+def account_of(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the SIP account that a form means."""
     domain = text_of(connection, "sipDomain")
     proxy = text_of(connection, "sipOutboundProxy") or text_of(connection, "sipProxy")
     port = text_of(connection, "sipPort")
@@ -61,8 +65,13 @@ def token_of(session: str, resume_token: str) -> str:
     return f"{session}.{resume_token}"
 
 
-def user_data(connection: dict[str, Any], aor: str, token: str) -> dict[str, Any]:
-    """Return what the page is told of its log-in: what it said, without its secrets, and who it is by it."""
+def user_data(connection: dict[str, Any], frame: SessionOk, token: str) -> dict[str, Any]:
+    """Return what the page is told of its log-in: what it said, without its secrets, and who it is by it.
+
+    The SDK gives the page all of it with ESTABLISHED, and knows no ICE servers but those of the page's `mediaOptions`.
+    """
     echoed = {name: value for name, value in connection.items() if name not in _LEFT_OUT}
-    login, _, domain = aor.rpartition("@")
-    return {**echoed, "sipLogin": login, "sipDomain": connection.get("sipDomain") or domain, "authToken": token}
+    login, _, domain = frame.aor.rpartition("@")
+    domain = connection.get("sipDomain") or domain
+    servers = to_builtins(frame.ice_servers)
+    return {**echoed, "sipLogin": login, "sipDomain": domain, "authToken": token, "iceServers": servers}

@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+DTMF_METHODS = {"": "auto", "RFC2833": "rfc4733", "INFO": "info", "INFO_RELAY": "info"}
+
 
 def native_id(call_id: str) -> str:
     """Return our id for a call that the page has named: ids of ours have less letters than a page may use."""

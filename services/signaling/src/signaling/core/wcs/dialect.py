@@ -33,11 +33,10 @@ from ..frames import (
 from ..requests import HangupRequest, convert
 from ..sdp import has_video
 from .account import read_connection, token_of, user_data
-from .call import Call, native_id
+from .call import DTMF_METHODS, Call, native_id
 from .wire import Message, decode, encode, flag_of, text_of
 
 _SILENT = frozenset({"pong", "pushLogs", "submitBugReport", "sessionDebug"})  # nothing is to be done about them
-_DTMF_METHODS = {"": "auto", "RFC2833": "rfc4733", "INFO": "info", "INFO_RELAY": "info"}
 
 
 class Wcs:
@@ -112,7 +111,7 @@ class Wcs:
         return Read((request,), (encode("notifyTryingResponse", call.fields("TRYING")),))
 
     def _read_digits(self, message: Message) -> Read:
-        method = _DTMF_METHODS.get(text_of(message.argument, "type").upper())
+        method = DTMF_METHODS.get(text_of(message.argument, "type").upper())
         if method is None:
             raise bad_request("Unknown Type Of DTMF")
         return self._read_use(message, "dtmf", digits=text_of(message.argument, "dtmf").upper(), method=method)
@@ -159,7 +158,7 @@ class Wcs:
 
     def _write_user(self, frame: SessionOk) -> str:
         token = token_of(frame.session, frame.resume_token)
-        return encode("getUserData", user_data(self._connection, frame.aor, token))
+        return encode("getUserData", user_data(self._connection, frame, token))
 
     def _write_resumed(self, frame: ResumeOk) -> Written:
         texts = [self._write_user(frame)]

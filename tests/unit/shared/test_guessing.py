@@ -1,6 +1,6 @@
 """Who guesses waits, longer each time."""
 
-from sip_agent.core.auth.guessing import FORGET_AFTER, Guessing, Proven
+from shared.guessing import FORGET_AFTER, Guessing, Proven
 
 
 def waits(guessing: Guessing, failures: int) -> list[float]:

@@ -1,0 +1,80 @@
+"""A call without a browser: the SIP side is offered audio, and its answer ends it.
+
+In the place of the browser's there are numbers of our own, the same in every such session: so what the far side of one
+sends can go to the far side of another as it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.errors import RemoteError
+
+from .codecs import AUDIO, Codec, Direction
+from .later_offers import LaterOffers
+from .negotiation import Issuer, Leg, Local, Numbered, Outcome, is_held, pair, session_plan, sip_offer_line, stream_plan
+from .rtp_avp import as_answered, describe, print_line, read_streams
+from .sdp import parse
+
+
+class HeadlessOffers:
+    """`Negotiation` of such a call."""
+
+    stream_count = 1
+    later: LaterOffers
+
+    def __init__(self, codecs: Sequence[Codec] = AUDIO) -> None:
+        self._codecs = tuple(codecs)
+        self._settled: tuple[Codec, ...] = ()
+
+    @property
+    def for_partner(self) -> tuple[Codec, ...]:
+        """What a session that is joined with this one may offer: the codec that the far side sends, and events.
+
+        Nothing is transcoded, and of several codecs the far side could send one that the other one has not.
+        """
+        media = [codec for codec in self._settled if codec.is_media]
+        return (*media[:1], *(codec for codec in AUDIO if not codec.is_media))
+
+    def offer(self, local: Local) -> str:
+        """Return the offer for the SIP side."""
+        self._local = local
+        self._to_sip = Issuer(local.session_id, local.sip_host)
+        self._leg = Leg(
+            kind="audio",
+            line=0,
+            codecs=_numbered(self._codecs),
+            direction=Direction.SENDRECV,
+            ports=local.ports[0],
+            sip_numbers=tuple(codec.payload_type for codec in self._codecs),
+            srtp=local.sip_srtp[0],
+        )
+        self._line = sip_offer_line(self._leg, self._codecs, Direction.SENDRECV)
+        return self._to_sip.issue(describe(local.sip_host, [print_line(self._line)]))
+
+    def answer(self, sdp: str, provisional: bool) -> Outcome:
+        """Take the SIP side's answer; there is nobody to be told. Raise `RemoteError` 488 if it accepts nothing."""
+        streams = read_streams(parse(sdp))
+        if len(streams) > 1:
+            raise RemoteError(488, "More Media In The Answer Than In The Offer")
+        stream = as_answered(streams[0], self._line) if streams else None
+        common = pair(stream.codecs, self._codecs) if stream and stream.kind == "audio" else []
+        if stream is None or not common:
+            raise RemoteError(488, "Not Acceptable Here")
+        self._settled = tuple(ours for _, ours in common)
+        leg = replace(
+            self._leg,
+            codecs=_numbered(self._settled),
+            sip_numbers=tuple(codec.payload_type for codec in self._settled),
+            agreed=stream,
+        )
+        theirs = [Numbered(codec, sent_as=ours.payload_type, received_as=codec.payload_type) for codec, ours in common]
+        held = is_held([(leg.direction, stream)])
+        media = [print_line(self._line)]
+        self.later = LaterOffers(self._local.sip_host, self._to_sip, None, [leg], media, held)
+        return Outcome(
+            "", session_plan(None, [stream_plan(leg, stream, list(zip(leg.codecs, theirs, strict=True)))]), held
+        )
+
+
+def _numbered(codecs: Sequence[Codec]) -> tuple[Numbered, ...]:
+    return tuple(Numbered(codec, codec.payload_type, codec.payload_type) for codec in codecs)

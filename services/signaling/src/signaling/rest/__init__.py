@@ -1,0 +1,13 @@
+"""The REST API: sessions and calls for other services, at `/api/v1`, and at `/rest-api` in the form of WCS.
+
+Any pod answers for any call: what there is stands in KV, and commands go to the agent that has the call.
+
+- `app`: what is served where
+- `authorization`, `keys`: who may do what
+- `problems`: what a caller is told when it cannot be
+- `bodies`: how much he may say
+- `idempotency`: what is asked twice is done once
+- `models`: the bodies, as OpenAPI describes them
+- `calls`, `sessions`, `wcs`: the routes
+- `operator`, `register`: what they do on the bus and read in KV
+"""

@@ -1,0 +1,206 @@
+"""Does what a caller of the REST API asks: reads what KV has, commands the agent that has the call."""
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from shared.bus import expiry
+from shared.errors import DeadlineExceeded, LocalError, NoOwner, RemoteError
+from shared.ids import new_id
+from shared.messages import (
+    AnswerRequested,
+    Done,
+    HangupCall,
+    HoldCall,
+    PlaySound,
+    SecondParty,
+    SendDtmf,
+    SipAccount,
+    Sound,
+    StartCall,
+    StopSound,
+    TransferCall,
+)
+from shared.records import AccountRecord, CallRecord, EndingRecord
+from shared.subjects import session_events
+
+from .. import metrics
+from ..agents import Owner, envelope
+from ..core.errors import PageError, no_such_call, no_such_session
+from ..core.requests import VERSION, LoginRequest, SipCredentials
+from ..pod import Pod
+
+_log = structlog.get_logger(__name__)
+
+CallCommand = HangupCall | HoldCall | SendDtmf | TransferCall | PlaySound | StopSound
+
+# Of an account that was opened for one call: longer than it takes to ask three relays and start the call.
+ONE_CALL_IDLE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """A call that nobody's browser takes part in."""
+
+    to: str
+    headers: dict[str, str] = field(default_factory=dict)
+    is_private: bool = False
+    sound: Sound | None = None
+    ends_with_sound: bool = False
+    second: SecondParty | None = None
+
+
+class Operator:
+    """One for each application; `path` is where that is mounted."""
+
+    def __init__(self, pod: Pod, path: str) -> None:
+        self.path = path
+        self.store = pod.store
+        self._pod = pod
+
+    # What there is.
+
+    async def call(self, call_id: str) -> CallRecord:
+        """Return a live call; raise `PageError` 481, or 487 where it is known to have ended."""
+        found = await self.find(call_id)
+        if isinstance(found, EndingRecord):
+            raise PageError(487, "The Call Has Ended")
+        return found
+
+    async def find(self, call_id: str) -> CallRecord | EndingRecord:
+        """Return a call, or how it has ended; raise `PageError` 481."""
+        found = await self.known(call_id)
+        if found is None:
+            raise no_such_call(call_id)
+        return found
+
+    async def known(self, call_id: str) -> CallRecord | EndingRecord | None:
+        """Return the same, None where there is nothing."""
+        entry = await self.store.calls.get(call_id) or await self.store.endings.get(call_id)
+        return None if entry is None else entry.record
+
+    async def session(self, session_id: str) -> AccountRecord:
+        """Return a session; raise `PageError` 404."""
+        entry = await self.store.accounts.get(session_id)
+        if entry is None:
+            raise no_such_session()
+        return entry.record
+
+    # Sessions.
+
+    async def open(self, credentials: SipCredentials, idle_seconds: float) -> AccountRecord:
+        """Open a session that has no page; it ends by itself once it has had no call for so long."""
+        session_id = new_id("s", os.urandom)
+        account = await self._account(credentials, session_id)
+        await self._pod.agents.open_account(session_id, account, idle_seconds)
+        return await self.session(session_id)
+
+    async def _account(self, credentials: SipCredentials, session_id: str) -> SipAccount:
+        identity = await self._pod.authenticator.identify(LoginRequest(id="rest", version=VERSION, sip=credentials))
+        return identity.sealed(self._pod.seal, session_id)
+
+    async def close(self, session_id: str) -> None:
+        """End a session and its calls; a page of it is told so by its agent."""
+        record = await self.session(session_id)
+        await self._pod.agents.close_account(session_id, _owner(record))
+
+    # Calls.
+
+    async def start_within(self, session_id: str, call_id: str, order: Order) -> CallRecord | EndingRecord:
+        """Start a call of a session that has no page."""
+        account = await self.session(session_id)
+        if account.pod:
+            raise RemoteError(409, "The Session Has A Page, Which Makes Its Own Calls")
+        return await self._start(session_id, _owner(account), call_id, order)
+
+    async def start_for(self, credentials: SipCredentials, call_id: str, order: Order) -> CallRecord | EndingRecord:
+        """Start a call of a session that is opened for it, and ends with it."""
+        session_id = new_id("s", os.urandom)
+        account = await self._account(credentials, session_id)
+        owner = await self._pod.agents.open_account(session_id, account, ONE_CALL_IDLE_SECONDS)
+        try:
+            return await self._start(session_id, owner, call_id, order)
+        except DeadlineExceeded:
+            raise  # the call may be under way all the same: the account ends after it
+        except Exception:
+            self._pod.tasks.spawn(self._pod.agents.close_account(session_id, owner), "close account")
+            raise
+
+    async def _start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord | EndingRecord:
+        try:
+            await self._command_start(session_id, owner, call_id, order)
+        except RemoteError as error:
+            metrics.CALLS.labels("rest", str(error.status)).inc()
+            raise
+        metrics.CALLS.labels("rest", "ok").inc()
+        found = await self.known(call_id)
+        return _unseen(session_id, owner, call_id, order) if found is None else found
+
+    async def _command_start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> None:
+        allocated = await self._pod.media.without_browser(call_id, owner.agent)
+        try:
+            if allocated.sip_sdp is None:
+                raise LocalError("the relay allocated media without an offer for SIP")
+            command = StartCall(
+                **envelope(owner),
+                session_id=session_id,
+                call_id=call_id,
+                callee=order.to,
+                media=allocated.media,
+                sip_sdp=allocated.sip_sdp,
+                headers=order.headers,
+                is_private=order.is_private,
+                is_headless=True,
+                sound=order.sound,
+                ends_with_sound=order.ends_with_sound,
+                second=order.second,
+            )
+            await self._pod.agents.request(session_id, owner, command, Done)
+        except DeadlineExceeded:
+            raise  # as above; a relay frees what no agent commands
+        except Exception:
+            self._pod.media.release(allocated.media)
+            raise
+
+    async def command(self, kind: type[CallCommand], call_id: str, **fields: Any) -> None:
+        """Send a command to the agent that has a call."""
+        record = await self.call(call_id)
+        owner = Owner(record.owner, record.epoch)
+        command = kind(**envelope(owner), session_id=record.session_id, call_id=call_id, **fields)
+        await self._pod.agents.request_of_call(record.session_id, call_id, owner, command, Done)
+
+    async def ask_to_answer(self, call_id: str) -> None:
+        """Ask the page where a call rings to answer it, which it does if it was made to."""
+        record = await self.call(call_id)
+        if record.state != "incoming":
+            raise RemoteError(409, f"The Call Is {record.state.capitalize()}")
+        command = AnswerRequested(
+            id=new_id("q", os.urandom), expires_at=expiry(), session_id=record.session_id, call_id=call_id
+        )
+        try:
+            await self._pod.bus.request(session_events(record.session_id), command, Done)
+        except NoOwner as error:
+            raise RemoteError(480, "The Page Is Away") from error
+
+
+def _unseen(session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord:
+    """Return what is known of a call that its agent has, and a KV replica that lags behind has not."""
+    return CallRecord(
+        call_id=call_id,
+        session_id=session_id,
+        owner=owner.agent,
+        epoch=owner.epoch,
+        direction="outgoing",
+        state="trying",
+        caller="",
+        callee=order.to,
+        created_at=time.time(),
+        is_headless=True,
+    )
+
+
+def _owner(record: AccountRecord) -> Owner:
+    return Owner(record.owner, record.epoch)

@@ -1,0 +1,135 @@
+"""Two calls of a session, without a browser, that are each other's far side: third party call control (RFC 3725).
+
+The first party is called; once it has answered, the second. Their media goes from the one to the other by the relay, in
+the codec that the first party sends. The end of either is the end of both.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from shared.bus import Bus
+from shared.errors import RemoteError
+from shared.messages import MediaAllocated, MediaRef, Sound
+from shared.messages.account import CallState
+from sip_agent.calls.relay_client import allocate_joined, end_sound, release
+from sip_agent.calls.sounds import CallSounds
+from sip_agent.core.call.outputs import Ended
+from sip_agent.mailbox import Mailbox
+
+_JOINED = (200, "Joined Call Ended")
+RINGBACK = Sound(name="ringback", is_looped=True)
+
+
+class JoinedCall(Protocol):
+    """As much of a live call as the other one needs."""
+
+    sounds: CallSounds
+    joined_call_id: str
+    partner: "Partner | None"
+
+    @property
+    def media(self) -> MediaRef | None:
+        """The media session."""
+
+    @property
+    def asides(self) -> Mailbox:
+        """What is asked of the relay, in its order."""
+
+    @property
+    def call_id(self) -> str:
+        """Its id on the bus."""
+
+    @property
+    def told_state(self) -> CallState:
+        """Where it stands."""
+
+    @property
+    def epoch(self) -> int:
+        """Of the ownership."""
+
+    def fail(self, status: int, reason: str) -> None:
+        """End it for a reason that is neither side's."""
+
+
+class Partner(Protocol):
+    """Whom a call tells what becomes of it, for the sake of the other one."""
+
+    def established(self, call: JoinedCall) -> None:
+        """It is answered."""
+
+    def ended(self, call: JoinedCall, end: Ended) -> None:
+        """It has ended."""
+
+
+Invite = Callable[[MediaAllocated], Awaitable[None]]
+"""Makes the second call with this media, in the turn of the account; raises `RemoteError`."""
+
+
+class Joining:
+    """`meanwhile` is what the first party hears until the second has answered."""
+
+    def __init__(
+        self, bus: Bus, agent: str, first: JoinedCall, second_call_id: str, meanwhile: Sound, invite: Invite
+    ) -> None:
+        self._bus = bus
+        self._agent = agent
+        self._first = first
+        self._second: JoinedCall | None = None
+        self._second_call_id = second_call_id
+        self._meanwhile = meanwhile
+        self._invite = invite
+        self._tie(first, second_call_id)
+
+    def established(self, call: JoinedCall) -> None:
+        """A call is answered."""
+        self._first.asides.post(self._call_second if call is self._first else self._hear_second)
+
+    def ended(self, call: JoinedCall, end: Ended) -> None:
+        """A call has ended: so does the other, with what is true of it."""
+        call.partner = None  # what has ended is freed at once (see `back`)
+        other = self._second if call is self._first else self._first
+        if other is None:
+            return
+        if call is self._first:
+            is_joined = other.told_state == "established"
+            other.fail(*_JOINED if is_joined else (487, "Request Terminated"))
+        else:
+            other.fail(*_JOINED if end.was_established else (end.status, end.reason))
+
+    def add(self, second: JoinedCall) -> None:
+        """The second call is there; before anything happens to it."""
+        self._second = second
+        self._tie(second, self._first.call_id)
+
+    def _tie(self, call: JoinedCall, to: str) -> None:
+        call.partner, call.joined_call_id = self, to
+
+    # -- asides of the first call
+
+    async def _call_second(self) -> None:
+        first = self._first
+        try:
+            await first.sounds.play_aside(self._meanwhile)
+            allocated = await self._allocate()
+        except RemoteError as error:
+            first.fail(error.status, error.reason)
+            return
+        try:
+            await self._invite(allocated)
+        except RemoteError as error:
+            await release(self._bus, allocated.media, first.epoch)
+            first.fail(error.status, error.reason)
+
+    async def _allocate(self) -> MediaAllocated:
+        first = self._first
+        if first.media is None:
+            raise RemoteError(481, "Call Has No Media")
+        return await allocate_joined(self._bus, first.media, first.epoch, self._second_call_id, self._agent)
+
+    async def _hear_second(self) -> None:
+        if self._first.media is None:
+            return
+        try:
+            await end_sound(self._bus, self._first.media, self._first.epoch)
+        except RemoteError as error:
+            self._first.fail(error.status, error.reason)

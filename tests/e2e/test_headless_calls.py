@@ -1,0 +1,201 @@
+"""Calls that no browser takes part in: a sound is played to a phone, and two phones are joined."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.support.baresip import Baresip, baresip
+from tests.support.headless import HeadlessSession, headless, write_tone
+from tests.support.services import Cordboard, cordboard
+
+from shared.errors import RemoteError
+from shared.messages import (
+    CallEnded,
+    CallEstablished,
+    DtmfReceived,
+    HangupCall,
+    HoldCall,
+    PlaySound,
+    SecondParty,
+    SendDtmf,
+    SessionEnded,
+    Sound,
+    SoundEnded,
+    StopSound,
+)
+
+BELL, LONG = Sound(name="bell.wav", is_looped=True), Sound(name="long.wav")
+BELL_HZ, LONG_HZ, RINGBACK_HZ, MUSIC_HZ = 1000, 700, 425, 850
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sounding(tmp_path: Path) -> AsyncIterator[Cordboard]:
+    """A cluster whose relay has sounds, and plays one of them to who is held."""
+    write_tone(tmp_path / "bell.wav", BELL_HZ, 0.5)
+    write_tone(tmp_path / "long.wav", LONG_HZ, 3.0)
+    write_tone(tmp_path / "hold.wav", MUSIC_HZ, 2.0)
+    (tmp_path / "text.wav").write_text("no sound at all")
+    async with cordboard(RELAY_SOUNDS_DIR=str(tmp_path), AGENT_HOLD_MUSIC="hold.wav") as running:
+        yield running
+
+
+def phone(cluster: Cordboard, user: str, frequency: int, codecs: str = "pcmu,pcma") -> Any:
+    return baresip(
+        user, cluster.users[user], cluster.domain, cluster.agents[0].port, frequency=frequency, codecs=codecs
+    )
+
+
+async def answered(session: HeadlessSession, phone: Baresip, call_id: str) -> None:
+    await phone.wait_for_ring()
+    await phone.accept()
+    await session.expect(CallEstablished, lambda event: event.call_id == call_id)
+
+
+@pytest.mark.parametrize("codec", ["pcmu", "pcma", "opus"])
+async def test_a_phone_hears_the_sound_it_is_called_for(sounding: Cordboard, codec: str) -> None:
+    async with headless(sounding, "alice") as alice, phone(sounding, "bob", 620, codec) as bob:
+        before = await sounding.resting_state()
+        await alice.call("c-1", "bob", sound=BELL)
+        await answered(alice, bob, "c-1")
+        await bob.wait_for_tone(BELL_HZ)
+        record = await sounding.store.calls.get("c-1")
+        assert record is not None and record.record.is_headless and record.record.established_at
+        assert (record.record.state, record.record.status) == ("established", 200)
+        await alice.do(PlaySound, "c-1", sound=LONG)
+        assert (await alice.expect(SoundEnded)) == ended(alice, BELL, "replaced")
+        await bob.wait_for_other_tone(LONG_HZ)
+        assert (await alice.expect(SoundEnded)) == ended(alice, LONG, "finished")
+        await alice.do(HangupCall, "c-1")
+        await bob.wait_for_end()
+        await sounding.wait_until_settled(before)
+
+
+def ended(session: HeadlessSession, sound: Sound, outcome: Any) -> SoundEnded:
+    return SoundEnded(session_id=session.session_id, call_id="c-1", sound=sound.name, outcome=outcome)
+
+
+async def test_the_call_ends_with_its_sound_if_that_is_wanted(sounding: Cordboard) -> None:
+    async with headless(sounding, "alice") as alice, phone(sounding, "bob", 620) as bob:
+        await alice.call("c-1", "bob", sound=LONG, ends_with_sound=True)
+        await answered(alice, bob, "c-1")
+        await bob.wait_for_tone(LONG_HZ)
+        end = await alice.expect(CallEnded)
+        assert (end.status, end.reason, end.by) == (200, "Sound Ended", "system")
+        await bob.wait_for_end()
+
+
+@pytest.mark.parametrize(("name", "status"), [("no.wav", 404), ("text.wav", 415), ("../bell.wav", 404)])
+async def test_a_sound_that_cannot_be_played_ends_the_call_that_was_for_it(
+    sounding: Cordboard, name: str, status: int
+) -> None:
+    async with headless(sounding, "alice") as alice, phone(sounding, "bob", 620) as bob:
+        await alice.call("c-1", "bob", sound=Sound(name=name))
+        await answered(alice, bob, "c-1")
+        end = await alice.expect(CallEnded)
+        assert (end.status, end.by, end.was_established) == (status, "system", True)
+        await bob.wait_for_end()
+        with pytest.raises(RemoteError, match="481"):
+            await alice.do(PlaySound, "c-1", sound=BELL)
+
+
+async def test_digits_and_hold_interrupt_a_sound(sounding: Cordboard) -> None:
+    async with headless(sounding, "alice") as alice, phone(sounding, "bob", 620) as bob:
+        await alice.call("c-1", "bob", sound=BELL)
+        await answered(alice, bob, "c-1")
+        await bob.wait_for_tone(BELL_HZ)
+        await alice.do(SendDtmf, "c-1", digits="17")
+        await bob.wait_for_digits(2)
+        assert bob.digits == "17"
+        await bob.wait_for_tone(BELL_HZ)
+        await bob.press("5")
+        assert (await alice.expect(DtmfReceived)).digit == "5"
+        await alice.do(HoldCall, "c-1", is_held=True)
+        assert (await alice.expect(SoundEnded)).outcome == "replaced"
+        await bob.wait_for_other_tone(MUSIC_HZ)
+        await alice.do(PlaySound, "c-1", sound=BELL)
+        await bob.wait_for_other_tone(BELL_HZ)
+        await alice.do(StopSound, "c-1")
+        assert (await alice.expect(SoundEnded)).outcome == "stopped"
+        await bob.hang_up()
+        assert (await alice.expect(CallEnded)).by == "remote"
+
+
+async def test_two_phones_are_joined_and_talk(sounding: Cordboard) -> None:
+    async with (
+        headless(sounding, "alice") as alice,
+        phone(sounding, "bob", 620) as bob,
+        phone(sounding, "carol", 880) as carol,
+    ):
+        before = await sounding.resting_state()
+        await alice.call("c-1", "bob", second=SecondParty(call_id="c-2", callee="carol"))
+        await answered(alice, bob, "c-1")
+        await bob.wait_for_tone(RINGBACK_HZ)
+        await answered(alice, carol, "c-2")
+        await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_tone(620))
+        records = [await sounding.store.calls.get(call_id) for call_id in ("c-1", "c-2")]
+        assert [entry and entry.record.joined_call_id for entry in records] == ["c-2", "c-1"]
+        await bob.press("3")
+        await carol.wait_for_digit("3")
+        assert (await alice.expect(DtmfReceived)).call_id == "c-1"
+        await alice.do(PlaySound, "c-2", sound=BELL)
+        await asyncio.gather(bob.wait_for_tone(880), carol.wait_for_other_tone(BELL_HZ))
+        await alice.do(StopSound, "c-2")
+        await carol.wait_for_other_tone(620)
+        await carol.hang_up()
+        ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
+        assert [(end.call_id, end.status, end.reason, end.by) for end in ends] == [
+            ("c-2", 200, "Normal Call Clearing", "remote"),
+            ("c-1", 200, "Joined Call Ended", "system"),
+        ]
+        await bob.wait_for_end()
+        await sounding.wait_until_settled(before)
+
+
+async def test_a_second_party_that_is_busy_or_has_another_codec_ends_the_first_call(sounding: Cordboard) -> None:
+    async with (
+        headless(sounding, "alice") as alice,
+        phone(sounding, "bob", 620, "pcma") as bob,
+        phone(sounding, "carol", 880, "pcmu") as carol,
+        phone(sounding, "dave", 880) as dave,
+    ):
+        await alice.call("c-1", "bob", second=SecondParty(call_id="c-2", callee="carol"))
+        await answered(alice, bob, "c-1")
+        ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
+        assert [(end.call_id, end.status, end.by) for end in ends] == [("c-2", 488, "remote"), ("c-1", 488, "system")]
+        await alice.call("c-3", "bob", second=SecondParty(call_id="c-4", callee="dave"))
+        await answered(alice, bob, "c-3")
+        await dave.wait_for_ring()
+        await dave.hang_up()
+        ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
+        assert [(end.call_id, end.status, end.by) for end in ends] == [("c-4", 486, "remote"), ("c-3", 486, "system")]
+        assert carol.process.alive
+
+
+async def test_the_first_party_hangs_up_while_the_second_rings(sounding: Cordboard) -> None:
+    async with (
+        headless(sounding, "alice") as alice,
+        phone(sounding, "bob", 620) as bob,
+        phone(sounding, "carol", 880) as carol,
+    ):
+        await alice.call("c-1", "bob", second=SecondParty(call_id="c-2", callee="carol"))
+        await answered(alice, bob, "c-1")
+        await carol.wait_for_ring()
+        await bob.hang_up()
+        ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
+        assert [(end.call_id, end.status, end.by) for end in ends] == [("c-1", 200, "remote"), ("c-2", 487, "system")]
+        await carol.wait_for_end()
+
+
+async def test_an_account_without_a_socket_lives_as_long_as_its_calls(sounding: Cordboard) -> None:
+    async with phone(sounding, "bob", 620) as bob:
+        alice = HeadlessSession(sounding, "alice")
+        await alice.open(idle_seconds=1.0)
+        await alice.call("c-1", "bob", sound=LONG, ends_with_sound=True)
+        await answered(alice, bob, "c-1")
+        await bob.wait_for_tone(LONG_HZ)
+        await alice.expect(CallEnded)
+        await alice.expect(SessionEnded)
+        assert await sounding.store.accounts.get(alice.session_id) is None

@@ -1,0 +1,183 @@
+"""Calls that other services start and use by the REST API, with real phones at their far ends, through any pod."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from tests.support.baresip import baresip
+from tests.support.headless import write_tone
+from tests.support.rest import KEY, key_file
+from tests.support.services import Cordboard, cordboard
+
+WELCOME_HZ, MUSIC_HZ = 1000, 700
+SECONDS = 20.0
+
+pytestmark = pytest.mark.peers
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cluster(tmp_path: Path) -> AsyncIterator[Cordboard]:
+    """Two signaling pods with the API, and a relay with sounds."""
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    write_tone(sounds / "welcome.wav", WELCOME_HZ, 4.0)
+    write_tone(sounds / "music.wav", MUSIC_HZ, 2.0)
+    keys = key_file(tmp_path)
+    async with cordboard(signaling=2, SIGNALING_REST_KEYS=keys, RELAY_SOUNDS_DIR=str(sounds)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def first(cluster: Cordboard) -> AsyncIterator[httpx.AsyncClient]:
+    """The API of one pod."""
+    async with client(cluster, 0) as rest:
+        yield rest
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def second(cluster: Cordboard) -> AsyncIterator[httpx.AsyncClient]:
+    """That of the other one."""
+    async with client(cluster, 1) as rest:
+        yield rest
+
+
+def client(cluster: Cordboard, pod: int) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=cluster.page_url(pod), headers={"Authorization": f"Bearer {KEY}"}, timeout=SECONDS, verify=False
+    )
+
+
+def phone(cluster: Cordboard, user: str, frequency: int = 620) -> Any:
+    return baresip(user, cluster.users[user], cluster.domain, cluster.agents[0].port, frequency=frequency)
+
+
+def account(cluster: Cordboard, login: str = "alice") -> dict[str, Any]:
+    return {"login": login, "password": cluster.users[login]}
+
+
+async def until(rest: httpx.AsyncClient, call: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return a call once it is so: callers of an API have no event to wait for."""
+    told: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(SECONDS):
+            while not is_so(told := (await rest.get(f"api/v1/calls/{call}")).json()):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"never so: {told}") from None
+    return told
+
+
+async def test_the_startup_of_wcs_rings_a_phone_that_hears_a_sound(
+    cluster: Cordboard, first: httpx.AsyncClient, second: httpx.AsyncClient
+) -> None:
+    agent = f"127.0.0.1:{cluster.agents[0].port}"
+    example = {  # as the vendor's documentation has it, with its texts for ports and flags
+        "callId": "R08NQya-5NMe5v7q-JNkboaS",
+        "callee": "bob",
+        "hasAudio": "true",
+        "hasVideo": "false",
+        "sipLogin": "alice",
+        "sipAuthenticationName": "alice",
+        "sipPassword": cluster.users["alice"],
+        "sipDomain": cluster.domain,
+        "sipOutboundProxy": agent,
+        "sipPort": "0",
+        "appKey": "defaultApp",
+        "sipRegisterRequired": "false",
+    }
+    call = {"callId": example["callId"]}
+    async with phone(cluster, "bob") as bob:
+        before = await cluster.resting_state()
+        assert (await first.post("rest-api/call/startup", json=example)).status_code == 200
+        await bob.wait_for_ring()
+        assert (await second.post("rest-api/call/startup", json=example)).status_code == 409
+        (ringing,) = (await second.post("rest-api/call/find", json=call)).json()
+        assert (ringing["status"], ringing["caller"], ringing["callee"]) == ("RING", "alice", "bob")
+        await bob.accept()
+        await bob.wait_for_answer()
+        assert (await second.post("rest-api/call/inject_sound", json={**call, "fileName": "welcome.wav"})).is_success
+        await bob.wait_for_tone(WELCOME_HZ)
+        (talking,) = (await first.get("rest-api/call/find_all")).json()
+        assert (talking["status"], talking["callId"]) == ("ESTABLISHED", call["callId"])
+        digits = {**call, "dtmf": "42", "type": "RFC2833"}
+        assert (await second.post("rest-api/call/send_dtmf", json=digits)).is_success
+        await bob.wait_for_digits(2)
+        assert bob.digits == "42"
+        assert (await second.post("rest-api/call/terminate", json=call)).is_success
+        await bob.wait_for_end()
+        assert (await first.post("rest-api/call/find", json=call)).status_code == 404
+        await cluster.wait_until_settled(before, within=40.0)
+
+
+async def test_a_phone_is_called_for_a_sound_and_the_end_is_found(
+    cluster: Cordboard, first: httpx.AsyncClient, second: httpx.AsyncClient
+) -> None:
+    body = {
+        "account": account(cluster),
+        "to": "bob",
+        "sound": {"name": "welcome.wav"},
+        "hang_up_after_sound": True,
+    }
+    async with phone(cluster, "bob") as bob:
+        started = await first.post("api/v1/calls", json=body, headers={"Idempotency-Key": "reminder-1"})
+        again = await second.post("api/v1/calls", json=body, headers={"Idempotency-Key": "reminder-1"})
+        assert (started.status_code, again.status_code) == (201, 201)
+        call = started.json()["id"]
+        assert again.json()["id"] == call and len((await second.get("api/v1/calls")).json()["items"]) == 1
+        await bob.wait_for_ring()
+        await bob.accept()
+        await bob.wait_for_tone(WELCOME_HZ)
+        assert (await until(second, call, lambda told: told["state"] == "established"))["page"] is False
+        await bob.wait_for_end()
+        told = await until(second, call, lambda told: told["state"] == "ended")
+        assert (told["end"]["status"], told["end"]["reason"], told["end"]["by"]) == (200, "Sound Ended", "system")
+
+
+async def test_two_phones_are_joined_held_and_hung_up(
+    cluster: Cordboard, first: httpx.AsyncClient, second: httpx.AsyncClient
+) -> None:
+    session = (await first.post("api/v1/sessions", json={"account": account(cluster)})).json()["id"]
+    body = {"session": session, "to": "bob", "join": {"to": "carol"}}
+    async with phone(cluster, "bob", 620) as bob, phone(cluster, "carol", 880) as carol:
+        call = (await second.post("api/v1/calls", json=body)).json()["id"]
+        await bob.wait_for_ring()
+        await bob.accept()
+        await carol.wait_for_ring()
+        await carol.accept()
+        await asyncio.gather(bob.wait_for_tone(880), carol.wait_for_tone(620))
+        other = (await until(first, call, lambda told: told["joined"] is not None))["joined"]
+        await until(second, other, lambda told: told["joined"] == call)
+        listed = (await first.get("api/v1/calls", params={"session": session})).json()["items"]
+        assert {one["id"] for one in listed} == {call, other}
+        assert (await first.post(f"api/v1/calls/{call}/sound", json={"name": "music.wav", "loop": True})).is_success
+        await bob.wait_for_tone(MUSIC_HZ)
+        assert (await second.delete(f"api/v1/calls/{call}/sound")).is_success
+        await bob.wait_for_tone(880)
+        assert (await second.post(f"api/v1/calls/{call}/hold")).status_code == 202
+        await until(first, call, lambda told: told["held"]["local"])
+        assert (await first.post(f"api/v1/calls/{call}/unhold")).status_code == 202
+        await until(second, call, lambda told: not told["held"]["local"])
+        assert (await first.delete(f"api/v1/sessions/{session}")).status_code == 204
+        await asyncio.gather(bob.wait_for_end(), carol.wait_for_end())
+    assert (await second.get(f"api/v1/sessions/{session}")).status_code == 404
+
+
+async def test_a_phone_that_is_busy_is_said_so(cluster: Cordboard, first: httpx.AsyncClient) -> None:
+    async with phone(cluster, "bob") as bob:
+        call = (await first.post("api/v1/calls", json={"account": account(cluster), "to": "bob"})).json()["id"]
+        await bob.wait_for_ring()
+        await bob.hang_up()
+        told = await until(first, call, lambda told: told["state"] == "ended")
+        assert (told["end"]["status"], told["end"]["by"]) == (486, "remote")
+
+
+async def test_nobody_gets_round_what_the_agents_allow(cluster: Cordboard, first: httpx.AsyncClient) -> None:
+    stranger = {"login": "alice", "password": "secret", "domain": "192.0.2.1"}
+    response = await first.post("api/v1/calls", json={"account": stranger, "to": "bob"})
+    told = response.json()
+    assert (response.status_code, told["sip_status"], told["detail"]) == (403, 403, "Destination Not Allowed")
+    assert (await first.get("api/v1/calls")).json()["items"] == []

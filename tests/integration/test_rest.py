@@ -1,0 +1,411 @@
+"""The REST API of a signaling pod, on a real bus; agent and relay are played by the test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.support.rest import KEY, key_file
+from tests.support.signaling import BROWSER_SDP, SECRET, Stage, stage
+
+from shared.errors import RemoteError
+from shared.messages import (
+    AllocateMedia,
+    CloseAccount,
+    HangupCall,
+    HoldCall,
+    OpenAccount,
+    PlaySound,
+    SendDtmf,
+    SipAccount,
+    StartCall,
+    StopSound,
+    TransferCall,
+)
+from shared.records import AccountRecord, CallRecord, EndingRecord
+from shared.sealing import Seal
+from signaling.app import Running
+
+CALL = "c-abcdefgh12345678"
+SESSION = "s-abcdefgh12345678"
+ACCOUNT = {"login": "alice", "password": "secret"}
+NEW_CALL = {"account": ACCOUNT, "to": "bob"}
+
+
+@pytest.fixture
+async def here(nats_url: str) -> AsyncIterator[Stage]:
+    async with stage(nats_url) as here:
+        yield here
+
+
+@pytest.fixture
+async def pod(here: Stage, tmp_path: Path) -> Running:
+    return await here.pod(rest_keys=key_file(tmp_path))
+
+
+@pytest.fixture
+async def rest(pod: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with client(pod) as rest:
+        yield rest
+
+
+def client(pod: Running, key: str = KEY) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=f"http://{pod.address}", headers={"Authorization": f"Bearer {key}"})
+
+
+def record(call_id: str = CALL, **changes: Any) -> CallRecord:
+    given: dict[str, Any] = {
+        "call_id": call_id,
+        "session_id": SESSION,
+        "owner": "agent-1",
+        "epoch": 7,
+        "direction": "outgoing",
+        "state": "established",
+        "status": 200,
+        "caller": "sip:alice@cordboard.local",
+        "callee": "sip:bob@cordboard.local",
+        "created_at": 1_793_370_000.0,
+    }
+    return CallRecord(**given | changes)
+
+
+def account(session_id: str = SESSION, **changes: Any) -> AccountRecord:
+    given: dict[str, Any] = {
+        "session_id": session_id,
+        "account": SipAccount(login="alice", domain="cordboard.local"),
+        "owner": "agent-1",
+        "epoch": 7,
+        "pod": "",
+    }
+    return AccountRecord(**given | changes)
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The response is a problem with this status."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = response.json()
+    assert told["status"] == status and told["title"] and told["detail"]
+    return told
+
+
+async def test_without_a_key_or_tokens_there_is_no_api(here: Stage) -> None:
+    async with client(await here.pod()) as rest:
+        for path in ("/api/v1/calls", "/api/v1/openapi.json", "/rest-api/call/find_all"):
+            assert (await rest.get(path)).status_code == 404
+
+
+async def test_who_is_not_known_is_told_to_authenticate(pod: Running) -> None:
+    async with client(pod, "x" * 40) as stranger:
+        for path in ("/api/v1/calls", "/api/v1/nothing", "/rest-api/call/find_all"):
+            response = await stranger.get(path)
+            problem(response, 401)
+            assert response.headers["www-authenticate"].startswith("Bearer")
+        assert (await stranger.get("/api/v1/openapi.json")).json()["info"]["title"] == "Cordboard"
+
+
+async def test_a_scope_that_is_missing_is_named(here: Stage, tmp_path: Path) -> None:
+    pod = await here.pod(rest_keys=key_file(tmp_path, scopes=("calls:read",)))
+    async with client(pod) as rest:
+        assert (await rest.get("/api/v1/calls")).status_code == 200
+        assert "calls:write" in problem(await rest.post("/api/v1/calls", json=NEW_CALL), 403)["detail"]
+        assert "sessions:read" in problem(await rest.get("/api/v1/sessions"), 403)["detail"]
+        assert (await rest.post("/rest-api/call/startup", json={})).status_code == 403
+    assert here.agent.got.empty()
+
+
+async def test_a_call_is_found_wherever_it_is(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record(local_hold=True, established_at=1_793_370_010.0))
+    told = (await rest.get(f"/api/v1/calls/{CALL}")).json()
+    assert told == {
+        "id": CALL,
+        "session": SESSION,
+        "direction": "outgoing",
+        "state": "established",
+        "status": 200,
+        "caller": "alice@cordboard.local",
+        "caller_name": "",
+        "callee": "bob@cordboard.local",
+        "video": False,
+        "held": {"local": True, "remote": False},
+        "page": True,
+        "joined": None,
+        "created_at": "2026-10-30T14:20:00Z",
+        "established_at": "2026-10-30T14:20:10Z",
+        "end": None,
+    }
+    assert problem(await rest.get("/api/v1/calls/c-zzzzzzzz12345678"), 404)["sip_status"] == 481
+
+
+async def test_how_a_call_has_ended_is_found_for_a_while(here: Stage, rest: httpx.AsyncClient) -> None:
+    ended = record(state="ended", status=486, is_headless=True)
+    ending = EndingRecord(call=ended, status=486, reason="Busy Here", by="remote", ended_at=1_793_370_020.0)
+    await here.store.endings.put(CALL, ending)
+    told = (await rest.get(f"/api/v1/calls/{CALL}")).json()
+    assert told["end"] == {"status": 486, "reason": "Busy Here", "by": "remote", "at": "2026-10-30T14:20:20Z"}
+    assert told["state"] == "ended" and (await rest.get("/api/v1/calls")).json()["items"] == []
+    assert problem(await rest.post(f"/api/v1/calls/{CALL}/hold"), 409)["detail"] == "The Call Has Ended"
+
+
+async def test_calls_are_listed_in_pages(here: Stage, rest: httpx.AsyncClient) -> None:
+    ids = [f"c-{number:016}" for number in range(7)]
+    for number, call_id in enumerate(ids):
+        await here.store.calls.create(call_id, record(call_id, state="ringing" if number % 2 else "established"))
+    seen, after = [], ""
+    while True:
+        page = (await rest.get("/api/v1/calls", params={"limit": 3, "after": after})).json()
+        seen += [call["id"] for call in page["items"]]
+        if page["next"] is None:
+            break
+        after = page["next"]
+    assert seen == ids
+    ringing = (await rest.get("/api/v1/calls", params={"state": "ringing", "session": SESSION})).json()
+    assert [call["id"] for call in ringing["items"]] == ids[1::2]
+    assert (await rest.get("/api/v1/calls", params={"session": "s-zzzzzzzz12345678"})).json()["items"] == []
+    problem(await rest.get("/api/v1/calls", params={"limit": 101}), 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "fields"),
+    [
+        ("hangup", {"status": 486, "reason": "Busy Here"}, HangupCall, {"status": 486, "reason": "Busy Here"}),
+        ("hangup", {}, HangupCall, {"status": 0, "reason": ""}),
+        ("hold", None, HoldCall, {"is_held": True}),
+        ("unhold", None, HoldCall, {"is_held": False}),
+        ("dtmf", {"digits": "12#", "method": "info"}, SendDtmf, {"digits": "12#", "method": "info", "gap_ms": 70}),
+        ("transfer", {"to": "sip:carol@example.org"}, TransferCall, {"target": "sip:carol@example.org"}),
+        ("transfer", {"other": "c-zzzzzzzz12345678"}, TransferCall, {"other_call_id": "c-zzzzzzzz12345678"}),
+    ],
+)
+async def test_what_is_asked_of_a_call_goes_to_its_agent(
+    here: Stage, rest: httpx.AsyncClient, path: str, body: Any, kind: Any, fields: dict[str, Any]
+) -> None:
+    await here.store.calls.create(CALL, record())
+    response = await rest.post(f"/api/v1/calls/{CALL}/{path}", json=body)
+    assert (response.status_code, response.content) == (202, b"")
+    command = await here.agent.expect(kind)
+    assert (command.session_id, command.call_id, command.epoch) == (SESSION, CALL, 7)
+    assert {name: getattr(command, name) for name in fields} == fields
+
+
+async def test_a_sound_is_played_and_stopped(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record())
+    assert (await rest.post(f"/api/v1/calls/{CALL}/sound", json={"name": "music", "loop": True})).status_code == 202
+    sound = (await here.agent.expect(PlaySound)).sound
+    assert (sound.name, sound.is_looped) == ("music", True)
+    assert (await rest.delete(f"/api/v1/calls/{CALL}/sound")).status_code == 204
+    await here.agent.expect(StopSound)
+    here.agent.refuse[PlaySound] = RemoteError(404, "No Such Sound")
+    told = problem(await rest.post(f"/api/v1/calls/{CALL}/sound", json={"name": "none"}), 404)
+    assert (told["detail"], told["sip_status"]) == ("No Such Sound", 404)
+
+
+async def test_what_the_agent_refuses_is_told_with_its_status(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record(state="ringing"))
+    here.agent.refuse[HoldCall] = RemoteError(491, "Call Is Not Established")
+    told = problem(await rest.post(f"/api/v1/calls/{CALL}/hold"), 409)
+    assert (told["detail"], told["sip_status"]) == ("Call Is Not Established", 491)
+
+
+async def test_a_call_whose_agent_is_gone_is_out_of_service(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record(owner="agent-9"))
+    response = await rest.post(f"/api/v1/calls/{CALL}/hangup", json={})
+    assert problem(response, 503)["sip_status"] == 503
+    assert response.headers["retry-after"] == "1"
+
+
+async def test_a_call_without_a_browser_is_started_for_an_account(here: Stage, rest: httpx.AsyncClient) -> None:
+    body = {
+        **NEW_CALL,
+        "headers": {"X-Ticket": "4711"},
+        "private": True,
+        "sound": {"name": "welcome"},
+        "hang_up_after_sound": True,
+        "join": {"to": "sip:carol@example.org"},
+    }
+    response = await rest.post("/api/v1/calls", json=body)
+    opened = await here.agent.expect(OpenAccount)
+    assert (opened.pod, opened.account.login, opened.account.register_required) == ("", "alice", False)
+    assert Seal(SECRET).open(opened.account.sealed_password, opened.session_id) == "secret"
+    allocate = await here.relay.expect(AllocateMedia)
+    assert allocate.is_headless and allocate.agent == "agent-1" and allocate.browser_sdp is None
+    start = await here.agent.expect(StartCall)
+    assert (start.callee, start.is_headless, start.is_private, start.epoch) == ("bob", True, True, 7)
+    assert start.headers == {"X-Ticket": "4711"} and start.ends_with_sound
+    assert start.sound is not None and start.sound.name == "welcome"
+    assert start.second is not None and start.second.callee == "sip:carol@example.org"
+    assert response.status_code == 201 and response.headers["location"] == f"/api/v1/calls/{start.call_id}"
+    assert response.json()["id"] == start.call_id and response.json()["session"] == opened.session_id
+
+
+async def test_a_call_that_cannot_be_started_leaves_nothing(here: Stage, rest: httpx.AsyncClient) -> None:
+    here.agent.refuse[StartCall] = RemoteError(403, "Destination Not Allowed")
+    told = problem(await rest.post("/api/v1/calls", json=NEW_CALL), 403)
+    assert (told["detail"], told["sip_status"]) == ("Destination Not Allowed", 403)
+    opened = await here.agent.expect(OpenAccount)
+    await here.agent.expect(StartCall)
+    assert (await here.agent.expect(CloseAccount)).session_id == opened.session_id
+
+
+async def test_a_session_without_a_page_is_opened_used_and_ended(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.accounts.create(SESSION, account())
+    assert (await rest.post("/api/v1/calls", json={"session": SESSION, "to": "bob"})).status_code == 201
+    start = await here.agent.expect(StartCall)
+    assert (start.session_id, start.second) == (SESSION, None)
+    told = (await rest.get(f"/api/v1/sessions/{SESSION}")).json()
+    assert (told["aor"], told["page"], told["registration"]) == ("alice@cordboard.local", False, "none")
+    assert [one["id"] for one in (await rest.get("/api/v1/sessions")).json()["items"]] == [SESSION]
+    assert (await rest.delete(f"/api/v1/sessions/{SESSION}")).status_code == 204
+    assert (await here.agent.expect(CloseAccount)).session_id == SESSION
+    problem(await rest.get("/api/v1/sessions/s-zzzzzzzz12345678"), 404)
+
+
+async def test_calls_of_a_page_are_its_own_to_make(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.accounts.create(SESSION, account(pod="signaling-1"))
+    told = problem(await rest.post("/api/v1/calls", json={"session": SESSION, "to": "bob"}), 409)
+    assert "Page" in told["detail"]
+
+
+async def test_a_page_is_asked_to_answer(here: Stage, pod: Running, rest: httpx.AsyncClient) -> None:
+    page = await here.page(pod)
+    session = await page.log_in()
+    await here.agent.ring(session, CALL)
+    await page.event("call.incoming")
+    await here.store.calls.create(CALL, record(session_id=session, direction="incoming", state="incoming"))
+    assert (await rest.post(f"/api/v1/calls/{CALL}/answer")).status_code == 202
+    assert await page.event("call.answer_requested") == {"call": CALL}
+    assert (await page.ask("answer", call=CALL, sdp=BROWSER_SDP))["type"] == "ok"
+    assert problem(await rest.post(f"/api/v1/calls/{CALL}/answer"), 400)["sip_status"] == 400
+
+
+async def test_nobody_answers_where_no_page_is(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record(direction="incoming", state="incoming"))
+    assert problem(await rest.post(f"/api/v1/calls/{CALL}/answer"), 409)["detail"] == "The Page Is Away"
+
+
+async def test_a_request_under_a_key_is_carried_out_once_whichever_pod_gets_it(
+    here: Stage, rest: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    headers = {"Idempotency-Key": "order-4711"}
+    first = await rest.post("/api/v1/calls", json=NEW_CALL, headers=headers)
+    await here.agent.expect(OpenAccount)
+    start = await here.agent.expect(StartCall)
+    async with client(await here.pod("signaling-2", rest_keys=key_file(tmp_path))) as other:
+        second = await other.post("/api/v1/calls", json=NEW_CALL, headers=headers)
+    assert (second.status_code, second.json(), second.headers["location"]) == (
+        201,
+        first.json(),
+        first.headers["location"],
+    )
+    assert second.headers["idempotency-replayed"] == "true" and "idempotency-replayed" not in first.headers
+    assert start.call_id == first.json()["id"] and here.agent.got.empty()
+    told = problem(await rest.post("/api/v1/calls", json={**NEW_CALL, "to": "carol"}, headers=headers), 409)
+    assert "another request" in told["detail"]
+
+
+async def test_what_failed_under_a_key_may_be_tried_again(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record())
+    headers = {"Idempotency-Key": "digits-1"}
+    here.agent.refuse[SendDtmf] = RemoteError(491, "Call Is Not Established")
+    problem(await rest.post(f"/api/v1/calls/{CALL}/dtmf", json={"digits": "1"}, headers=headers), 409)
+    here.agent.refuse.clear()
+    for _ in range(2):
+        response = await rest.post(f"/api/v1/calls/{CALL}/dtmf", json={"digits": "1"}, headers=headers)
+        assert response.status_code == 202
+    await here.agent.expect(SendDtmf)
+    await here.agent.expect(SendDtmf)
+    assert here.agent.got.empty()
+
+
+async def test_keys_of_several_callers_do_not_meet(here: Stage, tmp_path: Path) -> None:
+    other_key = "o" * 40
+    pod = await here.pod(rest_keys=key_file(tmp_path, others={"other": other_key}))
+    await here.store.calls.create(CALL, record())
+    for key in (KEY, other_key):
+        async with client(pod, key) as rest:
+            response = await rest.post(f"/api/v1/calls/{CALL}/hold", headers={"Idempotency-Key": "1"})
+            assert response.status_code == 202 and "idempotency-replayed" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"{", 400),
+        (b'"', 400),
+        (b"\xff\xfe", 400),
+        (b"[" * 60_000, 400),
+        (b"[]", 422),
+        (b"{}", 422),
+        (b'{"account": {"login": "alice"}, "to": "bob", "from": "x"}', 422),
+        (b'{"account": {"login": "alice"}, "to": "bob\\r\\nVia: x"}', 422),
+        (b'{"account": {"login": "alice"}, "to": "bob%0d%0aVia:x"}', 422),
+        (b'{"account": {"login": "alice"}, "to": "bob", "headers": {"Via": "x"}}', 422),
+        (b'{"account": {"login": "alice"}, "to": "bob", "headers": {"X-A": "x\\r\\nVia: y"}}', 422),
+        (b'{"account": {"login": "alice", "display_name": "\\ud800"}, "to": "bob"}', 422),
+        (b'{"account": {"login": "alice", "password": "' + b"x" * 65_536 + b'"}, "to": "bob"}', 413),
+    ],
+)
+async def test_a_body_that_is_wrong_is_said_so_and_goes_nowhere(
+    here: Stage, rest: httpx.AsyncClient, content: bytes, status: int
+) -> None:
+    response = await rest.post("/api/v1/calls", content=content, headers={"Content-Type": "application/json"})
+    problem(response, status)
+    assert here.agent.got.empty()
+
+
+async def test_a_body_without_a_length_is_bounded_too(here: Stage, rest: httpx.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * 8192
+
+    problem(await rest.post("/api/v1/calls", content=chunks()), 413)
+
+
+async def test_a_password_is_not_told_back(rest: httpx.AsyncClient) -> None:
+    body = {"account": {"login": "a b", "password": "very-secret"}, "to": "bob"}
+    assert "very-secret" not in (await rest.post("/api/v1/calls", json=body)).text
+
+
+async def test_other_methods_and_paths_are_problems_and_no_origin_is_let_in(rest: httpx.AsyncClient) -> None:
+    response = await rest.put("/api/v1/calls")
+    problem(response, 405)
+    assert "GET" in response.headers["allow"]
+    problem(await rest.get("/api/v1/nothing"), 404)
+    response = await rest.get("/api/v1/calls", headers={"Origin": "https://example.org"})
+    assert not [name for name in response.headers if name.startswith("access-control-")]
+
+
+async def test_wcs_starts_finds_and_ends_a_call(here: Stage, rest: httpx.AsyncClient) -> None:
+    asked = {"callId": "mine-1", "callee": "bob", "sipLogin": "alice", "sipPassword": "secret", "sipDomain": ""}
+    response = await rest.post("/rest-api/call/startup", json=asked)
+    assert (response.status_code, response.json()) == (200, {})
+    session = (await here.agent.expect(OpenAccount)).session_id
+    start = await here.agent.expect(StartCall)
+    await here.store.calls.create(start.call_id, record(start.call_id, session_id=session, is_headless=True))
+    assert (await rest.post("/rest-api/call/startup", json=asked)).status_code == 409
+    for path, body in (("find", {"callId": "mine-1"}), ("find", {"status": "ESTABLISHED"}), ("find_all", {})):
+        (found,) = (await rest.post(f"/rest-api/call/{path}", json=body)).json()
+        assert (found["callId"], found["status"], found["callee"]) == ("mine-1", "ESTABLISHED", "bob")
+    assert len((await rest.get("/rest-api/call/find_all")).json()) == 1
+    assert (await rest.post("/rest-api/call/find", json={"status": "RING"})).status_code == 404
+    assert (
+        await rest.post("/rest-api/call/send_dtmf", json={"callId": "mine-1", "dtmf": "1", "type": "INFO"})
+    ).is_success
+    assert (await here.agent.expect(SendDtmf)).method == "info"
+    assert (await rest.post("/rest-api/call/inject_sound", json={"callId": "mine-1", "fileName": "a.wav"})).is_success
+    assert (await here.agent.expect(PlaySound)).sound.name == "a.wav"
+    assert (await rest.post("/rest-api/call/terminate", json={"callId": "mine-1"})).is_success
+    assert (await here.agent.expect(HangupCall)).call_id == start.call_id
+    error = (await rest.post("/rest-api/call/terminate", json={"callId": "nobody's"})).json()
+    assert (error["status"], error["error"], error["path"]) == (404, "Not Found", "/rest-api/call/terminate")
+
+
+async def test_wcs_finds_and_ends_connections(here: Stage, rest: httpx.AsyncClient) -> None:
+    assert (await rest.get("/rest-api/connection/find_all")).status_code == 404
+    await here.store.accounts.create(SESSION, account(registration="registered"))
+    (found,) = (await rest.post("/rest-api/connection/find", json={"sipLogin": "alice"})).json()
+    assert (found["sessionId"], found["status"]) == (SESSION, "REGISTERED")
+    assert (await rest.post("/rest-api/connection/terminate", json={"sessionId": SESSION})).is_success
+    assert (await here.agent.expect(CloseAccount)).session_id == SESSION
+    assert (await rest.post("/rest-api/connection/terminate", json={})).status_code == 400
