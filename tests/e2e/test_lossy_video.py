@@ -57,6 +57,7 @@ async def watch(page: PhonePage, sender: PhonePage) -> None:
     A sender begins with smaller pictures while it does not know what the way carries. Where its machine is busy it
     comes back to them; that is not the way's fault.
     """
+    await page.sees_moving_pictures()
     async with asyncio.timeout(WHOLE_SECONDS):
         while (await Watched.of(page)).size != WHOLE and await what_limits(sender) != "cpu":
             await page.sees_moving_pictures()

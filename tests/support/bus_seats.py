@@ -16,6 +16,7 @@ from shared.messages import (
     CloseAccount,
     Command,
     Done,
+    EndSound,
     HangupCall,
     Heartbeat,
     HoldCall,
@@ -39,6 +40,7 @@ from shared.messages import (
     SendDigits,
     SendDtmf,
     SendMessage,
+    SendSound,
     SipAccount,
     StartCall,
     TransferCall,
@@ -74,6 +76,9 @@ class RelaySeat:
         self.commands: list[Command] = []
         self.released: list[str] = []
         self.refuse: RemoteError | None = None
+        self.browser_sdp = "browser sdp for "  # before the SIP side's; empty: there is no browser
+        self.refuse_sounds: RemoteError | None = None
+        self.refuse_allocation: RemoteError | None = None
         self.is_held = False  # what it finds in descriptions of the SIP side
         self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
         self.takes_events = False  # whether the SIP side does
@@ -118,11 +123,14 @@ class RelaySeat:
 
     def _describe(self, message: Message) -> Message | None:
         match message:
+            case AllocateMedia(is_headless=True):
+                return self._do_without_a_browser(message)
             case AllocateMedia() | RebuildMedia():
                 media = MediaRef(relay=self.name, media_id=message.media_id)
                 return MediaAllocated(media=media, browser_sdp=f"offer of {self.name}")
             case AnswerMedia():
-                answer = sdp(20000) if message.side == "browser" else "browser sdp for " + message.sdp
+                for_browser = self.browser_sdp and self.browser_sdp + message.sdp
+                answer = sdp(20000) if message.side == "browser" else for_browser
                 return MediaSdp(sdp=answer, is_held=self.is_held)
             case OfferMedia():
                 self._offers.put_nowait(message)
@@ -130,6 +138,14 @@ class RelaySeat:
             case RequestOffer():
                 return MediaSdp(sdp=sdp(20004) + f"a={message.direction}\r\n")
         return None
+
+    def _do_without_a_browser(self, message: Message) -> Message | None:
+        refusal = self.refuse_allocation if isinstance(message, AllocateMedia) else self.refuse_sounds
+        if refusal is not None:
+            raise refusal
+        if isinstance(message, AllocateMedia):
+            return MediaAllocated(media=MediaRef(relay=self.name, media_id=message.media_id), sip_sdp=sdp(20006))
+        return Done() if isinstance(message, SendSound | EndSound) else None
 
     def _do(self, message: Message) -> Message | None:
         match message:
@@ -140,7 +156,7 @@ class RelaySeat:
                     raise RemoteError(501, "The Far Side Takes No Telephone Events")
                 self._digits.put_nowait(message)
             case _:
-                return None
+                return self._do_without_a_browser(message)
         return Done()
 
 

@@ -1,6 +1,6 @@
 """When a session's record is over."""
 
-from signaling.core.sweep import Seen, Silence, is_over
+from signaling.core.sweep import CALM_ROUNDS, Rounds, Seen, Silence, is_over
 
 SEEN = Seen(revision=1, pod="p", detached_at=None)
 
@@ -25,3 +25,17 @@ def test_silence_is_counted_from_when_it_is_seen_and_ends_with_a_word() -> None:
     silence.observe({"p"}, {"p"}, 20.0)
     silence.observe({"p"}, set(), 25.0)
     assert silence.seconds("p", 26.0) == 1.0
+
+
+def test_where_nothing_happens_most_rounds_are_left_out() -> None:
+    rounds, pods = Rounds(), frozenset({"p"})
+    due = [rounds.is_due(pods, is_unfinished=False) for _ in range(2 * CALM_ROUNDS + 1)]
+    assert [number for number, is_due in enumerate(due) if is_due] == [0, CALM_ROUNDS, 2 * CALM_ROUNDS]
+
+
+def test_a_pod_that_comes_or_goes_and_what_may_be_over_soon_are_reasons_to_look_at_once() -> None:
+    rounds, one, two = Rounds(), frozenset({"p"}), frozenset({"p", "q"})
+    assert rounds.is_due(one, is_unfinished=False) and not rounds.is_due(one, is_unfinished=False)
+    assert rounds.is_due(two, is_unfinished=False) and not rounds.is_due(two, is_unfinished=False)
+    assert rounds.is_due(one, is_unfinished=False) and rounds.is_due(one, is_unfinished=True)
+    assert not rounds.is_due(one, is_unfinished=False)

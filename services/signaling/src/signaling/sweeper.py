@@ -19,7 +19,7 @@ from shared.subjects import session_events
 
 from . import metrics
 from .agents import Agents, Owner
-from .core.sweep import Seen, Silence, is_over
+from .core.sweep import Rounds, Seen, Silence, is_over
 from .directory import Directory, Held
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +48,7 @@ class Sweeper:
         self._period = period
         self._due: dict[str, tuple[float, Held]] = {}
         self._unfinished: dict[str, Callable[[], Awaitable[object]]] = {}
+        self._rounds = Rounds()
         self._seen: dict[str, Seen] = {}
         self._silence = Silence()
         self._orphans = Silence()
@@ -105,6 +106,9 @@ class Sweeper:
         live = {beat.pod for beat in self._signaling.live(now)}
         # A pod that does not hear itself hears nobody.
         if self._pod not in live or self._pod != min(live):
+            self._rounds = Rounds()  # what happens meanwhile another one sees
+            return
+        if not self._rounds.is_due(frozenset(live), is_unfinished=len(self._silence) + len(self._orphans) > 0):
             return
         self._seen = await self._directory.look(self._seen)
         self._silence.observe({session.pod for session in self._seen.values()}, live, now)

@@ -11,6 +11,24 @@ class Seen(NamedTuple):
     detached_at: float | None
 
 
+CALM_ROUNDS = 10
+
+
+class Rounds:
+    """Which rounds look at all sessions of the cluster, which takes long: where nothing happens, every tenth."""
+
+    def __init__(self) -> None:
+        self._pods: frozenset[str] = frozenset()
+        self._left_out = CALM_ROUNDS  # the first one is not
+
+    def is_due(self, live: frozenset[str], is_unfinished: bool) -> bool:
+        """Whether this one does. `is_unfinished`: the last one found what may be over soon."""
+        is_calm = live == self._pods and not is_unfinished and self._left_out < CALM_ROUNDS - 1
+        self._pods = live
+        self._left_out = self._left_out + 1 if is_calm else 0
+        return not is_calm
+
+
 class Silence:
     """Since when pods have not been heard. Time comes in as `now`."""
 
@@ -20,6 +38,9 @@ class Silence:
     def observe(self, pods: set[str], live: set[str], now: float) -> None:
         """Take note of which of `pods` are silent; the others are forgotten."""
         self._since = {pod: self._since.get(pod, now) for pod in pods - live}
+
+    def __len__(self) -> int:
+        return len(self._since)
 
     def seconds(self, pod: str, now: float) -> float:
         """Return for how long a pod has been silent, 0 if it is not."""

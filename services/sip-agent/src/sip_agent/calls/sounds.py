@@ -156,7 +156,8 @@ class CallSounds:
         if play is None:
             return
         if play.is_told:
-            ids = self._session_id, self._call_id
-            self._tell(SoundEnded(session_id=ids[0], call_id=ids[1], sound=play.sound, outcome=sent.outcome))
+            self._tell(
+                SoundEnded(session_id=self._session_id, call_id=self._call_id, sound=play.sound, outcome=sent.outcome)
+            )
         if play.ends_call and sent.outcome == "finished":
             self._call.fail(200, "Sound Ended")
