@@ -27,6 +27,7 @@ from shared.messages import (
     AttachSession,
     CallEnded,
     CallEstablished,
+    CallHold,
     Done,
     Heartbeat,
     MediaConnected,
@@ -35,6 +36,7 @@ from shared.messages import (
     RebuildMedia,
     ReleaseMedia,
     RequestOffer,
+    SendSound,
     SessionSnapshot,
 )
 from shared.presence import beat
@@ -53,7 +55,7 @@ BOTH = ("s-alice", "s-bob")
 
 @pytest.fixture
 def settings(short_settings: Settings, tmp_path: Path) -> Settings:
-    return msgspec.structs.replace(short_settings, media_grace_seconds=5.0)
+    return msgspec.structs.replace(short_settings, media_grace_seconds=5.0, hold_music="music")
 
 
 class Pulse:
@@ -173,6 +175,23 @@ async def test_a_call_goes_on_at_another_relay_when_its_own_is_gone(
     await alice.hang_up("c-1")
     await bob.ended()
     await eventually(lambda: len(other.released) == 2)
+
+
+async def test_a_held_call_stays_held_and_has_its_music_again(
+    agent: Agent, bus: Bus, relay: RelaySeat, other: RelaySeat, pulse: Pulse, login: Login
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    await talking(alice, bob)
+    await alice.hold("c-1")
+    await alice.expect(CallHold)
+    await die(bus, relay, pulse)
+    for seat in (alice, bob):
+        await come(bus, seat, other)
+    await anchored_at(agent, OTHER)
+    rebuilt = next(one for one in other.commands if isinstance(one, RebuildMedia) and one.call_id == "c-1")
+    offered = next(one for one in other.commands if isinstance(one, RequestOffer))
+    assert (rebuilt.direction, offered.direction) == ("sendonly", "sendonly")
+    await eventually(lambda: any(isinstance(one, SendSound) for one in other.commands))
 
 
 async def test_a_relay_that_has_started_anew_gets_its_calls_back(

@@ -26,6 +26,7 @@ from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
+from sip_agent.calls.sounds import CallSounds
 from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.outgoing import OutgoingCall
@@ -63,6 +64,7 @@ class AnchoredCall(Protocol):
     """As much of a live call as is needed here."""
 
     leg: Leg
+    sounds: CallSounds
     is_headless: bool
 
     @property
@@ -231,6 +233,7 @@ class CallMedia:
             _log.warning("move not recorded", call=call.call_id, error=repr(error))
         if not self.anchor.is_moving:
             metrics.MEDIA_MOVES.labels("moved").inc()
+            call.sounds.moved()
             _log.info("media moved", call=call.call_id, relay=self.anchor.current and self.anchor.current.relay)
 
     async def _build(self, call: AnchoredCall) -> None:

@@ -150,6 +150,11 @@ class CallSounds:
         except RemoteError as error:
             _log.warning("hold music not ended", call=self._call_id, error=str(error))
 
+    def moved(self) -> None:
+        """The media is at another relay now, which plays nothing yet."""
+        if self._is_held and self._hold_music:
+            self._asides.post(self._begin_hold)
+
     def over(self, sent: SoundSent) -> None:
         """The relay says that a sound is over."""
         play = self._plays.pop(sent.play_id, None)
