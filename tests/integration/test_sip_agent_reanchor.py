@@ -31,6 +31,7 @@ from shared.messages import (
     Done,
     Heartbeat,
     MediaConnected,
+    MediaQuality,
     OfferMedia,
     ReanchorMedia,
     RebuildMedia,
@@ -113,8 +114,8 @@ async def die(bus: Bus, relay: RelaySeat, pulse: Pulse) -> None:
     await relay.leave(bus)
 
 
-async def come(bus: Bus, seat: SessionSeat, relay: RelaySeat) -> ReanchorMedia:
-    """Be a page that answers the offer of the new relay, and connects there."""
+async def come(bus: Bus, seat: SessionSeat, relay: RelaySeat, *, is_heard_of: bool = True) -> ReanchorMedia:
+    """Be a page that answers the offer of the new relay, and connects there; the word of that may get lost."""
     offered = await seat.expect(ReanchorMedia)
     answer = AnswerRenewal(
         id=command_id(),
@@ -124,8 +125,9 @@ async def come(bus: Bus, seat: SessionSeat, relay: RelaySeat) -> ReanchorMedia:
         browser_sdp=f"anew by {seat.session_id}",
     )
     await seat.ask(answer, Done)
-    media_id = media_of(relay, offered.call_id)
-    await bus.publish(agent_commands("agent-1"), MediaConnected(media_id=media_id, call_id=offered.call_id))
+    about = {"media_id": media_of(relay, offered.call_id), "call_id": offered.call_id}
+    event = MediaConnected(**about) if is_heard_of else MediaQuality(**about, legs=())
+    await bus.publish(agent_commands("agent-1"), event)
     return offered
 
 
@@ -175,6 +177,17 @@ async def test_a_call_goes_on_at_another_relay_when_its_own_is_gone(
     await alice.hang_up("c-1")
     await bob.ended()
     await eventually(lambda: len(other.released) == 2)
+
+
+async def test_a_browser_whose_media_is_measured_is_there(
+    agent: Agent, bus: Bus, relay: RelaySeat, other: RelaySeat, pulse: Pulse, login: Login
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    await talking(alice, bob)
+    await die(bus, relay, pulse)
+    await come(bus, alice, other)
+    await come(bus, bob, other, is_heard_of=False)
+    await anchored_at(agent, OTHER)
 
 
 async def test_a_held_call_stays_held_and_has_its_music_again(

@@ -105,6 +105,8 @@ export class CallUse extends CallMedia {
     try {
       await coming;
     } catch (error) {
+      this.#reanchoring = undefined; // after a lost socket, say, the pod offers the same once more
+
       if (!(error instanceof RequestError)) throw error;
       this.emit("ACTION_FAILED", { action: "renew", status: error.status, reason: error.reason }, this.#call);
     }

@@ -122,6 +122,15 @@ test("an offer that was missed while the socket was away comes with the resume",
   assert.equal(world.socket.of("renew").length, 0);
 });
 
+test("an answer that was lost with the socket is given again", async () => {
+  const { world } = await talking();
+  world.socket.tell(REANCHOR);
+  await settle();
+  assert.equal(world.socket.last.type, "answer");
+  await resume(world, [{ ...SNAPSHOT, state: "established", offer: OFFER }]);
+  assert.deepEqual([world.socket.last.type, world.peers.length], ["answer", 3]);
+});
+
 test("a pod that does not take the answer is believed, and the page hears of it", async () => {
   const { world, call } = await talking();
   const failures = [];

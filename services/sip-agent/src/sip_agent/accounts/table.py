@@ -133,7 +133,7 @@ class Accounts:
     async def _tell_quality(self, measured: MediaQuality) -> None:
         """Pass on what the relay has measured, while the call stands."""
         call = self.calls.find(measured.call_id)
-        if call is not None and call.told_state == "established" and call.media_side.is_heard_at(measured.media_id):
+        if call is not None and call.told_state == "established" and call.media_side.measured(measured.media_id):
             session_id = call.facts.session_id
             await self._services.bus.publish(session_events(session_id), quality_event_of(measured, session_id))
 

@@ -369,8 +369,10 @@ class CallMedia:
         """Bring the relay the browser's answer to that, or to the offer of another relay; raise `RemoteError`."""
         await self.browser.answer(self.anchor.for_browser, self._owner.epoch, sdp)
 
-    def is_heard_at(self, media_id: str) -> bool:
-        """Whether this is the session that media comes by."""
+    def measured(self, media_id: str) -> bool:
+        """The relay measures a session, so its browser is there; return whether it is the one that media comes by."""
+        if self.anchor.offer and self._is_at(self.anchor.for_browser, media_id):
+            self.connected(media_id)  # the word of that was lost
         return self._is_at(self.anchor.current, media_id)
 
     def want_keyframe(self) -> None:
