@@ -20,6 +20,7 @@ from tests.integration.test_sip_agent import settings as short_settings
 from tests.support.bus_seats import RELAY, RelaySeat, SessionSeat, command_id, eventually
 
 from shared.bus import Bus, expiry
+from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,
     AnswerMedia,
@@ -187,6 +188,20 @@ async def test_a_browser_whose_media_is_measured_is_there(
     await die(bus, relay, pulse)
     await come(bus, alice, other)
     await come(bus, bob, other, is_heard_of=False)
+    await anchored_at(agent, OTHER)
+
+
+async def test_a_relay_that_knows_nothing_of_the_session_is_left_at_once_and_the_question_is_asked_anew(
+    agent: Agent, bus: Bus, relay: RelaySeat, other: RelaySeat, pulse: Pulse, login: Login
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    await talking(alice, bob)
+    await pulse.say(load=100)  # so that the other one is chosen
+    relay.refuse = RemoteError(481, "Call/Transaction Does Not Exist")
+    await alice.hold("c-1")
+    for seat in (alice, bob):
+        await come(bus, seat, other)
+    assert (await alice.expect(CallHold)).local
     await anchored_at(agent, OTHER)
 
 

@@ -342,6 +342,8 @@ class CallMedia:
                 return media, await ask_relay(self._services.bus, media, self._owner.epoch, core.sip_call_id, asked)
             except RemoteError as error:
                 is_gone = isinstance(error, NoOwner) or error.status == _NO_SESSION
+                if error.status == _NO_SESSION:  # its relay says so itself
+                    self.gone(media)
                 if not is_gone or not await self._elsewhere(media, question):
                     raise _refusal(question, error, is_gone) from error
             if question not in _ASKED_ANEW:  # the move that is under way tells both ends all that there is to tell
@@ -349,17 +351,15 @@ class CallMedia:
 
     async def _elsewhere(self, media: MediaRef, question: MediaQuestion) -> bool:
         """Wait for the session to be another one; return whether it is."""
-        if question not in (*_ASKED_ANEW, "answer", "late_answer") or not self._is_watched(media):
+        may_wait = self._services.settings.media_grace_seconds > 0
+        is_heard = self._services.relays.last(media.relay) is not None
+        if question not in (*_ASKED_ANEW, "answer", "late_answer") or not (may_wait and is_heard):
             return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ELSEWHERE_WITHIN):
                 while self.anchor.current == media and not self._is_over:
                     await self._moved.wait()
         return self.anchor.current != media and not self._is_over
-
-    def _is_watched(self, media: MediaRef) -> bool:
-        is_heard = self._services.relays.last(media.relay) is not None
-        return is_heard and self._services.settings.media_grace_seconds > 0
 
     async def renew(self) -> str:
         """Return an offer for the browser that comes anew; raise `RemoteError`."""
