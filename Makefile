@@ -13,7 +13,7 @@ NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials e2e bench bench-sip bench-media bench-sockets fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials chaos e2e bench bench-sip bench-media bench-sockets fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,7 +26,7 @@ up: $(RUN) ## Start NATS and the three services; the phone is at http://localhos
 down: ## Stop a `make up` that runs elsewhere
 	@scripts/down
 
-test: lint types web unit contract integration trials e2e ## Everything: installs the peers, runs all checks and tests
+test: lint types web unit contract integration trials chaos e2e ## Everything: installs the peers, runs all checks and tests
 
 lint: $(DEV) ## Style, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
@@ -50,6 +50,9 @@ integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real 
 trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
 	scripts/in-netns $(BIN)/pytest -q tests/trials
+
+chaos: $(DEV) peers ## Agents that are killed and cut off
+	scripts/in-netns $(BIN)/pytest -q tests/chaos
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	scripts/in-netns $(BIN)/pytest -q tests/e2e

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.support.baresip import Baresip, baresip
-from tests.support.headless import HeadlessSession, headless, write_tone
+from tests.support.headless import HeadlessSession, envelope, headless, write_tone
+from tests.support.page import Account, OpenPhone, call_phone
 from tests.support.services import Cordboard, cordboard
 
 from shared.errors import RemoteError
 from shared.messages import (
     CallEnded,
     CallEstablished,
+    Done,
     DtmfReceived,
     HangupCall,
     HoldCall,
@@ -26,6 +28,7 @@ from shared.messages import (
     SoundEnded,
     StopSound,
 )
+from shared.subjects import agent_commands
 
 BELL, LONG = Sound(name="bell.wav", is_looped=True), Sound(name="long.wav")
 BELL_HZ, LONG_HZ, RINGBACK_HZ, MUSIC_HZ = 1000, 700, 425, 850
@@ -199,3 +202,29 @@ async def test_an_account_without_a_socket_lives_as_long_as_its_calls(sounding: 
         await alice.expect(CallEnded)
         await alice.expect(SessionEnded)
         assert await sounding.store.accounts.get(alice.session_id) is None
+
+
+async def test_a_sound_is_played_into_a_call_of_a_page(cluster: Cordboard, open_page: OpenPhone) -> None:
+    async with phone(cluster, "bob", 620) as bob:
+        page = await open_page(440)
+        await page.connect(Account("alice", cluster.users["alice"]))
+        await call_phone(page, bob, "bob")
+        session_id, call_id = await only_call(cluster)
+        command = {"session_id": session_id, "call_id": call_id}
+        agent = agent_commands(cluster.agents[0].name)
+        play = PlaySound(**envelope(), **command, sound=Sound(name="ringback", is_looped=True))
+        await cluster.bus.request(agent, play, Done)
+        await bob.wait_for_other_tone(RINGBACK_HZ)
+        await page.hears(bob.frequency)
+        await cluster.bus.request(agent, StopSound(**envelope(), **command), Done)
+        await bob.wait_for_other_tone(440)
+        await page.hang_up()
+        await bob.wait_for_end()
+
+
+async def only_call(cluster: Cordboard) -> tuple[str, str]:
+    """Return the session and the id of the one call that there is."""
+    (name,) = await cluster.store.calls.names()
+    entry = await cluster.store.calls.get(name)
+    assert entry is not None
+    return entry.record.session_id, entry.record.call_id

@@ -154,9 +154,9 @@ async def test_two_phones_are_joined_held_and_hung_up(
         listed = (await first.get("api/v1/calls", params={"session": session})).json()["items"]
         assert {one["id"] for one in listed} == {call, other}
         assert (await first.post(f"api/v1/calls/{call}/sound", json={"name": "music.wav", "loop": True})).is_success
-        await bob.wait_for_tone(MUSIC_HZ)
+        await bob.wait_for_other_tone(MUSIC_HZ)
         assert (await second.delete(f"api/v1/calls/{call}/sound")).is_success
-        await bob.wait_for_tone(880)
+        await bob.wait_for_other_tone(880)
         assert (await second.post(f"api/v1/calls/{call}/hold")).status_code == 202
         await until(first, call, lambda told: told["held"]["local"])
         assert (await first.post(f"api/v1/calls/{call}/unhold")).status_code == 202

@@ -20,10 +20,11 @@ from shared.messages import (
     OpenAccount,
     SendDtmf,
     SendMessage,
+    SipAccount,
     StartCall,
     TransferCall,
 )
-from shared.records import CallRecord
+from shared.records import AccountRecord
 from shared.subjects import session_events
 
 CALL = "c-abcdefgh12345678"
@@ -121,7 +122,7 @@ async def test_a_caller_without_an_offer_rings_with_one_of_the_relay(here: Stage
 
 
 async def moved(here: Stage, session: str) -> AgentSeat:
-    """Another agent takes the account over; its call stays with the one that has it."""
+    """Another agent takes the account over, and its calls."""
     other = AgentSeat(here.bus, "agent-2")
     await here.take_seat(other)
     await here.agent.tell(session, AccountMoved(session_id=session, agent="agent-2", epoch=8))
@@ -129,13 +130,13 @@ async def moved(here: Stage, session: str) -> AgentSeat:
     return other
 
 
-async def test_after_a_move_new_work_goes_to_the_new_agent_and_calls_stay_where_they_are(here: Stage) -> None:
+async def test_after_a_move_all_work_goes_to_the_new_agent(here: Stage) -> None:
     page, session = await talking(here)
     other = await moved(here, session)
     assert (await page.ask("message", message=MESSAGE, to="bob", body="hello"))["type"] == "ok"
     assert (await other.expect(SendMessage)).epoch == 8
     assert (await page.ask("hold", call=CALL, on=True))["type"] == "ok"
-    assert (await here.agent.expect(HoldCall)).epoch == 7
+    assert (await other.expect(HoldCall)).epoch == 8
 
 
 async def test_a_command_that_the_old_agent_knows_nothing_of_is_tried_once_where_the_record_says(here: Stage) -> None:
@@ -143,18 +144,9 @@ async def test_a_command_that_the_old_agent_knows_nothing_of_is_tried_once_where
     other = AgentSeat(here.bus, "agent-2")
     await here.take_seat(other)
     here.agent.refuse[HoldCall] = NO_CALL
-    record = CallRecord(
-        call_id=CALL,
-        session_id=session,
-        owner="agent-2",
-        epoch=9,
-        direction="outgoing",
-        state="established",
-        caller="alice",
-        callee="bob",
-        created_at=0.0,
-    )
-    await here.store.calls.create(CALL, record)
+    account = SipAccount(login="alice", domain="cordboard.local")
+    record = AccountRecord(session_id=session, account=account, owner="agent-2", epoch=9, pod="signaling-1")
+    await here.store.accounts.create(session, record)
     assert (await page.ask("hold", call=CALL, on=True))["type"] == "ok"
     await here.agent.expect(HoldCall)
     assert (await other.expect(HoldCall)).epoch == 9

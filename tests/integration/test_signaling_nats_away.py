@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from tests.support.nats import NatsServer, stoppable_nats_server
 from tests.support.signaling import BROWSER_SDP, Page, Stage, eventually, resumption, stage
@@ -108,10 +109,14 @@ async def test_a_socket_that_is_lost_meanwhile_is_forgotten(nats: NatsServer, he
     assert await here.store.sessions.names() == []
 
 
-async def test_an_account_without_a_session_is_closed(here: Stage) -> None:
+async def test_an_account_without_a_session_is_closed_unless_it_was_opened_without_a_socket(here: Stage) -> None:
     await here.pod()
     account = SipAccount(login="alice", domain="cordboard.local")
-    record = AccountRecord(session_id="s-orphan", account=account, owner="agent-1", epoch=3, pod="signaling-1")
-    await here.store.accounts.create("s-orphan", record)
-    closed = await here.agent.expect(CloseAccount)
-    assert (closed.session_id, closed.epoch) == ("s-orphan", 3)
+    record = AccountRecord(session_id="s-headless", account=account, owner="agent-1", epoch=3, pod="")
+    await here.store.accounts.create("s-headless", record)
+    for session_id in ("s-orphan", "s-another"):  # of the second, the first has had its turn twice
+        orphan = msgspec.structs.replace(record, session_id=session_id, pod="signaling-1")
+        await here.store.accounts.create(session_id, orphan)
+        closed = await here.agent.expect(CloseAccount)
+        assert (closed.session_id, closed.epoch) == (session_id, 3)
+        await here.store.accounts.delete(session_id)

@@ -15,6 +15,7 @@ from tests.integration.test_sip_agent import (
     login,
     registered,
     relay,
+    ringing,
     settings,
     signaling_tasks,
     talking,
@@ -24,7 +25,16 @@ from tests.support.sip_peer import SipPeer
 
 from shared.bus import Bus, expiry
 from shared.errors import RemoteError
-from shared.messages import AccountMoved, AdoptAccount, Done, IncomingCall, SipAccount
+from shared.messages import (
+    AccountMoved,
+    AdoptAccount,
+    AdoptMedia,
+    CallEstablished,
+    CallHold,
+    Done,
+    IncomingCall,
+    SipAccount,
+)
 from shared.records import AccountRecord, LocationRecord
 from shared.sealing import Seal
 from shared.subjects import agent_commands
@@ -119,28 +129,49 @@ async def test_a_session_that_moved_calls_and_is_called_at_its_new_agent(
         await alice.hang_up("c-1")
 
 
-async def test_an_account_with_a_call_moves_when_the_call_has_ended(
+async def test_a_call_goes_with_its_account(agent: Agent, other: Agent, relay: RelaySeat, login: Login) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    call_id = await talking(alice, bob)
+    await leave(agent)
+    for seat in (alice, bob):
+        moved = await seat.expect(AccountMoved)
+        assert (moved.agent, moved.epoch, moved.has_calls) == ("agent-2", 2, True)
+        seat.agent = "agent-2"
+    assert [await owner(agent, seat.session_id) for seat in (alice, bob)] == [("agent-2", 2)] * 2
+    adopted = {(one.media_id, one.agent, one.epoch) for one in relay.commands if isinstance(one, AdoptMedia)}
+    assert adopted == {("media of s-alice", "agent-2", 2), ("media of s-bob", "agent-2", 2)}
+    await alice.hold("c-1")  # which is after the re-INVITEs of both sides
+    assert (await alice.expect(CallHold)).local
+    await alice.hang_up("c-1")
+    assert (await alice.ended("c-1")).was_established and (await bob.ended(call_id)).was_established
+    assert not relay.refuse and len(agent.accounts.calls) == 0
+
+
+async def test_a_call_that_still_rings_is_answered_before_it_moves(
     agent: Agent, other: Agent, relay: RelaySeat, login: Login
 ) -> None:
     alice, bob, carol = await registered(login, "alice", "bob", "carol")
-    call_id = await talking(alice, bob)
+    call_id = await ringing(alice, bob)
     leaving = asyncio.ensure_future(leave(agent))
     await carol.expect(AccountMoved)  # the departure has been through all accounts
     assert await owner(agent, "s-alice") == ("agent-1", 1)
-    await alice.hang_up("c-1")
-    assert (await bob.ended(call_id)).was_established
+    await bob.answer(call_id)
+    await alice.expect(CallEstablished)
     await leaving
     assert [await owner(agent, seat.session_id) for seat in (alice, bob)] == [("agent-2", 2)] * 2
+    alice.agent = "agent-2"
+    await alice.hang_up("c-1")
+    assert (await bob.ended(call_id)).was_established
 
 
-async def test_calls_end_when_the_drain_time_is_over_and_their_accounts_move(
+async def test_calls_that_are_not_answered_end_when_the_drain_time_is_over(
     agent: Agent, other: Agent, relay: RelaySeat, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice, bob = await registered(login, "alice", "bob")
-    await talking(alice, bob)
+    await ringing(alice, bob)
     monkeypatch.setattr(agent.departure, "_drain_seconds", 0.2)
     await leave(agent)
-    assert (await alice.ended()).was_established and (await bob.ended()).was_established
+    assert not (await alice.ended()).was_established and not (await bob.ended()).was_established
     assert [await owner(agent, seat.session_id) for seat in (alice, bob)] == [("agent-2", 2)] * 2
 
 

@@ -11,7 +11,7 @@ from shared.kv import Conflict, Store, open_store
 from shared.records import AccountRecord, AgentLease
 from shared.settings import CommonSettings
 from sip_agent.accounts import lease as lease_module
-from sip_agent.accounts.lease import Lease
+from sip_agent.accounts.lease import Lease, bury, find_live
 from sip_agent.accounts.owned import OwnedRecord
 
 
@@ -58,7 +58,8 @@ async def test_a_record_that_another_agent_has_taken_is_left_alone(store: Store)
 
 
 def lease(store: Store, incarnation: str = "i-1") -> Lease:
-    return Lease(store.leases, AgentLease(agent="agent-1", incarnation=incarnation, address="192.0.2.1:5060"))
+    record = AgentLease(agent="agent-1", incarnation=incarnation, address="192.0.2.1:5060")
+    return Lease(store.leases, record, lambda: f"{incarnation} anew")
 
 
 async def test_a_lease_is_held_until_its_time_has_passed_without_a_renewal(
@@ -112,3 +113,81 @@ async def test_a_renewal_that_fails_in_every_way_ends_no_renewals(
         patched.setattr(store.leases, "get", fails)
         assert await ours._renew() is False
     assert [await ours._renew(), await ours._renew()] == [False, True]
+
+
+# -- a lease that others mark as a dead one's
+
+
+async def test_an_ended_lease_that_nobody_has_marked_is_taken_anew_and_nothing_is_lost(store: Store) -> None:
+    ours = lease(store)
+    ours.on_buried = dropped = Dropped()
+    await ours.acquire()
+    await store.leases.delete("agent-1")
+    assert [await ours._renew(), await ours._renew()] == [False, True]
+    assert (ours.incarnation, ours.held(), dropped.times) == ("i-1", True, 0)
+
+
+async def test_an_agent_whose_lease_is_marked_drops_all_and_begins_anew(store: Store) -> None:
+    ours = lease(store)
+    ours.on_buried = dropped = Dropped()
+    await ours.acquire()
+    assert await bury(store.leases, ours.record, is_proven=True)
+    assert await find_live(store.leases, "agent-1") is None
+    assert not await ours._renew()
+    assert dropped.times == 1
+    assert (ours.incarnation, ours.held()) == ("i-1 anew", True)
+    live = await find_live(store.leases, "agent-1")
+    assert live is not None and live.incarnation == "i-1 anew"
+
+
+async def test_without_proof_a_lease_that_has_not_ended_is_not_marked(store: Store) -> None:
+    ours = lease(store)
+    await ours.acquire()
+    assert not await bury(store.leases, ours.record, is_proven=False)
+    assert await ours._renew()
+    await store.leases.delete("agent-1")
+    assert await bury(store.leases, ours.record, is_proven=False)
+    assert not await ours._renew() and ours.incarnation == "i-1 anew"
+
+
+async def test_of_a_burial_and_a_lease_taken_anew_one_wins(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = lease(store)
+    await ours.acquire()
+    await store.leases.delete("agent-1")
+    create = store.leases.create
+
+    async def after_ours(name: str, record: AgentLease, ttl: float = 0.0) -> int:
+        if record.is_dead:
+            assert not await ours._renew()  # finds no lease, and takes it anew
+        return await create(name, record, ttl)
+
+    monkeypatch.setattr(store.leases, "create", after_ours)
+    assert not await bury(store.leases, ours.record, is_proven=False)
+    assert ours.held() and ours.incarnation == "i-1"
+
+
+async def test_the_lease_of_a_pod_that_has_started_anew_is_left_alone(store: Store) -> None:
+    await lease(store).acquire()
+    anew = lease(store, "i-2")
+    await anew.acquire()
+    assert await bury(store.leases, lease(store).record, is_proven=True)
+    assert await anew._renew()
+
+
+async def test_a_mark_stays_when_the_agent_leaves(store: Store) -> None:
+    ours = lease(store)
+    await ours.acquire()
+    await bury(store.leases, ours.record, is_proven=True)
+    await ours.release()
+    entry = await store.leases.get("agent-1")
+    assert entry is not None and entry.record.is_dead
+
+
+class Dropped:
+    """What is done for a buried agent, counted."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def __call__(self) -> None:
+        self.times += 1

@@ -37,7 +37,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 async def agent(store: Store, tasks: Tasks, name: str, caps: Caps, incarnation: str = "i-1") -> Usage:
     lease = AgentLease(agent=name, incarnation=incarnation, address="192.0.2.1:5060")
     await store.leases.create(name, lease)
-    return Usage(store.usage, store.leases, caps, lease, tasks, wall_clock, random.random)
+    return Usage(store.usage, store.leases, caps, lambda: lease, tasks, wall_clock, random.random)
 
 
 async def ended(usage: Usage, tasks: Tasks, call_id: str) -> None:
@@ -81,6 +81,20 @@ async def test_calls_of_an_agent_that_is_gone_or_started_anew_are_dropped(store:
     await anew.begin(AOR, "c-3")
     entry = await store.usage.get(AOR)
     assert entry is not None and [call.call_id for call in entry.record.live] == ["c-3"]
+
+
+async def test_a_call_that_is_taken_over_counts_on_until_it_ends(store: Store, tasks: Tasks) -> None:
+    caps = Caps(1, 0, 0)
+    dead = await agent(store, tasks, "agent-1", caps)
+    await dead.begin(AOR, "c-1")
+    live = await agent(store, tasks, "agent-2", caps)
+    live.adopt(AOR, "c-1")
+    await eventually(lambda: len(tasks) == 0)
+    await store.leases.delete("agent-1")
+    with pytest.raises(RemoteError):
+        await live.begin(AOR, "c-2")
+    await ended(live, tasks, "c-1")
+    await live.begin(AOR, "c-2")
 
 
 async def test_with_all_caps_off_nothing_is_written(store: Store, tasks: Tasks) -> None:

@@ -9,6 +9,7 @@ from shared.bus import Bus, expiry
 from shared.errors import RemoteError
 from shared.messages import (
     AccountOpened,
+    AdoptMedia,
     AllocateMedia,
     AnswerCall,
     AnswerMedia,
@@ -74,7 +75,6 @@ class RelaySeat:
     def __init__(self, name: str = RELAY) -> None:
         self.name = name
         self.commands: list[Command] = []
-        self.released: list[str] = []
         self.refuse: RemoteError | None = None
         self.browser_sdp = "browser sdp for "  # before the SIP side's; empty: there is no browser
         self.refuse_sounds: RemoteError | None = None
@@ -84,6 +84,11 @@ class RelaySeat:
         self.takes_events = False  # whether the SIP side does
         self._digits: asyncio.Queue[SendDigits] = asyncio.Queue()
         self._keyframes: asyncio.Queue[RequestKeyframe] = asyncio.Queue()
+
+    @property
+    def released(self) -> list[str]:
+        """The media sessions that were given back."""
+        return [one.media_id for one in self.commands if isinstance(one, ReleaseMedia)]
 
     async def offered(self) -> OfferMedia:
         """Return the next later offer, waiting for it."""
@@ -112,10 +117,7 @@ class RelaySeat:
     async def _handle(self, message: Message) -> Message | None:
         if isinstance(message, Command):
             self.commands.append(message)
-        if isinstance(message, Probe):
-            return Done()
-        if isinstance(message, ReleaseMedia):
-            self.released.append(message.media_id)
+        if isinstance(message, ReleaseMedia | AdoptMedia | Probe):
             return Done()
         if self.refuse is not None:
             raise self.refuse

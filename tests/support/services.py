@@ -50,6 +50,7 @@ class Pod:
     ops_port: int
     port: int  # HTTP of signaling, SIP of an agent, the browsers' UDP port of a relay
     process: Process
+    environment: Mapping[str, str] = field(default_factory=dict)
     stopped: bool = False
 
     async def metrics(self, kind: str = "") -> dict[str, float]:
@@ -87,6 +88,12 @@ class Pod:
         status = await self.process.stop()
         assert status == 0, f"{self.name} ended with status {status}\n{self.process.tail()}"
 
+    async def start_anew(self) -> None:
+        """Run again after a death, under the same name and at the same ports."""
+        self.process = await _start(self.kind, self.name, self.environment)
+        self.stopped = False
+        await self.wait_until_ready()
+
     async def kill(self) -> None:
         """Let the process die on the spot, as by kill -9."""
         self.stopped = True
@@ -113,6 +120,12 @@ class Cordboard:
         """Start one more."""
         await _add(self.relays, "relay", len(self.relays), self.environment["relay"])
         return self.relays[-1]
+
+    async def add_agent(self, **settings: str) -> Pod:
+        """Start one more agent; `settings` are further variables, without their prefix."""
+        env = {**self.environment["agent"], **{f"CORDBOARD_{name}": value for name, value in settings.items()}}
+        await _add(self.agents, "agent", len(self.agents), env)
+        return self.agents[-1]
 
     @property
     def pods(self) -> list[Pod]:
@@ -275,6 +288,10 @@ async def _add(pods: list[Pod], kind: str, number: int, common: Mapping[str, str
     }[kind]
     env = {**common, "CORDBOARD_POD": name, "CORDBOARD_OPS_PORT": str(ops_port)}
     env |= {variable: str(value) for variable, value in own.items()}
-    pod = Pod(kind, name, ops_port, port, await start(name, (sys.executable, "-m", _MODULES[kind]), env=env))
+    pod = Pod(kind, name, ops_port, port, await _start(kind, name, env), env)
     pods.append(pod)
     await pod.wait_until_ready()
+
+
+async def _start(kind: str, name: str, env: Mapping[str, str]) -> Process:
+    return await start(name, (sys.executable, "-m", _MODULES[kind]), env=env)

@@ -117,10 +117,12 @@ class SipPeer(asyncio.DatagramProtocol):
         fields: Iterable[tuple[str, str]],
         body: bytes = b"",
         at: str = "",
+        has_contact: bool = True,
     ) -> Request:
         """Send a request to `at`, else to the host of `uri`; Via, Max-Forwards and any missing Contact are added."""
         via = ("Via", f"SIP/2.0/UDP {self.address};branch=z9hG4bK{self.tag}{next(_numbers)};rport")
-        made = Request(method, uri, [via, ("Max-Forwards", "70"), *self._with_contact(fields)], body)
+        fields = self._with_contact(fields) if has_contact else fields
+        made = Request(method, uri, [via, ("Max-Forwards", "70"), *fields], body)
         host, _, port = (at or f"{made.parsed_uri.host}:{made.parsed_uri.port}").rpartition(":")
         self._send(made, host, int(port))
         return made

@@ -7,7 +7,7 @@
 | calls     | call id                | the agent that owns its account           | the call's end                    |
 | locations | address of record      | the agent that served the REGISTER, CAS   | its last binding, or its expiry   |
 | usage     | address of record      | the agent that starts or ends a call, CAS | its TTL, a day after the last one |
-| leases    | agent id               | that agent, renewed                       | its TTL                           |
+| leases    | agent id               | that agent, renewed; CAS of who buries it | its TTL; a dead one's, a day      |
 | endings   | call id                | the agent that had it, at its end         | its TTL, ten minutes              |
 | requests  | who asks, and his key  | signaling, by compare-and-swap            | its TTL, a day                    |
 | names     | call id                | signaling, as it starts the call          | its TTL, a day                    |
@@ -53,6 +53,8 @@ class AccountRecord(Record, frozen=True, kw_only=True):
     owner: str
     epoch: int
     pod: str  # empty: opened without a socket
+    incarnation: str = ""  # of the owner: what it had is free once that is dead, though its pod starts anew
+    contact: str = ""  # that the owner registers
     registration: RegistrationState = "none"
     register_call_id: str = ""
     register_cseq: int = 0  # ahead of the wire: written before it is sent
@@ -139,11 +141,15 @@ class UsageRecord(Record, frozen=True, kw_only=True):
 
 
 class AgentLease(Record, frozen=True, kw_only=True):
-    """Held by a live agent and renewed; what it owns is free only when this is gone."""
+    """Held by a live agent and renewed; what it owns is free only when this is gone, or marked as a dead one's.
+
+    The mark is what the agent finds, were it alive after all: it has lost everything then.
+    """
 
     agent: str
     incarnation: str
     address: str  # SIP host:port
+    is_dead: bool = False
 
 
 class RequestRecord(Record, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from media_relay.sound_library import SoundLibrary
 from media_relay.sounds import SoundDone
 from shared.errors import RemoteError
 from shared.messages import (
+    AdoptMedia,
     AllocateMedia,
     AnswerMedia,
     Done,
@@ -384,6 +385,24 @@ async def test_the_agent_of_the_allocation_is_told_what_becomes_of_the_browser(r
         ("agent", MediaConnected(media_id="m", call_id="call")),
         ("agent", MediaFailed(media_id="m", call_id="call", reason="consent")),
     ]
+
+
+async def test_an_agent_that_adopts_a_session_is_told_its_events_and_the_former_one_is_heard_no_more(
+    relay: Relay,
+) -> None:
+    await relay.allocate()
+    await relay.answer()
+    assert await relay.handle(AdoptMedia(**ENVELOPE, media_id="m", agent="another", epoch=2)) == Done()
+    relay.commands.on_event(Connected("m"))
+    assert relay.told == [("another", MediaConnected(media_id="m", call_id="call"))]
+    for command in (
+        AdoptMedia(**ENVELOPE, media_id="m", agent="agent", epoch=1),
+        ReleaseMedia(**ENVELOPE, media_id="m", epoch=1),
+    ):
+        with pytest.raises(RemoteError, match="409"):
+            await relay.handle(command)
+    with pytest.raises(RemoteError, match="481"):
+        await relay.handle(AdoptMedia(**ENVELOPE, media_id="none", agent="another", epoch=2))
 
 
 async def test_quality_is_watched_while_the_browser_is_connected(relay: Relay) -> None:

@@ -60,6 +60,7 @@ async def test_a_file_is_encoded_in_frames_of_20_ms(sounds: SoundLibrary, encodi
 async def test_a_sound_is_encoded_once_and_anew_when_its_file_has_changed(sounds: SoundLibrary, tmp_path: Path) -> None:
     first, second = await asyncio.gather(sounds.find("bell.wav", "pcmu"), sounds.find("bell.wav", "pcmu"))
     assert first is second
+    assert await sounds.find("bell", "pcmu") is first
     assert await sounds.find("bell.wav", "pcma") is not first
     write_tone(tmp_path / "bell.wav", 500, 1.0)
     os.utime(tmp_path / "bell.wav", (1.0, 1.0))

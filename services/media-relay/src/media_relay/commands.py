@@ -12,6 +12,7 @@ import structlog
 
 from shared.errors import RemoteError
 from shared.messages import (
+    AdoptMedia,
     AllocateMedia,
     AnswerMedia,
     Done,
@@ -114,6 +115,8 @@ class Commands:
                 return self._allocate(message)
             case RebuildMedia():
                 return self._rebuild(message)
+            case AdoptMedia():
+                return self._adopt(message)
             case ReleaseMedia():
                 return self._release(message)
             case SendSound():
@@ -280,6 +283,12 @@ class Commands:
         self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
         return Done()
 
+    def _adopt(self, command: AdoptMedia) -> Done:
+        session = self._session(command.media_id)
+        session.adopt(command.agent, command.epoch)
+        _log.info("adopted", media=command.media_id, call=session.owner.call_id, agent=command.agent)
+        return Done()
+
     async def _send_sound(self, command: SendSound) -> Done:
         """The one command that waits: until the beginning of the sound is there. By then the session may be gone."""
         media_id, sound = command.media_id, command.sound
@@ -348,6 +357,7 @@ class Commands:
                 )
                 self._tell(agent, heard)
             case SoundDone(_, play_id, sound, outcome):
+                metrics.SOUNDS.labels(outcome).inc()
                 sent = SoundSent(media_id=event.media_id, call_id=call, play_id=play_id, sound=sound, outcome=outcome)
                 self._tell(agent, sent)
             case Failed():

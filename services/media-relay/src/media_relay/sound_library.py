@@ -47,7 +47,10 @@ class _Encoding:
 
 
 class SoundLibrary:
-    """`directory` may be empty: then there are only those made of tones. A file hides one that is made."""
+    """`directory` may be empty: then there are only those made of tones. A file hides one that is made.
+
+    The `.wav` of a name may be left out.
+    """
 
     def __init__(self, directory: str, longest_seconds: float) -> None:
         self._directory = Path(directory) if directory else None
@@ -79,19 +82,25 @@ class SoundLibrary:
         self._thread.shutdown()
 
     def _recording(self, name: str) -> _Recording:
-        path = self._path(name)
-        if path is not None:
-            try:
-                return _Recording(name, path.stat().st_mtime_ns)
-            except OSError:
-                pass  # one that is made, perhaps
+        for file in (name, f"{name}.wav"):
+            changed_at = self._changed_at(file)
+            if changed_at:
+                return _Recording(file, changed_at)
         if name not in _MADE:
             raise RemoteError(404, "No Such Sound")
         return _Recording(name, 0)
 
+    def _changed_at(self, name: str) -> int:
+        """Return the time of a file, 0 where there is none."""
+        path = self._path(name)
+        try:
+            return 0 if path is None else path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def _path(self, name: str) -> Path | None:
         """A name is that of an entry of the directory: no way leads out of it."""
-        is_plain = name not in ("", ".", "..") and not {os.sep, "\0"} & set(name)
+        is_plain = name != "" and not name.startswith(".") and not {os.sep, "\0"} & set(name)
         return self._directory / name if self._directory is not None and is_plain else None
 
     def _keep(self, wanted: tuple[_Recording, str], encoding: _Encoding) -> None:

@@ -1,12 +1,12 @@
 """Commands to sip-agents: accounts opened, attached, detached, closed, and the verbs of calls.
 
-A session's agent is where its account's lease is. If nobody serves that agent's subject, or it does not know the
-account or the call, the record says who has taken it over. An account that moves leaves its calls where they are.
+A session's agent is where its account's lease is, and its calls are there too. If nobody serves that agent's subject,
+or it does not know the account or the call, the record says who has taken it over.
 """
 
+import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -38,6 +38,8 @@ _log = structlog.get_logger(__name__)
 
 _AGENTS_TO_TRY = 3
 _GONE = (404, 481)  # the agent does not know the account, or the call
+_TAKEN_OVER_WITHIN = 4.0
+_LOOK_EVERY = 0.2
 
 R = TypeVar("R", bound=Reply)
 
@@ -120,27 +122,32 @@ class Agents:
 
     async def request(self, session_id: str, owner: Owner, command: Command, reply: type[R]) -> R:
         """Send a command to the session's agent, wherever it is now."""
-        return await self._request(owner, command, reply, lambda: self._directory.owner(session_id))
-
-    async def request_of_call(self, session_id: str, call_id: str, owner: Owner, command: Command, reply: type[R]) -> R:
-        """Send a command to the agent that has a call, wherever it is now."""
-        return await self._request(owner, command, reply, lambda: self._directory.owner_of_call(session_id, call_id))
-
-    async def _request(
-        self, owner: Owner, command: Command, reply: type[R], find: Callable[[], Awaitable[tuple[str, int] | None]]
-    ) -> R:
         try:
             return await self._bus.request(agent_commands(owner.agent), command, reply)
         except RemoteError as error:
-            if not isinstance(error, NoOwner) and error.status not in _GONE:
+            is_silent = isinstance(error, DeadlineExceeded) and self._bus.connected
+            if not (isinstance(error, NoOwner) or is_silent or error.status in _GONE):
                 raise
-            found = await find()
-            if found is None or found[0] == owner.agent:
+            is_gone = isinstance(error, NoOwner)
+            found = await self._other_owner(session_id, owner, _TAKEN_OVER_WITHIN if is_gone else 0.0)
+            if found is None:
                 raise
         _log.info("owner has changed", command=type(command).__name__, old=owner.agent, new=found[0])
         owner.agent, owner.epoch = found
         again = msgspec.structs.replace(command, **envelope(owner))
         return await self._bus.request(agent_commands(owner.agent), again, reply)
+
+    async def _other_owner(self, session_id: str, owner: Owner, within: float) -> tuple[str, int] | None:
+        """Return who has it by now. What a dead agent had is taken over by another in a moment: that is waited for."""
+        give_up_at = time.monotonic() + within
+        try:
+            while (found := await self._directory.owner(session_id)) is not None and found[0] == owner.agent:
+                if time.monotonic() >= give_up_at:
+                    return None
+                await asyncio.sleep(_LOOK_EVERY)
+        except RemoteError:  # NATS is away: what is known of the command is all that there is to say
+            return None
+        return found
 
 
 def envelope(owner: Owner | None = None) -> dict[str, Any]:

@@ -67,13 +67,7 @@ class CallControl:
         self._now = asyncio.get_running_loop().time
         self._session_id = ""
         self._owner = Owner("", 0)
-        self._elsewhere: dict[str, Owner] = {}
         self._open: asyncio.Event | None = asyncio.Event()  # until there is a session
-
-    @property
-    def elsewhere(self) -> frozenset[str]:
-        """The calls that another agent has than the one with the account."""
-        return frozenset(self._elsewhere)
 
     def opened(self, session_id: str, owner: Owner) -> None:
         """There is a session now, and calls may come in."""
@@ -86,12 +80,6 @@ class CallControl:
     def leave(self) -> None:
         """The socket is gone, and its gateway to be freed: by itself, for collections are rare."""
         self._transmit = _nothing
-
-    def account_moves(self) -> None:
-        """The account is about to be another agent's; the calls that there are stay with the one that has them."""
-        before = Owner(self._owner.agent, self._owner.epoch)
-        calls = self._core.calls.at_the_agent()
-        self._elsewhere = {call_id: self._elsewhere.get(call_id, before) for call_id in calls}
 
     async def carry_out(self, work: outputs.CallWork) -> None:
         """Do what the page asked for, and tell the core what came of it."""
@@ -216,12 +204,8 @@ class CallControl:
         await self._request(kind, call_id, Done, **fields)
 
     async def _request(self, kind: type[CallCommand], call_id: str, reply: type[R], **fields: Any) -> R:
-        owner = self._elsewhere.get(call_id, Owner(self._owner.agent, self._owner.epoch))
-        command = kind(**envelope(owner), session_id=self._session_id, call_id=call_id, **fields)
-        answer = await self._pod.agents.request_of_call(self._session_id, call_id, owner, command, reply)
-        if owner.agent != self._owner.agent:
-            self._elsewhere[call_id] = owner
-        return answer
+        command = kind(**envelope(self._owner), session_id=self._session_id, call_id=call_id, **fields)
+        return await self._pod.agents.request(self._session_id, self._owner, command, reply)
 
     async def serve(self, command: Command) -> IncomingAccepted | Done | None:
         """Show a call to the page, ask it to answer one, or offer it another connection."""

@@ -60,7 +60,6 @@ class Directory:
     ) -> None:
         self._sessions = store.sessions
         self._accounts = store.accounts
-        self._calls = store.calls
         self._pod = pod
         self._random_bytes = random_bytes
         self._wall_clock = wall_clock
@@ -175,14 +174,6 @@ class Directory:
         async with _kv():
             entry = await self._accounts.get(session_id)
         return None if entry is None or not entry.record.pod else (entry.record.owner, entry.record.epoch)
-
-    async def owner_of_call(self, session_id: str, call_id: str) -> tuple[str, int] | None:
-        """Return the agent that has a call; where KV knows none, the one that has the account."""
-        async with _kv():
-            entry = await self._calls.get(call_id)
-        if entry is None or entry.record.session_id != session_id:
-            return await self.owner(session_id)
-        return entry.record.owner, entry.record.epoch
 
     async def accounts(self) -> list[str]:
         """Return the ids of the sessions that agents have accounts for."""

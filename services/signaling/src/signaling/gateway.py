@@ -135,7 +135,7 @@ class Gateway:
         if not await self._pod.directory.is_held(held):
             self.end("replaced")
             return
-        asked_about = self._core.calls.at_the_agent() - self._calls.elsewhere
+        asked_about = self._core.calls.at_the_agent()
         snapshot = await self._pod.agents.attach(self._session_id, self._owner)
         self._core.catch_up(asked_about, snapshot, self._loop.time())
         self._transmit()
@@ -176,10 +176,14 @@ class Gateway:
         if to.epoch <= self._owner.epoch:
             return  # known from the records already
         _log.info("account has moved", session=self._session_id, old=self._owner.agent, new=to.agent)
-        self._calls.account_moves()
         self._owner.agent, self._owner.epoch = to.agent, to.epoch
+        if to.has_calls:
+            self._spawn(self._learn_what_was_lost(), "catch up")
         if self._held is not None:
             self._spawn(self._note_owner(self._held), "note owner")
+
+    async def _learn_what_was_lost(self) -> None:
+        await self.catch_up()
 
     async def _note_owner(self, held: Held) -> None:
         async def note() -> None:

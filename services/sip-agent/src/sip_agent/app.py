@@ -10,7 +10,7 @@ import structlog
 from shared import health
 from shared.bus import Bus
 from shared.errors import LocalError
-from shared.kv import open_store
+from shared.kv import LEASE_TTL, open_store
 from shared.messages import Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
 from shared.presence import Presence, beat, listen
@@ -22,6 +22,7 @@ from sip_agent import metrics
 from sip_agent.accounts.departure import Departure
 from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.lease import Lease
+from sip_agent.accounts.rescue import Rescue
 from sip_agent.accounts.table import Accounts
 from sip_agent.calls.relay_watch import RelayWatch
 from sip_agent.calls.usage import Usage
@@ -35,6 +36,7 @@ from sip_agent.core.origin import read_networks
 from sip_agent.core.policy.destination import DestinationPolicy
 from sip_agent.core.policy.usage import Caps
 from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.takeover.failure_detector import FailureDetector
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
 from sip_agent.domain.domain import Domain
@@ -43,6 +45,7 @@ from sip_agent.domain.users import Users
 from sip_agent.locating.destinations import Cluster, Destinations
 from sip_agent.locating.locator import Locator
 from sip_agent.locating.lookup import Lookup
+from sip_agent.locating.whereabouts import Whereabouts
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.settings import Settings
 from sip_agent.transport.endpoint import Endpoint
@@ -59,11 +62,10 @@ DRAIN_NOTICE = 0.3  # one heartbeat and a bit: others stop sending work here
 class Agent:
     """A running sip-agent."""
 
-    def __init__(self, services: Services, accounts: Accounts, departure: Departure, incarnation: str) -> None:
+    def __init__(self, services: Services, accounts: Accounts, departure: Departure) -> None:
         self.services = services
         self.departure = departure
         self.accounts = accounts
-        self.incarnation = incarnation
 
     @property
     def address(self) -> str:
@@ -86,7 +88,7 @@ class Agent:
             load=len(self.accounts),
             capacity=self.services.settings.capacity,
             draining=self.accounts.is_draining,
-            incarnation=self.incarnation,
+            incarnation=self.services.lease.incarnation,
             address=self.address,
         )
 
@@ -116,12 +118,11 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         hosts = reachable(settings.sip_host, settings.advertised_host)
         listening = Listening(*hosts, sockets.port, sockets.tls_port)
         address = listening.address()
-        incarnation = token()
         cluster = Cluster(address)
         lookup = Lookup(settings.dns_servers, families(settings.sip_host))
         stack.push_async_callback(lookup.aclose)
-        own = AgentLease(agent=settings.pod, incarnation=incarnation, address=address)
-        lease = Lease(store.leases, own)
+        own = AgentLease(agent=settings.pod, incarnation=token(), address=address)
+        lease = Lease(store.leases, own, token)
         layer = TransactionLayer(timers or Timers(), token, listening.sent_by)
         endpoint = Endpoint(layer, lease.held, KeepAlive(settings.udp_keep_alive_seconds, random.random))
         stack.callback(endpoint.close)
@@ -139,7 +140,8 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             tasks=tasks,
             destinations=Destinations(policy, cluster, Locator(lookup)),
             cluster=cluster,
-            usage=Usage(store.usage, store.leases, caps, own, tasks, wall_clock, random.random),
+            whereabouts=Whereabouts(store),
+            usage=Usage(store.usage, store.leases, caps, lambda: lease.record, tasks, wall_clock, random.random),
             listener=Flow("udp", str(read_address(listening.host) or own_address()), sockets.port),
             listening=listening,
             trusted=read_networks(settings.trusted_sources),
@@ -147,7 +149,9 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             relays=Presence(random.Random()),
         )
         await cluster.listen(bus)
-        agent = await _start(services, users, incarnation)
+        if lease.has_former:
+            services.whereabouts.died(address)
+        agent = await _start(services, users)
         sockets.attach(endpoint)
         ops = health.ops_config(settings.ops_host, settings.ops_port, agent.not_ready)
         await stack.enter_async_context(health.serve(ops, "operators' port"))
@@ -158,11 +162,11 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             await _drain(agent)
 
 
-async def _start(services: Services, users: Users, incarnation: str) -> Agent:
+async def _start(services: Services, users: Users) -> Agent:
     settings, bus, tasks = services.settings, services.bus, services.tasks
     signaling, agents = Presence(random.Random()), Presence(random.Random())
     accounts = Accounts(services, signaling)
-    agent = Agent(services, accounts, Departure(services, accounts, agents), incarnation)
+    agent = Agent(services, accounts, Departure(services, accounts, agents))
     nonces = Seal.derive(settings.secret, b"cordboard digest nonces")
     digest = DigestServer(settings.domain, nonces, token, settings.digest_algorithms)
     own = SipUri.parse(f"sip:{services.listening.address()}")
@@ -170,10 +174,13 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     flow_routes = FlowRoutes(services, FlowTokens(Seal.derive(settings.secret, b"cordboard flow tokens")))
     domain = Domain(services, users, digest, own_routes, flow_routes)
     UserAgents(services.endpoint, accounts, domain, flow_routes, settings.strangers_may_call)
+    services.lease.on_buried = accounts.drop
     tasks.spawn(services.lease.renew_for_ever(), "lease")
     tasks.spawn(watch_loop_lag(), "loop lag")
     hearing = Hearing()
     await hearing.listen(bus, settings.pod)
+    rescue = Rescue(services, accounts, agents, hearing, FailureDetector(LEASE_TTL))
+    await rescue.listen(bus)
     await listen(bus, "agent", agents)
     await listen(bus, "relay", services.relays)
     await listen(bus, "signaling", signaling)
@@ -181,6 +188,7 @@ async def _start(services: Services, users: Users, incarnation: str) -> Agent:
     await bus.settle()
     tasks.spawn(accounts.watch(hearing), "watch")
     tasks.spawn(RelayWatch(bus, accounts.calls, services.relays).run(hearing), "relay watch")
+    tasks.spawn(rescue.watch(), "rescue")
     tasks.spawn(beat(bus, agent.heartbeat), "heartbeat")
     return agent
 

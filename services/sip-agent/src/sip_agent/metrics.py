@@ -36,6 +36,11 @@ ACCOUNTS_MOVED = Counter(
 MEDIA_MOVES = Counter(
     "cordboard_sip_agent_media_moves_total", "Calls whose media left a relay that is gone or drains.", ("result",)
 )
+ACCOUNTS_TAKEN_OVER = Counter("cordboard_sip_agent_accounts_taken_over_total", "Accounts of agents that died.")
+CALLS_TAKEN_OVER = Counter(
+    "cordboard_sip_agent_calls_taken_over_total", "Calls that another agent began, by how they go on.", ("way",)
+)
+AGENTS_DIED = Counter("cordboard_sip_agent_agents_died_total", "Other agents found dead, by the proof.", ("proof",))
 CALLS_CAPPED = Counter(
     "cordboard_sip_agent_calls_capped_total", "Calls refused, by the cap that was reached.", ("cap",)
 )

@@ -19,6 +19,7 @@ from sip_agent.core.call.rules import CallRules
 from sip_agent.core.events import Flow
 from sip_agent.core.host import Network
 from sip_agent.locating.destinations import Cluster, Destinations
+from sip_agent.locating.whereabouts import Whereabouts
 from sip_agent.settings import Settings
 from sip_agent.transport.endpoint import Endpoint
 from sip_agent.transport.sockets import Listening
@@ -40,6 +41,7 @@ class Services:
     tasks: Tasks
     destinations: Destinations
     cluster: Cluster
+    whereabouts: Whereabouts
     usage: Usage
     listener: Flow
     listening: Listening

@@ -29,6 +29,7 @@ _log = structlog.get_logger(__name__)
 
 # Of one account, which is one page: each asks the session and takes ports of a relay, and strangers may call.
 MAX_CALLS = 16
+SETTLES_WITHIN = "5"  # seconds; RFC 3261 §14.1: who re-INVITEs tries again after them
 
 
 class UserAgents:
@@ -82,6 +83,8 @@ class UserAgents:
         if tag:
             leg = self._accounts.calls.find_dialog(request.call_id, tag)
             if leg is not None:
+                if self._accounts.moves.let_wait(leg.core.facts.session_id, transaction, request, flow):
+                    return
                 leg.came_from(flow)
                 leg.post(leg.core.receive_request, transaction, request)
                 return
@@ -96,6 +99,9 @@ class UserAgents:
                 self._out_of_dialog(account, transaction, request, flow)
         elif is_domains or (uri.user is None and request.method in ("REGISTER", "OPTIONS")):
             self._domain.receive(transaction, request, flow)
+        elif tag and self._accounts.is_settling:
+            again = [("Retry-After", SETTLES_WITHIN)]
+            self._endpoint.respond(transaction, make_response(request, 500, "Dialog Not Back Yet", headers=again))
         else:
             self._respond(transaction, request, 481 if tag else 404)
 
@@ -134,6 +140,7 @@ class UserAgents:
     def _invite(
         self, account: Account, transaction: TransactionId, request: Request, flow: Flow, local_tag: str
     ) -> None:
+        account.switchboard.give_up(request)
         if replaces_of(request) is not None:
             self._replace(account, transaction, request, flow)
         elif len(account.switchboard.calls) >= MAX_CALLS or not self._may_ring(account, flow):

@@ -50,6 +50,7 @@ from .call import (
 from .envelope import VERSION, Command, Done, Event, Message, Refused, Reply
 from .instant import IncomingMessage, MessageSent, SendMessage
 from .media import (
+    AdoptMedia,
     AllocateMedia,
     AnswerMedia,
     EndSound,
@@ -79,6 +80,7 @@ __all__ = [
     "AccountMoved",
     "AccountOpened",
     "AdoptAccount",
+    "AdoptMedia",
     "AllocateMedia",
     "AnswerCall",
     "AnswerMedia",
@@ -114,6 +116,7 @@ __all__ = [
     "MediaFailed",
     "MediaQuality",
     "PictureWanted",
+    "Probe",
     "MediaRef",
     "MediaSdp",
     "Message",

@@ -101,6 +101,7 @@ class AdoptAccount(Command, frozen=True, kw_only=True, tag="account.adopt"):
     """From one agent to another: take this account over from me. `epoch` is the one that the adopter will have."""
 
     session_id: str
+    calls: tuple[str, ...] = ()  # ids of its calls, which go with it
 
 
 class AccountMoved(Event, frozen=True, kw_only=True, tag="account.moved"):
@@ -109,6 +110,7 @@ class AccountMoved(Event, frozen=True, kw_only=True, tag="account.moved"):
     session_id: str
     agent: str
     epoch: int
+    has_calls: bool = False  # there were some, and one may have been lost on the way: a snapshot tells
 
 
 class RegistrationChanged(Event, frozen=True, kw_only=True, tag="registration.changed"):

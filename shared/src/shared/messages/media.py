@@ -166,6 +166,13 @@ class EndSound(Command, frozen=True, kw_only=True, tag="media.end_sound"):
     media_id: str
 
 
+class AdoptMedia(Command, frozen=True, kw_only=True, tag="media.adopt"):
+    """Another agent has the call, under this epoch: it is told of the session's events from now on."""
+
+    media_id: str
+    agent: str
+
+
 class ReleaseMedia(Command, frozen=True, kw_only=True, tag="media.release"):
     """End the session and free its ports. Releasing one that is not there is `Done` too."""
 

@@ -59,6 +59,7 @@ AnyMessage = (
     | media.SendSound
     | media.EndSound
     | media.MediaSdp
+    | media.AdoptMedia
     | media.ReleaseMedia
     | media.MediaConnected
     | media.MediaFailed

@@ -162,7 +162,7 @@ def test_confirmed_while_the_relay_is_asked_asks_it_again() -> None:
     call, invite = calling()
     call.receive_response("invite", make_reply(invite, 200, sdp="their answer"), 0.5)
     other = moved_out(call, 1.0)
-    assert told(other.take_output()) == ["ask answer: their answer"]
+    assert told(other.take_output()) == ["ask answer: their answer", "ACK"]
     other.media_answered("answer", "for the browser", LATER)
     assert told(other.take_output()) == ["SaveCall", "Established"]
 
@@ -244,10 +244,13 @@ def test_answering_asks_the_relay_again() -> None:
 @pytest.mark.parametrize("sdp", ["far offer", ""])
 def test_answered_repeats_its_200_until_the_ack(sdp: str) -> None:
     other = moved_in(answered(sdp), 2.5)
-    assert response_of(other.take_output()).body == b"our sdp"
+    outputs = other.take_output()
+    assert response_of(outputs).body == b"our sdp"
+    assert told(outputs)[1:] == (["Established"] if sdp else [])
     assert other.next_timer() == LATER + 0.5
     other.receive_ack(in_dialog("ACK", 7, "" if sdp else "their answer"), LATER)
-    assert told(other.take_output())[-1] == ("Established" if sdp else "ask answer: their answer")
+    assert told(other.take_output()) == ([] if sdp else ["SaveCall", "ask answer: their answer"])
+    assert other.next_timer() is None
 
 
 def test_answered_for_longer_than_a_200_is_repeated_was_acknowledged() -> None:

@@ -38,7 +38,7 @@ class Bucket:
 
 
 def make_usage(bucket: Bucket, tasks: Tasks, caps: Caps) -> Usage:
-    return Usage(bucket, bucket, caps, OWN, tasks, lambda: 0.0, random.random)  # type: ignore[arg-type]
+    return Usage(bucket, bucket, caps, lambda: OWN, tasks, lambda: 0.0, random.random)  # type: ignore[arg-type]
 
 
 async def test_a_call_that_may_have_been_counted_but_is_not_made_is_taken_out() -> None:

@@ -207,12 +207,37 @@ def test_a_registrar_that_always_wants_longer_is_a_failure_and_tried_later() -> 
 
 def test_an_adopted_registration_tells_only_its_outcome() -> None:
     registration = make()
-    registration.adopt(0.0)
+    registration.adopt("", 0.0)
     (send,) = registration.take_output()
     assert isinstance(send, SendRegister) and send.request.cseq[0] == 41
     answer(registration, send.request, 200, [("Contact", f"<{CONTACT}>;expires=120")])
     assert registration.take_output() == [StateChanged("registered", 200, "OK", 120)]
     assert registration.next_timer() is not None
+
+
+def test_the_contact_of_a_dead_agent_goes_with_the_register_that_brings_ours() -> None:
+    registration = make()
+    registration.adopt("sip:s-1@192.0.2.66:5060", 0.0)
+    register = sent(registration)
+    theirs = [(str(contact.uri), contact.param("expires")) for contact in register.contacts]
+    assert theirs == [(CONTACT, None), ("sip:s-1@192.0.2.66:5060", "0")]
+    answer(registration, register, 200, [("Contact", f"<{CONTACT}>;expires=120")])
+    registration.handle_timer(1000.0)
+    assert len(sent(registration).contacts) == 1
+
+
+def test_a_registrar_that_will_not_have_two_contacts_gets_one() -> None:
+    registration = make()
+    registration.adopt("sip:s-1@192.0.2.66:5060", 0.0)
+    answer(registration, sent(registration), 400)
+    registration.handle_timer(1000.0)
+    assert [str(contact.uri) for contact in sent(registration).contacts] == [CONTACT]
+
+
+def test_a_contact_at_our_own_address_is_not_removed() -> None:
+    registration = make()
+    registration.adopt(CONTACT, 0.0)
+    assert len(sent(registration).contacts) == 1
 
 
 def test_nobody_comes_back_before_the_time_that_the_registrar_asks_for_nor_all_at_once() -> None:

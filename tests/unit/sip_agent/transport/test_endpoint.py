@@ -11,7 +11,9 @@ from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.core.syntax.parser import parse
+from sip_agent.core.transaction.invite_client import read_invite
 from sip_agent.core.transaction.layer import TransactionLayer
+from sip_agent.core.transaction.saved import SavedClient
 from sip_agent.core.transaction.timers import Timers
 from sip_agent.transport.endpoint import Endpoint
 
@@ -84,6 +86,44 @@ async def test_the_user_hears_every_2xx_of_an_invite() -> None:
     for tag in ("a", "b"):
         endpoint.receive_data(make_response(sent, 200, to_tag=tag).to_bytes(), UDP)
     assert user.heard == [200, 200]
+    endpoint.close()
+
+
+async def saved_invite() -> SavedClient:
+    """An INVITE of another process, which rings."""
+    endpoint, wires = joined()
+    transaction = endpoint.send_request(plain("INVITE"), Places.only(UDP), User())
+    sent = parse(wires.sent[0])
+    assert isinstance(sent, Request)
+    endpoint.receive_data(make_response(sent, 180, to_tag="b").to_bytes(), UDP)
+    saved = endpoint.saved(transaction)
+    endpoint.close()
+    assert isinstance(saved, SavedClient)
+    return saved
+
+
+async def test_the_invite_of_another_process_at_this_address_goes_on() -> None:
+    saved = await saved_invite()
+    endpoint, wires = joined()
+    user = User()
+    endpoint.restore(saved, user)
+    assert wires.sent == []
+    invite = read_invite(saved)
+    endpoint.receive_data(make_response(invite, 200, to_tag="b").to_bytes(), UDP)
+    endpoint.receive_data(make_response(invite, 200, to_tag="c").to_bytes(), UDP)
+    assert (user.heard, user.transactions) == ([200, 200], {saved.id})
+    endpoint.close()
+
+
+async def test_the_invite_of_another_process_elsewhere_is_cancelled_as_if_by_that_one() -> None:
+    saved = await saved_invite()
+    endpoint, wires = joined()
+    endpoint.cancel_saved(saved)
+    cancel, invite = parse(wires.sent[0]), read_invite(saved)
+    assert isinstance(cancel, Request) and cancel.method == "CANCEL"
+    assert (str(cancel.top_via), cancel.cseq[0]) == (str(invite.top_via), invite.cseq[0])
+    assert wires.flows == [saved.flow]
+    endpoint.receive_data(make_response(cancel, 200, to_tag="b").to_bytes(), UDP)
     endpoint.close()
 
 

@@ -18,7 +18,7 @@ session is no longer there.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -211,6 +211,11 @@ class MediaSession:
     def check(self, epoch: int) -> None:
         """Raise `RemoteError` if an owner of that epoch may not command the session any more."""
         self._admit(epoch)
+
+    def adopt(self, agent: str, epoch: int) -> None:
+        """Another agent has the call: it is told of events from now on, and who had it before is heard no more."""
+        self._admit(epoch)
+        self.owner = replace(self.owner, agent=agent)
 
     @property
     def streams(self) -> tuple[StreamPlan, ...]:

@@ -170,7 +170,7 @@ class Operator:
         record = await self.call(call_id)
         owner = Owner(record.owner, record.epoch)
         command = kind(**envelope(owner), session_id=record.session_id, call_id=call_id, **fields)
-        await self._pod.agents.request_of_call(record.session_id, call_id, owner, command, Done)
+        await self._pod.agents.request(record.session_id, owner, command, Done)
 
     async def ask_to_answer(self, call_id: str) -> None:
         """Ask the page where a call rings to answer it, which it does if it was made to."""

@@ -128,24 +128,47 @@ class Account:
         else:
             self.mailbox.post(self._find_server)
 
-    async def go_on(self) -> bool:
-        """Continue what another agent began; return whether calls can come, as far as that is ours to see to."""
+    async def succeed(self, former: str) -> None:
+        """Continue what an agent that died has left; `former` is its Contact."""
+        self._keep_grace()
+        if self._record.account.register_required:
+            self._registration.adopt(former)
+        else:
+            self.mailbox.post(self._find_server)
+        await self._tell_moved(has_calls=True)
+
+    def _keep_grace(self) -> None:
         record = self._record
         self._calls_changed()
         if record.detached_at is not None:
             left = record.detached_at + record.grace_seconds - wall_clock()
             self._grace.set(time.monotonic() + max(0.0, left))
+
+    async def _tell_moved(self, has_calls: bool) -> None:
+        moved = AccountMoved(
+            session_id=self.session_id, agent=self._services.agent, epoch=self.epoch, has_calls=has_calls
+        )
+        await self._services.bus.publish(session_events(self.session_id), moved)
+
+    async def go_on(self) -> bool:
+        """Continue what another agent gives away; return whether calls can come, as far as that is ours to see to."""
+        record = self._record
+        self._keep_grace()
         is_reached = True
         if record.account.register_required:
             self._registration.adopt()
+        has_calls = self.has_calls
+        if has_calls:  # they are ours already
+            await self._tell_moved(has_calls)
+        if record.account.register_required:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REGISTERED_WITHIN):
                     await self._registration.wait_until(State.REGISTERED, State.FAILED)
             is_reached = self._told == "registered"
         else:
             await self.mailbox.ask(self._find_server)
-        moved = AccountMoved(session_id=self.session_id, agent=self._services.agent, epoch=self.epoch)
-        await self._services.bus.publish(session_events(self.session_id), moved)
+        if not has_calls:
+            await self._tell_moved(has_calls)
         return is_reached
 
     async def _find_server(self) -> None:
@@ -186,11 +209,11 @@ class Account:
         try:
             await self._kv.save(record)
         except Conflict:
-            self._lost()
+            self.lost()
             raise
         self._record = record
 
-    def _lost(self) -> None:
+    def lost(self) -> None:
         """Another agent owns the account: be silent, and forget it and its calls."""
         _log.error("account lost to another agent", session=self.session_id)
         for call in list(self.switchboard.calls.values()):
@@ -242,9 +265,14 @@ class Account:
 
     @property
     def can_move(self) -> bool:
-        """Whether nothing is under way that only this agent can go on with."""
-        is_busy = self.switchboard.calls or self.messenger.is_busy or not self._registration.is_at_rest
-        return not is_busy and not self._is_closing
+        """Whether nothing is under way that only this agent can go on with: calls may go along, if they are quiet."""
+        is_busy = self.messenger.is_busy or not self._registration.is_at_rest
+        return self.switchboard.is_quiet and not is_busy and not self._is_closing
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether it has any."""
+        return bool(self.switchboard.calls)
 
     @property
     def has_moved(self) -> bool:
@@ -265,12 +293,13 @@ class Account:
         except Conflict:
             return False
         self._record = record
-        event = AccountMoved(session_id=self.session_id, agent=self._services.agent, epoch=self.epoch)
-        await self._services.bus.publish(session_events(self.session_id), event)
+        await self._tell_moved(has_calls=False)
         return True
 
     def moved(self) -> None:
-        """Another agent is the owner: say nothing more for the session."""
+        """Another agent is the owner, of the calls too: say nothing more for the session."""
+        for call in list(self.switchboard.calls.values()):
+            call.abandon()
         self._has_moved = self._is_closing = True
         self._grace.stop()
         self._idle.stop()

@@ -1,7 +1,7 @@
-"""How an agent leaves: its accounts move to other agents, and its calls get time to end (docs/bus.md).
+"""How an agent leaves: its accounts move to other agents, and their calls with them (docs/bus.md).
 
 Of each account the record alone says who owns it. A move is asked for in the account's mailbox, so nothing else of the
-account is done meanwhile, and no call is ever left behind: an account that has one moves after it.
+account is done meanwhile, and no call is ever left behind: one in which something is under way moves after that.
 """
 
 import asyncio
@@ -19,7 +19,9 @@ from shared.presence import Presence
 from shared.subjects import agent_commands
 from sip_agent import metrics
 from sip_agent.accounts.account import REGISTERED_WITHIN, Account
+from sip_agent.accounts.lease import find_live
 from sip_agent.accounts.table import Accounts
+from sip_agent.calls.call_record import call_ids_by_session
 from sip_agent.services import Services, command_id
 
 _log = structlog.get_logger(__name__)
@@ -68,7 +70,7 @@ class Departure:
         return self._agents.choose(time.monotonic(), but=[self._services.agent])
 
     async def _move_all(self) -> None:
-        movable = iter([account for account in self._accounts if account.can_move])
+        movable = iter(sorted((one for one in self._accounts if one.can_move), key=lambda one: one.has_calls))
         await asyncio.gather(*(self._move_each(movable) for _ in range(AT_ONCE)))
 
     async def _move_each(self, accounts: Iterable[Account]) -> None:
@@ -107,8 +109,13 @@ class Departure:
         return to, end
 
     async def _ask(self, account: Account, to: str) -> _End:
+        await account.switchboard.save()
         command = AdoptAccount(
-            id=command_id(), expires_at=expiry(), epoch=account.epoch + 1, session_id=account.session_id
+            id=command_id(),
+            expires_at=expiry(),
+            epoch=account.epoch + 1,
+            session_id=account.session_id,
+            calls=tuple(account.switchboard.calls),
         )
         try:
             await self._services.bus.request(agent_commands(to), command, Done, ADOPTED_WITHIN)
@@ -153,9 +160,11 @@ class Departure:
         entry = await self._services.store.accounts.get(account.session_id)
         if entry is None or entry.record.owner != to:
             return True
-        if await self._services.store.leases.get(to) is not None:
+        if await find_live(self._services.store.leases, to) is not None:
             return entry.record.registration in ("registered", "none")
-        taken = await self._accounts.take_over(account.session_id, entry.record.epoch + 1)
+        calls = await call_ids_by_session(self._services.store.calls)
+        theirs = calls.get(account.session_id, ())
+        taken = await self._accounts.take_over(account.session_id, entry.record.epoch + 1, theirs)
         await taken.go_on()
         return True
 

@@ -1,18 +1,22 @@
 """The agent's lease: one KV key, renewed; what the agent owns is its own only while the renewal is acknowledged.
 
 A cut-off agent believes itself connected for as long as the cut lasts (measured), so it counts from its last
-acknowledged renewal and fences itself when the lease may have ended for the others.
+acknowledged renewal and fences itself when the lease may have ended for the others. Who takes over what it had marks
+the lease first, by compare-and-swap (`bury`): so an agent that finds its lease merely ended has lost nothing, and goes
+on; one that finds it marked has lost everything.
 """
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
+import msgspec
 import nats.errors
 import nats.js.errors
 import structlog
 
 from shared.errors import LocalError
-from shared.kv import LEASE_TTL, Bucket, Conflict
+from shared.kv import BURIED_TTL, LEASE_TTL, Bucket, Conflict
 from shared.records import AgentLease
 from sip_agent import metrics
 
@@ -21,14 +25,29 @@ _log = structlog.get_logger(__name__)
 RENEW_EVERY = 2.0
 
 
-class Lease:
-    """Held from `acquire` to `release`. `held()` is asked before anything is sent for an account."""
+async def _nothing() -> None:
+    """What is done for an agent that owns nothing."""
 
-    def __init__(self, bucket: Bucket[AgentLease], record: AgentLease) -> None:
+
+class Lease:
+    """Held from `acquire` to `release`. `held()` is asked before anything is sent for an account.
+
+    `on_buried` is to drop all that the agent owned; then it begins a new life, as `new_incarnation` says.
+    """
+
+    def __init__(self, bucket: Bucket[AgentLease], record: AgentLease, new_incarnation: Callable[[], str]) -> None:
         self._bucket = bucket
-        self._record = record
+        self._new_incarnation = new_incarnation
         self._revision = 0
         self._acknowledged_at = float("-inf")
+        self.record = record
+        self.has_former = False  # a former life of this pod left its lease behind
+        self.on_buried: Callable[[], Awaitable[None]] = _nothing
+
+    @property
+    def incarnation(self) -> str:
+        """Of this life of the agent."""
+        return self.record.incarnation
 
     def held(self) -> bool:
         """Whether the last acknowledged renewal is younger than the lease's life."""
@@ -37,13 +56,15 @@ class Lease:
     async def acquire(self) -> None:
         """Take the lease; a pod's id is its own, so one that is there is a former self's."""
         asked_at = time.monotonic()
+        agent = self.record.agent
         try:
-            self._revision = await self._bucket.create(self._record.agent, self._record)
+            self._revision = await self._bucket.create(agent, self.record, LEASE_TTL)
         except Conflict:
-            entry = await self._bucket.get(self._record.agent)
+            self.has_former = True
+            entry = await self._bucket.get(agent)
             if entry is None:
-                raise LocalError(f"the lease of {self._record.agent} comes and goes") from None
-            self._revision = await self._bucket.update(self._record.agent, self._record, entry.revision)
+                raise LocalError(f"the lease of {agent} comes and goes") from None
+            self._revision = await self._bucket.update(agent, self.record, entry.revision, LEASE_TTL)
         self._acknowledged(asked_at)
 
     def _acknowledged(self, asked_at: float) -> None:
@@ -66,7 +87,6 @@ class Lease:
                 self._acknowledged(asked_at)
                 return True
         except (Conflict, LocalError, nats.errors.Error, nats.js.errors.Error) as error:
-            # None of them may end the renewals: the agent would be silent for good.
             _log.warning("lease not renewed", error=repr(error))
         metrics.LEASE_RENEWALS.labels("failed").inc()
         metrics.LEASE_HELD.set(self.held())
@@ -74,7 +94,7 @@ class Lease:
 
     async def _write(self) -> bool:
         try:
-            self._revision = await self._bucket.update(self._record.agent, self._record, self._revision)
+            self._revision = await self._bucket.update(self.record.agent, self.record, self._revision, LEASE_TTL)
         except Conflict:
             await self._find_own()
             return False
@@ -82,16 +102,64 @@ class Lease:
 
     async def _find_own(self) -> None:
         # A renewal whose acknowledgement was lost raises the revision; an expired lease has none.
-        entry = await self._bucket.get(self._record.agent)
-        if entry is not None and entry.record.incarnation == self._record.incarnation:
-            self._revision = entry.revision
-        elif entry is None:
-            await self.acquire()
-        else:
+        entry = await self._bucket.get(self.record.agent)
+        if entry is None:
+            await self._take_anew()
+        elif entry.record.incarnation != self.incarnation:
             _log.error("the lease is held by another incarnation")
+        elif entry.record.is_dead:
+            await self._live_again()
+        else:
+            self._revision = entry.revision
+
+    async def _take_anew(self) -> None:
+        """By `create`, so that a burial of the same moment is a conflict: nobody has taken anything of ours."""
+        asked_at = time.monotonic()
+        self._revision = await self._bucket.create(self.record.agent, self.record, LEASE_TTL)
+        self._acknowledged(asked_at)
+
+    async def _live_again(self) -> None:
+        """Others have taken, or are taking, what we owned."""
+        self._acknowledged_at = float("-inf")
+        metrics.LEASE_HELD.set(0)
+        _log.error("taken for dead: all accounts are dropped", incarnation=self.incarnation)
+        await self.on_buried()
+        self.record = msgspec.structs.replace(self.record, incarnation=self._new_incarnation())
+        await self.acquire()
 
     async def release(self) -> None:
         """Give the lease back, so that others need not wait for its end."""
         self._acknowledged_at = float("-inf")
         metrics.LEASE_HELD.set(0)
-        await self._bucket.delete(self._record.agent)
+        try:
+            await self._bucket.delete(self.record.agent, self._revision)
+        except Conflict:  # a renewal without its acknowledgement: it ends by itself; or another's mark, which must stay
+            _log.info("lease not given back", agent=self.record.agent)
+
+
+async def find_live(bucket: Bucket[AgentLease], agent: str) -> AgentLease | None:
+    """Return the lease that an agent holds, None if it holds none."""
+    entry = await bucket.get(agent)
+    return None if entry is None or entry.record.is_dead else entry.record
+
+
+async def bury(bucket: Bucket[AgentLease], dead: AgentLease, is_proven: bool) -> bool:
+    """Mark the lease of an agent that is taken for dead; return False if it has shown to be alive.
+
+    After this no renewal of that incarnation succeeds. `is_proven`: it is dead even though its lease has not ended yet.
+    """
+    mark = msgspec.structs.replace(dead, is_dead=True)
+    while True:
+        entry = await bucket.get(dead.agent)
+        if entry is not None and (entry.record.is_dead or entry.record.incarnation != dead.incarnation):
+            return True  # another was first, or its pod has started anew
+        try:
+            if entry is None:
+                await bucket.create(dead.agent, mark, BURIED_TTL)
+            elif is_proven:
+                await bucket.update(dead.agent, mark, entry.revision, BURIED_TTL)
+            else:
+                return False
+        except Conflict:
+            continue
+        return True

@@ -98,9 +98,9 @@ class LiveRegistration:
         """Register, and keep it so."""
         self._post(self._core.open)
 
-    def adopt(self) -> None:
-        """Register where another agent had done so."""
-        self._post(self._core.adopt)
+    def adopt(self, former: str = "") -> None:
+        """Register where another agent had done so; `former` is its Contact, if it is to be removed for it."""
+        self._post(self._core.adopt, former)
 
     def close(self) -> None:
         """Remove our binding."""

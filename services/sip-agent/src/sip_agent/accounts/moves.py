@@ -69,6 +69,13 @@ class Moves:
         for transaction, (request, flow) in self._waiting.pop(session_id, {}).items():
             self.serve(transaction, request, flow)
 
+    def let_wait(self, session_id: str, transaction: TransactionId, request: Request, flow: Flow) -> bool:
+        """Take a request inside a dialog while it is open who has that; False if it is not."""
+        if session_id in self._waiting:
+            self._let_wait(session_id, transaction, request, flow)
+            return True
+        return False
+
     def take(self, transaction: TransactionId, request: Request, flow: Flow) -> bool:
         """Take a request outside any dialog; False if its account is not one that moves, or has moved."""
         uri = request.parsed_uri

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import TypeVar
 
 import msgspec
 
 from shared.errors import RemoteError
 from shared.ids import new_id
-from shared.kv import Conflict
+from shared.kv import Conflict, Entry
 from shared.messages import (
     AccountOpened,
     AdoptAccount,
@@ -24,6 +24,7 @@ from shared.messages import (
     Message,
     OpenAccount,
     PlaySound,
+    Probe,
     RenewalOffered,
     RenewMedia,
     SessionSnapshot,
@@ -35,6 +36,7 @@ from shared.records import AccountRecord
 from shared.subjects import session_events
 from sip_agent.accounts.account import Account
 from sip_agent.accounts.hearing import Hearing
+from sip_agent.accounts.lease import find_live
 from sip_agent.accounts.moves import Moves
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
@@ -71,6 +73,8 @@ class Accounts:
         self._sockets = SocketWatch(services, signaling, self._accounts.get)
         self._opening: set[str] = set()
         self.is_draining = False
+        # What a former life of this pod had comes back here, or goes elsewhere, in a few seconds.
+        self.is_settling = services.lease.has_former
 
     def __len__(self) -> int:
         return len(self._accounts)
@@ -99,6 +103,8 @@ class Accounts:
                 return await self._open(message)
             case AdoptAccount():
                 return await self._adopt(message)
+            case Probe():
+                return Done()
         return None
 
     async def _for_account(self, command: AccountCommand) -> Message:
@@ -154,37 +160,54 @@ class Accounts:
         self._check_room()
         account = self._accounts.get(command.session_id)
         if account is None or account.epoch != command.epoch:
-            account = await self.take_over(command.session_id, command.epoch)
+            account = await self.take_over(command.session_id, command.epoch, command.calls)
             if not await account.go_on():
                 raise RemoteError(504, "Not Registered Yet")
         return Done()
 
-    async def take_over(self, session_id: str, epoch: int) -> Account:
+    async def take_over(self, session_id: str, epoch: int, call_ids: Collection[str]) -> Account:
         """Become the owner of another's account, under this epoch; raise `RemoteError` if it is not to be had."""
         with self._taking(session_id):
-            accounts = self._services.store.accounts
-            entry = await accounts.get(session_id)
+            entry = await self._services.store.accounts.get(session_id)
             if entry is None:
                 raise RemoteError(481, "Session Does Not Exist")
             if entry.record.epoch + 1 != epoch:
                 raise RemoteError(409, "Old Epoch")
-            former_owner = await self._services.store.leases.get(entry.record.owner)
+            former_owner = await find_live(self._services.store.leases, entry.record.owner)
             if former_owner is not None:
                 # What it sends on to us is no stranger's, even if we have started so late that we have not heard it.
-                self._services.cluster.hear(former_owner.record.address, time.monotonic())
-            is_registering = entry.record.account.register_required
-            record = msgspec.structs.replace(
-                entry.record,
-                owner=self._services.agent,
-                epoch=epoch,
-                registration="registering" if is_registering else "none",
-            )
-            account = await self._take(record, self._identity(session_id, record.account), entry.revision)
-            self.moves.forget(session_id)
+                self._services.cluster.hear(former_owner.address, time.monotonic())
+            return await self._succeed(entry, call_ids)
+
+    async def inherit(self, entry: Entry[AccountRecord], call_ids: Collection[str]) -> None:
+        """Take over an account that a dead agent has left; raise `RemoteError` if another is faster."""
+        with self._taking(entry.record.session_id):
+            account = await self._succeed(entry, call_ids)
+        await account.succeed(entry.record.contact)
+
+    async def _succeed(self, entry: Entry[AccountRecord], call_ids: Collection[str]) -> Account:
+        """Requests wait until the calls are there: to them, a dialog that is not known yet is none."""
+        session_id = entry.record.session_id
+        is_registering = entry.record.account.register_required
+        record = msgspec.structs.replace(
+            entry.record,
+            epoch=entry.record.epoch + 1,
+            registration="registering" if is_registering else "none",
+        )
+        identity = self._identity(session_id, record.account)
+        self.moves.forget(session_id)
+        self.moves.begin(session_id)
+        try:
+            account = await self._take(record, identity, entry.revision)
             former = self._accounts.get(session_id)
             if former is not None:
                 former.moved()
-            return self._add(account)
+            self._add(account)
+            is_same_place = entry.record.contact == identity.contact
+            await account.mailbox.ask(lambda: account.switchboard.adopt_all(call_ids, is_same_place))
+        finally:
+            self.moves.stays(session_id)
+        return account
 
     def _check_room(self) -> None:
         if self.is_draining:
@@ -234,7 +257,7 @@ class Accounts:
         record = AccountRecord(
             session_id=command.session_id,
             account=command.account,
-            owner=services.agent,
+            owner="",
             epoch=1,
             pod=command.pod,
             register_call_id=new_id("r", os.urandom),
@@ -245,7 +268,8 @@ class Accounts:
         existing = await services.store.accounts.get(command.session_id)
         if existing is not None:
             # The lease tells whether the owner may still act; the compare-and-swap below, whether we were first.
-            if existing.record.owner != services.agent and await services.store.leases.get(existing.record.owner):
+            owner = existing.record.owner
+            if owner != services.agent and await find_live(services.store.leases, owner):
                 raise RemoteError(409, "Owned By Another Agent")
             record = msgspec.structs.replace(
                 record,
@@ -258,6 +282,9 @@ class Accounts:
 
     async def _take(self, record: AccountRecord, identity: Identity, revision: int) -> Account:
         services = self._services
+        record = msgspec.structs.replace(
+            record, owner=services.agent, incarnation=services.lease.incarnation, contact=identity.contact
+        )
         kv = OwnedRecord(services.store.accounts, record.session_id, services.agent, services.lease.held, revision)
         try:
             await kv.save(record)
@@ -280,6 +307,11 @@ class Accounts:
             now = time.monotonic()
             if hearing.is_good(now):
                 self._sockets.sweep(now)
+
+    async def drop(self) -> None:
+        """Forget every account without a word: this agent was taken for dead, and others have them."""
+        for account in self:
+            account.lost()
 
     async def close(self) -> None:
         """End every account, for this agent is leaving."""

@@ -278,10 +278,11 @@ class CallMedia:
         }
         if not core.is_answered:
             return AllocateMedia(**envelope, sip_sdp=core.far_sdp or None)
+        stands = core.saved(time.monotonic())
         return RebuildMedia(
             **envelope,
-            our_sdp=core.local_sdp,
-            far_sdp=core.remote_sdp or "",
+            our_sdp=stands.local_sdp,
+            far_sdp=stands.remote_sdp,
             direction="sendonly" if core.local_hold else "sendrecv",
         )
 

@@ -1,5 +1,7 @@
 """What the session is told of a live call: one event for each piece of the core's news, and one for its end."""
 
+import msgspec
+
 from shared.messages import (
     CallActionFailed,
     CallEnded,
@@ -7,12 +9,14 @@ from shared.messages import (
     CallHold,
     CallProgress,
     CallQuality,
+    CallTransferred,
     DtmfReceived,
     Event,
     MediaQuality,
     MediaRef,
     TransferProgress,
 )
+from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import (
     ActionFailed,
     DigitReceived,
@@ -52,6 +56,24 @@ def event_of(news: News, session_id: str, call_id: str) -> Event:
 def quality_event_of(measured: MediaQuality, session_id: str) -> Event:
     """What the relay has measured, for the session."""
     return CallQuality(session_id=session_id, call_id=measured.call_id, legs=measured.legs, unheard=measured.unheard)
+
+
+def with_peer_of(facts: CallFacts, leg: CallFacts) -> CallFacts:
+    """The call as its session has it, with the far side of another leg."""
+    peer, name = _peer(leg)
+    if facts.direction == "outgoing":
+        return msgspec.structs.replace(facts, callee=peer)
+    return msgspec.structs.replace(facts, caller=peer, caller_name=name)
+
+
+def transfer_event_of(leg: CallFacts, session_id: str, call_id: str) -> Event:
+    """That a leg has the call now."""
+    peer, name = _peer(leg)
+    return CallTransferred(session_id=session_id, call_id=call_id, peer=peer, peer_name=name)
+
+
+def _peer(leg: CallFacts) -> tuple[str, str]:
+    return (leg.callee, "") if leg.direction == "outgoing" else (leg.caller, leg.caller_name)
 
 
 def end_event_of(ended: Ended, session_id: str, call_id: str, media: MediaRef | None) -> Event:

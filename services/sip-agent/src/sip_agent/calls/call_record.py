@@ -1,5 +1,6 @@
 """A live call as others see it: its record, what is kept of its end, and the snapshot for a browser that comes back."""
 
+import asyncio
 from typing import Protocol
 
 import msgspec
@@ -16,6 +17,8 @@ from sip_agent.core.call.outputs import Ended
 from sip_agent.services import wall_clock
 
 _log = structlog.get_logger(__name__)
+
+AT_ONCE = 32  # records that are read side by side
 
 _encoder = msgspec.json.Encoder()
 
@@ -46,8 +49,8 @@ class SeenCall(Protocol):
         """The last description that was made for the browser."""
 
 
-def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int) -> CallRecord:
-    """Return what the record holds, with the state of a leg."""
+def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int, is_moving: bool = False) -> CallRecord:
+    """Return what the record holds, with the state of a leg; `is_moving`: the media is, to another relay."""
     core, facts = leg.core, call.facts
     state: CallState = "established" if core.is_answered else call.told_state  # the ACK of our 2xx is not written
     return CallRecord(
@@ -71,8 +74,23 @@ def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int) -> CallRecord:
         remote_hold=core.remote_hold,
         is_headless=call.is_headless,
         joined_call_id=call.joined_call_id,
+        is_moving=is_moving,
         leg=msgspec.Raw(_encoder.encode(leg.saved())),
     )
+
+
+async def call_ids_by_session(bucket: Bucket[CallRecord]) -> dict[str, list[str]]:
+    """Return the calls that there are, in the whole cluster, by the sessions that have them."""
+    found: dict[str, list[str]] = {}
+    names = iter(await bucket.names())
+
+    async def read_each() -> None:
+        for name in names:  # an iterator that all readers share
+            if (entry := await bucket.get(name)) is not None:
+                found.setdefault(entry.record.session_id, []).append(entry.record.call_id)
+
+    await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
+    return found
 
 
 async def keep_ending(bucket: Bucket[EndingRecord], call: CallRecord, ended: Ended) -> None:

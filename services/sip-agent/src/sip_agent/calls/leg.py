@@ -15,6 +15,7 @@ import structlog
 from shared.errors import RemoteError
 from sip_agent.core.auth.trust import without_challenges
 from sip_agent.core.call.call import Call
+from sip_agent.core.call.incoming import IncomingCall
 from sip_agent.core.call.outgoing import INVITE
 from sip_agent.core.call.outputs import CancelRequest, Respond, SendAck, SendRequest
 from sip_agent.core.call.saved import SavedIncoming, SavedLeg
@@ -22,6 +23,7 @@ from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.locating.places import Places
 from sip_agent.core.syntax.message import Request, Response
 from sip_agent.core.syntax.uri import SipUri, is_secure
+from sip_agent.core.transaction.saved import SavedInvite
 from sip_agent.domain.locations import registered_flows
 from sip_agent.services import Services, wall_clock
 
@@ -122,7 +124,22 @@ class Leg:
         invites = [transaction for transaction, ref in self._refs.items() if ref == INVITE]
         if isinstance(set_up, SavedIncoming):
             invites = [set_up.transaction]
-        return SavedLeg(call=call, invite=self._endpoint.saved(invites[-1]) if invites else None)
+        return SavedLeg(
+            call=call,
+            invite=self._endpoint.saved(invites[-1]) if invites else None,
+            peers=tuple(self._came_from),
+            written_at=wall_clock(),
+        )
+
+    def restore(self, invite: SavedInvite) -> None:
+        """Go on with the INVITE transaction of another agent."""
+        core = self.core
+        if isinstance(core, IncomingCall):
+            self._endpoint.on_cancel(invite.id, lambda cancel: self.post(core.receive_cancel, cancel))
+        else:
+            self._refs[invite.id] = INVITE
+            self._strangers.add(invite.id)  # whom it was sent to is not known here
+        self._endpoint.restore(invite, self)
 
     async def _send_request(self, output: SendRequest) -> None:
         ref, request, hop = output.ref, output.request, output.hop
@@ -144,6 +161,7 @@ class Leg:
             return await self._next_hop(must_be_secure)
         if must_be_secure:
             hop = replace(hop, scheme="sips")
+        hop = await self._services.whereabouts.find(hop)
         places = await self._services.destinations.find(hop, peers=self._came_from, more_peers=self._registered)
         self._latest = places = places.as_before(self._latest)
         if not places.flows[0].reliable or await self._is_own_server(places, must_be_secure):

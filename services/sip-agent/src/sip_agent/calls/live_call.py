@@ -10,13 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
 import nats.errors
 import structlog
 
 from shared.errors import RemoteError
 from shared.kv import Conflict
-from shared.messages import CallSnapshot, CallTransferred, Event, IncomingAccepted, MediaRef, Message
+from shared.messages import CallSnapshot, Event, IncomingAccepted, MediaRef, Message
 from shared.messages.account import CallState
 from shared.subjects import session_events
 from sip_agent import metrics
@@ -24,7 +23,7 @@ from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
 from sip_agent.calls.call_media import CallMedia
-from sip_agent.calls.call_news import end_event_of, event_of
+from sip_agent.calls.call_news import end_event_of, event_of, transfer_event_of, with_peer_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
 from sip_agent.calls.joining import Partner
@@ -144,6 +143,12 @@ class LiveCall:
         """Whether a leg is tried that is to take the call over."""
         return self._succession.is_trying
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way but talk."""
+        is_alone = self._succession.live == [self.leg] and self.partner is None
+        return is_alone and self.core.is_quiet and not self.sounds.are_told
+
     async def wait_finished(self) -> None:
         """Wait until nothing of the call is on the wire or at the relay."""
         await self._finished.wait()
@@ -196,7 +201,7 @@ class LiveCall:
 
     def abandon(self) -> None:
         """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
-        _log.error("call lost to another agent", call=self.call_id)
+        _log.info("call left to another agent", call=self.call_id)
         self._is_lost = True
         self._alarm.stop()
         self._finish()
@@ -284,8 +289,8 @@ class LiveCall:
             return
         if leg.core.is_answered and self.established_at is None:
             self.established_at = wall_clock()
-        record = record_of(self, leg, self._services.agent, self._owner.epoch)
-        await self._record.save(msgspec.structs.replace(record, is_moving=self.media_side.anchor.is_moving))
+        is_moving = self.media_side.anchor.is_moving
+        await self._record.save(record_of(self, leg, self._services.agent, self._owner.epoch, is_moving))
 
     # -- another far side
 
@@ -296,16 +301,10 @@ class LiveCall:
 
     async def taken_over(self) -> None:
         """Tell the session that `leg` has the call now."""
-        new = self.core.facts
-        peer, name = (new.callee, "") if new.direction == "outgoing" else (new.caller, new.caller_name)
-        if self.facts.direction == "outgoing":
-            self.facts = msgspec.structs.replace(self.facts, callee=peer)
-        else:
-            self.facts = msgspec.structs.replace(self.facts, caller=peer, caller_name=name)
+        self.facts = with_peer_of(self.facts, self.core.facts)
         await self.save(self.leg)
-        session_id = self._owner.session_id
-        _log.info("call taken over", call=self.call_id, session=session_id)
-        await self._publish(CallTransferred(session_id=session_id, call_id=self.call_id, peer=peer, peer_name=name))
+        _log.info("call taken over", call=self.call_id, session=self._owner.session_id)
+        await self._publish(transfer_event_of(self.core.facts, self._owner.session_id, self.call_id))
         held = HoldChanged(self.core.local_hold, self.core.remote_hold)
         if held != self._held:
             await self._tell(held)

@@ -78,6 +78,11 @@ class CallSounds:
             raise RemoteError(481, "Call Does Not Exist")
         return call
 
+    @property
+    def are_told(self) -> bool:
+        """Whether somebody waits for the end of one."""
+        return any(play.is_told for play in self._plays.values())
+
     # -- what is asked for
 
     def begin_with(self, sound: Sound, ends_call: bool) -> None:

@@ -1,12 +1,15 @@
 """The calls of one account: what its page does with them, and the INVITEs that come for it."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
+import structlog
 
 from shared.errors import RemoteError
+from shared.kv import Conflict, Entry
 from shared.messages import (
     AnswerCall,
     HangupCall,
@@ -19,11 +22,15 @@ from shared.messages import (
     StartCall,
     TransferCall,
 )
+from shared.records import CallRecord
+from sip_agent import metrics
+from sip_agent.calls.adopted_call import AdoptedCall
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.digits import check, send_in_media
 from sip_agent.calls.joining import RINGBACK, Joining
 from sip_agent.calls.live_call import LiveCall
+from sip_agent.calls.relay_client import release
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.incoming import IncomingCall
@@ -38,6 +45,8 @@ from sip_agent.core.syntax.message import Request
 from sip_agent.core.syntax.uri import SipUri, is_secure
 from sip_agent.core.transfer.referral import Referral, to_replace
 from sip_agent.services import Services, token, wall_clock
+
+_log = structlog.get_logger(__name__)
 
 CallCommand = StartCall | AnswerCall | HangupCall | HoldCall | SendDtmf | TransferCall | SendMessage
 """What a page does with calls, and with messages in them."""
@@ -97,6 +106,9 @@ class Switchboard:
         if self._owner.is_closing:
             raise RemoteError(480, "Account Closing")
         if self._table.find(command.call_id) is not None:
+            own = self.calls.get(command.call_id)
+            if own is not None and own.media == command.media:
+                return  # asked once more: the agent that was asked first died before it had answered
             raise RemoteError(409, "Call Exists")
         target = self._owner.identity.target(command.callee)
         headers = checked(command.headers)
@@ -175,6 +187,16 @@ class Switchboard:
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))
         call.offer_to_session(core)
 
+    def give_up(self, request: Request) -> None:
+        """A caller that tries again (RFC 3261 §8.1.3.5) waits for nothing that it tried before.
+
+        The one of an agent that died cannot be cancelled by way of that agent.
+        """
+        for call in self.calls.values():
+            core = call.core
+            if isinstance(core, IncomingCall) and core.is_earlier_than(request):
+                call.post(core.receive_cancel, request)
+
     async def answer(self, command: AnswerCall) -> None:
         """The user answers."""
         call = self._call(command.call_id)
@@ -247,6 +269,51 @@ class Switchboard:
         send = call.core.usages.messages.send
         await call.do(send, command.message_id, command.body, command.content_type, headers)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether another agent could go on with every call, without a word being lost."""
+        return all(call.is_quiet for call in self.calls.values())
+
+    async def save(self) -> None:
+        """Write every call as it stands."""
+        for call in self.calls.values():
+            await call.save(call.leg)
+
+    async def adopt_all(self, call_ids: Iterable[str], is_same_place: bool) -> None:
+        """Go on with calls that another agent began."""
+        for call_id in call_ids:
+            while (kept := await self._services.store.calls.get(call_id)) is not None:
+                try:
+                    await self._adopt(kept, is_same_place)
+                except Conflict:  # the last word of the former owner, which is heard no more from here on
+                    continue
+                except Exception:  # the boundary of one call: the others are no worse for it
+                    metrics.CALLS_TAKEN_OVER.labels("lost").inc()
+                    _log.exception("call not taken over", call=call_id, session=self._owner.session_id)
+                    await self._clear(kept)
+                break
+
+    async def _adopt(self, kept: Entry[CallRecord], is_same_place: bool) -> None:
+        call = AdoptedCall(self._services, self._owner, self._finished, self._table, self._rules, kept, is_same_place)
+        self._keep(call)
+        if call.facts.direction == "outgoing":
+            self._services.usage.adopt(self._owner.identity.aor, call.call_id)
+        try:
+            await call.go_on()
+        except BaseException:
+            call.abandon()
+            raise
+        metrics.CALLS_TAKEN_OVER.labels(call.way).inc()
+        _log.info("call taken over from another agent", call=call.call_id, way=call.way)
+
+    async def _clear(self, kept: Entry[CallRecord]) -> None:
+        """Leave nothing of a call that nobody can go on with; its page learns by the snapshot that it is gone."""
+        with contextlib.suppress(Conflict):
+            await self._services.store.calls.delete(kept.record.call_id, kept.revision)
+        if kept.record.media is not None:
+            media, epoch = kept.record.media, self._owner.epoch
+            self._services.tasks.spawn(release(self._services.bus, media, epoch), f"release {media.media_id}")
+
     def _call(self, call_id: str) -> LiveCall:
         call = self.calls.get(call_id)
         if call is None or call.told_state == "ended":
@@ -264,7 +331,10 @@ class Switchboard:
         self, core: Call, media: MediaRef | None = None, has_video: bool = False, is_headless: bool = False
     ) -> LiveCall:
         call = LiveCall(self._services, self._owner, self._finished, self._table, core, media, has_video, is_headless)
+        self._keep(call)
+        return call
+
+    def _keep(self, call: LiveCall) -> None:
         self.calls[call.call_id] = call
         self._table.add(call)
         self._on_change()
-        return call

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 import nats.errors
 import structlog
 
@@ -11,6 +12,7 @@ from shared.kv import Bucket, Conflict, Entry
 from shared.records import AgentLease, CountedCall, UsageRecord
 from shared.tasks import Tasks
 from sip_agent import metrics
+from sip_agent.accounts.lease import find_live
 from sip_agent.core.policy.usage import CapReached, Caps, begin, without
 
 _log = structlog.get_logger(__name__)
@@ -28,7 +30,7 @@ class Usage:
         bucket: Bucket[UsageRecord],
         leases: Bucket[AgentLease],
         caps: Caps,
-        own: AgentLease,
+        own: Callable[[], AgentLease],
         tasks: Tasks,
         clock: Callable[[], float],
         chance: Callable[[], float],
@@ -44,7 +46,8 @@ class Usage:
         self._known: dict[str, Entry[UsageRecord]] = {}
 
     def _call(self, call_id: str) -> CountedCall:
-        return CountedCall(call_id=call_id, agent=self._own.agent, incarnation=self._own.incarnation)
+        own = self._own()
+        return CountedCall(call_id=call_id, agent=own.agent, incarnation=own.incarnation)
 
     async def begin(self, aor: str, call_id: str) -> None:
         """Count a call before it is made; raise `CapReached` if it is one too many."""
@@ -74,24 +77,38 @@ class Usage:
             await self._change(aor, lambda record: add(without(record, gone.__contains__)))
 
     async def _is_held(self, call: CountedCall) -> bool:
-        if (call.agent, call.incarnation) == (self._own.agent, self._own.incarnation):
+        if call == self._call(call.call_id):
             return True
-        entry = await self._leases.get(call.agent)
-        return entry is not None and entry.record.incarnation == call.incarnation
+        lease = await find_live(self._leases, call.agent)
+        return lease is not None and lease.incarnation == call.incarnation
 
     def end(self, aor: str, call_id: str) -> None:
         """Take a call out again, in the background; one that was not counted changes nothing."""
         if self._caps.concurrent:
-            self._tasks.spawn(self._end(aor, call_id), f"usage {call_id}")
+            own = self._call(call_id)
+            change = self._surely(aor, call_id, lambda record: without(record, own.__eq__))
+            self._tasks.spawn(change, f"usage {call_id}")
 
-    async def _end(self, aor: str, call_id: str) -> None:
+    def adopt(self, aor: str, call_id: str) -> None:
+        """Count a call of another agent as ours, in the background: it would count no longer than that one's lease."""
+        if self._caps.concurrent:
+            self._tasks.spawn(self._surely(aor, call_id, self._as_ours(call_id)), f"usage {call_id}")
+
+    def _as_ours(self, call_id: str) -> Callable[[UsageRecord], UsageRecord]:
+        def change(record: UsageRecord) -> UsageRecord:
+            live = tuple(self._call(call_id) if call.call_id == call_id else call for call in record.live)
+            return msgspec.structs.replace(record, live=live)
+
+        return change
+
+    async def _surely(self, aor: str, call_id: str, change: Callable[[UsageRecord], UsageRecord]) -> None:
         pause = RETRY_FIRST
         while True:
             try:
-                await self._change(aor, lambda record: without(record, self._call(call_id).__eq__))
+                await self._change(aor, change)
             except (Conflict, nats.errors.Error) as error:
                 # Not given up: as long as we live, the call would count.
-                _log.warning("call still counted", aor=aor, call=call_id, error=repr(error))
+                _log.warning("call not counted rightly yet", aor=aor, call=call_id, error=repr(error))
                 await asyncio.sleep(pause)
                 pause = min(RETRY_MOST, 2 * pause)
             else:
@@ -116,7 +133,7 @@ class Usage:
             except Conflict:
                 await asyncio.sleep(self._chance() * CAS_PAUSE * 2**attempt)
             else:
-                if any(call.agent == self._own.agent for call in new.live):
+                if any(call.agent == self._own().agent for call in new.live):
                     self._known[aor] = Entry(new, revision)
                 return
         raise Conflict(aor)

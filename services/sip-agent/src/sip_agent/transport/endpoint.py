@@ -33,8 +33,9 @@ from sip_agent.core.keep_alive import KeepAlive
 from sip_agent.core.locating.delivery import Delivery, ordered
 from sip_agent.core.locating.places import Places, Unreachable
 from sip_agent.core.syntax.message import Request, Response
+from sip_agent.core.transaction.invite_client import read_invite
 from sip_agent.core.transaction.layer import TransactionLayer
-from sip_agent.core.transaction.saved import SavedInvite
+from sip_agent.core.transaction.saved import SavedClient, SavedInvite
 from sip_agent.core.transaction.timers import Timers
 from sip_agent.transport.flow_watch import FlowWatch
 
@@ -159,6 +160,23 @@ class Endpoint:
         self._sent[transaction] = _Sent(transaction, user, delivery)
         self._drain()
         return transaction
+
+    def restore(self, saved: SavedInvite, user: TransactionUser) -> None:
+        """Go on with an INVITE transaction of another process, whose address is ours if it is a client's."""
+        now = time.monotonic()
+        if isinstance(saved, SavedClient):
+            delivery = Delivery(read_invite(saved), [saved.flow])
+            delivery.settle()
+            self._sent[saved.id] = _Sent(saved.id, user, delivery)
+            if saved.state == "accepted":
+                self._accepted.append((now + self._layer.timers.m, saved.id))
+        self._layer.restore(saved, now)
+        self._drain()
+
+    def cancel_saved(self, saved: SavedClient) -> None:
+        """Cancel an INVITE of another process, which is gone."""
+        self._layer.cancel_saved(saved, time.monotonic())
+        self._drain()
 
     def saved(self, invite: TransactionId) -> SavedInvite | None:
         """Return an INVITE transaction as plain data, if there is anything left to do in it."""

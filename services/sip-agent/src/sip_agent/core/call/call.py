@@ -95,11 +95,6 @@ class Call(ABC):
         return self._offers.remote or self.far_sdp
 
     @property
-    def local_sdp(self) -> str:
-        """Our own description that stands."""
-        return self._offers.local
-
-    @property
     def local_hold(self) -> bool:
         """Whether we hold the far side."""
         return self._in_dialog.hold.local
@@ -206,6 +201,15 @@ class Call(ABC):
     def reanchor(self, is_told: bool, now: float) -> None:
         """Let the far side know where our media is now; `is_told`: it does, by another exchange."""
         self._in_dialog.reanchor(is_told, now)
+
+    def refresh_target(self, now: float) -> None:
+        """Let the far side know our Contact by a re-INVITE, once the call is through (§12.2.1.2)."""
+        self._in_dialog.change("target", now)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is established and nothing is under way in it, so that another agent may go on with it."""
+        return self.state is State.CONFIRMED and self._in_dialog.is_quiet and self.usages.are_idle
 
     def inherit_hold(self, is_held: bool) -> None:
         """Begin as the call was that this one takes the place of: its first description holds the far side, or not."""

@@ -75,8 +75,18 @@ class IncomingCall(Call):
         if saved.state is State.ANSWERING and set_up.browser_answer is not None:
             call._ask("answer_browser", set_up.browser_answer)
         elif saved.state is State.ANSWERED:
-            call._send_answer(set_up.sent_sdp, now)
+            call._answer_again(set_up.sent_sdp, now)
         return call
+
+    def _answer_again(self, sdp: str, now: float) -> None:
+        if not self.far_sdp:  # the answer is in the ACK, so nothing goes on before that
+            self._send_answer(sdp, now)
+            return
+        # Its ACK may have gone to the other agent: a re-INVITE that is answered tells as much.
+        self._offers.answer(sdp)
+        self._in_dialog.accept_again(self._transaction, self._invite, self.local_tag, sdp, now)
+        self._machine.state = State.CONFIRMED
+        self._establish(None)
 
     def _restore_ringing(self, set_up: SavedIncoming, now: float) -> None:
         if set_up.ringing is RingingState.UNACKNOWLEDGED:
@@ -95,6 +105,12 @@ class IncomingCall(Call):
             ringing=self._reliable.state,
         )
 
+    def is_earlier_than(self, invite: Request) -> bool:
+        """Whether a caller made this attempt and now makes that one, for the same call."""
+        mine = self._invite
+        is_same = (mine.call_id, mine.from_.tag) == (invite.call_id, invite.from_.tag)
+        return is_same and mine.cseq[0] < invite.cseq[0] and not self.is_answered
+
     # -- the session and the user
 
     def accepted(self, browser_sdp: str, now: float) -> None:
@@ -106,8 +122,8 @@ class IncomingCall(Call):
         self._step(Input.REFUSED, End(status, reason, "system"), is_known, now)
 
     def answer(self, browser_sdp: str, now: float) -> bool:
-        """The user answers; return False where there is nothing to answer."""
-        return self._step(Input.ANSWER, browser_sdp, now)
+        """The user answers; return False where there is nothing to answer, not even with the same once more."""
+        return self._step(Input.ANSWER, browser_sdp, now) or browser_sdp == self._browser_answer
 
     def take_over(self, now: float) -> None:
         """Answer at once, for the session has the call that this one replaces (RFC 3891 §3)."""

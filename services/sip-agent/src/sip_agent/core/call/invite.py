@@ -41,6 +41,16 @@ def make_invite(
     return Request("INVITE", target, fields, sdp.encode())
 
 
+def repeated(invite: Request, contact: str) -> Request:
+    """Return the INVITE as another agent sends it (§8.1.3.5): To, From and Call-ID stay, credentials are its own."""
+    made = invite.copy()
+    for name in ("Authorization", "Proxy-Authorization"):
+        made.headers.remove(name)
+    made.headers.set("Contact", f"<{contact}>")
+    made.headers.set("CSeq", f"{invite.cseq[0] + 1} INVITE")
+    return made
+
+
 def redirected(invite: Request, target: str) -> Request:
     """Return the INVITE for another target (§8.1.3.4): To, From and Call-ID stay."""
     made = Request("INVITE", target, invite.headers.copy(), invite.body)

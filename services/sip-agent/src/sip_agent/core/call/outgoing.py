@@ -12,7 +12,7 @@ from shared.errors import LocalError
 from sip_agent.core.auth.credentials import answer, with_credentials
 from sip_agent.core.call.call import COMMON, Call, Rows
 from sip_agent.core.call.facts import CallFacts, End, Input, State
-from sip_agent.core.call.invite import make_invite, redirected
+from sip_agent.core.call.invite import make_invite, redirected, repeated
 from sip_agent.core.call.outputs import (
     CancelRequest,
     MediaQuestion,
@@ -88,7 +88,16 @@ class OutgoingCall(Call):
                 call._ask("early", saved.remote_sdp)
             if not is_sent:
                 call._send_invite()
+        elif call.dialog is not None and not saved.was_established:
+            call._out.append(call._ack(call.dialog))  # the record was written before it was sent
         return call
+
+    def dial_anew(self, now: float) -> None:
+        """Send the INVITE once more: what is said to the one of another agent is not heard here."""
+        self._pending_progress.clear()
+        self._out.clear()
+        self._machine.state = State.CALLING
+        self._invite_again(repeated(self._invite, self.identity.contact))
 
     def _saved_set_up(self) -> SavedOutgoing:
         return SavedOutgoing(

@@ -1,8 +1,8 @@
 """A call's SIP side as plain data: what its record holds, so that another agent can go on with it in any state.
 
-Times are seconds that were left when it was written; whoever reads it later takes the time since off first. What was
-asked of the relay and not answered is asked again by the one that takes over. A call whose end has been told has no
-record.
+Times are seconds that were left when it was written; whoever reads it later takes the time since off first (`aged`).
+What was asked of the relay and not answered is asked again by the one that takes over. A call whose end has been told
+has no record.
 """
 
 from itertools import chain
@@ -16,7 +16,7 @@ from sip_agent.core.call.redirection import Targets
 from sip_agent.core.call.reliable import State as RingingState
 from sip_agent.core.dialog.dialog import Dialog
 from sip_agent.core.dialog.dialog_set import DialogSet
-from sip_agent.core.events import TransactionId
+from sip_agent.core.events import Flow, TransactionId
 from sip_agent.core.in_dialog.session_timer import SessionInterval
 from sip_agent.core.syntax.message import Request
 from sip_agent.core.transaction.saved import SavedInvite
@@ -99,9 +99,26 @@ class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
     session: SavedSession
     set_up: SavedOutgoing | SavedIncoming
 
+    def aged(self, seconds: float) -> "SavedCall":
+        """Return it as it would have been written so much later."""
+        interval = self.session.interval
+        if interval is not None:
+            interval = msgspec.structs.replace(interval, left=interval.left - seconds)
+        ack_within = self.session.ack_within - seconds
+        return msgspec.structs.replace(
+            self,
+            left={name: left - seconds for name, left in self.left.items()},
+            session=msgspec.structs.replace(self.session, interval=interval, ack_within=ack_within),
+        )
+
 
 class SavedLeg(msgspec.Struct, frozen=True, kw_only=True):
-    """A call with its INVITE transaction, where there is anything left to do in that."""
+    """A call with its INVITE transaction, where there is anything left to do in that.
+
+    `peers` are flows that its requests came by, `written_at` is by the wall clock.
+    """
 
     call: SavedCall
     invite: SavedInvite | None
+    peers: tuple[Flow, ...] = ()
+    written_at: float = 0.0

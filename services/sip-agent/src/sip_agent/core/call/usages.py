@@ -30,6 +30,11 @@ class Usages:
         self.referrer = Referrer(out, own, identity, rules, hang_up)
         self.referee = Referee(out, own, identity, rules, hang_up)
 
+    @property
+    def are_idle(self) -> bool:
+        """Whether no transfer is under way, either way."""
+        return self.referrer.is_idle and not self.referee.is_calling
+
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
         return earliest(self.referrer.next_timer(), self.referee.next_timer())

@@ -43,8 +43,17 @@ class InDialog:
         self._out = out
         self._offers = offers
         self._remote = RemoteModification(out, offers, self.hold, self.timer, identity.contact, rules)
-        is_free = back(self._is_free)
-        self._ours = Modification(out, self.requests, offers, self.hold, self.timer, rules, owns_call_id, is_free)
+        self._ours = Modification(
+            out,
+            self.requests,
+            offers,
+            self.hold,
+            self.timer,
+            rules,
+            owns_call_id,
+            back(self._is_free),
+            back(self._remote.confirmed),
+        )
         self._dtmf = DtmfSender(out, self.own)
         self._info = InfoReceiver(out)
         self._pictures = PictureRequests(self.own)
@@ -117,6 +126,11 @@ class InDialog:
         else:
             self._ours.reanchor(now)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way in an established call."""
+        return self._is_free() and self._ours.is_idle and self.own.is_idle
+
     def send_dtmf(self, digits: str, duration_ms: int) -> None:
         """Send digits by INFO; `SipError` where they are none or too many."""
         self._dtmf.send(digits, duration_ms)
@@ -131,6 +145,11 @@ class InDialog:
         """Send 200 to the first INVITE, and again until the ACK."""
         self._note(request)
         self._remote.accept(transaction, request, local_tag, sdp, now)
+
+    def accept_again(self, transaction: TransactionId, request: Request, local_tag: str, sdp: str, now: float) -> None:
+        """Send the 200 of another agent once more, which may have had its ACK."""
+        self._note(request)
+        self._remote.accept_again(transaction, request, local_tag, sdp, now)
 
     def accepted(self, response: Response, now: float) -> None:
         """Take the 2xx to our first INVITE."""

@@ -1,4 +1,4 @@
-"""Our own changes of a session: hold, another relay, refreshes (RFC 3261 §14.1, RFC 3311 §5.1, RFC 4028 §7.4).
+"""Our own changes of a session: hold, our place, refreshes (RFC 3261 §12.2.1, §14.1, RFC 3311 §5.1, RFC 4028 §7.4).
 
     IDLE ─ ASKING ─ SENT ─ ANSWERED ─ IDLE
       └──────────────┤
@@ -32,7 +32,10 @@ from sip_agent.core.in_dialog.session_timer import SessionTimer
 from sip_agent.core.syntax.message import Response
 from sip_agent.core.table import Label, Rows, TableMachine
 
-Change = Literal["hold", "unhold", "refresh", "reanchor"]
+# "refresh" shows that the session lives, "target" that we are somewhere else: a re-INVITE with our new Contact; and
+# "reanchor" that our media is.
+Change = Literal["hold", "unhold", "refresh", "target", "reanchor"]
+_SILENT = ("refresh", "target", "reanchor")  # of these the user is told nothing
 
 # A page that asks for more than this at once is told to wait.
 MAX_WANTED = 8
@@ -65,7 +68,10 @@ class Input(Label):
 
 
 class Modification:
-    """`is_free` tells whether the session can be changed now, `allows_update` what the far side's Allow said."""
+    """`is_free` tells whether the session can be changed now, `allows_update` what the far side's Allow said.
+
+    `on_success` is called with each 2xx: the far side has the dialog confirmed.
+    """
 
     def __init__(
         self,
@@ -77,6 +83,7 @@ class Modification:
         rules: CallRules,
         owns_call_id: bool,
         is_free: Callable[[], bool | None],
+        on_success: Callable[[], None],
     ) -> None:
         self.allows_update = False
         self._out = out
@@ -87,6 +94,7 @@ class Modification:
         self._rules = rules
         self._owns_call_id = owns_call_id
         self._is_free = is_free
+        self._on_success = on_success
         self._machine = TableMachine(TABLE, State.IDLE)
         self._wanted: deque[Change] = deque()
         self._tries = 0
@@ -97,6 +105,11 @@ class Modification:
     def is_inviting(self) -> bool:
         """Whether an INVITE of ours has no final response yet."""
         return self._gives_up_at is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is wanted."""
+        return not self._wanted
 
     def want(self, change: Change, now: float) -> None:
         """Do this when all that was wanted before is done; `SipError` where that is too much."""
@@ -171,6 +184,7 @@ class Modification:
         response = outcome.response
         if response is not None and outcome.status < 300:
             self._timer.agreed(response, now)
+            self._on_success()
             self._step(Input.SUCCESS, response, now)
         elif (wait := self._patience(outcome)) is not None:
             self._step(Input.AGAIN, wait, now)
@@ -200,15 +214,14 @@ class Modification:
 
     def _start(self, now: float) -> State | None:
         change = self._wanted[0]
-        is_of_hold = change in ("hold", "unhold")
-        is_held = change == "hold" if is_of_hold else self._hold.local
+        is_held = self._hold.local if change in _SILENT else change == "hold"
         if change == "refresh" and not self._timer.is_refreshing:
             return self._done()  # what came before it was as good
         if change == "refresh" and self.allows_update:
             self._tries += 1
             self._requests.send("UPDATE", self._answered, [*OFFERED, *self._timer.offered()])
             return State.SENT
-        if is_of_hold and is_held == self._hold.local:  # it is so already
+        if change not in _SILENT and is_held == self._hold.local:  # it is so already
             self._out.append(HoldChanged(self._hold.local, self._hold.remote))
             return self._done()
         self._out.append(AskMedia("our_offer", direction="sendonly" if is_held else "sendrecv"))
@@ -248,7 +261,7 @@ class Modification:
     def _finish(self, now: float) -> State:
         self._out.append(SaveCall())
         change = self._wanted[0]
-        if change in ("hold", "unhold"):
+        if change not in _SILENT:
             self._hold.local = change == "hold"
             self._hold.tell()
         return self._done()

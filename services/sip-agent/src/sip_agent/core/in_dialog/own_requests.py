@@ -38,6 +38,11 @@ class OwnRequests:
         self._is_sent = False
         self._number = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether none waits for its turn or its answer."""
+        return not self._waiting
+
     def send(self, wanted: InDialogRequest) -> None:
         """Send a request, after those that wait."""
         if len(self._waiting) >= MOST_WAITING:

@@ -39,14 +39,25 @@ class RemoteModification:
         self._rules = rules
         self._pending: tuple[TransactionId, Request, Inviting] | None = None
         self._accepted: tuple[TransactionId, Response, Acceptance] | None = None
+        self._is_perhaps_acknowledged = False  # to another agent, which sent the same 2xx before us
         self._is_answer_late = False  # a later 200 of ours carried an offer: its ACK brings the answer
 
     @property
     def is_idle(self) -> bool:
         """Whether no request of theirs is being served, so that we may send an INVITE (§14.1)."""
-        return self._pending is None and self._accepted is None
+        return self._pending is None and (self._accepted is None or self._is_perhaps_acknowledged)
 
     # -- 2xx until ACK
+
+    def accept_again(self, transaction: TransactionId, request: Request, local_tag: str, sdp: str, now: float) -> None:
+        """Send the 200 of another agent once more, which may have had its ACK."""
+        self.accept(transaction, request, local_tag, sdp, now)
+        self._is_perhaps_acknowledged = True
+
+    def confirmed(self) -> None:
+        """A 2xx to a request of ours says that the far side has had ours, too."""
+        if self._is_perhaps_acknowledged:
+            self._accepted, self._is_perhaps_acknowledged = None, False
 
     def accept(self, transaction: TransactionId, request: Request, local_tag: str | None, sdp: str, now: float) -> None:
         """Send 200 with our SDP, and again until the ACK. `local_tag`: where the request has none yet."""
@@ -82,7 +93,7 @@ class RemoteModification:
         """Return whether this is the first ACK of the 2xx that waits for one."""
         if self._accepted is None or self._accepted[2].cseq != request.cseq[0]:
             return False
-        self._accepted = None
+        self._accepted, self._is_perhaps_acknowledged = None, False
         if self._is_answer_late:
             self._is_answer_late = False
             self._take_late_answer(request.body.decode(errors="replace"))

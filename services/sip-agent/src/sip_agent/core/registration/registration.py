@@ -100,6 +100,7 @@ class Registration:
         "_sent",
         "_raises",
         "_is_bound",
+        "_former",
         "told",
     )
 
@@ -119,6 +120,7 @@ class Registration:
         self._raises = 0
         self._sent: Request | None = None
         self._is_bound = False
+        self._former = ""
         self.told = StateChanged("none")
 
     @property
@@ -149,8 +151,12 @@ class Registration:
         """Register, and keep it so."""
         self._step(Input.OPEN, now)
 
-    def adopt(self, now: float) -> None:
-        """Register where another agent has done so; the session is told when that fails, not that it is tried."""
+    def adopt(self, former: str, now: float) -> None:
+        """Register where another agent has done so; the session is told when that fails, not that it is tried.
+
+        `former` is a Contact that nobody is at any more, to be removed by the same REGISTER (§10.2.2).
+        """
+        self._former = "" if former == self._identity.contact else former
         self._step(Input.ADOPT, now)
 
     def close(self, now: float) -> None:
@@ -205,6 +211,8 @@ class Registration:
             ("Contact", f"<{self._identity.contact}>"),
             ("Expires", str(expires)),
         ]
+        if self._former:
+            fields.append(("Contact", f"<{self._former}>;expires=0"))
         request = Request("REGISTER", str(SipUri("sip", None, self._identity.domain)), fields)
         self._sent = with_credentials(request, self._identity.digest.authorize(request))
         self._out.append(SendRegister(self._sent))
@@ -239,7 +247,7 @@ class Registration:
         granted = self._granted(response)
         if granted <= 0:
             return self._fail(500, "Binding Not Kept", 0, now)
-        self._is_bound = True
+        self._is_bound, self._former = True, ""
         self._failures = self._raises = 0
         self._sent = None
         share = REFRESH_FROM + (REFRESH_TO - REFRESH_FROM) * self._chance()
@@ -265,6 +273,7 @@ class Registration:
 
     def _fail(self, status: int, reason: str, retry_after: int, now: float) -> State:
         self._failures, self._raises = self._failures + 1, 0
+        self._former = ""  # perhaps that was what it would not have
         pause = min(RETRY_FIRST * 2.0 ** (self._failures - 1), RETRY_MOST)
         # RFC 5626 §4.5: at random, for all accounts of a server fail in the same moment; never before Retry-After.
         self._due_at = now + retry_after + pause * (0.5 + 0.5 * self._chance())

@@ -81,10 +81,7 @@ class InviteClient(Machine[State, Input]):
     @classmethod
     def restored(cls, saved: SavedClient, wire: Wire, now: float) -> "InviteClient":
         """Go on with the transaction of another process. An INVITE that nobody answered yet is sent once more."""
-        request = parse(saved.data)
-        if not isinstance(request, Request):
-            raise LocalError("a saved INVITE is a response")
-        made = cls(saved.id, request, saved.flow, wire)
+        made = cls(saved.id, read_invite(saved), saved.flow, wire)
         if saved.state == "calling":
             made.start(now)
         elif saved.state == "proceeding":
@@ -173,3 +170,11 @@ class InviteClient(Machine[State, Input]):
         (State.ACCEPTED, Input.SUCCESS): (_report, State.ACCEPTED),
         (State.ACCEPTED, Input.TIMER_M): (None, State.TERMINATED),
     }
+
+
+def read_invite(saved: SavedClient) -> Request:
+    """Return the INVITE of a saved transaction."""
+    request = parse(saved.data)
+    if not isinstance(request, Request):
+        raise LocalError("a saved INVITE is a response")
+    return request

@@ -28,8 +28,9 @@ from sip_agent.core.events import (
 from sip_agent.core.syntax.message import MAGIC_COOKIE, Message, NameAddr, Request, Response, Via, make_response
 from sip_agent.core.syntax.parser import KeepAlive, is_keep_alive, parse
 from sip_agent.core.transaction.counts import Counts
+from sip_agent.core.transaction.hop_by_hop import cancel_for
 from sip_agent.core.transaction.invite_client import Input as InviteClientInput
-from sip_agent.core.transaction.invite_client import InviteClient
+from sip_agent.core.transaction.invite_client import InviteClient, read_invite
 from sip_agent.core.transaction.invite_server import Input as InviteServerInput
 from sip_agent.core.transaction.invite_server import InviteServer
 from sip_agent.core.transaction.invite_server import State as InviteServerState
@@ -47,7 +48,7 @@ from sip_agent.core.transaction.matching import (
 from sip_agent.core.transaction.non_invite_client import NonInviteClient
 from sip_agent.core.transaction.non_invite_server import Input as NonInviteServerInput
 from sip_agent.core.transaction.non_invite_server import NonInviteServer
-from sip_agent.core.transaction.saved import SavedInvite, SavedServer
+from sip_agent.core.transaction.saved import SavedClient, SavedInvite, SavedServer
 from sip_agent.core.transaction.streams import Streams
 from sip_agent.core.transaction.timers import Timers
 
@@ -165,6 +166,10 @@ class TransactionLayer:
             self._servers[saved.id] = InviteServer.restored(saved, self, now)
         else:
             self._keep(InviteClient.restored(saved, self, now))
+
+    def cancel_saved(self, saved: SavedClient, now: float) -> None:
+        """Cancel an INVITE of another process, whose responses do not come here. It is found by its Via (§9.2)."""
+        self.start_cancel(cancel_for(read_invite(saved)), saved.flow, now)
 
     # Time
 

@@ -81,6 +81,11 @@ class Referrer:
             self._deadline = None
             self._step(Input.NO_NOTIFY, now)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether we have asked for nothing that is not over."""
+        return self.state in (State.IDLE, State.DONE)
+
     def stop(self) -> None:
         """The call is over."""
         self._deadline = None

@@ -1,0 +1,240 @@
+"""When another agent dies: carries out what `core.takeover` asks for, and takes over this agent's share (docs/bus.md).
+
+Until nothing is left, or every live agent has had its turn, the records are gone through: those of sessions with calls
+first.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+import nats.errors
+import structlog
+
+from shared.bus import Bus
+from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.kv import Entry
+from shared.messages import Done, Heartbeat, Message, Probe
+from shared.presence import Presence
+from shared.records import AccountRecord, AgentLease
+from shared.subjects import agent_commands, heartbeats
+from sip_agent import metrics
+from sip_agent.accounts.hearing import Hearing
+from sip_agent.accounts.lease import bury, find_live
+from sip_agent.accounts.table import Accounts
+from sip_agent.calls.call_record import call_ids_by_session
+from sip_agent.core.takeover.failure_detector import (
+    AskHost,
+    AskLease,
+    AskSubject,
+    DetectorOutput,
+    Died,
+    FailureDetector,
+    Incarnation,
+    Input,
+    State,
+)
+from sip_agent.core.takeover.rendezvous import PATIENCE, is_due, rank
+from sip_agent.services import Services, command_expiry, command_id
+
+_log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 0.25
+ASKED_WITHIN = 0.5
+AT_ONCE = 32  # accounts, side by side
+ROUNDS = 3  # after these no other agent is waited for
+
+
+class Rescue:
+    """`agents` are those that are heard."""
+
+    def __init__(
+        self, services: Services, accounts: Accounts, agents: Presence, hearing: Hearing, detector: FailureDetector
+    ) -> None:
+        self._services = services
+        self._accounts = accounts
+        self._agents = agents
+        self._hearing = hearing
+        self._detector = detector
+
+    async def listen(self, bus: Bus) -> None:
+        """Hear the other agents."""
+        await bus.serve(heartbeats("agent"), self._on_beat)
+
+    async def _on_beat(self, beat: Message) -> Message | None:
+        if isinstance(beat, Heartbeat) and beat.pod != self._services.agent:
+            self._detector.hear(Incarnation(beat.pod, beat.incarnation, beat.address), time.monotonic())
+            self._drain()
+        return None
+
+    async def watch(self) -> None:
+        """Judge the others for ever; when we begin to hear, look for what was left while nobody was there."""
+        is_first = True
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            now = time.monotonic()
+            if not self._hearing.is_good(now):
+                self._detector.deaf(now)
+                continue
+            if is_first:
+                is_first = False
+                _log.info("ready to judge", agents=len(self._agents.live(now)))
+                self._services.tasks.spawn(self._look_for_leftovers(now), "look for leftovers")
+            self._detector.look(now)
+            self._drain()
+
+    # -- who is dead
+
+    def _drain(self) -> None:
+        for output in self._detector.take_output():
+            self._services.tasks.spawn(self._carry_out(output), type(output).__name__)
+
+    async def _carry_out(self, output: DetectorOutput) -> None:
+        match output:
+            case AskSubject(whom):
+                await self._ask_subject(whom)
+            case AskHost(whom):
+                await self._ask_host(whom)
+            case AskLease(whom):
+                await self._ask_lease(whom)
+            case Died(whom, proof):
+                await self._died(whom, proof)
+        self._drain()
+
+    async def _ask_subject(self, whom: Incarnation) -> None:
+        probe = Probe(id=command_id(), expires_at=command_expiry())
+        try:
+            await self._services.bus.request(agent_commands(whom.agent), probe, Done, ASKED_WITHIN)
+        except NoOwner:
+            _log.info("nobody answers", agent=whom.agent)
+            self._detector.nobody(whom)
+        except DeadlineExceeded:  # its server may not have noticed yet that it is gone
+            _log.info("no answer", agent=whom.agent)
+        except RemoteError:
+            self._detector.answered(whom, time.monotonic())
+        else:
+            self._detector.answered(whom, time.monotonic())
+
+    async def _ask_host(self, whom: Incarnation) -> None:
+        host, _, port = whom.address.rpartition(":")
+        if not host:
+            return
+        try:
+            async with asyncio.timeout(ASKED_WITHIN):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except ConnectionRefusedError:
+            self._detector.refused(whom)
+        except OSError:  # a time-out too: nobody can tell
+            return
+        else:
+            self._detector.taken(whom)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _ask_lease(self, whom: Incarnation) -> None:
+        try:
+            lease = await find_live(self._services.store.leases, whom.agent)
+        except nats.errors.Error as error:
+            _log.info("lease not read", agent=whom.agent, error=repr(error))
+            return
+        if lease is None or lease.incarnation != whom.id:
+            self._detector.leaseless(whom, time.monotonic())
+
+    async def _died(self, whom: Incarnation, proof: Input) -> None:
+        is_proven = proof is not Input.ENDED
+        mark = AgentLease(agent=whom.agent, incarnation=whom.id, address=whom.address)
+        if not await self._insist(lambda: bury(self._services.store.leases, mark, is_proven)):
+            _log.warning("not dead after all", agent=whom.agent)
+            self._detector.hear(whom, time.monotonic())
+            return
+        last = self._agents.last(whom.agent)
+        if last is not None and last[0].draining and proof is Input.REFUSED:
+            _log.info("agent has left", agent=whom.agent)
+        else:
+            metrics.AGENTS_DIED.labels(proof.name.lower()).inc()
+            _log.warning("agent died", agent=whom.agent, incarnation=whom.id, proof=proof.value)
+        self._services.whereabouts.died(whom.address)
+        await self._recover()
+        self._detector.forget(whom)
+
+    async def _insist(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        """Do it as soon as KV is there."""
+        while True:
+            try:
+                return await work()
+            except nats.errors.Error as error:
+                _log.warning("kv is out of reach", error=repr(error))
+                await asyncio.sleep(PATIENCE)
+
+    # -- what it has left
+
+    async def _recover(self) -> None:
+        """Go through the records until every agent has had its turn; then ours is all that is left."""
+        began = time.monotonic()
+        for _ in range(ROUNDS):
+            await self._insist(lambda: self._go_through(began))
+            if not self._others():
+                return
+            await asyncio.sleep(PATIENCE)
+        await self._insist(lambda: self._go_through(float("-inf")))
+
+    async def _look_for_leftovers(self, now: float) -> None:
+        await self._insist(lambda: self._go_through(now))
+        self._accounts.is_settling = False
+
+    def _others(self) -> set[str]:
+        return {beat.pod for beat in self._agents.live(time.monotonic()) if not beat.draining} - {self._services.agent}
+
+    async def _go_through(self, ownerless_since: float) -> bool:
+        """Take over what is left and is for us by now."""
+        if self._accounts.is_draining or not self._services.lease.held():
+            return True
+        names = await self._services.store.accounts.names()
+        left = await self._find_left(iter([name for name in names if self._is_ours(name, ownerless_since)]))
+        if left:
+            calls = await call_ids_by_session(self._services.store.calls)
+            turn = iter(sorted(left, key=lambda entry: entry.record.session_id not in calls))
+            await asyncio.gather(*(self._take_each(turn, calls) for _ in range(AT_ONCE)))
+        return True
+
+    async def _find_left(self, names: Iterator[str]) -> list[Entry[AccountRecord]]:
+        found: list[Entry[AccountRecord]] = []
+
+        async def read_each() -> None:
+            for name in names:  # an iterator that all readers share
+                entry = await self._services.store.accounts.get(name)
+                if entry is not None and self._is_left(entry.record):
+                    found.append(entry)
+
+        await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
+        return found
+
+    def _is_ours(self, session_id: str, ownerless_since: float) -> bool:
+        own = rank(session_id, self._services.agent, self._others())
+        return is_due(own, time.monotonic() - ownerless_since)
+
+    async def _take_each(self, left: Iterator[Entry[AccountRecord]], calls: Mapping[str, Sequence[str]]) -> None:
+        for entry in left:
+            session_id = entry.record.session_id
+            try:
+                await self._accounts.inherit(entry, calls.get(session_id, ()))
+            except RemoteError as error:  # another was faster, or it is being opened
+                _log.info("account not taken over", session=session_id, error=str(error))
+            except Exception:  # the boundary of one account: the next is no worse for it
+                _log.exception("account not taken over", session=session_id)
+            else:
+                metrics.ACCOUNTS_TAKEN_OVER.inc()
+                _log.info("account taken over", session=session_id, former=entry.record.owner)
+
+    def _is_left(self, record: AccountRecord) -> bool:
+        """Whether its owner is dead; one of which nothing is known is looked after from now on."""
+        if record.owner == self._services.agent:
+            return record.incarnation not in ("", self._services.lease.incarnation)
+        state = self._detector.state(record.owner, record.incarnation)
+        if state is None and record.incarnation:
+            _, _, address = record.contact.rpartition("@")
+            whom = Incarnation(record.owner, record.incarnation, address.partition(";")[0])
+            self._detector.suspect(whom, time.monotonic())
+        return state is State.DEAD and bool(record.incarnation)
