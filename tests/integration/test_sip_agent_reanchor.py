@@ -128,7 +128,7 @@ async def come(bus: Bus, seat: SessionSeat, relay: RelaySeat, *, is_heard_of: bo
     await seat.ask(answer, Done)
     about = {"media_id": media_of(relay, offered.call_id), "call_id": offered.call_id}
     event = MediaConnected(**about) if is_heard_of else MediaQuality(**about, legs=())
-    await bus.publish(agent_commands("agent-1"), event)
+    await bus.publish(agent_commands(seat.agent), event)
     return offered
 
 
