@@ -99,6 +99,8 @@ async def test_calls_that_ring_are_answered_and_heard_after_the_death_of_their_r
     await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"))
     for relay in list(relays.relays):  # the one that the call is at, and the one that it moves to
         await asyncio.gather(relays.start_relay(), relay.kill())
+        # An answer to the offer of a relay whose death nobody has noticed yet would end the call.
+        await relays.agents[0].process.wait_for_output(f'"relay": "{relay.name}", "event": "media relay has no resp')
     await bob.answer()
     await asyncio.gather(alice.wait_for_call("^ESTABLISHED"), bob.wait_for_call("^ESTABLISHED"))
     await hear_each_other(alice, bob)
