@@ -149,7 +149,7 @@ class Commands:
         if known is not None:
             return known
         self._check_room()
-        if self._pressure.is_full(self._clock()):
+        if self._pressure.is_busy:
             raise RemoteError(503, "Media Relay Is Full")
         negotiation = self._negotiation(command, offerer, offer)
         sdp, keys = self._make(command, negotiation)

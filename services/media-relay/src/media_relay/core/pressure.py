@@ -19,7 +19,7 @@ class Pressure:
         self._most = most
         self._used: Mapping[int, float] = {}
         self._looked_at: float | None = None
-        self._is_busy = False
+        self.is_busy = False  # so that nothing more is taken
         self._no_ports_until = 0.0
 
     def look(self, used: Mapping[int, float], now: float) -> None:
@@ -29,15 +29,15 @@ class Pressure:
             share = max((seconds - self._used.get(one, 0.0) for one, seconds in used.items()), default=0.0) / passed
             self.busiest += _SMOOTHING * (share - self.busiest)
         self._used, self._looked_at = used, now
-        self._is_busy = self.busiest >= self._most * (_RELIEF if self._is_busy else 1.0)
+        self.is_busy = self.busiest >= self._most * (_RELIEF if self.is_busy else 1.0)
 
     def ran_out_of_ports(self, now: float) -> None:
         """There was no port pair for a session."""
         self._no_ports_until = now + PORTS_RETRY
 
     def is_full(self, now: float) -> bool:
-        """Whether new calls should go elsewhere."""
-        return self._is_busy or now < self._no_ports_until
+        """Whether new calls should go elsewhere; one that comes all the same may find a port that is free again."""
+        return self.is_busy or now < self._no_ports_until
 
 
 def cores_of_quota(cpu_max: str) -> float | None:
