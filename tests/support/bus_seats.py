@@ -31,6 +31,9 @@ from shared.messages import (
     MessageSent,
     OfferMedia,
     OpenAccount,
+    Probe,
+    ReanchorMedia,
+    RebuildMedia,
     RegistrationChanged,
     ReleaseMedia,
     RequestKeyframe,
@@ -69,7 +72,8 @@ def command_id() -> str:
 class RelaySeat:
     """Answers every description, and notes what it was asked. `refuse` makes it refuse the next questions."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = RELAY) -> None:
+        self.name = name
         self.commands: list[Command] = []
         self.refuse: RemoteError | None = None
         self.browser_sdp = "browser sdp for "  # before the SIP side's; empty: there is no browser
@@ -103,41 +107,59 @@ class RelaySeat:
 
     async def sit(self, bus: Bus) -> None:
         """Serve the relay's subject."""
-        await bus.serve(relay_commands(RELAY), self._handle)
+        self._subscription = await bus.serve(relay_commands(self.name), self._handle)
+
+    async def leave(self, bus: Bus) -> None:
+        """Be gone; return once the server knows."""
+        await self._subscription.unsubscribe()
+        await bus.settle()
 
     async def _handle(self, message: Message) -> Message | None:
         if isinstance(message, Command):
             self.commands.append(message)
-        if isinstance(message, ReleaseMedia | AdoptMedia):
+        if isinstance(message, ReleaseMedia | AdoptMedia | Probe):
             return Done()
         if self.refuse is not None:
             raise self.refuse
-        if isinstance(message, AnswerMedia):
-            for_browser = self.browser_sdp and self.browser_sdp + message.sdp
-            answer = sdp(20000) if message.side == "browser" else for_browser
-            return MediaSdp(sdp=answer, is_held=self.is_held)
-        if isinstance(message, OfferMedia):
-            self._offers.put_nowait(message)
-            return MediaSdp(sdp=sdp(20002), is_held=self.is_held)
-        if isinstance(message, RequestOffer):
-            return MediaSdp(sdp=sdp(20004) + f"a={message.direction}\r\n")
-        if isinstance(message, RequestKeyframe):
-            self._keyframes.put_nowait(message)
-            return Done()
-        if isinstance(message, SendDigits):
-            if not self.takes_events:
-                raise RemoteError(501, "The Far Side Takes No Telephone Events")
-            self._digits.put_nowait(message)
-            return Done()
-        return self._do_without_a_browser(message)
+        return self._describe(message) or self._do(message)
+
+    def _describe(self, message: Message) -> Message | None:
+        match message:
+            case AllocateMedia(is_headless=True):
+                return self._do_without_a_browser(message)
+            case AllocateMedia() | RebuildMedia():
+                media = MediaRef(relay=self.name, media_id=message.media_id)
+                return MediaAllocated(media=media, browser_sdp=f"offer of {self.name}")
+            case AnswerMedia():
+                for_browser = self.browser_sdp and self.browser_sdp + message.sdp
+                answer = sdp(20000) if message.side == "browser" else for_browser
+                return MediaSdp(sdp=answer, is_held=self.is_held)
+            case OfferMedia():
+                self._offers.put_nowait(message)
+                return MediaSdp(sdp=sdp(20002), is_held=self.is_held)
+            case RequestOffer():
+                return MediaSdp(sdp=sdp(20004) + f"a={message.direction}\r\n")
+        return None
 
     def _do_without_a_browser(self, message: Message) -> Message | None:
         refusal = self.refuse_allocation if isinstance(message, AllocateMedia) else self.refuse_sounds
         if refusal is not None:
             raise refusal
         if isinstance(message, AllocateMedia):
-            return MediaAllocated(media=MediaRef(relay=RELAY, media_id=message.media_id), sip_sdp=sdp(20006))
+            return MediaAllocated(media=MediaRef(relay=self.name, media_id=message.media_id), sip_sdp=sdp(20006))
         return Done() if isinstance(message, SendSound | EndSound) else None
+
+    def _do(self, message: Message) -> Message | None:
+        match message:
+            case RequestKeyframe():
+                self._keyframes.put_nowait(message)
+            case SendDigits():
+                if not self.takes_events:
+                    raise RemoteError(501, "The Far Side Takes No Telephone Events")
+                self._digits.put_nowait(message)
+            case _:
+                return self._do_without_a_browser(message)
+        return Done()
 
 
 class SessionSeat:
@@ -150,6 +172,7 @@ class SessionSeat:
         self.account = account
         self.events: list[Message] = []
         self.refuse: RemoteError | None = None
+        self.reanchor_status = 0  # with which another connection is refused
         self.reads_for = 0.0  # seconds, each message
         self.may_take = asyncio.Event()  # until then a call that comes in is not taken
         self.may_take.set()
@@ -189,6 +212,10 @@ class SessionSeat:
                 raise self.refuse
             media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
             return IncomingAccepted(media=media, browser_sdp="offer for the browser")
+        if isinstance(message, ReanchorMedia):
+            if self.reanchor_status:
+                raise RemoteError(self.reanchor_status, "Not Now")
+            return Done()
         if isinstance(message, IncomingMessage):
             if self.refuse is not None:
                 raise self.refuse

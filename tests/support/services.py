@@ -31,11 +31,13 @@ RELAY_PORTS = 200
 _MODULES = {"signaling": "signaling", "agent": "sip_agent", "relay": "media_relay"}
 
 # Gauges that do not return to where they were when a call is over: a counter that another object holds; transactions,
-# which live for 64*T1 = 32 s after their end to absorb retransmissions (RFC 3261 §17); connections, kept for later use.
+# which live for 64*T1 = 32 s after their end to absorb retransmissions (RFC 3261 §17); connections, kept for later use;
+# the share of a core that a relay uses.
 _NOT_SETTLING = (
     "cordboard_sip_agent_sip_retransmissions",
     "cordboard_sip_agent_sip_transactions",
     "cordboard_sip_agent_connections",
+    "cordboard_media_relay_busiest_thread_ratio",
 )
 
 
@@ -112,11 +114,16 @@ class Cordboard:
     signaling: list[Pod] = field(default_factory=list)
     agents: list[Pod] = field(default_factory=list)
     relays: list[Pod] = field(default_factory=list)
-    agent_environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of each kind of pod
+
+    async def start_relay(self) -> Pod:
+        """Start one more."""
+        await _add(self.relays, "relay", len(self.relays), self.environment["relay"])
+        return self.relays[-1]
 
     async def add_agent(self, **settings: str) -> Pod:
         """Start one more agent; `settings` are further variables, without their prefix."""
-        env = {**self.agent_environment, **{f"CORDBOARD_{name}": value for name, value in settings.items()}}
+        env = {**self.environment["agent"], **{f"CORDBOARD_{name}": value for name, value in settings.items()}}
         await _add(self.agents, "agent", len(self.agents), env)
         return self.agents[-1]
 
@@ -227,11 +234,10 @@ async def cordboard(
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
 
-        cluster.agent_environment = common | nats.environment("agent")
+        cluster.environment = {kind: common | nats.environment(kind) for kind in _MODULES}
 
         async def add(pods: list[Pod], kind: str, count: int) -> None:
-            env = common | nats.environment(kind)
-            await asyncio.gather(*(_add(pods, kind, number, env) for number in range(count)))
+            await asyncio.gather(*(_add(pods, kind, number, cluster.environment[kind]) for number in range(count)))
 
         await asyncio.gather(
             add(cluster.agents, "agent", agents),

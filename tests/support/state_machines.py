@@ -91,6 +91,7 @@ MACHINES = (
     StateMachine("Reliable provisional responses, the callee", "call.reliable", "IDLE", ("CLOSED", "FAILED")),
     StateMachine("Transfer by us", "transfer.referrer", "IDLE", ("IDLE", "DONE")),
     StateMachine("Transfer by the far side", "transfer.referee", "IDLE", ("IDLE", "LEAVING")),
+    StateMachine("Where the media of a call is", "media.anchor", "ANCHORED", ("ANCHORED",)),
     StateMachine("Registration", "registration.registration", "NONE", ("CLOSED",)),
     StateMachine("Another agent, as one hears it", "takeover.failure_detector", "LIVE", ("DEAD",)),
     StateMachine("Message of ours", "instant.sending", "SENDING", ("DONE",)),

@@ -18,6 +18,7 @@ _SETTINGS = {
     "RELAY_ADDRESSES": RELAY_HOST,
     "RELAY_RTP_HOST": RELAY_HOST,
     "RELAY_SIP_ADDRESS": RELAY_HOST,
+    "RELAY_MAX_CPU": 10,  # never: what is asked for here is what it does with no time left
     "RELAY_RTP_MIN": 20000,
     "RELAY_RTP_MAX": 21999,
     "RELAY_CAPACITY": 2000,

@@ -192,6 +192,7 @@ export class Call extends CallUse {
       return;
     }
     if (event.type === "call.answer_requested") this.emit("ANSWER_REQUESTED", this);
+    else if (event.type === "call.reanchor" && this.isWaitingForAnswer) this.#offer = event.sdp;
     else if (event.type in INPUT_OF_EVENT) this.#moved(/** @type {StateEvent} */ (event));
     else this.handleUse(/** @type {import("./wire.js").UseEvent} */ (event));
   }
@@ -211,10 +212,11 @@ export class Call extends CallUse {
       void this.#sendHangup();
     } else if (snapshot.state === "incoming") {
       if (this.#answer !== undefined) void this.#sendAnswer(this.#answer);
+      else if (!this.#answering && snapshot.sdp) this.#offer = snapshot.sdp;
     } else {
       this.#progress(INPUT_OF_EVENT[`call.${snapshot.state}`], snapshot.sdp);
       if (snapshot.held) this.holds(snapshot.held);
-      void this.regain();
+      void (snapshot.offer ? this.reanchor(snapshot.offer) : this.regain());
     }
     this.leave({ status: 503, reason: "disconnected meanwhile" });
   }

@@ -31,6 +31,7 @@ export class CallUse extends CallMedia {
   /** @type {(request: Request) => Promise<OkReply>} */ #request;
   /** @type {Waiting} */ #waiting;
   #wantsHold = false;
+  /** @type {string | undefined} */ #reanchoring;
   /** Who is at the other side now; a transfer may change it. */
   peer = "";
   peerName = "";
@@ -67,7 +68,14 @@ export class CallUse extends CallMedia {
    */
   async renew(options = {}) {
     this.#mustBeEstablished();
-    const offer = readOffer(await this.#request({ type: "renew", call: this.id }));
+    await this.#comeAnew(readOffer(await this.#request({ type: "renew", call: this.id })), options);
+  }
+
+  /**
+   * @param {string} offer the pod's
+   * @param {MediaOptions} options
+   */
+  async #comeAnew(offer, options) {
     const sdp = await this.#media.renew(offer, options);
     if (sdp !== undefined) await this.#request({ type: "answer", call: this.id, sdp });
   }
@@ -78,9 +86,27 @@ export class CallUse extends CallMedia {
    */
   async regain() {
     if (!this.isEstablished || !this.#media.isLost || !this.#media.local) return;
+    await this.#try(this.renew());
+  }
+
+  /**
+   * The media comes by another relay from now on: the pod offers a connection there. What is sent goes on being sent.
+   * @protected
+   * @param {string} offer
+   */
+  async reanchor(offer) {
+    if (!this.isEstablished || !this.#media.local || offer === this.#reanchoring) return;
+    this.#reanchoring = offer;
+    await this.#try(this.#comeAnew(offer, {}));
+  }
+
+  /** @param {Promise<void>} coming */
+  async #try(coming) {
     try {
-      await this.renew();
+      await coming;
     } catch (error) {
+      this.#reanchoring = undefined; // after a lost socket, say, the pod offers the same once more
+
       if (!(error instanceof RequestError)) throw error;
       this.emit("ACTION_FAILED", { action: "renew", status: error.status, reason: error.reason }, this.#call);
     }
@@ -136,6 +162,9 @@ export class CallUse extends CallMedia {
     switch (event.type) {
       case "call.hold":
         this.holds(event);
+        break;
+      case "call.reanchor":
+        void this.reanchor(event.sdp);
         break;
       case "call.action_failed": {
         const { action, status, reason } = event;

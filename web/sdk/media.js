@@ -126,7 +126,7 @@ export class Media extends Emitter {
 
   /**
    * Answer the pod's offer of another connection, which takes the place of the present one, if there is any, once it
-   * is there. What is sent goes on being sent; where nothing is yet, `options` say what is to be.
+   * is heard. What is sent goes on being sent; where nothing is yet, `options` say what is to be.
    * @param {string} sdp
    * @param {MediaOptions} options
    * @returns {Promise<string | undefined>} the answer, or nothing if `close` came first
@@ -354,7 +354,7 @@ export class Media extends Emitter {
   #open(former = null) {
     const listener = {
       heard: (/** @type {MediaStream} */ remote) => {
-        if (this.#isQuiet) return;
+        if (this.#isQuiet || this.#closed) return;
         this.#remote = remote;
         this.emit("remote", remote);
       },

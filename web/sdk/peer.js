@@ -8,8 +8,11 @@
  * @property {(state: RTCPeerConnectionState) => void} moved
  */
 
+const HEARD_WITHIN = 2_000; // milliseconds: a far side that holds the call sends nothing
+
 /**
- * Make a connection. One that takes the place of another is heard once it is connected, and the former closed.
+ * Make a connection. One that takes the place of another is heard once media comes by it, and the former closed: where
+ * that still works, it has the far side until then.
  * @param {Platform} platform
  * @param {RTCConfiguration} configuration
  * @param {PeerListener} listener
@@ -21,15 +24,22 @@ export function openPeer(platform, configuration, listener, former) {
   // The pod's description need not name streams (RFC 8830), so the tracks are gathered here.
   const remote = platform.createStream();
   let isHeard = former?.connectionState !== "connected";
+  const takeOver = () => {
+    former?.close();
+    if (!isHeard && remote.getTracks().length > 0) listener.heard(remote);
+    isHeard = true;
+  };
   peer.ontrack = ({ track }) => {
     remote.addTrack(track);
     if (isHeard) listener.heard(remote);
   };
   peer.onconnectionstatechange = () => {
     if (peer.connectionState === "connected") {
-      former?.close();
-      if (!isHeard && remote.getTracks().length > 0) listener.heard(remote);
-      isHeard = true;
+      const silent = isHeard ? undefined : remote.getTracks().find(({ kind, muted }) => kind === "audio" && muted);
+      if (silent) {
+        silent.onunmute = takeOver;
+        platform.setTimer(takeOver, HEARD_WITHIN);
+      } else takeOver();
     }
     listener.moved(peer.connectionState);
   };

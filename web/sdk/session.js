@@ -274,6 +274,7 @@ export class Session extends Emitter {
       case "call.established":
       case "call.ended":
       case "call.hold":
+      case "call.reanchor":
       case "call.action_failed":
       case "call.dtmf":
       case "call.quality":

@@ -27,6 +27,7 @@ export const VERSION = 1;
  * @property {boolean} video
  * @property {Held} [held]
  * @property {string} [sdp]
+ * @property {string} [offer] of another connection, not answered yet
  */
 
 /**
@@ -104,7 +105,11 @@ export const VERSION = 1;
 /** @typedef {{ type: "call.quality", seq: number, call: string, legs: WireLeg[], unheard: Side[] }} QualityEvent */
 /** @typedef {{ type: "call.transfer", seq: number, call: string, status: number, reason: string }} TransferEvent */
 /** @typedef {{ type: "call.transferred", seq: number, call: string, peer: string, peer_name: string }} TransferredEvent */
-/** @typedef {HoldEvent | ActionFailedEvent | DtmfEvent | QualityEvent | TransferEvent | TransferredEvent} UseEvent */
+/** @typedef {{ type: "call.reanchor", seq: number, call: string, sdp: string }} ReanchorEvent */
+/**
+ * @typedef {HoldEvent | ReanchorEvent | ActionFailedEvent | DtmfEvent | QualityEvent | TransferEvent
+ *   | TransferredEvent} UseEvent
+ */
 /** @typedef {StateEvent | UseEvent | AnswerRequestedEvent} CallEvent */
 /**
  * @typedef {object} MessageEvent
@@ -141,6 +146,7 @@ const EVENTS = {
   "call.established": { call: "string", "sdp?": "string" },
   "call.ended": { call: "string", ...END },
   "call.hold": { call: "string", ...HELD },
+  "call.reanchor": { call: "string", sdp: "string" },
   "call.action_failed": { call: "string", action: "string", ...OUTCOME },
   "call.dtmf": { call: "string", digit: "string", duration: "number" },
   "call.quality": { call: "string", legs: "array", unheard: "array" },
@@ -166,7 +172,15 @@ const WELCOME = {
   "registration?": "object",
   "calls?": "array",
 };
-const SNAPSHOT = { call: "string", direction: "string", state: "string", "sdp?": "string", "held?": "object", ...PARTIES };
+const SNAPSHOT = {
+  call: "string",
+  direction: "string",
+  state: "string",
+  "sdp?": "string",
+  "offer?": "string",
+  "held?": "object",
+  ...PARTIES,
+};
 
 /**
  * @param {unknown} value

@@ -20,15 +20,27 @@ PERIOD = 0.25
 GONE_AFTER = 1.0
 
 
+def takes_work(beat: Heartbeat) -> bool:
+    """Whether a pod takes any work."""
+    return not beat.draining and beat.load < beat.capacity
+
+
 class Presence:
-    """The pods of one kind that are heard. No I/O of its own: `now` comes in."""
+    """The pods of one kind that are heard. No I/O of its own: `now` comes in.
+
+    `restarted` are those that have been heard under more than one incarnation.
+    """
 
     def __init__(self, chance: random.Random) -> None:
+        self.restarted: set[str] = set()
         self._chance = chance
         self._heard: dict[str, tuple[Heartbeat, float]] = {}
 
     def hear(self, beat: Heartbeat, now: float) -> None:
         """Take note of a heartbeat."""
+        before = self._heard.get(beat.pod)
+        if before is not None and before[0].incarnation != beat.incarnation:
+            self.restarted.add(beat.pod)
         self._heard[beat.pod] = (beat, now)
 
     def live(self, now: float) -> list[Heartbeat]:
@@ -43,6 +55,10 @@ class Presence:
         """Return the last heartbeat of a pod and when it came, None if there was none."""
         return self._heard.get(pod)
 
+    def all(self) -> list[tuple[Heartbeat, float]]:
+        """Return the last heartbeat of every pod, also of those that are silent, and when it came."""
+        return list(self._heard.values())
+
     def forget_gone(self, now: float) -> list[Heartbeat]:
         """Remove the pods that have fallen silent and return them, each once."""
         gone = [beat for beat, at in self._heard.values() if now - at >= GONE_AFTER]
@@ -53,7 +69,7 @@ class Presence:
     def choose(self, now: float, but: Iterable[str] = ()) -> str | None:
         """Return a pod for new work, or None if no pod takes any."""
         excluded = set(but)
-        free = [b for b in self.live(now) if not b.draining and b.load < b.capacity and b.pod not in excluded]
+        free = [beat for beat in self.live(now) if takes_work(beat) and not beat.full and beat.pod not in excluded]
         if not free:
             return None
         best = min(self._chance.sample(free, min(2, len(free))), key=lambda beat: beat.load / beat.capacity)

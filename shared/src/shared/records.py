@@ -88,6 +88,7 @@ class CallRecord(Record, frozen=True, kw_only=True):
     remote_hold: bool = False
     is_headless: bool = False  # no browser takes part
     joined_call_id: str = ""  # of two calls without a browser that are, or are to be, each other's far side
+    is_moving: bool = False  # the media is on its way to another relay: whoever takes the call over begins that anew
     leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
 
 

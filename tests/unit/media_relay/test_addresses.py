@@ -72,7 +72,19 @@ def test_a_host_without_a_default_route_has_loopback(monkeypatch: pytest.MonkeyP
 def test_an_overlap_with_the_ephemeral_ports_is_noticed(tmp_path: Path, low: int, high: int, overlaps: bool) -> None:
     ephemeral = tmp_path / "ip_local_port_range"
     ephemeral.write_text("32768\t60999\n")
-    assert addresses.warn_of_overlap(low, high, ephemeral) is overlaps
+    reserved = tmp_path / "ip_local_reserved_ports"
+    reserved.write_text("\n")
+    assert addresses.warn_of_overlap(low, high, ephemeral, reserved) is overlaps
+
+
+@pytest.mark.parametrize(
+    ("kept", "overlaps"), [("40000-40999", False), ("8080,40000-40100,40101-41500", False), ("40000-40500", True)]
+)
+def test_ports_that_are_reserved_are_nobody_elses(tmp_path: Path, kept: str, overlaps: bool) -> None:
+    ephemeral, reserved = tmp_path / "ip_local_port_range", tmp_path / "ip_local_reserved_ports"
+    ephemeral.write_text("32768\t60999\n")
+    reserved.write_text(f"{kept}\n")
+    assert addresses.warn_of_overlap(40000, 40999, ephemeral, reserved) is overlaps
 
 
 def test_a_host_that_does_not_say_its_ephemeral_ports_gets_no_warning(tmp_path: Path) -> None:

@@ -7,17 +7,19 @@ from typing import Any, cast
 import pytest
 from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
 
-from media_relay.commands import Commands, Place
+from media_relay.commands import Commands
 from media_relay.core.description.browser_offers import BrowserOffers
 from media_relay.core.description.sdes import SrtpPolicy
 from media_relay.core.description.sdp import parse
 from media_relay.core.plan import IceCredentials, SessionPlan
+from media_relay.core.pressure import Pressure
 from media_relay.core.session import MediaSession
 from media_relay.core.sound import EncodedSound
 from media_relay.core.statistics import SourceRecord, SourceStatistics
 from media_relay.datapath import Allocation, DataPath
 from media_relay.digits import DigitReceived
 from media_relay.events import Connected, Failed
+from media_relay.place import Place
 from media_relay.quality_watch import QualityWatch
 from media_relay.sound_library import SoundLibrary
 from media_relay.sounds import SoundDone
@@ -153,6 +155,7 @@ class Relay:
         self.path = Notes()
         self.watched = Watched()
         self.sounds = Sounds()
+        self.pressure = Pressure(0.8)
         self.told: list[tuple[str, Event]] = []
         self.chance = itertools.count(255, -1)
         place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0, sip_srtp=sip_srtp)
@@ -164,6 +167,7 @@ class Relay:
             lambda count: bytes([next(self.chance)]) * count,
             cast(QualityWatch, self.watched),
             cast(SoundLibrary, self.sounds),
+            self.pressure,
         )
 
     async def handle(self, message: Message) -> Message | None:

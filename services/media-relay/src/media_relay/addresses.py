@@ -12,6 +12,7 @@ _log = structlog.get_logger(__name__)
 
 LOOPBACK = "127.0.0.1"
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_RESERVED = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 
 def default_route_address() -> str | None:
@@ -43,17 +44,30 @@ def sip_address(given: str) -> str:
         raise LocalError(f"the address for SIP peers is no IP address: {given}") from error
 
 
-def warn_of_overlap(low: int, high: int, ephemeral: Path = _EPHEMERAL) -> bool:
+def warn_of_overlap(low: int, high: int, ephemeral: Path = _EPHEMERAL, reserved: Path = _RESERVED) -> bool:
     """Say so if the kernel may give a port of ours to somebody else; return whether it may."""
     try:
         first, last = map(int, ephemeral.read_text().split())
+        kept = reserved.read_text()
     except OSError:
         return False  # not Linux, or hidden from us
-    overlaps = low <= last and first <= high
-    if overlaps:
+    in_danger = set(range(max(low, first), min(high, last) + 1)) - _ports(kept)
+    if in_danger:
         _log.warning(
-            "rtp ports overlap net.ipv4.ip_local_port_range: lower them or set ip_local_reserved_ports",
+            "rtp ports overlap net.ipv4.ip_local_port_range: lower them or reserve them",
             rtp_ports=f"{low}-{high}",
             ephemeral_ports=f"{first}-{last}",
+            unreserved=len(in_danger),
+            sysctl=f"net.ipv4.ip_local_reserved_ports={kept.strip()},{low}-{high}".replace("=,", "="),
         )
-    return overlaps
+    return bool(in_danger)
+
+
+def _ports(ranges: str) -> set[int]:
+    """Return the ports of a list as the kernel writes it: `8080,9000-9010`."""
+    ports: set[int] = set()
+    for part in ranges.strip().split(","):
+        first, _, last = part.partition("-")
+        if first:
+            ports |= set(range(int(first), int(last or first) + 1))
+    return ports

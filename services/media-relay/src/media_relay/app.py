@@ -14,18 +14,20 @@ from shared.bus import Bus
 from shared.ids import new_id
 from shared.messages import Event, Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
-from shared.presence import beat
+from shared.presence import beat, listen
 from shared.subjects import agent_commands, heartbeat, relay_commands
 from shared.tasks import Tasks
 
-from . import forwarders
+from . import departure, forwarders, processor
 from .addresses import browser_addresses, sip_address, warn_of_overlap
 from .bit_rate_watch import BitRateWatch
-from .commands import Commands, Place
+from .commands import Commands
 from .core.bit_rate import BitRateBounds
+from .core.pressure import Pressure
 from .datapath import DataPath
 from .events import DataPathEvent
-from .metrics import NATIVE, DataPathCollector
+from .metrics import BUSIEST_THREAD, NATIVE, DataPathCollector
+from .place import Place
 from .quality_watch import QualityWatch
 from .settings import RelaySettings
 from .sound_library import SoundLibrary
@@ -63,11 +65,12 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
         )
         sounds = SoundLibrary(settings.sounds_dir, settings.sound_seconds)
         try:
-            commands, quality = _commands(settings, bus, data_path, tasks, sounds)
+            pressure = Pressure(settings.max_cpu * min(1.0, processor.cores() or 1.0))
+            commands, quality = _commands(settings, bus, data_path, tasks, sounds, pressure)
             events.append(commands.on_event)
             tasks.spawn(quality.run(), "quality")
             tasks.spawn(_bit_rates(settings, data_path, commands).run(), "bit rates")
-            async with _serving(settings, bus, commands, data_path, tasks):
+            async with _serving(settings, bus, commands, data_path, tasks, pressure):
                 yield
         finally:
             sounds.close()
@@ -78,7 +81,7 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
 
 
 def _commands(
-    settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks, sounds: SoundLibrary
+    settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks, sounds: SoundLibrary, pressure: Pressure
 ) -> tuple[Commands, QualityWatch]:
     def tell(agent: str, event: Event) -> None:
         tasks.spawn(bus.publish(agent_commands(agent), event), type(event).__name__)
@@ -93,7 +96,7 @@ def _commands(
     )
     _log.info("addresses", browsers=place.browser_addresses, port=data_path.browser_port, sip=place.sip_address)
     quality = QualityWatch(data_path, tell, time.monotonic, time.time, os.urandom, settings.quality_seconds)
-    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality, sounds), quality
+    return Commands(place, data_path, tell, time.monotonic, os.urandom, quality, sounds, pressure), quality
 
 
 def _bit_rates(settings: RelaySettings, data_path: DataPath, commands: Commands) -> BitRateWatch:
@@ -103,7 +106,7 @@ def _bit_rates(settings: RelaySettings, data_path: DataPath, commands: Commands)
 
 @asynccontextmanager
 async def _serving(
-    settings: RelaySettings, bus: Bus, commands: Commands, data_path: DataPath, tasks: Tasks
+    settings: RelaySettings, bus: Bus, commands: Commands, data_path: DataPath, tasks: Tasks, pressure: Pressure
 ) -> AsyncIterator[None]:
     incarnation = new_id("inc", os.urandom)
 
@@ -115,6 +118,7 @@ async def _serving(
             capacity=settings.capacity,
             draining=commands.draining,
             incarnation=incarnation,
+            full=pressure.is_full(time.monotonic()),
         )
 
     def not_ready() -> str:
@@ -122,24 +126,30 @@ async def _serving(
             return "draining"
         return "" if bus.connected else "no bus"
 
-    async def expire() -> None:
+    async def look_after() -> None:
         while True:
             await asyncio.sleep(_EXPIRY_PERIOD)
             commands.expire()
+            pressure.look(processor.seconds_by_thread(), time.monotonic())
+            BUSIEST_THREAD.set(pressure.busiest)
 
     collector = DataPathCollector(data_path.stats, commands.__len__, settings.capacity)
     REGISTRY.register(collector)
     try:
         async with health.serve(health.ops_config(settings.ops_host, settings.ops_port, not_ready), "ops"):
+            others = departure.Others(settings.pod)
+            await listen(bus, "relay", others.presence)
             await bus.serve(relay_commands(settings.pod), commands.handle)
             tasks.spawn(beat(bus, state), "heartbeat")
-            tasks.spawn(expire(), "expiry")
+            tasks.spawn(look_after(), "expiry and pressure")
             tasks.spawn(watch_loop_lag(), "loop lag")
             _log.info("ready", relay=settings.pod)
             yield
             commands.draining = True
             DRAINING.set(1)
-            await bus.publish(heartbeat("relay", settings.pod), state())
+            if bus.connected:
+                await bus.publish(heartbeat("relay", settings.pod), state())
+            await departure.leave(commands, others, settings.drain_seconds)
             commands.release_all()
     finally:
         REGISTRY.unregister(collector)

@@ -27,6 +27,8 @@ from shared.messages import (
     Message,
     OfferMedia,
     PictureWanted,
+    Probe,
+    RebuildMedia,
     ReleaseMedia,
     RequestKeyframe,
     RequestOffer,
@@ -38,17 +40,22 @@ from shared.messages.media import Side
 
 from . import metrics
 from .core.description.browser_offers import BrowserOffers
+from .core.description.codecs import Direction
 from .core.description.delayed_offer import DelayedOffer
+from .core.description.first_offer import offer_of
 from .core.description.headless import HeadlessOffers
 from .core.description.negotiation import Local, Negotiation, Outcome
-from .core.description.sdes import FarSideKeys, OwnSrtp, SrtpPolicy
+from .core.description.rebuilt import Rebuilt
+from .core.description.sdes import FarSideKeys, OwnSrtp
 from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials, StreamPlan
+from .core.pressure import Pressure
 from .core.session import MediaSession, Owner
 from .datapath import Allocation, DataPath
 from .digits import DigitReceived
 from .events import Connected, DataPathEvent, Failed, KeyframeWanted
+from .place import Place
 from .quality_watch import QualityWatch
 from .sound_library import SoundLibrary
 from .sounds import SoundDone
@@ -56,18 +63,6 @@ from .sounds import SoundDone
 _log = structlog.get_logger(__name__)
 
 _LOOK_PERIOD = 10.0  # seconds between two looks for sessions that nobody is heard of
-
-
-@dataclass(frozen=True)
-class Place:
-    """What this relay is and takes."""
-
-    relay: str  # its id on the bus
-    browser_addresses: tuple[str, ...]
-    sip_address: str
-    capacity: int
-    unclaimed_seconds: float
-    sip_srtp: SrtpPolicy = "off"
 
 
 @dataclass(frozen=True)
@@ -91,6 +86,7 @@ class Commands:
         random_bytes: Callable[[int], bytes],
         quality: QualityWatch,
         sounds: SoundLibrary,
+        pressure: Pressure,
     ) -> None:
         self._place = place
         self._data_path = data_path
@@ -99,6 +95,7 @@ class Commands:
         self._random_bytes = random_bytes
         self._quality = quality
         self._sounds = sounds
+        self._pressure = pressure
         self._sessions: dict[str, _Allocated] = {}
         self._look_at = 0.0
         self.draining = False
@@ -116,6 +113,21 @@ class Commands:
         match message:
             case AllocateMedia():
                 return self._allocate(message)
+            case RebuildMedia():
+                return self._rebuild(message)
+            case AdoptMedia():
+                return self._adopt(message)
+            case ReleaseMedia():
+                return self._release(message)
+            case SendSound():
+                return await self._send_sound(message)
+            case Probe():
+                return Done()
+            case _:
+                return self._use(message)
+
+    def _use(self, message: Message) -> Message | None:
+        match message:
             case AnswerMedia():
                 return self._answer(message)
             case OfferMedia():
@@ -126,50 +138,81 @@ class Commands:
                 return self._request_keyframe(message)
             case SendDigits():
                 return self._send_digits(message)
-            case SendSound():
-                return await self._send_sound(message)
             case EndSound():
                 return self._end_sound(message)
-            case AdoptMedia() | ReleaseMedia():
-                return self._give(message)
             case _:
                 return None
 
     def _allocate(self, command: AllocateMedia) -> MediaAllocated:
-        offerer, offer = _offer_of(command)
-        known = self._sessions.get(command.media_id)
+        offerer, offer = offer_of(command)
+        known = self._known(command.media_id, offer)
         if known is not None:
-            if known.offer != offer:
-                raise RemoteError(409, "Media Id In Use")
-            return known.reply
-        if self.draining or len(self._sessions) >= self._place.capacity:
-            raise RemoteError(503, "Service Unavailable")
+            return known
+        self._check_room()
+        if self._pressure.is_busy:
+            raise RemoteError(503, "Media Relay Is Full")
         negotiation = self._negotiation(command, offerer, offer)
-        if command.is_headless:
-            allocation = self._data_path.allocate_headless(command.media_id, command.joined_to)
-        else:
-            allocation = self._data_path.allocate(command.media_id, negotiation.stream_count)
-        local = self._local(allocation)
-        try:
-            sdp = negotiation.offer(local)
-        except Exception:
-            self._data_path.release(command.media_id)
-            raise
+        sdp, keys = self._make(command, negotiation)
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
             browser_sdp=sdp if offerer != "browser" else None,
             sip_sdp=sdp if offerer == "browser" else None,
         )
         owner = Owner(call_id=command.call_id, agent=command.agent)
-        keys = FarSideKeys(local.sip_srtp, partial(self._own_srtp, len(allocation.ports)))
         now, unclaimed = self._clock(), self._place.unclaimed_seconds
         session = MediaSession(owner, offerer, negotiation, keys, now, unclaimed, command.is_headless)
         self._sessions[command.media_id] = _Allocated(session, offer, reply)
         if command.joined_to:
             session.join(command.joined_to)
             self._session(command.joined_to).join(command.media_id)
-        _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
         return reply
+
+    def _rebuild(self, command: RebuildMedia) -> MediaAllocated:
+        known = self._known(command.media_id, command.our_sdp)
+        if known is not None:
+            return known
+        self._check_room()
+        negotiation = Rebuilt(command.our_sdp, command.far_sdp, Direction[command.direction.upper()])
+        sdp, keys = self._make(command, negotiation)
+        owner = Owner(call_id=command.call_id, agent=command.agent)
+        now, unclaimed = self._clock(), self._place.unclaimed_seconds
+        session = MediaSession.rebuilt(owner, negotiation, keys, command.epoch, now, unclaimed)
+        media = MediaRef(relay=self._place.relay, media_id=command.media_id)
+        reply = MediaAllocated(media=media, browser_sdp=sdp)
+        self._sessions[command.media_id] = _Allocated(session, command.our_sdp, reply)
+        return reply
+
+    def _known(self, media_id: str, offer: str) -> MediaAllocated | None:
+        known = self._sessions.get(media_id)
+        if known is not None and known.offer != offer:
+            raise RemoteError(409, "Media Id In Use")
+        return None if known is None else known.reply
+
+    def _check_room(self) -> None:
+        if self.draining or len(self._sessions) >= self._place.capacity:
+            raise RemoteError(503, "Service Unavailable")
+
+    def _make(self, command: AllocateMedia | RebuildMedia, negotiation: Negotiation) -> tuple[str, FarSideKeys]:
+        """Return the first offer of a new session, whose ports and transport the data path has made, and its keys."""
+        allocation = self._bind(command, negotiation)
+        local = self._local(allocation)
+        try:
+            sdp = negotiation.offer(local)
+        except Exception:
+            self._data_path.release(command.media_id)
+            raise
+        _log.info("allocated", media=command.media_id, call=command.call_id, ports=allocation.ports)
+        return sdp, FarSideKeys(local.sip_srtp, partial(self._own_srtp, len(allocation.ports)))
+
+    def _bind(self, command: AllocateMedia | RebuildMedia, negotiation: Negotiation) -> Allocation:
+        try:
+            if isinstance(command, AllocateMedia) and command.is_headless:
+                return self._data_path.allocate_headless(command.media_id, command.joined_to)
+            return self._data_path.allocate(command.media_id, negotiation.stream_count)
+        except RemoteError as error:
+            if error.status == 503:
+                self._pressure.ran_out_of_ports(self._clock())
+            raise
 
     def _negotiation(self, command: AllocateMedia, offerer: Side | None, offer: str) -> Negotiation:
         if command.is_headless:
@@ -239,10 +282,6 @@ class Commands:
         self._session(command.media_id).check(command.epoch)
         self._data_path.send_digits(command.media_id, command.digits, command.duration_ms, command.gap_ms)
         return Done()
-
-    def _give(self, command: AdoptMedia | ReleaseMedia) -> Done:
-        """Give a session to another agent, or back."""
-        return self._adopt(command) if isinstance(command, AdoptMedia) else self._release(command)
 
     def _adopt(self, command: AdoptMedia) -> Done:
         session = self._session(command.media_id)
@@ -359,16 +398,3 @@ class Commands:
         """End every session."""
         for media_id in list(self._sessions):
             self._end(media_id, "released at exit")
-
-
-def _offer_of(command: AllocateMedia) -> tuple[Side | None, str]:
-    """Return who offers, None if nobody does, and the offer. In the place of a browser that is not there we do."""
-    if command.is_headless and (command.browser_sdp is not None or command.sip_sdp is not None):
-        raise RemoteError(400, "Without A Browser The SIP Side Is Offered")
-    if command.is_headless:
-        return "browser", ""
-    if command.browser_sdp is not None and command.sip_sdp is not None:
-        raise RemoteError(400, "Only One Of The Two Sides Can Offer")
-    if command.browser_sdp is not None:
-        return "browser", command.browser_sdp
-    return (None, "") if command.sip_sdp is None else ("sip", command.sip_sdp)

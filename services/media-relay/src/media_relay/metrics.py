@@ -17,6 +17,7 @@ FAILURES = Counter(f"{_PREFIX}_browsers_lost_total", "Sessions whose browser sid
 EXPIRED = Counter(f"{_PREFIX}_sessions_expired_total", "Sessions ended because no agent commanded or released them.")
 SOUNDS = Counter(f"{_PREFIX}_sounds_total", "Sounds that were played, by how they ended.", ("outcome",))
 NATIVE = Gauge(f"{_PREFIX}_native", "1 if native code moves the packets, 0 if Python does.")
+BUSIEST_THREAD = Gauge(f"{_PREFIX}_busiest_thread_ratio", "Of a core, used by the busiest thread.")
 STAGES = Histogram(
     f"{_PREFIX}_setup_duration_seconds",
     "From allocation to the first answer, from there to the first DTLS handshake.",

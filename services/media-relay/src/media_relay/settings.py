@@ -31,5 +31,9 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     sounds_dir: str = ""  # files that calls may be played, by their names; those made of tones are there without
     sound_seconds: float = 600.0  # what is longer is cut off: it is held in memory
     capacity: int = 500  # sessions
+    max_cpu: float = (
+        0.85  # of a core (or of what a cgroup leaves of one), by the busiest thread, before calls are refused
+    )
     quality_seconds: float = 5.0  # between two measurements of a call; RTCP's interval, so better left alone
     unclaimed_seconds: float = 240.0  # a call may ring for SIP's Timer C, 3 minutes, before its agent first commands
+    drain_seconds: float = 30.0  # on SIGTERM, for the agents to move the sessions to other relays

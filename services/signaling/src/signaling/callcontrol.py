@@ -18,11 +18,13 @@ from shared.messages import (
     AnswerCall,
     AnswerRenewal,
     AnswerRequested,
+    Command,
     Done,
     HangupCall,
     HoldCall,
     IncomingAccepted,
     IncomingCall,
+    ReanchorMedia,
     RenewalOffered,
     RenewMedia,
     Reply,
@@ -210,11 +212,17 @@ class CallControl:
         command = kind(**envelope(self._owner), session_id=self._session_id, call_id=call_id, **fields)
         return await self._pod.agents.request(self._session_id, self._owner, command, reply)
 
-    async def serve(self, command: IncomingCall | AnswerRequested) -> IncomingAccepted | Done:
-        """Show a call to the page, or ask it to answer one."""
-        if isinstance(command, IncomingCall):
-            return await self._take(command)
-        self._core.calls.ask_to_answer(command.call_id)
+    async def serve(self, command: Command) -> IncomingAccepted | Done | None:
+        """Show a call to the page, ask it to answer one, or offer it another connection."""
+        match command:
+            case IncomingCall():
+                return await self._take(command)
+            case AnswerRequested():
+                self._core.calls.ask_to_answer(command.call_id)
+            case ReanchorMedia():
+                self._core.reanchor(command)
+            case _:
+                return None
         self._transmit()
         return Done()
 

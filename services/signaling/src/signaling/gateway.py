@@ -15,16 +15,7 @@ import structlog
 from shared.errors import RemoteError
 from shared.ids import new_id
 from shared.logs import bound
-from shared.messages import (
-    AccountMoved,
-    AnswerRequested,
-    Done,
-    Event,
-    IncomingCall,
-    IncomingMessage,
-    Message,
-    SessionEnded,
-)
+from shared.messages import AccountMoved, Command, Done, Event, IncomingMessage, Message, SessionEnded
 from shared.tasks import Tasks
 
 from . import metrics
@@ -156,11 +147,11 @@ class Gateway:
     async def _on_bus(self, message: Message) -> Message | None:
         self._password.hear(message)
         match message:
-            case IncomingCall() | AnswerRequested():
-                with bound(session=self._session_id, call=message.call_id):
-                    return await self._calls.serve(message)
             case IncomingMessage():
                 return await self._deliver(message)
+            case Command():
+                with bound(session=self._session_id, call=getattr(message, "call_id", "")):
+                    return await self._calls.serve(message)
             case AccountMoved():
                 self._account_moved(message)
             case SessionEnded():

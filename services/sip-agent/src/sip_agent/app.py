@@ -22,10 +22,11 @@ from shared.subjects import agent_commands
 from shared.tasks import Tasks
 from sip_agent import metrics
 from sip_agent.accounts.departure import Departure
-from sip_agent.accounts.hearing import Hearing, RelayWatch
+from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.lease import Lease
 from sip_agent.accounts.rescue import Rescue
 from sip_agent.accounts.table import Accounts
+from sip_agent.calls.relay_watch import RelayWatch
 from sip_agent.calls.usage import Usage
 from sip_agent.core.auth.digest import HASHES
 from sip_agent.core.auth.digest_server import DigestServer
@@ -151,6 +152,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             listening=listening,
             trusted=read_networks(settings.trusted_sources),
             identity_sources=read_networks(settings.identity_sources),
+            relays=Presence(random.Random()),
         )
         await cluster.listen(bus)
         if lease.has_former:
@@ -187,16 +189,17 @@ async def _start(services: Services, users: Users) -> Agent:
     services.lease.on_buried = accounts.drop
     tasks.spawn(services.lease.renew_for_ever(), "lease")
     tasks.spawn(watch_loop_lag(), "loop lag")
-    hearing, relays = Hearing(), Presence(random.Random())
+    hearing = Hearing()
     await hearing.listen(bus, settings.pod)
     rescue = Rescue(services, accounts, agents, hearing, FailureDetector(LEASE_TTL))
     await rescue.listen(bus)
     await listen(bus, "agent", agents)
-    await listen(bus, "relay", relays)
+    await listen(bus, "relay", services.relays)
     await listen(bus, "signaling", signaling)
     await bus.serve(agent_commands(settings.pod), accounts.handle)
     await bus.settle()
-    tasks.spawn(accounts.watch(hearing, RelayWatch(accounts.calls, relays)), "watch")
+    tasks.spawn(accounts.watch(hearing), "watch")
+    tasks.spawn(RelayWatch(bus, accounts.calls, services.relays).run(hearing), "relay watch")
     tasks.spawn(rescue.watch(), "rescue")
     tasks.spawn(beat(bus, agent.heartbeat), "heartbeat")
     return agent

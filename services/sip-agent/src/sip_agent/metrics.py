@@ -33,6 +33,9 @@ AUTHENTICATIONS = Counter(
 ACCOUNTS_MOVED = Counter(
     "cordboard_sip_agent_accounts_moved_total", "Accounts that this agent, draining, gave to another.", ("result",)
 )
+MEDIA_MOVES = Counter(
+    "cordboard_sip_agent_media_moves_total", "Calls whose media left a relay that is gone or drains.", ("result",)
+)
 ACCOUNTS_TAKEN_OVER = Counter("cordboard_sip_agent_accounts_taken_over_total", "Accounts of agents that died.")
 CALLS_TAKEN_OVER = Counter(
     "cordboard_sip_agent_calls_taken_over_total", "Calls that another agent began, by how they go on.", ("way",)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from shared.bus import Bus, expiry
 from shared.ids import new_id
 from shared.kv import Store
+from shared.presence import Presence
 from shared.publisher import Publisher
 from shared.sealing import Seal
 from shared.tasks import Tasks
@@ -29,7 +30,7 @@ from sip_agent.transport.sockets import Listening
 class Services:
     """`listener` is where this agent's own SIP socket is reached: the next hop of accounts of the built-in domain.
 
-    The word of `identity_sources` counts for who a caller is (RFC 3325).
+    `relays` are those that are heard. The word of `identity_sources` counts for who a caller is (RFC 3325).
     """
 
     settings: Settings
@@ -46,6 +47,7 @@ class Services:
     usage: Usage
     listener: Flow
     listening: Listening
+    relays: Presence
     registrar_turns: RegistrarTurns = field(default_factory=RegistrarTurns)
     trusted: tuple[Network, ...] = ()  # networks whose requests are no stranger's
     identity_sources: tuple[Network, ...] = ()

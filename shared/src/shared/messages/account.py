@@ -71,6 +71,7 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     has_video: bool = False
     local_hold: bool = False
     remote_hold: bool = False
+    offer: str | None = None  # of another connection, which the browser has not answered yet (`ReanchorMedia`)
 
 
 class SessionSnapshot(Reply, frozen=True, kw_only=True, tag="session.snapshot"):

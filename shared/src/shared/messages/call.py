@@ -107,6 +107,18 @@ class AnswerRenewal(Command, frozen=True, kw_only=True, tag="call.renewal.answer
     browser_sdp: str
 
 
+class ReanchorMedia(Command, frozen=True, kw_only=True, tag="call.reanchor"):
+    """The agent tells the session that the call's media is to come by another relay.
+
+    `browser_sdp` is an offer: of a call that rings it takes the place of the one before it, of an established call it
+    is answered by `AnswerRenewal`. `Refused(501)`: the page knows no other connection than its first.
+    """
+
+    session_id: str
+    call_id: str
+    browser_sdp: str
+
+
 class HangupCall(Command, frozen=True, kw_only=True, tag="call.hangup"):
     """End a call in whatever state it is: CANCEL, a final response with `status`, or BYE."""
 

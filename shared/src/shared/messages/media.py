@@ -21,6 +21,10 @@ their dialogs. Each gets keys of its own for SRTP.
 `OfferMedia` brings a later offer of one side; its answer is for that same side. `RequestOffer` asks for a later offer
 to one side, whose answer comes by `AnswerMedia`; until then nothing changes, so an offer that is refused needs no word.
 One to the browser is for another connection of its, which takes over from the present one when it is there.
+
+`RebuildMedia` makes a session of an established call on another relay, from the descriptions that stand on the SIP
+side: its browser is offered a connection, and answers by `AnswerMedia`; the SIP side learns of it by `RequestOffer`,
+or by the answer to an offer of its own.
 """
 
 from typing import Literal
@@ -64,6 +68,20 @@ class MediaAllocated(Reply, frozen=True, kw_only=True, tag="media.allocated"):
     media: MediaRef
     browser_sdp: str | None = None
     sip_sdp: str | None = None
+
+
+class RebuildMedia(Command, frozen=True, kw_only=True, tag="media.rebuild"):
+    """Make the session that another relay had; the reply is `MediaAllocated` with an offer for the browser.
+
+    `direction` is ours, as in `RequestOffer`: `sendonly` where the far side is held.
+    """
+
+    media_id: str
+    call_id: str
+    agent: str
+    our_sdp: str  # how we described ourselves to the SIP side last
+    far_sdp: str  # and it itself
+    direction: Direction = "sendrecv"
 
 
 class AnswerMedia(Command, frozen=True, kw_only=True, tag="media.answer"):

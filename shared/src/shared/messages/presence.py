@@ -16,6 +16,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     capacity: int
     draining: bool = False
     incarnation: str = ""  # new at each start, so that a restart within one gap is seen
+    full: bool = False  # takes nothing new for now, whatever load and capacity say
     address: str = ""  # of an agent: its SIP host:port
 
 

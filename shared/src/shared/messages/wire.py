@@ -28,6 +28,7 @@ AnyMessage = (
     | call.RenewMedia
     | call.RenewalOffered
     | call.AnswerRenewal
+    | call.ReanchorMedia
     | call.HangupCall
     | call.HoldCall
     | call.SendDtmf
@@ -49,6 +50,7 @@ AnyMessage = (
     | instant.MessageSent
     | media.AllocateMedia
     | media.MediaAllocated
+    | media.RebuildMedia
     | media.AnswerMedia
     | media.OfferMedia
     | media.RequestOffer

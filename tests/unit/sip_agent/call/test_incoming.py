@@ -366,3 +366,11 @@ def test_a_bye_after_a_withdrawn_call_leaves_the_media_session_to_be_told_of() -
     assert told(call.take_output()) == ["respond 487", "respond 200"]
     call.accepted("for the browser", 0.4)
     assert told(call.take_output()) == ["ended 487 Request Terminated by remote", "Finished"]
+
+
+def test_a_503_says_when_to_try_again() -> None:
+    call = offered()
+    call.refused(503, "No Media Relay", False, 0.1)
+    response = response_of(call.take_output())
+    assert response.status == 503
+    assert 5 <= response.retry_after <= 10

@@ -10,7 +10,8 @@
             browser's           SIP side's answer                 │    │  └────┘
             answer                                                └────┘ answer, offer of the SIP side
 
-In the last two states the browser may come anew (`renew`, `renewed`), which changes nothing of the above.
+In the last two states the browser may come anew (`renew`, `renewed`), which changes nothing of the above. A session
+that is rebuilt after another relay's begins as ANSWERED, and expects its browser.
 An early session takes no new offer, for nothing has been accepted that it could change (RFC 3264 §4). A released
 session is no longer there.
 """
@@ -28,6 +29,7 @@ from shared.messages.media import Side
 from .description.codecs import Codec, Direction
 from .description.headless import HeadlessOffers
 from .description.negotiation import Negotiation, Outcome
+from .description.rebuilt import Rebuilt
 from .description.sdes import FarSideKeys, OwnSrtp
 from .description.webrtc import BrowserTransport
 from .plan import StreamPlan
@@ -143,6 +145,15 @@ class MediaSession:
         self.partner = ""  # the session that is joined with this one
         self._streams: tuple[StreamPlan, ...] = ()
         self._keyframe_asked_at: dict[Side, float] = {}
+
+    @classmethod
+    def rebuilt(
+        cls, owner: Owner, negotiation: Rebuilt, keys: FarSideKeys, epoch: int, now: float, unclaimed_seconds: float
+    ) -> "MediaSession":
+        """Go on where another relay was: both sides have accepted the call, and the browser has our offer."""
+        session = cls(owner, "sip", negotiation, keys, now, unclaimed_seconds)
+        session.state, session._epoch, session._streams = State.ANSWERED, epoch, negotiation.streams
+        return session
 
     def answer(self, side: Side, sdp: str, provisional: bool, epoch: int, now: float, far_side: str = "") -> Outcome:
         """Take an answer of `side`; the SDP is for the other side."""

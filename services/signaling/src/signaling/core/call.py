@@ -46,6 +46,7 @@ class Input(Enum):
     HANGUP = "hangup"
     RENEW = "renew"  # come anew, by another connection
     USE = "use"  # hold, digits, transfer, a message inside it
+    REANCHOR = "reanchor"  # its media is to come by another relay
     READY = "ready"  # the agent took it, or its offer is ready to be shown
     FAILED = "failed"
     PROGRESS = "progress"
@@ -98,6 +99,7 @@ TABLE: dict[tuple[CallState, Input], tuple[Action, CallState]] = {
     (_St.INCOMING, _In.ANSWER): (_Do.FORWARD, _St.ANSWERING),
     (_St.INCOMING, _In.PROMPT): (_Do.ASK, _St.INCOMING),
     (_St.INCOMING, _In.HANGUP): (_Do.FORWARD, _St.INCOMING),
+    (_St.INCOMING, _In.REANCHOR): (_Do.TELL, _St.INCOMING),
     (_St.INCOMING, _In.ESTABLISH): (_Do.TELL, _St.ESTABLISHED),
     (_St.INCOMING, _In.END): (_Do.TELL, _St.OVER),
     (_St.ANSWERING, _In.FAILED): (_Do.REFUSE_ANSWER, _St.INCOMING),
@@ -108,6 +110,7 @@ TABLE: dict[tuple[CallState, Input], tuple[Action, CallState]] = {
     (_St.ESTABLISHED, _In.RENEW): (_Do.FORWARD, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.ANSWER): (_Do.FORWARD_RENEWAL, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.USE): (_Do.FORWARD, _St.ESTABLISHED),
+    (_St.ESTABLISHED, _In.REANCHOR): (_Do.TELL, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.NEWS): (_Do.TELL, _St.ESTABLISHED),
     (_St.ESTABLISHED, _In.END): (_Do.TELL, _St.OVER),
 }

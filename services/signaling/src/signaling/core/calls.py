@@ -6,7 +6,7 @@ from shared.messages import CallEnded, CallEstablished, CallHold, CallProgress, 
 
 from .call import Action, AgentEvent, Call, CallState, Input
 from .errors import PageError, bad_request, no_such_call
-from .frames import AnswerRequestedEvent, LiveCall, type_of
+from .frames import AnswerRequestedEvent, LiveCall, ReanchorEvent, type_of
 from .limits import CALLS_AT_ONCE
 from .outbox import Outbox
 from .outputs import Answer, AnswerRenewal, Dropped, Ended, HangUp, PlaceCall, Reached, Renew, SendMessage, Use
@@ -169,6 +169,15 @@ class Calls:
             return False
         self._outbox.event(lambda seq: incoming_frame(incoming, browser_sdp, seq))
         return True
+
+    def reanchor(self, call_id: str, sdp: str) -> None:
+        """Offer the page another connection; raise `PageError` if it cannot be told now, or knows no other."""
+        if not self._outbox.dialect.renegotiates:
+            raise PageError(501, "The Page Has One Connection")
+        call = self._calls.get(call_id)
+        if call is None or call.handle(Input.REANCHOR) is None:
+            raise PageError(491, "The Page Cannot Be Told Now")
+        self._outbox.event(lambda seq: ReanchorEvent(seq=seq, call=call_id, sdp=sdp))
 
     def hear(self, event: AgentEvent, now: float) -> None:
         """Pass an event on, in its order, if it makes sense."""

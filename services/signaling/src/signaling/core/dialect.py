@@ -41,6 +41,10 @@ class Dialect(Protocol):
     def page(self) -> Mapping[str, Any]:
         """What the page has said of itself beside its account, without secrets."""
 
+    @property
+    def renegotiates(self) -> bool:
+        """Whether a page can bring a call's media by another connection."""
+
     def call_name(self, call_id: str) -> str:
         """Return what the page calls a call."""
 
@@ -59,6 +63,7 @@ class Cordboard:
 
     is_kept = True
     page: Mapping[str, Any] = {}
+    renegotiates = True
 
     def call_name(self, call_id: str) -> str:
         """Return the id: it is the page's."""

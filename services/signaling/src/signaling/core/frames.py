@@ -62,6 +62,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     video: bool
     held: Held = Held()
     sdp: str | UnsetType = UNSET
+    offer: str | UnsetType = UNSET  # of another connection, as in `call.reanchor`
 
 
 class ResumeOk(SessionOk, frozen=True, kw_only=True, tag="ok"):
@@ -183,6 +184,13 @@ class HoldEvent(Event, frozen=True, kw_only=True, tag="call.hold"):
     remote: bool
 
 
+class ReanchorEvent(Event, frozen=True, kw_only=True, tag="call.reanchor"):
+    """The call's media is to come by another connection, which `sdp` offers."""
+
+    call: str
+    sdp: str
+
+
 class ActionFailedEvent(Event, frozen=True, kw_only=True, tag="call.action_failed"):
     """What the page asked for has failed; the call goes on as it was."""
 
@@ -254,6 +262,7 @@ AnyEvent = (
     | EstablishedEvent
     | EndedEvent
     | HoldEvent
+    | ReanchorEvent
     | ActionFailedEvent
     | DtmfEvent
     | QualityEvent

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Literal
 
-from shared.messages import Event, IncomingCall, IncomingMessage, MessageSent, RegistrationChanged
+from shared.messages import Event, IncomingCall, IncomingMessage, MessageSent, ReanchorMedia, RegistrationChanged
 from shared.messages import SessionSnapshot as Snapshot
 
 from .call import AgentEvent
@@ -375,6 +375,12 @@ class Session:
     def show(self, incoming: IncomingCall, browser_sdp: str) -> bool:
         """Tell the page of a call whose media is ready; False if there is no page or no call any more."""
         return self._state is SessionState.OPEN and self._calls.show(incoming, browser_sdp)
+
+    def reanchor(self, command: ReanchorMedia) -> None:
+        """Offer the page another connection for a call; raise what the agent is to be told if that cannot be."""
+        if self._state is not SessionState.OPEN:
+            raise PageError(480, "Temporarily Unavailable")
+        self._calls.reanchor(command.call_id, command.browser_sdp)
 
     def deliver(self, message: IncomingMessage) -> bool:
         """Give the page an instant message; False if there is no page any more."""

@@ -132,4 +132,5 @@ def live_call(call: CallSnapshot) -> LiveCall:
         video=call.has_video,
         held=Held(local=call.local_hold, remote=call.remote_hold),
         sdp=UNSET if call.browser_sdp is None else call.browser_sdp,
+        offer=UNSET if call.offer is None else call.offer,
     )

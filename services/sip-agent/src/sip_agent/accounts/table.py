@@ -35,7 +35,7 @@ from shared.presence import Presence
 from shared.records import AccountRecord
 from shared.subjects import session_events
 from sip_agent.accounts.account import Account
-from sip_agent.accounts.hearing import Hearing, RelayWatch
+from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.lease import find_live
 from sip_agent.accounts.moves import Moves
 from sip_agent.accounts.owned import OwnedRecord
@@ -139,7 +139,7 @@ class Accounts:
     async def _tell_quality(self, measured: MediaQuality) -> None:
         """Pass on what the relay has measured, while the call stands."""
         call = self.calls.find(measured.call_id)
-        if call is not None and call.told_state == "established":
+        if call is not None and call.told_state == "established" and call.media_side.measured(measured.media_id):
             call.history.measured(measured.legs)
             session_id = call.facts.session_id
             await self._services.bus.publish(session_events(session_id), quality_event_of(measured, session_id))
@@ -301,13 +301,12 @@ class Accounts:
 
     # -- pods that say nothing any more
 
-    async def watch(self, hearing: Hearing, relays: RelayWatch) -> None:
-        """Detach, for ever, the sessions of pods that are not heard, and end the calls of such relays."""
+    async def watch(self, hearing: Hearing) -> None:
+        """Detach, for ever, the sessions of pods that are not heard."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             now = time.monotonic()
             if hearing.is_good(now):
-                relays.sweep(now)
                 self._sockets.sweep(now)
 
     async def drop(self) -> None:
@@ -324,9 +323,9 @@ async def _aside(account: Account, call: LiveCall, command: AsideCommand) -> Mes
     """Carry out what waits for the relay."""
     match command:
         case RenewMedia():
-            return RenewalOffered(browser_sdp=await call.browser.renew(call.media, account.epoch))
+            return RenewalOffered(browser_sdp=await call.media_side.renew())
         case AnswerRenewal(browser_sdp=sdp):
-            await call.browser.answer(call.media, account.epoch, sdp)
+            await call.media_side.answer_renewal(sdp)
         case PlaySound(sound=sound):
             await call.sounds.play(sound)
         case StopSound():

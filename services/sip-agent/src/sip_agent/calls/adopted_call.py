@@ -53,6 +53,7 @@ class AdoptedCall(LiveCall):
             caller_name=record.caller_name,
         )
         self._browser_sdp = record.browser_sdp
+        self._was_moving = record.is_moving
         self.joined_call_id = record.joined_call_id
         self.ringing_at, self.established_at = record.ringing_at, record.established_at
         calls, call_id = services.store.calls, record.call_id
@@ -76,6 +77,8 @@ class AdoptedCall(LiveCall):
         if resumption.lost_invite is not None:
             endpoint.cancel_saved(resumption.lost_invite)
         await self.do(resumption.begin, self.core)
+        if self._was_moving and self.media is not None:
+            self.media_side.gone(self.media)  # who has heard of it is not known: the move is begun anew
 
     async def _adopt_media(self, media: MediaRef) -> None:
         try:
@@ -84,7 +87,7 @@ class AdoptedCall(LiveCall):
             # A relay that is gone too, or has started anew, is the relay watch's to notice.
             _log.warning("media not adopted", call=self.call_id, relay=media.relay, error=str(error))
             if error.status == 481:
-                self.fail(503, "Media Relay Is Gone")
+                self.media_side.gone(media)
 
 
 async def adopt_media(bus: Bus, media: MediaRef, agent: str, epoch: int) -> None:

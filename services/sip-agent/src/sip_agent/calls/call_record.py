@@ -31,12 +31,15 @@ class SeenCall(Protocol):
 
     facts: CallFacts
     leg: Leg
-    media: MediaRef | None
     has_video: bool
     is_headless: bool
     joined_call_id: str
     ringing_at: float | None
     established_at: float | None
+
+    @property
+    def media(self) -> MediaRef | None:
+        """The media session."""
 
     @property
     def told_state(self) -> CallState:
@@ -47,8 +50,8 @@ class SeenCall(Protocol):
         """The last description that was made for the browser."""
 
 
-def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int) -> CallRecord:
-    """Return what the record holds, with the state of a leg."""
+def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int, is_moving: bool = False) -> CallRecord:
+    """Return what the record holds, with the state of a leg; `is_moving`: the media is, to another relay."""
     core, facts = leg.core, call.facts
     state: CallState = "established" if core.is_answered else call.told_state  # the ACK of our 2xx is not written
     return CallRecord(
@@ -73,6 +76,7 @@ def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int) -> CallRecord:
         remote_hold=core.remote_hold,
         is_headless=call.is_headless,
         joined_call_id=call.joined_call_id,
+        is_moving=is_moving,
         leg=msgspec.Raw(_encoder.encode(leg.saved())),
     )
 
@@ -119,8 +123,8 @@ async def keep_ending(bucket: Bucket[EndingRecord], call: CallRecord, ended: End
         _log.warning("ending not kept", call=call.call_id, error=repr(error))
 
 
-def snapshot_of(call: SeenCall) -> CallSnapshot:
-    """Return what a browser that comes back must see."""
+def snapshot_of(call: SeenCall, offer: str) -> CallSnapshot:
+    """Return what a browser that comes back must see; `offer`: of another connection, that it has not answered yet."""
     facts, core = call.facts, call.leg.core
     return CallSnapshot(
         call_id=facts.call_id,
@@ -134,4 +138,5 @@ def snapshot_of(call: SeenCall) -> CallSnapshot:
         has_video=call.has_video,
         local_hold=core.local_hold,
         remote_hold=core.remote_hold,
+        offer=offer or None,
     )

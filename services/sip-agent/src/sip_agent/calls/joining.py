@@ -25,11 +25,17 @@ class JoinedCall(Protocol):
     """As much of a live call as the other one needs."""
 
     facts: CallFacts
-    media: MediaRef | None
-    asides: Mailbox
     sounds: CallSounds
     joined_call_id: str
     partner: "Partner | None"
+
+    @property
+    def media(self) -> MediaRef | None:
+        """The media session."""
+
+    @property
+    def asides(self) -> Mailbox:
+        """What is asked of the relay, in its order."""
 
     @property
     def call_id(self) -> str:

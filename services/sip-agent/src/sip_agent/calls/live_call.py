@@ -1,7 +1,7 @@
 """One live call: carries out what its core asks for, in order, and brings it what comes back.
 
 The order is kept by the session's mailbox: the record is written before the message that explains it is sent.
-Questions to the relay and to the session are asked aside, one after the other, so that a CANCEL need not wait for them.
+Questions to the relay (`call_media`) and to the session are asked aside, so that a CANCEL need not wait for them.
 """
 
 import asyncio
@@ -23,14 +23,13 @@ from sip_agent import metrics
 from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
-from sip_agent.calls.browser_media import BrowserMedia
+from sip_agent.calls.call_media import CallMedia
 from sip_agent.calls.call_news import end_event_of, event_of, transfer_event_of, with_peer_of
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
 from sip_agent.calls.history import History
 from sip_agent.calls.joining import Partner
 from sip_agent.calls.leg import Leg
-from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.sounds import CallSounds
 from sip_agent.calls.succession import LegTable, Succession
 from sip_agent.core.back import back
@@ -44,11 +43,11 @@ from sip_agent.core.call.outputs import (
     Established,
     Finished,
     HoldChanged,
-    MediaQuestion,
     MessageAnswered,
     MessageReceived,
     News,
     Progressed,
+    ReanchorRefused,
     Referred,
     Respond,
     SaveCall,
@@ -64,11 +63,11 @@ from sip_agent.mailbox import Mailbox
 from sip_agent.services import Services, wall_clock
 
 _log = structlog.get_logger(__name__)
-_Served = News | WantKeyframe | Referred | MessageReceived | MessageAnswered | Unheard
+_Served = News | WantKeyframe | Referred | MessageReceived | MessageAnswered | ReanchorRefused | Unheard
 
 
 class LiveCall:
-    """`leg` is the one that the browser talks on; `media` is set once the media session is ours to release."""
+    """`leg` is the one that the browser talks on; `media_side` has media once the session is ours to release."""
 
     def __init__(
         self,
@@ -85,7 +84,6 @@ class LiveCall:
         self._owner = owner
         self._on_finished = on_finished
         self.leg = Leg(core, services, owner.next_hop.find, back(self.post))
-        self.media = media
         self.has_video = has_video
         self.is_headless = is_headless
         self.joined_call_id = ""
@@ -95,13 +93,12 @@ class LiveCall:
         self.history = History(services, owner.identity.aor)
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
         self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
-        self.asides = Mailbox(services.tasks, f"aside {core.facts.call_id}")
+        self.media_side = CallMedia(services, owner, self, media)
         self._succession = Succession(services, owner, self, legs)
         self._held = HoldChanged(False, False)  # as the session knows it
         self._browser_sdp: str | None = None  # kept when the call is taken over
         self._started_at = time.monotonic()
-        grace, music = services.settings.media_grace_seconds, services.settings.hold_music
-        self.browser = BrowserMedia(grace, back(self._media_failed), services.bus, self.asides)
+        music = services.settings.hold_music
         self.sounds = CallSounds(services.bus, self, music, owner.session_id, back(self.tell))
         self._alarm = Alarm(back(self._on_alarm))
         self._finished = asyncio.Event()
@@ -119,6 +116,16 @@ class LiveCall:
         return self.facts.call_id
 
     @property
+    def media(self) -> MediaRef | None:
+        """The media session."""
+        return self.media_side.anchor.current
+
+    @property
+    def asides(self) -> Mailbox:
+        """What is asked of relay and session, in its order."""
+        return self.media_side.asides
+
+    @property
     def epoch(self) -> int:
         """Of the ownership."""
         return self._owner.epoch
@@ -130,7 +137,7 @@ class LiveCall:
 
     def snapshot(self) -> CallSnapshot:
         """Return what a browser that comes back must see."""
-        return snapshot_of(self)
+        return snapshot_of(self, self.media_side.anchor.offer)
 
     @property
     def told_state(self) -> CallState:
@@ -159,9 +166,6 @@ class LiveCall:
         """End the call for a reason that is neither side's."""
         self.post(self._fail, status, reason)
 
-    def _media_failed(self, reason: str) -> None:
-        self.fail(503, f"Media Failed ({reason})")
-
     def _fail(self, status: int, reason: str, now: float) -> None:
         if not self._succession.end(status, reason, "system", now):
             self.core.fail(status, reason, now)
@@ -175,7 +179,7 @@ class LiveCall:
         """Give something to the core in its turn."""
         self._owner.mailbox.post(lambda: self.do(verb, *facts))
 
-    async def _in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
+    async def in_turn(self, verb: Callable[..., Any], *facts: Any) -> None:
         """Give something to the core in its turn, and wait for that: for asides, which no mailbox waits for."""
         await self._owner.mailbox.ask(lambda: self.do(verb, *facts))
 
@@ -195,7 +199,8 @@ class LiveCall:
         return result
 
     def _set_alarm(self) -> None:
-        self._alarm.set(earliest(*[leg.core.next_timer() for leg in self._succession.live]))
+        timers = [leg.core.next_timer() for leg in self._succession.live]
+        self._alarm.set(earliest(*timers, self.media_side.anchor.next_timer()))
 
     def abandon(self) -> None:
         """Another agent owns the call, and only the owner sends in a dialog: be silent and forget it."""
@@ -210,6 +215,7 @@ class LiveCall:
     def _handle_timers(self, now: float) -> None:
         for leg in list(self._succession.live):
             leg.core.handle_timer(now)
+        self.media_side.anchor.handle_timer(now)
 
     async def _drain(self) -> None:
         """Carry out what the legs have put out, and what that makes them put out."""
@@ -219,7 +225,7 @@ class LiveCall:
                 await self._carry_out_all(leg, outputs)
             if (end := self._succession.take_end()) is not None:
                 await self._carry_out_all(self.leg, [end])
-            if not work:
+            if not await self.media_side.carry_out() and not work:
                 return
 
     async def _carry_out_all(self, leg: Leg, outputs: list[CallOutput]) -> None:
@@ -252,7 +258,7 @@ class LiveCall:
             case AskMedia() if self._succession.has_lost_media(leg):
                 self._succession.refuse(leg, output, time.monotonic())
             case AskMedia():
-                self.ask_relay(leg, output)
+                self.media_side.ask(leg, output)
             case Ended() if self._succession.survives(output):
                 _log.info("leg ended", call=self.call_id)
             case Ended():
@@ -262,9 +268,11 @@ class LiveCall:
 
     async def _serve(self, output: _Served) -> None:
         match output:
+            case ReanchorRefused(status, reason):
+                _log.warning("new relay refused", call=self.call_id, status=status, reason=reason)
+                self.media_side.anchor.refused(time.monotonic())
             case WantKeyframe():
-                if self.media is not None:
-                    self.asides.post(partial(request_keyframe, self._services.bus, self.media, self._owner.epoch))
+                self.media_side.want_keyframe()
             case Referred(referral):
                 self._browser_sdp = self._browser_sdp or self.core.browser_sdp
                 self._succession.refer(referral)
@@ -283,7 +291,8 @@ class LiveCall:
             return
         if leg.core.is_answered and self.established_at is None:
             self.established_at = wall_clock()
-        await self._record.save(record_of(self, leg, self._services.agent, self._owner.epoch))
+        is_moving = self.media_side.anchor.is_moving
+        await self._record.save(record_of(self, leg, self._services.agent, self._owner.epoch, is_moving))
 
     # -- another far side
 
@@ -347,7 +356,7 @@ class LiveCall:
         if self._finished.is_set():
             return
         self._finished.set()
-        self.browser.close()
+        self.media_side.close()
         metrics.calls_active(self.facts.direction).dec()
         self._on_finished(self)
 
@@ -355,20 +364,7 @@ class LiveCall:
 
     def ask_relay(self, leg: Leg, asked: AskMedia, instead: AskMedia | None = None) -> None:
         """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
-        self.asides.post(lambda: self._ask_relay(leg.core, asked.question, instead or asked))
-
-    async def _ask_relay(self, core: Call, question: MediaQuestion, asked: AskMedia) -> None:
-        if self.media is None:
-            return
-        try:
-            answer = await ask_relay(self._services.bus, self.media, self._owner.epoch, core.sip_call_id, asked)
-        except RemoteError as error:
-            await self._in_turn(core.media_refused, question, error.status, error.reason)
-        except Exception:  # the boundary of the aside: the call must hear something
-            _log.exception("relay not asked", call=self.call_id)
-            await self._in_turn(core.media_refused, question, 500, "Server Internal Error")
-        else:
-            await self._in_turn(partial(core.media_answered, is_held=answer.is_held), question, answer.sdp)
+        self.media_side.ask(leg, asked, instead)
 
     async def _clear(self, ended: Ended) -> None:
         """Remove what is left of the call: its record, which would bring it back to life, then its media."""
@@ -381,8 +377,7 @@ class LiveCall:
             await self._record.delete(epoch)
         except nats.errors.Error as error:
             _log.warning("record not removed", call=self.call_id, error=repr(error))
-        if self.media is not None:
-            await release(self._services.bus, self.media, epoch)
+        await self.media_side.release()
 
     def offer_to_session(self, core: IncomingCall) -> None:
         """Begin an incoming call: ask the session whether it takes it. Before it says so there is nothing to send."""
@@ -393,8 +388,9 @@ class LiveCall:
     async def _offer_to_session(self, core: IncomingCall) -> None:
         answer = await offer_call(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
-            self.media, self.has_video = answer.media, answer.has_video
+            self.media_side.found(answer.media)
+            self.has_video = answer.has_video
             self.ringing_at = wall_clock()
-            await self._in_turn(core.accepted, answer.browser_sdp)
+            await self.in_turn(core.accepted, answer.browser_sdp)
         else:
-            await self._in_turn(core.refused, answer.status, answer.reason, answer.is_known)
+            await self.in_turn(core.refused, answer.status, answer.reason, answer.is_known)

@@ -12,10 +12,10 @@ RelayEvent = MediaConnected | MediaFailed | PictureWanted | MediaDigit | SoundSe
 def hear(call: LiveCall, event: RelayEvent) -> None:
     """Let the call take it."""
     match event:
-        case MediaConnected():
-            call.browser.connected()
-        case MediaFailed(reason=reason):
-            call.browser.lost(reason, may_return=call.core.was_established and not call.is_headless)
+        case MediaConnected(media_id=media_id):
+            call.media_side.connected(media_id)
+        case MediaFailed(media_id=media_id, reason=reason):
+            call.media_side.lost(media_id, reason)
         case PictureWanted():
             call.post(call.core.request_picture)
         case MediaDigit():

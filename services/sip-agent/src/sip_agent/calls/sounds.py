@@ -24,8 +24,13 @@ _log = structlog.get_logger(__name__)
 class SoundedCall(Protocol):
     """As much of a live call as its sounds need."""
 
-    media: MediaRef | None
-    asides: Mailbox
+    @property
+    def media(self) -> MediaRef | None:
+        """The media session."""
+
+    @property
+    def asides(self) -> Mailbox:
+        """What is asked of the relay, in its order."""
 
     @property
     def call_id(self) -> str:
@@ -149,6 +154,11 @@ class CallSounds:
             await self._end()
         except RemoteError as error:
             _log.warning("hold music not ended", call=self._call_id, error=str(error))
+
+    def moved(self) -> None:
+        """The media is at another relay now, which plays nothing yet."""
+        if self._is_held and self._hold_music:
+            self._asides.post(self._begin_hold)
 
     def over(self, sent: SoundSent) -> None:
         """The relay says that a sound is over."""

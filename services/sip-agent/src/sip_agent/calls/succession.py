@@ -65,8 +65,14 @@ class TransferredCall(Protocol):
     """As much of a live call as changes hands."""
 
     leg: Leg
-    media: MediaRef | None
-    asides: Mailbox
+
+    @property
+    def media(self) -> MediaRef | None:
+        """The media session."""
+
+    @property
+    def asides(self) -> Mailbox:
+        """What is asked of the relay, in its order."""
 
     def post(self, verb: Callable[..., Any], *facts: Any) -> None:
         """Do something in its turn."""

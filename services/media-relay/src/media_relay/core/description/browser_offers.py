@@ -81,7 +81,7 @@ class BrowserOffers:
         if not any(lines):
             raise RemoteError(488, "Not Acceptable Here")
         if self._is_final:
-            self._browser = self.later.browser
+            self._browser = self.later.browser or self._browser
         if self._answered is None or not self._is_final or not all(map(_covers, self._answered, lines)):
             self._answered = tuple(lines)
             self._answer = self._describe_answer(lines)

@@ -51,7 +51,7 @@ class _Offer:
 class LaterOffers:
     """`LaterExchanges` of a call; `media` are the m-lines that we last described ourselves by.
 
-    `browser` is None where there is none: then it is never asked to `renew`.
+    `browser` is None where there is none, or where it is still to describe itself, by the answer to `renew`.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class LaterOffers:
         legs: Sequence[Leg],
         media: Sequence[Media],
         held: bool,
+        direction: Direction = Direction.SENDRECV,
     ) -> None:
         self._host = host
         self._issuer = issuer
@@ -70,7 +71,7 @@ class LaterOffers:
         self._legs = list(legs)
         self._media = list(media)
         self._is_held = held
-        self._direction = Direction.SENDRECV  # ours, as last agreed
+        self._direction = direction  # ours, as last agreed
         self._offer: _Offer | None = None
         # RFC 3264 §8.3.2: a number means the same codec as long as the session lasts.
         self._numbers: dict[tuple[StreamKind, Codec], int] = {
@@ -85,9 +86,8 @@ class LaterOffers:
         return self._offer is not None
 
     @property
-    def browser(self) -> BrowserDescription:
-        """As it described itself last; there is one."""
-        assert self._browser is not None
+    def browser(self) -> BrowserDescription | None:
+        """As it described itself last."""
         return self._browser
 
     @property

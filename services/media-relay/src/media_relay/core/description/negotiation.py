@@ -89,7 +89,15 @@ class Issuer:
         self._origin = Origin("-", session_id, "0", host, "IP6" if ":" in host else "IP4")
         self._last: SessionDescription | None = None
 
+    @classmethod
+    def after(cls, origin: Origin) -> "Issuer":
+        """Go on with what another relay has issued. Its address is part of what must not change."""
+        issuer = cls(origin.session_id, origin.address)
+        issuer._origin = origin
+        return issuer
+
     def issue(self, description: SessionDescription) -> str:
+        """Return the text of a description."""
         if description != self._last:
             self._last = description
             self._origin = replace(self._origin, session_version=str(int(self._origin.session_version) + 1))
@@ -213,7 +221,7 @@ def is_held(streams: Iterable[tuple[Direction, SipStream]], before: bool = False
 
 
 def session_plan(browser: BrowserDescription | None, streams: Sequence[StreamPlan]) -> SessionPlan:
-    """Return the plan of a session whose browser has described itself, or that has none."""
+    """Return the plan of a session whose browser has described itself, is still to do so, or is none."""
     if browser is None:
         return SessionPlan(streams=tuple(streams))
     return SessionPlan(

@@ -59,7 +59,7 @@ class SipOffers:
         used: set[int] = set()
         self._offered: list[dict[Codec, Codec]] = []  # to the browser, and the SIP side's own
         for _, stream in self._streams:
-            codecs = _renumber(stream.kind, stream.codecs, used)
+            codecs = renumber(stream.kind, stream.codecs, used)
             used |= {codec.payload_type for codec in codecs}
             self._offered.append(codecs)
         lines = [
@@ -120,7 +120,7 @@ def _first_of_each_kind(streams: Iterable[SipStream | None]) -> list[tuple[int, 
     return list(found.values())
 
 
-def _renumber(kind: StreamKind, codecs: Sequence[Codec], used: set[int]) -> dict[Codec, Codec]:
+def renumber(kind: StreamKind, codecs: Sequence[Codec], used: set[int]) -> dict[Codec, Codec]:
     """Return the browser's codecs and whose they are. SIP numbers stay where they are static, or dynamic and free."""
     taken = set(used)
     result: dict[Codec, Codec] = {}

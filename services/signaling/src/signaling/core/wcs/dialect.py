@@ -42,6 +42,8 @@ _SILENT = frozenset({"pong", "pushLogs", "submitBugReport", "sessionDebug"})  # 
 class Wcs:
     """`new_token` returns what nobody can guess, for the next socket of the session."""
 
+    renegotiates = False  # a call has one description, and the SDK one connection for it
+
     def __init__(self, new_token: Callable[[], str]) -> None:
         self._new_token = new_token
         self._connection: dict[str, Any] = {}

@@ -198,6 +198,10 @@ class Call(ABC):
         """Hold the far side, or take it back; `SipError` where too much waits already."""
         self._in_dialog.change("hold" if is_held else "unhold", now)
 
+    def reanchor(self, is_told: bool, now: float) -> None:
+        """Let the far side know where our media is now; `is_told`: it does, by another exchange."""
+        self._in_dialog.reanchor(is_told, now)
+
     def refresh_target(self, now: float) -> None:
         """Let the far side know our Contact by a re-INVITE, once the call is through (§12.2.1.2)."""
         self._in_dialog.change("target", now)

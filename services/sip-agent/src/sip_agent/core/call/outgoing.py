@@ -306,9 +306,9 @@ class OutgoingCall(Call):
 
     def _answer_media(self, question: MediaQuestion, sdp: str, now: float) -> None:
         if question == "answer":  # those of early media may still come
-            self.browser_sdp = sdp
+            self.browser_sdp = sdp or self.browser_sdp
             self._out.append(SaveCall())
-            self._establish(sdp)
+            self._establish(sdp or None)  # none where the relay has gone meanwhile: another one will offer
 
     def _answer_refused(self, question: MediaQuestion, status: int, reason: str, now: float) -> State | None:
         if question != "answer":

@@ -162,6 +162,13 @@ class MessageAnswered(msgspec.Struct, frozen=True):
     reason: str
 
 
+class ReanchorRefused(msgspec.Struct, frozen=True):
+    """The far side does not take the new place of our media."""
+
+    status: int
+    reason: str
+
+
 class Finished(msgspec.Struct, frozen=True):
     """Nothing of the call is on the wire any more: forget it."""
 
@@ -181,6 +188,7 @@ CallOutput = (
     | Referred
     | MessageReceived
     | MessageAnswered
+    | ReanchorRefused
     | Ended
     | Unheard
     | Finished

@@ -119,6 +119,13 @@ class InDialog:
         """Change the session when nothing stands in its way; `SipError` where too much waits."""
         self._ours.want(change, now)
 
+    def reanchor(self, is_told: bool, now: float) -> None:
+        """Tell the far side where our media is now, unless another exchange has."""
+        if is_told:
+            self._ours.reanchored(now)
+        else:
+            self._ours.reanchor(now)
+
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is under way in an established call."""

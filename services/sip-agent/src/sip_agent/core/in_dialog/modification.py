@@ -1,4 +1,4 @@
-"""Our own changes of a session: hold, its end, and refreshes (RFC 3261 §12.2.1, §14.1, RFC 3311 §5.1, RFC 4028 §7.4).
+"""Our own changes of a session: hold, our place, refreshes (RFC 3261 §12.2.1, §14.1, RFC 3311 §5.1, RFC 4028 §7.4).
 
     IDLE ─ ASKING ─ SENT ─ ANSWERED ─ IDLE
       └──────────────┤
@@ -12,7 +12,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from sip_agent.core.call.outputs import ActionFailed, AskMedia, CallOutput, HoldChanged, SaveCall
+from sip_agent.core.call.outputs import (
+    ActionFailed,
+    AskMedia,
+    CallOutput,
+    HoldChanged,
+    ReanchorRefused,
+    SaveCall,
+)
 from sip_agent.core.call.rules import CallRules
 from sip_agent.core.dialog.capabilities import OFFERED, SDP
 from sip_agent.core.dialog.dialog_set import description
@@ -25,9 +32,10 @@ from sip_agent.core.in_dialog.session_timer import SessionTimer
 from sip_agent.core.syntax.message import Response
 from sip_agent.core.table import Label, Rows, TableMachine
 
-# "refresh" shows that the session lives, "target" that we are somewhere else: a re-INVITE with our new Contact.
-Change = Literal["hold", "unhold", "refresh", "target"]
-_SILENT = ("refresh", "target")  # of these the user is told nothing
+# "refresh" shows that the session lives, "target" that we are somewhere else: a re-INVITE with our new Contact; and
+# "reanchor" that our media is.
+Change = Literal["hold", "unhold", "refresh", "target", "reanchor"]
+_SILENT = ("refresh", "target", "reanchor")  # of these the user is told nothing
 
 # A page that asks for more than this at once is told to wait.
 MAX_WANTED = 8
@@ -55,6 +63,7 @@ class Input(Label):
     FAILURE = "another final response, or none"
     TAKEN = "the relay has the answer"
     TIME = "the wait is over"
+    MOOT = "the far side knows already"
     STOP = "the dialog is over"
 
 
@@ -114,6 +123,22 @@ class Modification:
         if "refresh" not in self._wanted:
             self._wanted.append("refresh")
         self.proceed(now)
+
+    def reanchor(self, now: float) -> None:
+        """Tell the far side where our media is now, before anything else that is wanted."""
+        if "reanchor" not in self._wanted:
+            self._wanted.insert(0 if self._machine.state is State.IDLE else 1, "reanchor")
+        self.proceed(now)
+
+    def reanchored(self, now: float) -> None:
+        """Another exchange has told the far side."""
+        if "reanchor" not in self._wanted:
+            return
+        is_first = self._wanted[0] == "reanchor"
+        if not is_first or self._machine.state is State.IDLE:
+            self._wanted.remove("reanchor")
+        else:
+            self._step(Input.MOOT, now)
 
     def proceed(self, now: float) -> None:
         """Begin the next change if nothing stands in its way."""
@@ -229,6 +254,10 @@ class Modification:
     def _again(self, now: float) -> None:
         self._waits_until = None
 
+    def _drop(self, now: float) -> State:
+        self._waits_until = None
+        return self._done()
+
     def _finish(self, now: float) -> State:
         self._out.append(SaveCall())
         change = self._wanted[0]
@@ -239,11 +268,13 @@ class Modification:
 
     def _fail(self, outcome: Outcome, now: float) -> State:
         self._drop_offer()
-        change = self._wanted[0]
-        if change == "refresh":
-            self._timer.refresh_failed(now)
-        elif change != "target":
-            self._out.append(ActionFailed(change, outcome.status, outcome.reason))
+        match self._wanted[0]:
+            case "refresh":
+                self._timer.refresh_failed(now)
+            case "reanchor" if outcome.response is not None:  # else the relay is gone as well, or the dialog
+                self._out.append(ReanchorRefused(outcome.status, outcome.reason))
+            case "hold" | "unhold" as change:
+                self._out.append(ActionFailed(change, outcome.status, outcome.reason))
         return self._done()
 
     def _drop_offer(self) -> None:
@@ -275,5 +306,6 @@ TABLE: Rows[State, Input] = {
     (State.ANSWERED, Input.REFUSED): (Modification._fail, State.IDLE),
     (State.ANSWERED, Input.STOP): (Modification._stop, State.IDLE),
     (State.WAITING, Input.TIME): (Modification._again, State.IDLE),
+    (State.WAITING, Input.MOOT): (Modification._drop, State.IDLE),
     (State.WAITING, Input.STOP): (Modification._stop, State.IDLE),
 }

@@ -1,0 +1,67 @@
+"""A relay dies, and then the agent that was about to move its calls: whoever takes these over moves them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.chaos.stage import Stage, moved, talking
+from tests.integration.test_sip_agent_reanchor import OTHER, Pulse, come
+from tests.support.bus_seats import RELAY, RelaySeat, eventually, sdp
+from tests.support.sip_peer import SipPeer
+
+from shared.messages import ReanchorMedia
+from shared.records import CallRecord
+
+
+@pytest.fixture
+async def other(stage: Stage) -> AsyncIterator[RelaySeat]:
+    """The relay that is left."""
+    seat, pulse = RelaySeat(OTHER), Pulse(stage.cluster.bus, OTHER)
+    await seat.sit(stage.cluster.bus)
+    yield seat
+    await pulse.stop()
+
+
+async def record(stage: Stage) -> CallRecord:
+    calls = stage.cluster.store.calls
+    (name,) = await calls.names()
+    entry = await calls.get(name)
+    assert entry is not None
+    return entry.record
+
+
+async def answer_reinvites(server: SipPeer) -> None:
+    """Take whatever the call's side says of itself."""
+    while True:
+        server.respond(await server.expect("INVITE"), 200, sdp(30000))
+
+
+async def test_a_call_whose_media_was_on_its_way_is_moved_by_the_next_agent(
+    stage: Stage, server: SipPeer, other: RelaySeat
+) -> None:
+    first, second = stage.agents
+    bus = stage.cluster.bus
+    pulse = Pulse(bus, RELAY)
+    alice = await stage.at_server(server, first)
+    await talking(server, alice)
+    await pulse.stop()
+    await stage.relay.leave(bus)
+    await alice.expect(ReanchorMedia, within=10.0)  # and she does not come
+    server.respond(await server.expect("INVITE"), 200, sdp(30000))
+    await server.expect("ACK")
+    assert (await record(stage)).is_moving
+    await first.kill()
+    async with asyncio.TaskGroup() as group:
+        far_side = group.create_task(answer_reinvites(server))
+        await moved(alice)
+        await come(bus, alice, other)
+        async with asyncio.timeout(10):
+            while (await record(stage)).is_moving:  # noqa: ASYNC110 - a record tells of no event
+                await asyncio.sleep(0.05)
+        far_side.cancel()
+    now = await record(stage)
+    assert (now.owner, now.media and now.media.relay) == (second.name, OTHER)
+    await eventually(lambda: len(other.released) == 1)  # the session that nobody had come to
+    await alice.hang_up("c-1")
+    server.respond(await server.expect("BYE"), 200)
+    assert (await alice.ended("c-1")).was_established

@@ -1,0 +1,75 @@
+"""A relay that is told to stop: it forwards until its sessions are elsewhere, or its time is over."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.support.media_relay import Ends, Relay, StartRelay, ends, outgoing_call, start_relay
+from tests.support.rtp_packets import rtp_packet
+
+from shared.errors import RemoteError
+from shared.messages import Heartbeat
+from shared.presence import beat
+from shared.tasks import Tasks
+
+__all__ = ["ends", "start_relay"]  # fixtures
+
+DRAIN_SECONDS = 2
+
+
+@pytest.fixture
+async def relay(start_relay: StartRelay) -> Relay:
+    return await start_relay(RELAY_DRAIN_SECONDS=DRAIN_SECONDS)
+
+
+@pytest.fixture
+async def another(relay: Relay) -> AsyncIterator[None]:
+    """Another relay is heard, by the one under test, too."""
+    tasks = Tasks("another relay")
+    tasks.spawn(beat(relay.bus, lambda: Heartbeat(kind="relay", pod="another", load=0, capacity=10)), "heartbeat")
+    for _ in range(2):  # the relay under test has had one for certain once we have had the next
+        await relay.beat(lambda one: one.pod == "another")
+    yield
+    await tasks.aclose()
+
+
+async def told_to_stop(relay: Relay) -> None:
+    relay.process.send_signal(signal.SIGTERM)
+    await relay.beat(lambda one: one.draining and one.pod != "another")
+
+
+@pytest.mark.usefixtures("another")
+async def test_it_forwards_until_its_last_session_is_released(relay: Relay, ends: Ends) -> None:
+    port = await outgoing_call(relay, ends)
+    await told_to_stop(relay)
+    ends.rtp.send(rtp_packet(payload_type=111), port)
+    await ends.browser.receive_rtp()
+    with pytest.raises(RemoteError) as refused:
+        await relay.allocate("m2")
+    assert refused.value.status == 503
+    assert relay.process.alive
+    await relay.release()
+    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS) == 0
+
+
+@pytest.mark.usefixtures("another")
+async def test_it_leaves_when_its_time_is_over(relay: Relay, ends: Ends) -> None:
+    await outgoing_call(relay, ends)
+    await told_to_stop(relay)
+    begin = asyncio.get_running_loop().time()
+    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS + 5) == 0
+    assert asyncio.get_running_loop().time() - begin > DRAIN_SECONDS - 0.5
+    await asyncio.wait_for(ends.browser.ended.wait(), 5)  # its page is told
+
+
+async def test_it_leaves_at_once_where_there_is_no_other(relay: Relay, ends: Ends) -> None:
+    await outgoing_call(relay, ends)
+    await told_to_stop(relay)
+    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS - 0.5) == 0
+
+
+@pytest.mark.usefixtures("another")
+async def test_it_leaves_at_once_where_it_has_nothing(relay: Relay) -> None:
+    await told_to_stop(relay)
+    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS - 0.5) == 0
