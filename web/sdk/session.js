@@ -200,6 +200,15 @@ export class Session extends Emitter {
     return this.#messages.ask(message, MESSAGE_SECONDS * 1000, () => this.#request(request));
   }
 
+  /**
+   * Give something of the page's own to the operator's web server.
+   * @param {unknown} payload anything that JSON can say
+   * @returns {Promise<void>} settled when the web server has taken it; rejected with a RequestError
+   */
+  async sendData(payload) {
+    await this.#request({ type: "data", payload });
+  }
+
   /** @param {RequestError} refusal of the first */
   #secondGreeting(refusal) {
     return refusal.status === BAD_TOKEN && this.#token.giveUpCurrent() ? this.#resumption() : null;

@@ -116,6 +116,10 @@ const SAID = {
     const other = seat.session.calls.get(golden("request.transfer.other").other);
     void call.transferTo(other).catch(ignored);
   },
+  "request.data": async (seat) => {
+    await loggedIn(seat);
+    void seat.session.sendData(golden("request.data").payload).catch(ignored);
+  },
   "request.message": async (seat) => {
     await loggedIn(seat);
     void seat.session.sendMessage("bob", "Grüße").catch(ignored);
