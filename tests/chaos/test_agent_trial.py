@@ -11,6 +11,7 @@ import pytest
 from tests.chaos.stage import Stage, moved
 from tests.support.bus_seats import SessionSeat, eventually, sdp
 from tests.support.sip_peer import SipPeer
+from tests.support.until import until_so
 
 from shared.messages import CallEstablished, CallProgress
 from sip_agent.core.syntax.message import Request
@@ -100,9 +101,7 @@ async def called(stage: Stage, phones: Phones) -> list[SessionSeat]:
 
 async def at_others(phones: Phones, since: float) -> None:
     """Wait until each phone has had an INVITE of a new agent; check that it is one agent, with the CSeq ahead."""
-    async with asyncio.timeout(TAKEN_OVER_WITHIN):
-        while not all(heard.after(since) for heard in phones.heard.values()):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await until_so(lambda: all(heard.after(since) for heard in phones.heard.values()), TAKEN_OVER_WITHIN)
     delays = sorted(heard.after(since)[0][0] - since for heard in phones.heard.values())
     print(f"heard of the new agent after {delays[len(delays) // 2]:.2f} s p50, {delays[-1]:.2f} s at most")
     for heard in phones.heard.values():

@@ -9,8 +9,10 @@ import pytest
 from tests.chaos.stage import Stage, know_each_other, moved, staged, talking
 from tests.support.bus_seats import sdp
 from tests.support.cut_link import CutLink, cut_link
+from tests.support.pace import spend
 from tests.support.services import Pod
 from tests.support.sip_peer import PeerDialog, SipPeer
+from tests.support.until import until_so
 
 from shared.kv import LEASE_TTL
 
@@ -51,7 +53,7 @@ async def ask_for_ever(dialog: PeerDialog) -> None:
     """Send requests in the dialog to the agent that had it first: it answers as long as it believes that it may."""
     while True:
         dialog.send("OPTIONS")
-        await asyncio.sleep(ASK_EVERY)
+        await spend(ASK_EVERY)
 
 
 @pytest.fixture
@@ -71,15 +73,13 @@ async def test_a_cut_off_agent_is_silent_before_another_one_speaks(witness: Witn
         asking = asyncio.ensure_future(ask_for_ever(dialog))
         link.cut()
         cut_at = time.monotonic()
-        async with asyncio.timeout(CUT_FOR):
-            while not witness.times(second.port):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until_so(lambda: bool(witness.times(second.port)), CUT_FOR)
         await moved(alice)
         again = await witness.expect("INVITE")
         assert again.contacts[0].sip_uri.port == second.port
         witness.respond(again, 200, sdp(30000))
         await witness.expect("ACK")
-        await asyncio.sleep(5 * ASK_EVERY)  # it is asked on, and says nothing
+        await spend(5 * ASK_EVERY)  # it is asked on, and says nothing
         asking.cancel()
         link.heal()
         await first.process.wait_for_output("taken for dead")
@@ -97,7 +97,7 @@ async def test_an_agent_that_is_back_before_its_lease_has_ended_keeps_what_it_ha
         await talking(server, alice)
         link.cut()
         await second.process.wait_for_output("no answer")
-        await asyncio.sleep(LEASE_TTL / 2)
+        await spend(LEASE_TTL / 2)
         link.heal()
         await first.process.wait_for_output("nats reconnected")
         await alice.hang_up("c-1")

@@ -8,6 +8,7 @@ from tests.chaos.stage import Stage, moved, talking
 from tests.integration.test_sip_agent_reanchor import OTHER, Pulse, come
 from tests.support.bus_seats import RELAY, RelaySeat, eventually, sdp
 from tests.support.sip_peer import SipPeer
+from tests.support.until import until
 
 from shared.messages import ReanchorMedia
 from shared.records import CallRecord
@@ -28,6 +29,10 @@ async def record(stage: Stage) -> CallRecord:
     entry = await calls.get(name)
     assert entry is not None
     return entry.record
+
+
+async def has_moved(stage: Stage) -> bool:
+    return not (await record(stage)).is_moving
 
 
 async def answer_reinvites(server: SipPeer) -> None:
@@ -55,9 +60,7 @@ async def test_a_call_whose_media_was_on_its_way_is_moved_by_the_next_agent(
         far_side = group.create_task(answer_reinvites(server))
         await moved(alice)
         await come(bus, alice, other)
-        async with asyncio.timeout(10):
-            while (await record(stage)).is_moving:  # noqa: ASYNC110 - a record tells of no event
-                await asyncio.sleep(0.05)
+        await until(lambda: has_moved(stage))
         far_side.cancel()
     now = await record(stage)
     assert (now.owner, now.media and now.media.relay) == (second.name, OTHER)

@@ -10,6 +10,7 @@ import pytest
 from tests.support.bus_seats import account, pretend_signaling
 from tests.support.measured_calls import Ear, MeasuredPage, MeasuredPhone
 from tests.support.services import DOMAIN, SECRET, USERS, Cordboard, Pod, cordboard
+from tests.support.until import until
 
 from shared.messages import CallEnded
 from shared.tasks import Tasks
@@ -41,9 +42,11 @@ class Stage:
 
     async def all_at(self, relay: Pod) -> None:
         """Wait until the records say that every call is at that relay for good: both ends of those between pages."""
-        async with asyncio.timeout(10):
-            while await self._places() != {(relay.name, False)}:  # noqa: ASYNC110 - records tell of no event
-                await asyncio.sleep(0.05)
+
+        async def are_there() -> bool:
+            return await self._places() == {(relay.name, False)}
+
+        await until(are_there)
         assert self.ended() == []
 
     async def _places(self) -> set[tuple[str, bool]]:

@@ -7,6 +7,7 @@ import pytest_asyncio
 from tests.e2e.test_pods import agent_of
 from tests.support.page import Account, OpenPhone, establish, hear_each_other
 from tests.support.services import Cordboard, cordboard
+from tests.support.until import until
 
 TAKEN_OVER_WITHIN = 15.0
 
@@ -19,9 +20,10 @@ async def agents() -> AsyncIterator[Cordboard]:
 
 
 async def until_owned_by(cluster: Cordboard, user: str, agent: str) -> None:
-    async with asyncio.timeout(TAKEN_OVER_WITHIN):
-        while await agent_of(cluster, user) != agent:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    async def is_owned() -> bool:
+        return await agent_of(cluster, user) == agent
+
+    await until(is_owned, TAKEN_OVER_WITHIN)
 
 
 async def test_a_call_between_two_pages_outlives_an_agent(agents: Cordboard, open_page: OpenPhone) -> None:

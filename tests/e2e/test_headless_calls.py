@@ -11,6 +11,7 @@ from tests.support.baresip import Baresip, baresip
 from tests.support.headless import HeadlessSession, envelope, headless, write_tone
 from tests.support.page import Account, OpenPhone, call_phone
 from tests.support.services import Cordboard, Pod, cordboard
+from tests.support.until import until
 
 from shared.errors import RemoteError
 from shared.messages import (
@@ -208,9 +209,11 @@ async def test_two_phones_that_are_joined_stay_so_when_the_agent_dies_or_leaves(
         await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_tone(620))
         dying, taker = cluster.agents
         await end(dying)
-        async with asyncio.timeout(20):
-            while await owners(cluster) != {taker.name}:  # noqa: ASYNC110 - the record is all that tells of it
-                await asyncio.sleep(0.1)
+
+        async def are_taken() -> bool:
+            return await owners(cluster) == {taker.name}
+
+        await until(are_taken, 20)
         await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_other_tone(620))
         await carol.hang_up()
         ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]

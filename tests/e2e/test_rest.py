@@ -14,6 +14,7 @@ from tests.support.headless import write_tone
 from tests.support.page import Account, hear_and_be_heard, open_phone
 from tests.support.rest import KEY, key_file
 from tests.support.services import Cordboard, cordboard
+from tests.support.until import until as look_until
 
 WELCOME_HZ, MUSIC_HZ = 1000, 700
 SECONDS = 20.0
@@ -64,10 +65,14 @@ def account(cluster: Cordboard, login: str = "alice") -> dict[str, Any]:
 async def until(rest: httpx.AsyncClient, call: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return a call once it is so: callers of an API have no event to wait for."""
     told: dict[str, Any] = {}
+
+    async def holds() -> bool:
+        told.clear()
+        told.update((await rest.get(f"api/v1/calls/{call}")).json())
+        return is_so(told)
+
     try:
-        async with asyncio.timeout(SECONDS):
-            while not is_so(told := (await rest.get(f"api/v1/calls/{call}")).json()):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await look_until(holds, SECONDS)
     except TimeoutError:
         raise AssertionError(f"never so: {told}") from None
     return told

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.support.certificates import Authority
 from tests.support.nats_users import SecuredNats, secured_nats
+from tests.support.until import until_so
 
 from shared import acknowledgement
 from shared.bus import Bus, expiry
@@ -144,12 +145,10 @@ async def refused(secured: SecuredNats, **other: str) -> list[str]:
     with capture_logs() as logs:
         settings = CommonSettings(pod="stranger", **(secured.settings("relay") | other))
         connecting = tasks.spawn(Bus.connect(settings), "connect")
-        async with asyncio.timeout(10):
-            while not (said := [entry["error"] for entry in logs if entry["log_level"] == "warning"]):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until_so(lambda: any(entry["log_level"] == "warning" for entry in logs))
         assert not connecting.done()
         await tasks.aclose()
-    return said
+    return [entry["error"] for entry in logs if entry["log_level"] == "warning"]
 
 
 async def test_a_wrong_password_is_named(secured: SecuredNats) -> None:

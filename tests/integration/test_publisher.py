@@ -10,6 +10,7 @@ from nats.js.errors import NotFoundError
 from prometheus_client import REGISTRY
 from tests.support.nats import stoppable_nats_server
 from tests.support.signaling import eventually
+from tests.support.until import until
 
 from shared.bus import Bus
 from shared.messages import stream
@@ -57,9 +58,12 @@ def counted(result: str) -> float:
 async def stored(bus: Bus, name: str, count: int) -> list[stream.AnyTold]:
     """Return what a stream has, once that are `count` events."""
     js = bus.jetstream()
-    async with asyncio.timeout(10):
-        while (info := await js.stream_info(name)).state.messages < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+
+    async def are_there() -> bool:
+        return bool((await js.stream_info(name)).state.messages >= count)
+
+    await until(are_there)
+    info = await js.stream_info(name)
     assert info.state.messages == count
     first = info.state.first_seq
     return [stream.decode((await js.get_msg(name, seq)).data or b"") for seq in range(first, first + count)]

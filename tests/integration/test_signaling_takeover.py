@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 from tests.integration.test_signaling_call_use import CALL, talking
+from tests.support.pace import spend
 from tests.support.signaling import AgentSeat, Stage, stage
 
 from shared.messages import AccountMoved, AttachSession, CallSnapshot, HoldCall
@@ -66,7 +67,7 @@ async def test_a_command_waits_for_the_agent_that_takes_over(here: Stage) -> Non
     other = await adopter(here, CALL)
     await here.leave_seat(here.agent)
     asked = asyncio.ensure_future(page.ask("hold", call=CALL, on=True))
-    await asyncio.sleep(0.5)
+    await spend(0.5)
     assert not asked.done()
     await own(here, session, "agent-2", 8, revision)
     assert (await asked)["type"] == "ok"

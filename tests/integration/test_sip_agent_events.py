@@ -186,5 +186,5 @@ async def test_calls_do_not_mind_a_stream_that_is_gone(agent: Agent, bus: Bus, r
             await talking(alice, bob)
             await alice.hang_up("c-1")
             await alice.ended()
-            await bob.ended()
+            assert (await bob.ended()).was_established
         await eventually_empty(agent.services.store.calls.names)

@@ -1,6 +1,5 @@
 """Accounts without a socket and calls without a browser, with far sides and a relay that are played by hand."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from tests.integration.test_sip_agent import agent, bus, relay, signaling_tasks
 from tests.integration.test_sip_agent import settings as plain_settings
 from tests.integration.test_sip_agent_set_up import server
 from tests.support.bus_seats import RELAY, RelaySeat, SessionSeat, command_id, eventually, eventually_empty, sdp
+from tests.support.pace import spend
 from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.bus import Bus, expiry
@@ -139,7 +139,7 @@ async def test_an_account_without_a_socket_is_no_orphan_and_ends_when_it_is_idle
     assert (entry.record.pod, entry.record.idle_seconds, entry.record.detached_at) == ("", 0.2, None)
     assert entry.record.created_at > 0
     await idle.start()
-    await asyncio.sleep(0.5)  # for longer than it may be idle: there is no event of nothing
+    await spend(0.5)  # for longer than it may be idle: there is no event of nothing
     dialog = await answered(server, idle)
     dialog.send("BYE")
     await idle.expect(CallEnded)

@@ -144,7 +144,7 @@ async def records(agent: Agent) -> list[CallRecord]:
     return [entry.record for entry in entries if entry]
 
 
-async def anchored_at(agent: Agent, relay: str, calls: int = 2) -> None:
+async def wait_until_anchored_at(agent: Agent, relay: str, calls: int = 2) -> None:
     """Wait until the records say that the calls are at a relay, and no more on their way."""
 
     def there() -> bool:
@@ -166,7 +166,7 @@ async def test_a_call_goes_on_at_another_relay_when_its_own_is_gone(
     await die(bus, relay, pulse)
     offers = [await come(bus, seat, other) for seat in (alice, bob)]
     assert {offer.browser_sdp for offer in offers} == {f"offer of {OTHER}"}
-    await anchored_at(agent, OTHER)
+    await wait_until_anchored_at(agent, OTHER)
     assert not [one for one in relay.commands[asked:] if not isinstance(one, ReleaseMedia)]
     answered = [one.sdp for one in other.commands if isinstance(one, AnswerMedia) and one.side == "browser"]
     assert sorted(answered) == [f"anew by {session}" for session in BOTH]
@@ -188,7 +188,7 @@ async def test_a_browser_whose_media_is_measured_is_there(
     await die(bus, relay, pulse)
     await come(bus, alice, other)
     await come(bus, bob, other, is_heard_of=False)
-    await anchored_at(agent, OTHER)
+    await wait_until_anchored_at(agent, OTHER)
 
 
 async def test_a_relay_that_knows_nothing_of_the_session_is_left_at_once_and_the_question_is_asked_anew(
@@ -202,7 +202,7 @@ async def test_a_relay_that_knows_nothing_of_the_session_is_left_at_once_and_the
     for seat in (alice, bob):
         await come(bus, seat, other)
     assert (await alice.expect(CallHold)).local
-    await anchored_at(agent, OTHER)
+    await wait_until_anchored_at(agent, OTHER)
 
 
 async def test_a_held_call_stays_held_and_has_its_music_again(
@@ -215,7 +215,7 @@ async def test_a_held_call_stays_held_and_has_its_music_again(
     await die(bus, relay, pulse)
     for seat in (alice, bob):
         await come(bus, seat, other)
-    await anchored_at(agent, OTHER)
+    await wait_until_anchored_at(agent, OTHER)
     rebuilt = next(one for one in other.commands if isinstance(one, RebuildMedia) and one.call_id == "c-1")
     offered = next(one for one in other.commands if isinstance(one, RequestOffer))
     assert (rebuilt.direction, offered.direction) == ("sendonly", "sendonly")
@@ -230,7 +230,7 @@ async def test_a_relay_that_has_started_anew_gets_its_calls_back(
     await pulse.say(incarnation="i-2")
     for seat in (alice, bob):
         await come(bus, seat, relay)
-    await anchored_at(agent, RELAY)
+    await wait_until_anchored_at(agent, RELAY)
     rebuilt = [one for one in relay.commands if isinstance(one, RebuildMedia)]
     assert {one.media_id for one in rebuilt} == {
         record.media.media_id for record in await records(agent) if record.media
@@ -285,7 +285,7 @@ async def test_a_page_that_comes_back_later_finds_the_offer(
     (call,) = (await alice.ask(attach, SessionSnapshot)).calls
     assert (call.offer, call.media and call.media.relay) == (f"offer of {OTHER}", OTHER)
     await come(bus, alice, other)  # it is told again as well, for nobody took it the first time
-    await anchored_at(agent, OTHER)
+    await wait_until_anchored_at(agent, OTHER)
 
 
 async def test_calls_leave_a_relay_that_drains_when_their_browsers_are_at_the_other_one(
@@ -299,7 +299,7 @@ async def test_calls_leave_a_relay_that_drains_when_their_browsers_are_at_the_ot
     assert not relay.released
     for seat in (alice, bob):
         await come(bus, seat, other)
-    await anchored_at(agent, OTHER)
+    await wait_until_anchored_at(agent, OTHER)
     await eventually(lambda: sorted(relay.released) == ["media of s-alice", "media of s-bob"])
 
 
@@ -316,4 +316,4 @@ async def test_a_call_that_rings_goes_on_ringing_and_has_media_once_it_is_answer
     assert (await alice.expect(CallEstablished)).browser_sdp is None
     await bob.expect(CallEstablished)
     await come(bus, alice, other)
-    await anchored_at(agent, OTHER)
+    await wait_until_anchored_at(agent, OTHER)

@@ -1,196 +1,29 @@
 """Commands on sessions, with a data path that notes what it is told."""
 
-import itertools
-from collections.abc import Callable
-from typing import Any, cast
-
 import pytest
-from tests.support.descriptions import FINGERPRINT, ICE, phone, sdp
+from tests.support.descriptions import phone, sdp
+from tests.support.relay_commands import ANSWER, ENVELOPE, OFFER, Relay
 
-from media_relay.commands import Commands
 from media_relay.core.description.browser_offers import BrowserOffers
-from media_relay.core.description.sdes import SrtpPolicy
 from media_relay.core.description.sdp import parse
-from media_relay.core.plan import IceCredentials, SessionPlan
-from media_relay.core.pressure import Pressure
-from media_relay.core.session import MediaSession
-from media_relay.core.sound import EncodedSound
-from media_relay.core.statistics import SourceRecord, SourceStatistics
-from media_relay.datapath import Allocation, DataPath
 from media_relay.digits import DigitReceived
 from media_relay.events import Connected, Failed
-from media_relay.place import Place
-from media_relay.quality_watch import QualityWatch
-from media_relay.sound_library import SoundLibrary
-from media_relay.sounds import SoundDone
 from shared.errors import RemoteError
 from shared.messages import (
     AdoptMedia,
     AllocateMedia,
-    AnswerMedia,
     Done,
-    EndSound,
-    Event,
     MediaAllocated,
     MediaConnected,
     MediaDigit,
     MediaFailed,
     MediaRef,
     MediaSdp,
-    Message,
-    OfferMedia,
     ReleaseMedia,
     RequestOffer,
     SendDigits,
-    SendSound,
     SessionSnapshot,
-    Sound,
-    SoundSent,
 )
-
-ENVELOPE: dict[str, Any] = {"id": "command", "expires_at": 0.0}
-OFFER = sdp("chromium_audio_video_offer")
-ANSWER = phone("audio 4000 RTP/AVP 0")
-BELL = EncodedSound(8000, [b"bell"], is_complete=True)
-
-
-class Notes:
-    """In place of the data path."""
-
-    browser_port = 10000
-    browser_tcp_port = 0
-    fingerprint = FINGERPRINT
-
-    def __init__(self) -> None:
-        self.allocated: dict[str, int] = {}
-        self.plans: list[tuple[str, SessionPlan]] = []
-        self.released: list[str] = []
-        self.digits: list[tuple[str, str, int, int]] = []
-        self.renewals: list[str] = []
-        self.full = False
-        self.joined: list[tuple[str, str]] = []
-        self.players: dict[str, Player] = {}
-        self.heard: tuple[SourceStatistics, ...] = ()
-
-    def allocate(self, media_id: str, stream_count: int) -> Allocation:
-        if self.full:
-            raise RemoteError(503, "No Ports")
-        self.allocated[media_id] = stream_count
-        return Allocation(ICE, tuple((30000 + 2 * n, 30001 + 2 * n) for n in range(stream_count)))
-
-    def apply(self, media_id: str, plan: SessionPlan) -> None:
-        self.plans.append((media_id, plan))
-
-    def send_digits(self, media_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
-        if not digits.isdecimal():
-            raise RemoteError(400, "Bad Digits")
-        self.digits.append((media_id, digits, duration_ms, gap_ms))
-
-    def renew(self, media_id: str) -> IceCredentials:
-        self.renewals.append(media_id)
-        return IceCredentials("renewed", "password of the renewed")
-
-    def allocate_headless(self, media_id: str, partner: str = "") -> Allocation:
-        self.joined.append((media_id, partner))
-        return self.allocate(media_id, 1)
-
-    def sound_of(self, media_id: str) -> "Player":
-        return self.players.setdefault(media_id, Player())
-
-    def statistics(self, media_id: str) -> tuple[SourceStatistics, ...]:
-        return self.heard
-
-    def release(self, media_id: str) -> None:
-        self.released.append(media_id)
-
-
-class Watched:
-    """Whose quality is measured."""
-
-    def __init__(self) -> None:
-        self.sessions: list[str] = []
-
-    def begin(self, media_id: str, session: MediaSession) -> None:
-        self.sessions.append(media_id)
-
-    def end(self, media_id: str) -> None:
-        if media_id in self.sessions:
-            self.sessions.remove(media_id)
-
-
-class Sounds:
-    """In place of the library: one sound, in one codec."""
-
-    def __init__(self) -> None:
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    async def find(self, name: str, encoding: str) -> EncodedSound:
-        if name != "bell":
-            raise RemoteError(404, "No Such Sound")
-        assert encoding == "pcmu"
-        self.meanwhile()
-        return BELL
-
-
-class Player:
-    """In place of the data path's sound of a session."""
-
-    def __init__(self) -> None:
-        self.encoding = ""
-        self.played: list[tuple[str, str, EncodedSound, bool]] = []
-        self.stopped = 0
-
-    def play(self, play_id: str, name: str, sound: EncodedSound, is_looped: bool) -> None:
-        self.played.append((play_id, name, sound, is_looped))
-
-    def stop(self) -> None:
-        self.stopped += 1
-
-
-class Relay:
-    """Commands with a clock of their own."""
-
-    def __init__(self, capacity: int = 10, sip_srtp: SrtpPolicy = "off") -> None:
-        self.now = 1000.0
-        self.path = Notes()
-        self.watched = Watched()
-        self.sounds = Sounds()
-        self.pressure = Pressure(0.8)
-        self.told: list[tuple[str, Event]] = []
-        self.chance = itertools.count(255, -1)
-        place = Place("relay", ("192.0.2.1",), "192.0.2.1", capacity, unclaimed_seconds=30.0, sip_srtp=sip_srtp)
-        self.commands = Commands(
-            place,
-            cast(DataPath, self.path),
-            lambda agent, event: self.told.append((agent, event)),
-            lambda: self.now,
-            lambda count: bytes([next(self.chance)]) * count,
-            cast(QualityWatch, self.watched),
-            cast(SoundLibrary, self.sounds),
-            self.pressure,
-        )
-
-    async def handle(self, message: Message) -> Message | None:
-        return await self.commands.handle(message)
-
-    async def allocate(self, media_id: str = "m", **offer: Any) -> MediaAllocated:
-        given = offer or {"browser_sdp": OFFER}
-        reply = await self.handle(AllocateMedia(**ENVELOPE, media_id=media_id, call_id="call", agent="agent", **given))
-        assert isinstance(reply, MediaAllocated)
-        return reply
-
-    async def answer(self, text: str = ANSWER, **fields: Any) -> MediaSdp:
-        reply = await self.handle(AnswerMedia(**ENVELOPE | {"media_id": "m", "side": "sip", "sdp": text} | fields))
-        assert isinstance(reply, MediaSdp)
-        return reply
-
-    async def offer(self, text: str) -> MediaSdp:
-        reply = await self.handle(OfferMedia(**ENVELOPE, media_id="m", side="sip", sdp=text))
-        assert isinstance(reply, MediaSdp)
-        return reply
-
-    async def release(self, media_id: str = "m", epoch: int = 0) -> Message | None:
-        return await self.handle(ReleaseMedia(**ENVELOPE, media_id=media_id, epoch=epoch))
 
 
 @pytest.fixture
@@ -456,96 +289,6 @@ async def test_at_the_end_all_sessions_are_released(relay: Relay) -> None:
     await relay.allocate("b")
     relay.commands.release_all()
     assert relay.path.released == ["a", "b"]
-
-
-async def test_a_session_without_a_browser_offers_audio_and_its_answer_is_told_to_nobody(relay: Relay) -> None:
-    allocated = await relay.allocate(is_headless=True)
-    assert allocated.browser_sdp is None
-    assert allocated.sip_sdp is not None
-    assert [media.kind for media in parse(allocated.sip_sdp).media] == ["audio"]
-    assert relay.path.joined == [("m", "")]
-    assert (await relay.answer()).sdp == ""
-    assert relay.path.plans[-1][1].remote_ice is None
-    with pytest.raises(RemoteError, match="501"):
-        await relay.handle(RequestOffer(**ENVELOPE, media_id="m", side="browser"))
-    with pytest.raises(RemoteError, match="400"):
-        await relay.allocate("other", is_headless=True, sip_sdp=ANSWER)
-
-
-async def test_a_session_is_joined_with_another_one_that_is_answered_and_alone(relay: Relay) -> None:
-    await relay.allocate("one", is_headless=True)
-    with pytest.raises(RemoteError, match="491"):
-        await relay.allocate("two", is_headless=True, joined_to="one")
-    await relay.answer(media_id="one")
-    allocated = await relay.allocate("two", is_headless=True, joined_to="one")
-    assert allocated.sip_sdp is not None
-    assert parse(allocated.sip_sdp).media[0].formats == ("0", "101")
-    assert relay.path.joined == [("one", ""), ("two", "one")]
-    for partner, why in (("one", "491"), ("none", "481")):
-        with pytest.raises(RemoteError, match=why):
-            await relay.allocate("three", is_headless=True, joined_to=partner)
-    await relay.release("two")
-    await relay.allocate("three", is_headless=True, joined_to="one")
-    await relay.allocate("browser")
-    await relay.answer(media_id="browser")
-    with pytest.raises(RemoteError, match="488"):
-        await relay.allocate("four", is_headless=True, joined_to="browser")
-
-
-def send_sound(media_id: str = "m", name: str = "bell", epoch: int = 0) -> SendSound:
-    return SendSound(
-        **ENVELOPE | {"epoch": epoch}, media_id=media_id, play_id="p-1", sound=Sound(name=name, is_looped=True)
-    )
-
-
-async def test_a_sound_is_played_in_the_codec_that_is_settled(relay: Relay) -> None:
-    await relay.allocate()
-    player = relay.path.sound_of("m")
-    with pytest.raises(RemoteError, match="488"):
-        await relay.handle(send_sound())
-    player.encoding = "pcmu"
-    assert await relay.handle(send_sound(epoch=2)) == Done()
-    assert player.played == [("p-1", "bell", BELL, True)]
-    for refused, why in ((send_sound(name="gong", epoch=2), "404"), (send_sound(epoch=1), "409")):
-        with pytest.raises(RemoteError, match=why):
-            await relay.handle(refused)
-    relay.commands.on_event(SoundDone("m", "p-1", "bell", "finished"))
-    sent = SoundSent(media_id="m", call_id="call", play_id="p-1", sound="bell", outcome="finished")
-    assert relay.told == [("agent", sent)]
-    assert await relay.handle(EndSound(**ENVELOPE | {"epoch": 2}, media_id="m")) == Done()
-    assert (player.stopped, len(player.played)) == (1, 1)
-
-
-async def test_a_session_that_has_changed_while_a_sound_was_read_is_not_played_it(relay: Relay) -> None:
-    await relay.allocate()
-    player = relay.path.sound_of("m")
-    player.encoding = "pcmu"
-    relay.sounds.meanwhile = lambda: setattr(player, "encoding", "pcma")
-    with pytest.raises(RemoteError, match="491"):
-        await relay.handle(send_sound())
-    player.encoding = "pcmu"
-    relay.sounds.meanwhile = relay.commands.release_all
-    with pytest.raises(RemoteError, match="481"):
-        await relay.handle(send_sound())
-    assert player.played == []
-
-
-async def test_a_session_without_a_browser_ends_once_its_sip_side_has_not_been_heard_for_long(relay: Relay) -> None:
-    for media_id in ("m", "held", "browser"):
-        await relay.allocate(media_id, **({"browser_sdp": OFFER} if media_id == "browser" else {"is_headless": True}))
-    for media_id, direction in (("m", "sendrecv"), ("held", "recvonly"), ("browser", "sendrecv")):
-        await relay.answer(phone(f"audio 4000 RTP/AVP 0|{direction}"), media_id=media_id)
-    relay.now += 20
-    heard = SourceRecord()
-    heard.hear(1, 160, 160, relay.now, 8000)
-    relay.path.heard = (heard.statistics(0, "sip", 0x51),)
-    relay.now += 25
-    relay.commands.expire()
-    assert relay.path.released == []
-    relay.now += 15
-    relay.commands.expire()
-    assert relay.path.released == ["m"]
-    assert relay.told == [("agent", MediaFailed(media_id="m", call_id="call", reason="unheard"))]
 
 
 async def test_other_commands_are_not_served(relay: Relay) -> None:

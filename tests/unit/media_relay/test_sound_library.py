@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.support.headless import write_tone
 from tests.support.tone import best_tone
+from tests.support.until import until_so
 
 from media_relay.core.sound import EncodedSound
 from media_relay.sound_library import SoundLibrary
@@ -36,9 +37,7 @@ async def sounds(tmp_path: Path) -> AsyncIterator[SoundLibrary]:
 
 
 async def whole(sound: EncodedSound) -> EncodedSound:
-    async with asyncio.timeout(10):
-        while not sound.is_complete:  # noqa: ASYNC110 - a thread tells of it to nobody
-            await asyncio.sleep(0.01)
+    await until_so(lambda: sound.is_complete)
     return sound
 
 

@@ -381,20 +381,18 @@ def test_what_is_no_frame_is_told_and_counted() -> None:
     assert isinstance(session.take_output()[-1], outputs.Close)
 
 
-@pytest.mark.parametrize("is_taken", [True, False])
-def test_data_for_the_web_server_is_answered_by_its_status(is_taken: bool) -> None:
+@pytest.mark.parametrize(("status", "info"), [("ACCEPTED", ""), ("FAILED", "Refused By The Backend")])
+def test_data_for_the_web_server_is_answered_by_its_status(status: str, info: str) -> None:
     session = opened()
     say(session, "sendData", {"operationId": "op-1", "payload": {"ticket": 4711}})
     (sent,) = work(session)
     assert isinstance(sent, outputs.SendData) and sent.request.payload == {"ticket": 4711}
     assert session.dialect.data_name(sent.request.id) == "op-1"
-    if is_taken:
-        session.forwarded(sent.request.id)
+    if info:
+        session.refused(sent.request.id, 403, info)
     else:
-        session.refused(sent.request.id, 403, "Refused By The Backend")
-    info = "" if is_taken else "Refused By The Backend"
-    status = {"operationId": "op-1", "status": "ACCEPTED" if is_taken else "FAILED", "info": info}
-    assert told(session) == [("DataStatusEvent", [status])]
+        session.forwarded(sent.request.id)
+    assert told(session) == [("DataStatusEvent", [{"operationId": "op-1", "status": status, "info": info}])]
 
 
 def test_a_page_without_an_account_leaves_it_to_the_web_server_to_name_one() -> None:

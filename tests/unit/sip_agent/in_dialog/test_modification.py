@@ -73,11 +73,8 @@ def test_hold_and_its_end(is_held: bool, direction: str, change: HoldChanged) ->
     assert told([question]) == ["ask our_offer: "]
     assert getattr(question, "direction", "") == direction
     invite = offered(call)
-    assert (invite.method, invite.body, invite.headers.get("Contact")) == (
-        "INVITE",
-        b"hold offer",
-        "<sip:s-1@192.0.2.1:5060>",
-    )
+    assert (invite.method, invite.body) == ("INVITE", b"hold offer")
+    assert invite.headers.get("Contact") == "<sip:s-1@192.0.2.1:5060>"
     assert "timer" in (invite.headers.get("Supported") or "")
     call.receive_response(f"INVITE {invite.cseq[0]}", make_reply(invite, 200, sdp="answer to hold"), 6.1)
     assert told(call.take_output()) == ["ACK", "ask their_answer: answer to hold"]

@@ -1,7 +1,6 @@
 """One socket's session as its page may see it: log in or resume first, then calls, then log out.
 
-The machine of `docs/web-protocol.md`. After any call, take the outputs, carry them out in their order, then re-arm
-one timer.
+The machine of `docs/web-protocol.md`. After any call, carry out the outputs in their order, then re-arm one timer.
 """
 
 from collections.abc import Callable
@@ -291,9 +290,8 @@ class Session:
     def not_opened(self, re: str, status: int, reason: str) -> None:
         """A log-in or resume failed. It may be tried again, but not without end."""
         self._held_back.clear()
-        if self._handle(Input.FAILED) is None:
-            return
-        self._blame(re, PageError(status, reason))
+        if self._handle(Input.FAILED) is not None:
+            self._blame(re, PageError(status, reason))
 
     def logged_out(self, re: str) -> None:
         """The account is closed."""
