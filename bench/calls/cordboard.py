@@ -44,6 +44,8 @@ def cordboard(sessions: int, core: int, others: int, registrar: str = "", expire
             "CORDBOARD_AGENT_SIP_HOST": "127.0.0.1",
             "CORDBOARD_AGENT_SIP_PORT": str(port),
             "CORDBOARD_AGENT_CAPACITY": str(sessions),
+            # Neither side tells others of its calls: Sippy's accounting is off as well.
+            "CORDBOARD_EVENTS": "false",
         }
         agent = stack.enter_context(measured([sys.executable, "-m", "sip_agent"], core, env))
         wait_for_udp(port)
