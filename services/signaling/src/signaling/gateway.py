@@ -50,7 +50,7 @@ class Gateway:
         self._core = Session(self._loop.time(), pod.settings.login_seconds, secrets.token_urlsafe)
         self._tasks = Tasks("socket")
         self._timer: asyncio.TimerHandle | None = None
-        self._subject = SessionSubject(pod.bus, self._on_bus)
+        self._subject = SessionSubject(pod.bus)
         self._session_id = ""
         self._held: Held | None = None
         self._owner = Owner("", 0)
@@ -280,7 +280,7 @@ class Gateway:
         identity = await self._notices.admit(session_id, request)
         self._password.begin(identity)
         self._session_id = session_id
-        await self._subject.listen(session_id)
+        await self._subject.listen(session_id, self._on_bus)
         self._owner = await self._pod.agents.open_account(session_id, identity.sealed(self._pod.seal, session_id))
         self._held, token = await self._pod.directory.create(
             session_id, identity.aor, self._owner.agent, self._owner.epoch
@@ -331,7 +331,7 @@ class Gateway:
             older.end("replaced")
         try:
             self._session_id = request.session
-            await self._subject.take(request.session)
+            await self._subject.take(request.session, self._on_bus)
             # Whoever took it between our write and our subscription could not tell us.
             if not await self._pod.directory.is_held(after):
                 raise bad_resume_token()

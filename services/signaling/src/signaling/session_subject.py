@@ -13,25 +13,24 @@ _log = structlog.get_logger(__name__)
 
 
 class SessionSubject:
-    """`handler` hears the agent's questions and events, from `listen` or `take` on."""
+    """A `handler` hears the agent's questions and events as long as it listens; else nothing here holds it."""
 
-    __slots__ = ("_bus", "_handler", "_subscription")
+    __slots__ = ("_bus", "_subscription")
 
-    def __init__(self, bus: Bus, handler: Handler) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._handler = handler
         self._subscription: Subscription | None = None
 
-    async def listen(self, session_id: str) -> None:
+    async def listen(self, session_id: str, handler: Handler) -> None:
         """Listen for a new session."""
-        self._subscription = await self._bus.serve(session_events(session_id), self._handler)
+        self._subscription = await self._bus.serve(session_events(session_id), handler)
 
-    async def take(self, session_id: str) -> None:
+    async def take(self, session_id: str, handler: Handler) -> None:
         """Send the older socket away, then listen in its place."""
         ended = SessionEnded(session_id=session_id, reason="replaced")
         try:
             await self._bus.publish(session_events(session_id), ended)
-            await self.listen(session_id)
+            await self.listen(session_id, handler)
         except nats.errors.Error as error:
             raise RemoteError(503, "Service Unavailable") from error
 
