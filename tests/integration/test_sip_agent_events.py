@@ -63,7 +63,7 @@ async def test_a_call_is_told_from_its_start_to_its_record(
     assert await events.expect(CallHeld, lambda one: one.call_id == "c-1" and one.local)
     for mos in (4.0, 3.0):
         leg = LegQuality(side="browser", kind="audio", loss=0.01, mos=mos)
-        measured = MediaQuality(media_id="m", call_id="c-1", legs=(leg,))
+        measured = MediaQuality(media_id="media of s-alice", call_id="c-1", legs=(leg,))
         await bus.publish(agent_commands("agent-1"), measured)
     await bob.hang_up(bobs)
     await alice.ended()
