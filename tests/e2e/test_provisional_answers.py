@@ -6,7 +6,7 @@ from tests.support.services import Cordboard
 
 NEGOTIATE = """async (isRepeated) => {
   const [{ Media }, { platformWith }] = await Promise.all([import("/sdk/media.js"), import("/sdk/platform.js")]);
-  const media = new Media(platformWith(), []);
+  const media = new Media(platformWith(), () => []);
   const far = new RTCPeerConnection();
   const offer = await media.offer({ stream: harness.microphone(440) });
   const own = harness.peers.at(-1);

@@ -116,7 +116,11 @@ async def test_the_startup_of_wcs_rings_a_phone_that_hears_a_sound(
         assert bob.digits == "42"
         assert (await second.post("rest-api/call/terminate", json=call)).is_success
         await bob.wait_for_end()
-        assert (await first.post("rest-api/call/find", json=call)).status_code == 404
+
+        async def is_forgotten() -> bool:
+            return (await first.post("rest-api/call/find", json=call)).status_code == 404
+
+        await look_until(is_forgotten, SECONDS)  # once its detail record is kept
         await cluster.wait_until_settled(before, within=40.0)
 
 
