@@ -58,8 +58,7 @@ async def test_a_visitor_calls_from_the_account_that_the_web_server_names(
         await hear_and_be_heard(page, bob)
         await backend.stop()  # a call that is established needs nobody's word
         await hear_and_be_heard(page, bob)
-        await page.hang_up()
-        await page.wait_for_call("^FINISH")
+        await page.hang_up()  # it closes its socket at once, and shows "FINISH" for a moment only
         record = await records.expect(CallEnded)
         assert (record.account, record.by, record.status) == (f"alice@{hooked.domain}", "local", 200)
         assert record.relay == hooked.relays[0].name and record.duration > 0

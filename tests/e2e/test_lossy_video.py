@@ -58,14 +58,16 @@ async def watch(page: PhonePage, sender: PhonePage) -> None:
     comes back to them; that is not the way's fault.
     """
     await page.sees_moving_pictures()
+    limits = {await what_limits(sender)}
     async with asyncio.timeout(WHOLE_SECONDS):
-        while (await Watched.of(page)).size != WHOLE and await what_limits(sender) != "cpu":
+        while (await Watched.of(page)).size != WHOLE and "cpu" not in limits:
             await page.sees_moving_pictures()
+            limits.add(await what_limits(sender))
     before = await Watched.of(page)
     await page.sees_moving_pictures(FRAMES)
     after = await Watched.of(page)
     print(f"{page.name} saw {before}, then {after}")
-    assert after.size == WHOLE or await what_limits(sender) == "cpu"
+    assert after.size == WHOLE or "cpu" in {*limits, await what_limits(sender)}
     assert after.freezes - before.freezes <= MOST_FREEZES
     assert after.frozen - before.frozen <= MOST_FROZEN
     assert after.lost - before.lost <= (after.received - before.received) * LOSS / 4  # the rest was sent again
