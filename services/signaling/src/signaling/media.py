@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 
 import structlog
 
@@ -32,44 +31,25 @@ class MediaAllocator:
 
     async def for_outgoing(self, call_id: str, agent: str, browser_sdp: str) -> MediaAllocated:
         """Make a media session from the browser's offer."""
-        return await self._allocate(
-            lambda media_id: AllocateMedia(
-                id=media_id,
-                expires_at=expiry(_DEADLINE),
-                media_id=media_id,
-                call_id=call_id,
-                agent=agent,
-                browser_sdp=browser_sdp,
-            )
-        )
+        return await self._allocate(call_id, agent, browser_sdp=browser_sdp)
 
     async def for_incoming(self, call_id: str, agent: str, sip_sdp: str) -> MediaAllocated:
         """Make a media session from the phone's offer; where it leaves that to us, the browser is offered audio."""
-        return await self._allocate(
-            lambda media_id: AllocateMedia(
-                id=media_id,
-                expires_at=expiry(_DEADLINE),
-                media_id=media_id,
-                call_id=call_id,
-                agent=agent,
-                sip_sdp=sip_sdp or None,
-            )
-        )
+        return await self._allocate(call_id, agent, sip_sdp=sip_sdp or None)
 
     async def without_browser(self, call_id: str, agent: str) -> MediaAllocated:
         """Make a media session of a SIP side alone."""
-        return await self._allocate(
-            lambda media_id: AllocateMedia(
-                id=media_id,
-                expires_at=expiry(_DEADLINE),
-                media_id=media_id,
-                call_id=call_id,
-                agent=agent,
-                is_headless=True,
-            )
-        )
+        return await self._allocate(call_id, agent, is_headless=True)
 
-    async def _allocate(self, command: Callable[[str], AllocateMedia]) -> MediaAllocated:
+    async def _allocate(
+        self,
+        call_id: str,
+        agent: str,
+        *,
+        browser_sdp: str | None = None,
+        sip_sdp: str | None = None,
+        is_headless: bool = False,
+    ) -> MediaAllocated:
         tried: list[str] = []
         refusal = RemoteError(503, "No Media Relay")
         while len(tried) < _RELAYS_TO_TRY:
@@ -78,8 +58,18 @@ class MediaAllocator:
                 break
             tried.append(relay)
             media_id = new_id("m", os.urandom)
+            command = AllocateMedia(
+                id=media_id,
+                expires_at=expiry(_DEADLINE),
+                media_id=media_id,
+                call_id=call_id,
+                agent=agent,
+                browser_sdp=browser_sdp,
+                sip_sdp=sip_sdp,
+                is_headless=is_headless,
+            )
             try:
-                return await self._bus.request(relay_commands(relay), command(media_id), MediaAllocated, _DEADLINE)
+                return await self._bus.request(relay_commands(relay), command, MediaAllocated, _DEADLINE)
             except NoOwner:
                 metrics.MEDIA_RETRIES.labels("gone").inc()
             except DeadlineExceeded:

@@ -9,19 +9,18 @@ from typing import Protocol
 
 from shared.bus import Bus
 from shared.errors import RemoteError
-from shared.messages import MediaAllocated, MediaRef, Sound
+from shared.messages import MediaAllocated, Sound
 from shared.messages.account import CallState
 from sip_agent.calls.relay_client import allocate_joined, end_sound, release
-from sip_agent.calls.sounds import CallSounds
+from sip_agent.calls.sounds import CallSounds, SoundedCall
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended
-from sip_agent.mailbox import Mailbox
 
 _JOINED = (200, "Joined Call Ended")
 RINGBACK = Sound(name="ringback", is_looped=True)
 
 
-class JoinedCall(Protocol):
+class JoinedCall(SoundedCall, Protocol):
     """As much of a live call as the other one needs."""
 
     facts: CallFacts
@@ -30,27 +29,8 @@ class JoinedCall(Protocol):
     partner: "Partner | None"
 
     @property
-    def media(self) -> MediaRef | None:
-        """The media session."""
-
-    @property
-    def asides(self) -> Mailbox:
-        """What is asked of the relay, in its order."""
-
-    @property
-    def call_id(self) -> str:
-        """Its id on the bus."""
-
-    @property
     def told_state(self) -> CallState:
         """Where it stands."""
-
-    @property
-    def epoch(self) -> int:
-        """Of the ownership."""
-
-    def fail(self, status: int, reason: str) -> None:
-        """End it for a reason that is neither side's."""
 
 
 class Partner(Protocol):
