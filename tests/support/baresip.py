@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.tasks import Tasks
 
-from .processes import Process, free_ports, program, running
+from .processes import Process, free_port_pairs, free_ports, program, running
 from .tone import Tone, best_tone, read_wav
 
 EVENT_SECONDS = 20.0
@@ -250,7 +250,8 @@ async def baresip(
     """Run a phone while the block runs; it is registered through 127.0.0.1:`proxy_port` when the block starts."""
     with tempfile.TemporaryDirectory(prefix="cordboard-baresip-") as name:
         folder = Path(name)
-        sip, control, rtp = free_ports(2), free_ports(), free_ports(RTP_PORTS)  # TLS takes the port after SIP's
+        sip, control = free_ports(2), free_ports()  # TLS takes the port after SIP's
+        rtp = free_port_pairs(RTP_PORTS // 2)
         (folder / "config").write_text(
             _CONFIG.format(
                 **{"sip": f"127.0.0.1:{sip}", "control": control, "frequency": frequency, "modules": _MODULES},

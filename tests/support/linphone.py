@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .far_side import FarSide
 from .g711 import RATE, decode
-from .processes import START_SECONDS, Process, free_ports, program, running
+from .processes import START_SECONDS, Process, free_port_pairs, free_ports, program, running
 from .sip_phone import RtpSocket
 from .tone import Tone, best_tone
 
@@ -250,7 +250,7 @@ async def linphone(
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cordboard-linphone-")))
         (folder / ".local/share/linphone").mkdir(parents=True)  # it dies at a message without
-        sip, rtp = free_ports(), free_ports(RTP_PORTS)
+        sip, rtp = free_ports(), free_port_pairs(RTP_PORTS // 2)
         microphones = (free_ports(), free_ports())  # two calls that share one would share out its packets, too
         loudspeaker = await RtpSocket.open()
         stack.callback(loudspeaker.close)

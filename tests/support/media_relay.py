@@ -32,7 +32,7 @@ from shared.messages import (
 from shared.settings import CommonSettings
 from shared.subjects import agent_commands, heartbeats, relay_commands
 from tests.support.descriptions import sdp
-from tests.support.processes import Process, free_ports, running
+from tests.support.processes import Process, free_port_pairs, running
 from tests.support.sip_phone import RtpSocket
 from tests.support.webrtc_client import WebRtcClient
 
@@ -137,7 +137,7 @@ async def start_relay(nats_url: str) -> AsyncIterator[StartRelay]:
     async with AsyncExitStack() as stack:
 
         async def start(**settings: object) -> Relay:
-            first = free_ports(8)
+            first = free_port_pairs(4)
             values = {
                 "NATS_URL": nats_url,
                 "POD": RELAY,

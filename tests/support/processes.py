@@ -43,6 +43,12 @@ def free_ports(count: int = 1) -> int:
             return first
 
 
+def free_port_pairs(count: int) -> int:
+    """Return the first of `count` neighbouring pairs of free ports, the lower one of each even (RFC 3550 §11)."""
+    first = free_ports(2 * count + 1)
+    return first + first % 2
+
+
 _FIRST_PORT, _END_PORT = 15000, 28000
 _cursor = _FIRST_PORT + os.getpid() % 1000 * 10
 

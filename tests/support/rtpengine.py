@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from .processes import Process, free_ports, program, running
+from .processes import Process, free_port_pairs, free_ports, program, running
 
 RTP_PORTS = 200
 
@@ -26,7 +26,7 @@ class Rtpengine:
 @contextlib.asynccontextmanager
 async def rtpengine() -> AsyncIterator[Rtpengine]:
     """Run rtpengine while the block runs."""
-    control, first = free_ports(), free_ports(RTP_PORTS)
+    control, first = free_ports(), free_port_pairs(RTP_PORTS // 2)
     command = (
         program("rtpengine", "rtpengine-daemon"),
         "--table=-1",  # no kernel module

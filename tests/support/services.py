@@ -19,7 +19,7 @@ from shared.settings import CommonSettings
 
 from .certificates import Authority
 from .nats_users import open_or_secured
-from .processes import START_SECONDS, Process, free_ports, start
+from .processes import START_SECONDS, Process, free_port_pairs, free_ports, start
 
 DOMAIN = "cordboard.test"
 USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw", "dave": "dave-pw"}
@@ -276,7 +276,7 @@ def _common(folder: Path, users: Mapping[str, str]) -> dict[str, str]:
 
 async def _add(pods: list[Pod], kind: str, number: int, common: Mapping[str, str]) -> None:
     name, ops_port, port = f"{kind}-{number + 1}", free_ports(), free_ports()
-    rtp = free_ports(RELAY_PORTS)
+    rtp = free_port_pairs(RELAY_PORTS // 2)
     own = {
         "signaling": {"CORDBOARD_SIGNALING_PORT": port},
         "agent": {"CORDBOARD_AGENT_SIP_PORT": port},
