@@ -72,17 +72,17 @@ def core_ticks(core: int) -> tuple[int, int]:
     return sum(ticks) - idle - waiting, sum(ticks)
 
 
-def most(carries: Callable[[int], bool], low: int, high: int, step: int) -> int:
-    """Return the highest number that is carried, to within `step`, by halving; 0 if not even `low` is."""
-    if not carries(low):
-        return 0
-    while high - low > step:
-        middle = (low + high) // 2
-        if carries(middle):
-            low = middle
-        else:
-            high = middle
-    return low
+def most(carries: Callable[[int], bool], fewest: int, steps: Sequence[int]) -> int:
+    """Return the highest number that is carried, found in long steps and then in shorter ones; 0 if not even `fewest`.
+
+    From below: what is much too much leaves queues behind that the next try would find.
+    """
+    best, number = 0, fewest
+    for step in steps:
+        while carries(number):
+            best, number = number, number + step
+        number = best + steps[-1] if best else fewest
+    return best
 
 
 def efficiency(of: Sequence[Reading], alone: Sequence[Reading], pods: int) -> float:

@@ -25,12 +25,24 @@ class Hierarchy:
     folder: Path
     version: int
 
+    def preferred(self) -> dict[str, str]:
+        """Return what to write to which file, so that what else runs on the machine waits."""
+        return {"cpu.weight": "10000"} if self.version == 2 else {"cpu.shares": "262144"}
+
     def limits(self, share: float) -> dict[str, str]:
-        """Return what to write to which file, in this order."""
+        """Return what to write to which file, in this order, for a share of a core."""
         quota = round(share * PERIOD_US)
         if self.version == 2:
             return {"cpu.max": f"{quota} {PERIOD_US}"}
         return {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": str(quota)}
+
+    def own(self, groups: str) -> Path:
+        """Return the folder that a process is in by `groups`, the text of its /proc/PID/cgroup (cgroups(7))."""
+        for line in groups.splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "" if self.version == 2 else "cpu" in controllers.split(","):
+                return self.folder / path.lstrip("/")
+        raise NoShares(f"this process is in no group of {self.folder}")
 
 
 def find_hierarchy(mounts: str) -> Hierarchy:
@@ -68,18 +80,34 @@ class Group:
         return int(counts["nr_periods"]), int(counts["nr_throttled"])
 
 
+def _here() -> Hierarchy:
+    return find_hierarchy(Path("/proc/self/mountinfo").read_text())
+
+
 @contextlib.contextmanager
-def group(name: str, share: float) -> Iterator[Group]:
-    """Make a group with a share of a core; its processes must have ended when the block does."""
-    hierarchy = find_hierarchy(Path("/proc/self/mountinfo").read_text())
+def group(name: str, share: float | None) -> Iterator[Group]:
+    """Make a group with a share of a core, or without a quota; its processes must have left it when the block ends."""
+    hierarchy = _here()
     folder = hierarchy.folder / f"{_PREFIX}-{os.getpid()}-{name}"
     try:
         folder.mkdir()
     except OSError as error:
         raise NoShares(f"no group can be made in {hierarchy.folder}, for which it takes root: {error}") from error
     try:
-        for file, limit in hierarchy.limits(share).items():
+        for file, limit in {**hierarchy.preferred(), **(hierarchy.limits(share) if share else {})}.items():
             (folder / file).write_text(limit)
         yield Group(folder)
     finally:
         folder.rmdir()
+
+
+@contextlib.contextmanager
+def preferred() -> Iterator[None]:
+    """Let this process, and what it starts, come before what else runs on the machine, while the block runs."""
+    own = Group(_here().own(Path("/proc/self/cgroup").read_text()))
+    with group("load", None) as load:
+        load.hold(os.getpid())
+        try:
+            yield
+        finally:
+            own.hold(os.getpid())
