@@ -76,7 +76,9 @@ class Seats:
             sealed_password=self._seal.seal(f"user{number}pw", session_id),
             register_required=is_registered,
         )
-        command = OpenAccount(id=_command_id(), expires_at=expiry(), session_id=session_id, pod=self._pod, account=account)
+        command = OpenAccount(
+            id=_command_id(), expires_at=expiry(), session_id=session_id, pod=self._pod, account=account
+        )
         await self._bus.request(agent_commands(self._agent), command, AccountOpened, deadline=30.0)
         return session_id
 
@@ -93,7 +95,9 @@ class Seats:
         if not isinstance(message, IncomingCall):
             return None
         self._tasks.spawn(self._answer(message), f"answer {message.call_id}")
-        return IncomingAccepted(media=MediaRef(relay=self._relay_name, media_id=f"m-{message.call_id}"), browser_sdp=SDP)
+        return IncomingAccepted(
+            media=MediaRef(relay=self._relay_name, media_id=f"m-{message.call_id}"), browser_sdp=SDP
+        )
 
     async def _answer(self, call: IncomingCall) -> None:
         command: Command = AnswerCall(

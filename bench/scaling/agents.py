@@ -1,4 +1,4 @@
-"""Set-ups a second that agents carry: each is called by a SIPp of its own, on one bus, and answered by its own seats."""
+"""Set-ups a second that agents carry: each has a SIPp that calls and seats that answer, and all have one bus."""
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor

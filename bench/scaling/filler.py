@@ -1,4 +1,4 @@
-"""What a core does while no pod runs on it: walks through memory, so that nobody finds in the caches what he left there.
+"""What a core does while no pod runs on it: walks through memory, so that no pod finds its own in the caches.
 
 A pod that is alone would else have them to itself between its periods, and be compared with pods that have not.
 `python -m bench.scaling.filler` ends when it is told to.

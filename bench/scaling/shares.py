@@ -1,7 +1,7 @@
 """A fixed share of a core for a process, by the CPU controller of cgroups, version 1 or 2.
 
-The quota is given in periods of 10 ms. In those of 100 ms, which are usual, a pod that has used its share stands still
-for most of a tenth of a second, which no call and no packet would bear; shorter ones are not allowed below 1 ms of quota.
+The quota is given in periods of 10 ms. In those of 100 ms, which are usual, a pod that has used its share stands
+still for most of a tenth of a second, which no call and no packet would bear; a quota of less than 1 ms is not allowed.
 """
 
 import contextlib
@@ -55,7 +55,9 @@ def find_hierarchy(mounts: str) -> Hierarchy:
             return Hierarchy(folder, 1)
         if kind == "cgroup2" and _has_cpu(folder):
             return Hierarchy(folder, 2)
-    raise NoShares("no cgroup hierarchy with the CPU controller is mounted: a container may have to be told to mount one")
+    raise NoShares(
+        "no cgroup hierarchy with the CPU controller is mounted: a container may have to be told to mount one"
+    )
 
 
 def _has_cpu(folder: Path) -> bool:

@@ -8,8 +8,8 @@ from bench.sockets.__main__ import pod, seated_nats
 from . import shares
 from .reading import Pod, Reading, Watch
 
-WARM_UP_SOCKETS = 200
-SOCKETS = 1500  # of each pod
+WARM_UP_SOCKETS = 100
+SOCKETS = 1000  # of each pod
 
 
 def measure(count: int, share: float, core: int, load_core: int) -> Reading:
