@@ -23,7 +23,7 @@ from shared.messages import Done, Heartbeat, Message, Probe, SipAccount
 from shared.records import AccountRecord
 from shared.settings import CommonSettings
 from shared.subjects import agent_commands, heartbeat, heartbeats
-from sip_agent.core.takeover.rendezvous import rank
+from sip_agent.core.takeover.rendezvous import is_turn_of
 
 SERVER_CORE, OWN_CORE = 0, 1
 SECONDS = 2.0
@@ -135,12 +135,14 @@ async def _takeover(clocks: Clocks, accounts: Bucket[AccountRecord], names: list
     async def listing() -> int:
         return len(await accounts.names())
 
-    async def ranks() -> int:
-        return sum(rank(name, others[0], others) >= 0 for name in names[: NAMES // 10])
+    async def turns_taken() -> int:
+        for name in names:
+            is_turn_of(others[0], name, others, 0.0)
+        return len(names)
 
     await clocks.show("name of a record, listed", listing)
     await clocks.show("record read", lambda: _side_by_side(lambda: accounts.get(next(turns))))
-    await clocks.show(f"name ranked among {AGENTS} agents", ranks)
+    await clocks.show(f"whose turn it is, among {AGENTS} agents", turns_taken)
 
 
 @contextlib.contextmanager
@@ -185,7 +187,7 @@ async def _one_server() -> None:
         names = await _records(clocks, store.accounts, "one server")
         await _takeover(clocks, store.accounts, names)
         for bus in buses:
-            await bus.close()
+            await bus.aclose()
 
 
 async def _done(_message: Message) -> Message | None:
@@ -197,7 +199,7 @@ async def _three_servers() -> None:
         bus = await _connect(servers[0], "bench")
         store = await _open_store(bus, 3)
         await _records(Clocks(servers), store.accounts, "three servers")
-        await bus.close()
+        await bus.aclose()
 
 
 async def _connect(server: Nats, pod: str) -> Bus:
