@@ -170,6 +170,7 @@ class SessionSeat:
         self.agent = agent
         self.session_id = session_id
         self.account = account
+        self.relay = RELAY  # where it says that its media is
         self.events: list[Message] = []
         self.refuse: RemoteError | None = None
         self.reanchor_status = 0  # with which another connection is refused
@@ -210,7 +211,7 @@ class SessionSeat:
             await self.may_take.wait()
             if self.refuse is not None:
                 raise self.refuse
-            media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
+            media = MediaRef(relay=self.relay, media_id=f"media of {self.session_id}")
             return IncomingAccepted(media=media, browser_sdp="offer for the browser")
         if isinstance(message, ReanchorMedia):
             if self.reanchor_status:
@@ -251,7 +252,7 @@ class SessionSeat:
 
     async def call(self, callee: str, call_id: str, port: int = 10000, **headers: str) -> None:
         """Start a call."""
-        media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
+        media = MediaRef(relay=self.relay, media_id=f"media of {self.session_id}")
         command = StartCall(
             id=command_id(),
             expires_at=expiry(),
