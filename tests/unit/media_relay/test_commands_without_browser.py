@@ -38,6 +38,15 @@ async def test_a_session_without_a_browser_offers_audio_and_its_answer_is_told_t
         await relay.allocate("other", is_headless=True, sip_sdp=ANSWER)
 
 
+async def test_the_quality_of_a_session_without_a_browser_is_measured_from_its_answer_to_its_end(relay: Relay) -> None:
+    await relay.allocate(is_headless=True)
+    assert relay.watched.sessions == []
+    await relay.answer()
+    assert relay.watched.sessions == ["m"]
+    await relay.release()
+    assert relay.watched.sessions == []
+
+
 async def test_a_session_is_joined_with_another_one_that_is_answered_and_alone(relay: Relay) -> None:
     await relay.allocate("one", is_headless=True)
     with pytest.raises(RemoteError, match="491"):

@@ -215,14 +215,12 @@ class Commands:
             raise
 
     def _negotiation(self, command: AllocateMedia, offerer: Side | None, offer: str) -> Negotiation:
+        joined_to = command.joined_to
         if command.is_headless:
-            return self._headless_offers(command.joined_to)
+            return HeadlessOffers(self._session(joined_to).for_partner()) if joined_to else HeadlessOffers()
         if offerer is None:
             return DelayedOffer()
         return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, self._place.sip_srtp)
-
-    def _headless_offers(self, joined_to: str) -> HeadlessOffers:
-        return HeadlessOffers(self._session(joined_to).for_partner()) if joined_to else HeadlessOffers()
 
     def _local(self, allocation: Allocation) -> Local:
         return Local(
@@ -256,6 +254,8 @@ class Commands:
         now = self._clock()
         outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now, command.far_side)
         reply = self._carry_out(command.media_id, outcome)
+        if session.is_headless and session.is_settled:  # nobody connects there
+            self._quality.begin(command.media_id, session)
         if first:
             metrics.STAGES.labels("answer").observe(now - session.allocated_at)
         return reply
