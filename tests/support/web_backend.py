@@ -36,7 +36,10 @@ class Posted:
 
 
 class WebBackend:
-    """`statuses` and `replies` are by method, 200 and nothing else where they have none; `held` makes it dawdle."""
+    """`statuses` and `replies` are by method, 200 and nothing else where they have none; `held` makes it dawdle.
+
+    `refuses` says which posts get 403 for what is in them.
+    """
 
     def __init__(self) -> None:
         self.port = free_ports()
@@ -44,6 +47,7 @@ class WebBackend:
         self.statuses: dict[str, int] = {}
         self.replies: dict[str, dict[str, Any]] = {}
         self.held: dict[str, asyncio.Event] = {}
+        self.refuses: Callable[[Posted], bool] = lambda _: False
         self._arrived = asyncio.Condition()
         self._taken: set[int] = set()
         self._stack = contextlib.AsyncExitStack()
@@ -77,7 +81,8 @@ class WebBackend:
         if method in self.held:
             await self.held[method].wait()
         reply = json.dumps(self.replies[method]) if method in self.replies else ""
-        return Response(reply, self.statuses.get(method, 200), media_type="application/json")
+        status = 403 if self.refuses(posted) else self.statuses.get(method, 200)
+        return Response(reply, status, media_type="application/json")
 
     def methods(self) -> list[str]:
         """Return the methods that were posted, in their order."""

@@ -32,6 +32,7 @@ from .. import metrics
 from ..agents import Owner, envelope
 from ..core.errors import PageError, no_such_call, no_such_session
 from ..core.requests import SipCredentials
+from ..headless import Party, Started
 from ..pod import Pod
 
 _log = structlog.get_logger(__name__)
@@ -44,9 +45,11 @@ ONE_CALL_IDLE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Order:
-    """A call that nobody's browser takes part in."""
+    """A call that nobody's browser takes part in; `name` and `app_key` are WCS's, of its caller's own choice."""
 
     to: str
+    name: str = ""
+    app_key: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     is_private: bool = False
     sound: Sound | None = None
@@ -117,12 +120,19 @@ class Operator:
         account = await self.session(session_id)
         if account.pod:
             raise RemoteError(409, "The Session Has A Page, Which Makes Its Own Calls")
-        return await self._start(session_id, _owner(account), call_id, order)
+        async with self._pod.headless.permitted(_started(session_id, account.account.login, call_id, order)):
+            return await self._start(session_id, _owner(account), call_id, order)
 
     async def start_for(self, credentials: SipCredentials, call_id: str, order: Order) -> CallRecord | EndingRecord:
         """Start a call of a session that is opened for it, and ends with it."""
         session_id = new_id("s", os.urandom)
         account = self._account(credentials, session_id)
+        async with self._pod.headless.permitted(_started(session_id, account.login, call_id, order)):
+            return await self._start_in_new(session_id, account, call_id, order)
+
+    async def _start_in_new(
+        self, session_id: str, account: SipAccount, call_id: str, order: Order
+    ) -> CallRecord | EndingRecord:
         owner = await self._pod.agents.open_account(session_id, account, ONE_CALL_IDLE_SECONDS)
         try:
             return await self._start(session_id, owner, call_id, order)
@@ -193,6 +203,13 @@ class Operator:
             await self._pod.bus.request(session_events(record.session_id), command, Done)
         except NoOwner as error:
             raise RemoteError(480, "The Page Is Away") from error
+
+
+def _started(session_id: str, caller: str, call_id: str, order: Order) -> Started:
+    parties = [Party(call_id, order.to, order.name, order.headers)]
+    if order.second is not None:
+        parties.append(Party(order.second.call_id, order.second.callee, "", order.second.headers))
+    return Started(session_id, caller, tuple(parties), order.app_key)
 
 
 def _unseen(session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord:

@@ -72,7 +72,7 @@ async def start_call(operator: AnOperator, asked: Asked) -> dict[str, Any]:
     check_target(startup.callee)
     call_id, _ = translation.native_ids(startup.name)
     await _take_name(operator, call_id, startup.name)
-    await operator.start_for(startup.credentials, call_id, Order(to=startup.callee))
+    await operator.start_for(startup.credentials, call_id, Order(startup.callee, startup.name, startup.app_key))
     return {}
 
 
