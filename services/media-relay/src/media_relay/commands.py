@@ -177,8 +177,7 @@ class Commands:
         owner = Owner(call_id=command.call_id, agent=command.agent)
         now, unclaimed = self._clock(), self._place.unclaimed_seconds
         session = MediaSession.rebuilt(owner, negotiation, keys, command.epoch, now, unclaimed)
-        media = MediaRef(relay=self._place.relay, media_id=command.media_id)
-        reply = MediaAllocated(media=media, browser_sdp=sdp)
+        reply = MediaAllocated(media=MediaRef(relay=self._place.relay, media_id=command.media_id), browser_sdp=sdp)
         self._sessions[command.media_id] = _Allocated(session, command.our_sdp, reply)
         return reply
 
@@ -254,8 +253,6 @@ class Commands:
         now = self._clock()
         outcome = session.answer(command.side, command.sdp, command.provisional, command.epoch, now, command.far_side)
         reply = self._carry_out(command.media_id, outcome)
-        if session.is_headless and session.is_settled:  # nobody connects there
-            self._quality.begin(command.media_id, session)
         if first:
             metrics.STAGES.labels("answer").observe(now - session.allocated_at)
         return reply
@@ -312,6 +309,9 @@ class Commands:
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
         if outcome.plan is not None:
             self._data_path.apply(media_id, outcome.plan)
+            session = self._session(media_id)
+            if session.is_headless and session.is_settled:  # nobody connects there
+                self._quality.begin(media_id, session)
         return MediaSdp(sdp=outcome.sdp, is_held=outcome.is_held)
 
     def _release(self, command: ReleaseMedia) -> Done:

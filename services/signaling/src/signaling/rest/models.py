@@ -100,6 +100,9 @@ class NewSession(Body):
 
     account: Account
     idle_seconds: Annotated[float, Field(ge=60, le=86_400, strict=True)] = 600.0
+    takes_calls: Flag = Field(
+        default=False, description="Whether calls that come in ring, until they are answered here; else they get 480."
+    )
 
 
 class NewSound(Body):

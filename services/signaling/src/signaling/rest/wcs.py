@@ -20,6 +20,7 @@ from shared.kv import Conflict
 from shared.messages import HangupCall, PlaySound, SendDtmf, Sound
 from shared.records import CallRecord, NameRecord
 
+from ..agents import Unattended
 from ..core.fields import check_target
 from ..core.http_status import http_status
 from ..core.wcs import rest as translation
@@ -150,7 +151,8 @@ async def _all_calls(operator: Operator) -> list[dict[str, Any]]:
 @connections.post("/startup", dependencies=_SESSIONS_WRITE)
 async def start_connection(operator: AnOperator, asked: Asked) -> dict[str, Any]:
     """Open a session without a browser."""
-    return translation.connection_object(await operator.open(translation.read_account(asked), _IDLE_SECONDS))
+    opened = await operator.open(translation.read_account(asked), Unattended(_IDLE_SECONDS))
+    return translation.connection_object(opened)
 
 
 @connections.post("/find", dependencies=_SESSIONS_READ)
