@@ -136,20 +136,11 @@ class _Followed:
                     self._found(entry.record)
 
     def _found(self, ending: EndingRecord) -> None:
-        call = ending.call
-        self._tell(
-            self._words.told(
-                EndedEvent(
-                    seq=0,
-                    call=call.call_id,
-                    status=ending.status,
-                    reason=ending.reason,
-                    by=ending.by,
-                    established=ending.status == 200,
-                )
-            )
-        )
-        self._ended(call.call_id, ending.status, ending.reason)
+        call_id, status, reason = ending.call.call_id, ending.status, ending.reason
+        is_plain = status == 200
+        told = EndedEvent(seq=0, call=call_id, status=status, reason=reason, by=ending.by, established=is_plain)
+        self._tell(self._words.told(told))
+        self._ended(call_id, status, reason)
 
     def _tell(self, post: Post | None) -> None:
         if post is not None:
