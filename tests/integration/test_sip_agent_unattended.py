@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.integration.test_sip_agent import agent, bus, relay, settings, signaling_tasks
+from tests.integration.test_sip_agent_hand_over import leave, other
 from tests.integration.test_sip_agent_headless import Headless, store
 from tests.integration.test_sip_agent_set_up import invite_fields, server
 from tests.support.bus_seats import RELAY, RelaySeat, command_id, eventually, eventually_empty, sdp
@@ -30,7 +31,7 @@ from shared.records import CallRecord
 from shared.tasks import Tasks
 from sip_agent.app import Agent
 
-__all__ = ["agent", "bus", "relay", "server", "settings", "signaling_tasks", "store"]  # fixtures
+__all__ = ["agent", "bus", "other", "relay", "server", "settings", "signaling_tasks", "store"]  # fixtures
 
 
 @pytest.fixture
@@ -83,6 +84,24 @@ async def test_a_call_rings_and_is_answered_by_the_relay_alone(
     await eventually(lambda: relay.released == [allocated[0].media_id])
     entry = await store.endings.get(record.call_id)
     assert entry is not None and entry.record.by == "remote"
+
+
+async def test_a_call_that_was_answered_goes_with_its_account_to_another_agent(
+    alice: Headless, agent: Agent, other: Agent, server: SipPeer, store: Store
+) -> None:
+    record = await ringing(agent, server, store)
+    await alice.do(AnswerCall, record.call_id, browser_sdp="")
+    PeerDialog(server, answered=await server.response("INVITE")).send("ACK", cseq=1)
+    await alice.expect(CallEstablished)
+    await leave(agent)
+    server.respond(await server.expect("INVITE"), 200, sdp(30000))
+    await server.expect("ACK")
+    entry = await store.calls.get(record.call_id)
+    assert entry is not None and (entry.record.owner, entry.record.is_headless) == ("agent-2", True)
+    alice.agent = "agent-2"
+    await alice.do(HangupCall, record.call_id)
+    server.respond(await server.expect("BYE"), 200)
+    assert (await alice.ended()).by == "local"
 
 
 async def test_a_call_that_rings_is_refused_by_another_service(
