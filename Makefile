@@ -11,6 +11,8 @@ SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
 NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
+# Test files side by side, each worker in a network of its own: tests wait for timers more than for the processor.
+side_by_side = $(BIN)/pytest -q --dist loadfile --tx '$(1)*popen//python=scripts/in-netns $(BIN)/python'
 
 .DEFAULT_GOAL := help
 .PHONY: dashboards help setup up down test lint types web unit contract integration trials chaos e2e bench bench-sip bench-media bench-sockets fuzz lock clean
@@ -45,7 +47,7 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
 
 integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
-	scripts/in-netns $(BIN)/pytest -q tests/integration
+	$(call side_by_side,5) tests/integration
 
 trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
@@ -55,7 +57,7 @@ chaos: $(DEV) peers ## Agents that are killed and cut off
 	scripts/in-netns $(BIN)/pytest -q tests/chaos
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
-	scripts/in-netns $(BIN)/pytest -q tests/e2e
+	$(call side_by_side,2) tests/e2e
 
 bench: $(DEV) ## Figures, not verdicts
 	$(BIN)/python -m bench
