@@ -112,8 +112,7 @@ class Clock:
         turn = 0
         while True:
             number, part = divmod(turn, _SLICES)
-            now = time.time()
             for mouth in self._mouths[part]:
-                mouth.say(number, now)
+                mouth.say(number, time.time())
             turn += 1
             await asyncio.sleep(max(0.0, begin + turn * PERIOD / _SLICES - loop.time()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import Authority
-from .nats import nats_server
+from .nats import NatsServer, stoppable_nats_server
 
 FILES = Path(__file__).parents[2] / "deploy" / "nats"
 PASSWORDS = {"signaling": "signaling-own", "agent": "agent-own", "relay": "relay-own"}
@@ -17,6 +17,7 @@ class OpenNats:
     """A running server that lets everybody in."""
 
     url: str
+    server: NatsServer
 
     def settings(self, user: str) -> dict[str, str]:
         """Return the fields of `CommonSettings` for the connection of a service."""
@@ -45,8 +46,8 @@ async def secured_nats(authority: Authority, *extra: str) -> AsyncIterator[Secur
     own = authority.issue("127.0.0.1")
     env = {f"NATS_{user.upper()}_PASSWORD": password for user, password in PASSWORDS.items()}
     env |= {"NATS_CERTIFICATE": str(own.certificate), "NATS_KEY": str(own.key)}
-    async with nats_server("--config", str(FILES / "tls.conf"), *extra, env=env) as url:
-        yield SecuredNats(url, authority)
+    async with stoppable_nats_server("--config", str(FILES / "tls.conf"), *extra, env=env) as server:
+        yield SecuredNats(server.url, server, authority)
 
 
 @contextlib.asynccontextmanager
@@ -56,5 +57,5 @@ async def open_or_secured(authority: Authority | None, *extra: str) -> AsyncIter
         async with secured_nats(authority, *extra) as secured:
             yield secured
         return
-    async with nats_server(*extra) as url:
-        yield OpenNats(url)
+    async with stoppable_nats_server(*extra) as server:
+        yield OpenNats(server.url, server)
