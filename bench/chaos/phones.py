@@ -146,7 +146,7 @@ class Phones(asyncio.DatagramProtocol):
         return call
 
     async def request(self, call: PhoneCall, method: str, body: bytes = b"") -> Response:
-        """Send a request in a dialog; return its response: final, or to an INVITE 180. `TimeoutError` where none comes."""
+        """Send a request in a dialog; return its final response, or 180. `TimeoutError` where none comes."""
         if method != "INVITE":
             call.cseq += 1
         via = f"SIP/2.0/UDP {self.address};branch=z9hG4bKphone{next(_numbers)};rport"

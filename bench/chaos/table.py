@@ -12,7 +12,16 @@ _TITLES = {
     "rollout": "roll-out of all pods",
     "nats": "NATS away for 10 s",
 }
-COLUMNS = ("", "calls", "kept", "rang: answered/told/lost", "gap at browsers", "gap at phones", "registered in", "two owners")
+COLUMNS = (
+    "",
+    "calls",
+    "kept",
+    "rang: answered/told/lost",
+    "gap at browsers",
+    "gap at phones",
+    "registered in",
+    "two owners",
+)
 ROW = "{:<22} {:>5} {:>5} {:>24} {:>18} {:>18} {:>15} {:>10}"
 
 
