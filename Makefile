@@ -16,7 +16,7 @@ BENCH_MEDIA := var/bench-media
 side_by_side = $(BIN)/pytest -q --dist loadfile --tx '$(1)*popen//python=scripts/in-netns $(BIN)/python'
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials chaos e2e bench bench-sip bench-media bench-sockets fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos e2e bench bench-sip bench-media bench-sockets fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,7 +29,7 @@ up: $(RUN) ## Start NATS and the three services; the phone is at http://localhos
 down: ## Stop a `make up` that runs elsewhere
 	@scripts/down
 
-test: lint types web unit contract integration trials chaos e2e ## Everything: installs the peers, runs all checks and tests
+test: lint types web unit contract integration trials failures e2e ## Everything: installs the peers, runs all checks and tests
 
 lint: $(DEV) $(MANIFESTS) ## Style, import contracts, manifests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
@@ -54,8 +54,11 @@ trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and th
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
 	scripts/in-netns $(BIN)/pytest -q tests/trials
 
-chaos: $(DEV) peers ## Agents that are killed and cut off
+failures: $(DEV) peers ## Pods that are killed, cut off, replaced, or lose NATS
 	scripts/in-netns $(BIN)/pytest -q tests/chaos
+
+chaos: failures ## The same, and under a hundred calls: what is kept, and for how long nothing is heard, in a table
+	scripts/in-netns $(BIN)/python -m bench.chaos
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	$(call side_by_side,2) tests/e2e
