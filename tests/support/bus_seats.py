@@ -52,6 +52,8 @@ from shared.sealing import Seal
 from shared.subjects import agent_commands, relay_commands, session_events
 from shared.tasks import Tasks
 
+from .arrivals import Arrivals
+
 OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
 RELAY = "relay-1"
 
@@ -171,14 +173,17 @@ class SessionSeat:
         self.session_id = session_id
         self.account = account
         self.relay = RELAY  # where it says that its media is
-        self.events: list[Message] = []
+        self._arrivals: Arrivals[Message] = Arrivals()
         self.refuse: RemoteError | None = None
         self.reanchor_status = 0  # with which another connection is refused
         self.reads_for = 0.0  # seconds, each message
         self.may_take = asyncio.Event()  # until then a call that comes in is not taken
         self.may_take.set()
-        self._arrived = asyncio.Condition()
-        self._taken: set[int] = set()
+
+    @property
+    def events(self) -> list[Message]:
+        """All that it was told."""
+        return self._arrivals.all
 
     async def sit(self) -> None:
         """Serve the session's subject, as the pod with the socket does."""
@@ -204,9 +209,7 @@ class SessionSeat:
         return await self.bus.request(agent_commands(self.agent), command, reply)
 
     async def _handle(self, message: Message) -> Message | None:
-        async with self._arrived:
-            self.events.append(message)
-            self._arrived.notify_all()
+        await self._arrivals.add(message)
         if isinstance(message, IncomingCall):
             await self.may_take.wait()
             if self.refuse is not None:
@@ -226,25 +229,7 @@ class SessionSeat:
 
     async def expect(self, kind: type[E], such: Callable[[E], bool] = lambda _: True, within: float = 5.0) -> E:
         """Return the first event of a kind that was not returned before, waiting for it."""
-
-        def find() -> int | None:
-            for index, event in enumerate(self.events):
-                if index not in self._taken and isinstance(event, kind) and such(event):
-                    return index
-            return None
-
-        async with self._arrived:
-            try:
-                async with asyncio.timeout(within):
-                    await self._arrived.wait_for(lambda: find() is not None)
-            except TimeoutError:
-                raise AssertionError(f"no {kind.__name__} for {self.session_id}; had {self.events}") from None
-            index = find()
-            assert index is not None
-            self._taken.add(index)
-            found = self.events[index]
-        assert isinstance(found, kind)
-        return found
+        return await self._arrivals.first_of(kind, such, within)
 
     async def registration(self, state: str) -> RegistrationChanged:
         """Wait for a state of the registration."""

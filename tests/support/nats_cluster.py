@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import nats
@@ -20,11 +19,8 @@ SERVERS = 3
 AGREED_WITHIN = 30.0  # an election takes 4 to 9 s, and may be held again
 
 
-@dataclass(frozen=True)
 class NatsCluster(OpenNats):
     """The servers; `url` names them all. Each of its buckets is in three places."""
-
-    servers: list[NatsServer]
 
     async def leader(self, stream: str) -> NatsServer:
         """Return who decides about a stream."""
@@ -78,7 +74,7 @@ def _not_started(folder: Path) -> NatsCluster:
             *("--routes", known, "--http_port", str(monitors[number])),
         )
         servers.append(NatsServer(own, *options, name=f"nats-{number}", port=clients[number]))
-    return NatsCluster(",".join(server.url for server in servers), tuple(monitors), servers)
+    return NatsCluster(",".join(server.url for server in servers), tuple(monitors), tuple(servers))
 
 
 @contextlib.asynccontextmanager

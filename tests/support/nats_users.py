@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import Authority
-from .nats import nats_server
+from .nats import NatsServer, stoppable_nats_server
 from .processes import free_ports
 
 FILES = Path(__file__).parents[2] / "deploy" / "nats"
@@ -19,6 +19,7 @@ class OpenNats:
 
     url: str
     monitors: tuple[int, ...]  # ports of the servers, where they tell of themselves
+    servers: tuple[NatsServer, ...]
 
     def settings(self, user: str) -> dict[str, str]:
         """Return the fields of `CommonSettings` for the connection of a service."""
@@ -48,8 +49,8 @@ async def secured_nats(authority: Authority) -> AsyncIterator[SecuredNats]:
     env = {f"NATS_{user.upper()}_PASSWORD": password for user, password in PASSWORDS.items()}
     env |= {"NATS_CERTIFICATE": str(own.certificate), "NATS_KEY": str(own.key)}
     monitor = free_ports()
-    async with nats_server("--config", str(FILES / "tls.conf"), "-m", str(monitor), env=env) as url:
-        yield SecuredNats(url, (monitor,), authority)
+    async with stoppable_nats_server("--config", str(FILES / "tls.conf"), "-m", str(monitor), env=env) as server:
+        yield SecuredNats(server.url, (monitor,), (server,), authority)
 
 
 @contextlib.asynccontextmanager
@@ -60,5 +61,5 @@ async def open_or_secured(authority: Authority | None) -> AsyncIterator[OpenNats
             yield secured
         return
     monitor = free_ports()
-    async with nats_server("-m", str(monitor)) as url:
-        yield OpenNats(url, (monitor,))
+    async with stoppable_nats_server("-m", str(monitor)) as server:
+        yield OpenNats(server.url, (monitor,), (server,))

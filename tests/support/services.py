@@ -114,11 +114,17 @@ class Cordboard:
     agents: list[Pod] = field(default_factory=list)
     relays: list[Pod] = field(default_factory=list)
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of each kind of pod
+    relay_ports: int = RELAY_PORTS  # of each relay, for SIP
 
     async def start_relay(self) -> Pod:
         """Start one more."""
-        await _add(self.relays, "relay", len(self.relays), self.environment["relay"])
-        return self.relays[-1]
+        return await self.start_one_more("relay")
+
+    async def start_one_more(self, kind: str) -> Pod:
+        """Start another pod of that kind, under a name and at ports of its own."""
+        pods = {"signaling": self.signaling, "agent": self.agents, "relay": self.relays}[kind]
+        await _add(pods, kind, len(pods), self.environment[kind], self.relay_ports)
+        return pods[-1]
 
     async def add_agent(self, **settings: str) -> Pod:
         """Start one more agent; `settings` are further variables, without their prefix."""
@@ -223,6 +229,7 @@ async def cordboard(
     users: Mapping[str, str] = USERS,
     authority: Authority | None = None,
     nats: OpenNats | None = None,
+    relay_ports: int = RELAY_PORTS,
     **settings: str,
 ) -> AsyncIterator[Cordboard]:
     """Run a cluster while the block runs; at its end every pod must end well on SIGTERM.
@@ -236,13 +243,15 @@ async def cordboard(
         bus = await Bus.connect(CommonSettings(pod="tests", **nats.settings("agent")))  # who may see all records
         stack.push_async_callback(bus.aclose)
         cluster = Cordboard(nats, bus, await open_store(bus, int(settings.get("KV_REPLICAS", "1"))), dict(users))
+        cluster.relay_ports = relay_ports
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
 
         cluster.environment = {kind: common | nats.environment(kind) for kind in _MODULES}
 
         async def add(pods: list[Pod], kind: str, count: int) -> None:
-            await asyncio.gather(*(_add(pods, kind, number, cluster.environment[kind]) for number in range(count)))
+            env = cluster.environment[kind]
+            await asyncio.gather(*(_add(pods, kind, number, env, relay_ports) for number in range(count)))
 
         await asyncio.gather(
             add(cluster.agents, "agent", agents),
@@ -279,16 +288,18 @@ def _common(folder: Path, users: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-async def _add(pods: list[Pod], kind: str, number: int, common: Mapping[str, str]) -> None:
+async def _add(
+    pods: list[Pod], kind: str, number: int, common: Mapping[str, str], relay_ports: int = RELAY_PORTS
+) -> None:
     name, ops_port, port = f"{kind}-{number + 1}", free_ports(), free_ports()
-    rtp = free_port_pairs(RELAY_PORTS // 2)
+    rtp = free_port_pairs(relay_ports // 2)
     own = {
         "signaling": {"CORDBOARD_SIGNALING_PORT": port},
         "agent": {"CORDBOARD_AGENT_SIP_PORT": port},
         "relay": {
             "CORDBOARD_RELAY_BROWSER_PORT": port,
             "CORDBOARD_RELAY_RTP_MIN": rtp,
-            "CORDBOARD_RELAY_RTP_MAX": rtp + RELAY_PORTS - 1,
+            "CORDBOARD_RELAY_RTP_MAX": rtp + relay_ports - 1,
         },
     }[kind]
     env = {**common, "CORDBOARD_POD": name, "CORDBOARD_OPS_PORT": str(ops_port)}
