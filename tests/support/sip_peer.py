@@ -5,7 +5,7 @@ What it receives stands in a queue, each message once however often it is repeat
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
@@ -61,7 +61,12 @@ class SipPeer(asyncio.DatagramProtocol):
 
     async def expect(self, method: str, within: float = PATIENCE) -> Request:
         """Return the next request with that method, waiting for it; others stay for later."""
-        return await self._take(Request, lambda request: request.method == method, method, within)
+        return await self.expect_one_of((method,), within)
+
+    async def expect_one_of(self, methods: Collection[str], within: float = PATIENCE) -> Request:
+        """The same of several methods. Only one may wait at a time: another would not see what is put back."""
+        what = " or ".join(methods)
+        return await self._take(Request, lambda request: request.method in methods, what, within)
 
     async def response(self, method: str, least: int = 200) -> Response:
         """Return the next response to a request with that method whose status is at least that."""
