@@ -46,12 +46,12 @@ class Call:
         infos = self.phone.infos
         try:
             response = await phones.request(self.phone, "OPTIONS")
-            await self.page.ask("dtmf", call=self.page.call_id, digits="5", method="info")
+            reply = await self.page.ask("dtmf", call=self.page.call_id, digits="5", method="info")
             await until_so(lambda: self.phone.infos > infos)
             await until_so(lambda: self.is_heard)
         except (TimeoutError, Gone):
             return False
-        return response.status == 200
+        return response.status == 200 and reply["type"] == "ok"
 
     async def hang_up(self) -> bool:
         """Hang up at the page; return whether both ends heard of it."""
@@ -130,10 +130,15 @@ class Load:
         self.clock.add(call.phone.media)
         return call
 
-    async def until_heard(self, within: float) -> None:
-        """Return when all established calls are heard, or it is clear that some are not."""
+    async def until_settled(self, agents: set[int], within: float) -> None:
+        """Return when all calls are heard and all accounts bound at these agents, or it is clear that some are not."""
+
+        def is_settled() -> bool:
+            bound = all(bindings.uris.keys() & agents for bindings in self.phones.bindings.values())
+            return bound and all(call.is_heard for call in self.established)
+
         try:
-            await until_so(lambda: all(call.is_heard for call in self.established), within)
+            await until_so(is_settled, within)
         except TimeoutError:
             return  # the table will say how many
 
