@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Trials R1, R4 and R5 in a short form: rows of `make chaos` with a few calls. How long gaps are is for the table."""
-=======
 """Trials R1, R4 and R5 in short: rows of `make chaos` with a few calls. How long gaps are is the table's to say."""
->>>>>>> main
 
 import pytest
 from bench.chaos.faults import FAULTS
