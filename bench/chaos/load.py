@@ -33,7 +33,7 @@ class Call:
         """Whether both ends have heard the other one in the last second."""
         since = time.time() - HEARD_SECONDS
         ears = self.page.media.ear, self.phone.media.ear
-        return min(ear.count_since(since) for ear in ears) >= HEARD_PACKETS
+        return all(ear.has_heard(HEARD_PACKETS, since) for ear in ears)
 
     @property
     def is_told_over(self) -> bool:
