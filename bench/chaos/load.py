@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.support.pace import spend
 from tests.support.until import until_so
 
 from shared.tasks import Tasks
+from sip_agent.core.syntax.message import Response
 
 from .page import Front, Gone, Page
 from .phones import PhoneCall, Phones
@@ -32,35 +33,55 @@ class Call:
         """Whether both ends have heard the other one in the last second."""
         since = time.time() - HEARD_SECONDS
         ears = self.page.media.ear, self.phone.media.ear
-        return min(ear.count_since(since) for ear in ears) >= HEARD_PACKETS
+        return all(ear.has_heard(HEARD_PACKETS, since) for ear in ears)
 
     @property
     def is_told_over(self) -> bool:
         """Whether both ends know that the call is over."""
         return self.page.state == "ended" and self.phone.is_over
 
-    async def is_in_use(self, phones: Phones) -> bool:
-        """Whether it is heard, and both ends reach the other one within the dialog: OPTIONS, and a digit by INFO."""
-        if self.page.state != "established" or self.phone.is_over or not self.page.is_there:
-            return False
-        infos = self.phone.infos
+    async def what_fails(self, phones: Phones) -> str:
+        """Use the call, and hang up; return what does not work, "" if all does."""
+        if self.page.state != "established":
+            end = self.page.end
+            return f"the page was told {end.get('status')} {end.get('reason')}"
+        if self.phone.is_over:
+            return "the phone was told that it is over"
         try:
-            response = await phones.request(self.phone, "OPTIONS")
-            await self.page.ask("dtmf", call=self.page.call_id, digits="5", method="info")
-            await until_so(lambda: self.phone.infos > infos)
-            await until_so(lambda: self.is_heard)
-        except (TimeoutError, Gone):
-            return False
-        return response.status == 200
+            return await self._tried(phones)
+        except Gone:
+            return "the page has no socket"
 
-    async def hang_up(self) -> bool:
-        """Hang up at the page; return whether both ends heard of it."""
-        try:
-            await self.page.ask("hangup", call=self.page.call_id)
-            await until_so(lambda: self.is_told_over)
-        except (TimeoutError, Gone):
-            return False
-        return True
+    async def _tried(self, phones: Phones) -> str:
+        infos = self.phone.infos
+        steps = (
+            ("OPTIONS", lambda: _is_ok(phones.request(self.phone, "OPTIONS"))),
+            ("a digit", lambda: self._is_done("dtmf", digits="5", method="info")),
+            ("INFO", lambda: _comes_true(lambda: self.phone.infos > infos)),
+            ("media", lambda: _comes_true(lambda: self.is_heard)),
+            ("hanging up", lambda: self._is_done("hangup")),
+            ("BYE", lambda: _comes_true(lambda: self.is_told_over)),
+        )
+        for name, step in steps:
+            try:
+                if not await step():
+                    return f"{name} was refused"
+            except TimeoutError:
+                return f"{name} was in vain"
+        return ""
+
+    async def _is_done(self, type: str, **fields: str) -> bool:
+        reply = await self.page.ask(type, call=self.page.call_id, **fields)
+        return bool(reply["type"] == "ok")
+
+
+async def _is_ok(asked: Awaitable[Response]) -> bool:
+    return (await asked).status == 200
+
+
+async def _comes_true(is_so: Callable[[], bool]) -> bool:
+    await until_so(is_so)
+    return True
 
 
 @dataclass
@@ -130,17 +151,23 @@ class Load:
         self.clock.add(call.phone.media)
         return call
 
-    async def until_heard(self, within: float) -> None:
-        """Return when all established calls are heard, or it is clear that some are not."""
+    async def until_settled(self, agents: set[int], within: float) -> None:
+        """Return when all calls are heard and all accounts bound at these agents, or it is clear that some are not."""
+
+        def is_settled() -> bool:
+            bound = all(bindings.uris.keys() & agents for bindings in self.phones.bindings.values())
+            return bound and all(call.is_heard for call in self.established)
+
         try:
-            await until_so(lambda: all(call.is_heard for call in self.established), within)
+            await until_so(is_settled, within)
         except TimeoutError:
             return  # the table will say how many
 
-    async def kept(self) -> list[Call]:
-        """Return the established calls that are in use still, and can be hung up."""
-        used = await _those(self.established, [call.is_in_use(self.phones) for call in self.established])
-        return await _those(used, [call.hang_up() for call in used])
+    async def kept(self) -> tuple[list[Call], list[str]]:
+        """Return the established calls that are in use still and can be hung up, and what fails in the others."""
+        failures = await asyncio.gather(*(call.what_fails(self.phones) for call in self.established))
+        kept = [call for call, failure in zip(self.established, failures, strict=True) if not failure]
+        return kept, [failure for failure in failures if failure]
 
     async def answer_all(self, within: float = 15.0) -> Ringing:
         """Answer whatever rings, and see what becomes of it."""
@@ -164,7 +191,3 @@ class Load:
         await spend(0.5)  # for the last BYEs
         await self.tasks.aclose()
         self.phones.close()
-
-
-async def _those(calls: list[Call], verdicts: Iterable[object]) -> list[Call]:
-    return [call for call, is_so in zip(calls, await asyncio.gather(*verdicts), strict=True) if is_so]  # type: ignore[call-overload]

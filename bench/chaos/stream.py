@@ -80,9 +80,9 @@ class Ear:
         """Return the longest silence that ended after that time."""
         return max((gap for came, gap in self._gaps() if came >= begin), default=math.inf)
 
-    def count_since(self, begin: float) -> int:
-        """Return how many have come since then."""
-        return sum(1 for packet in reversed(self.heard[-1000:]) if packet.came >= begin)
+    def has_heard(self, count: int, since: float) -> bool:
+        """Whether so many have come since then."""
+        return len(self.heard) >= count and self.heard[-count].came >= since
 
     def _gaps(self) -> Iterator[tuple[float, float]]:
         for one, other in zip(self.heard, self.heard[1:], strict=False):

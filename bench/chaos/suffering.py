@@ -17,7 +17,7 @@ from .table import Row
 
 CALLS, RINGING = 100, 20
 PORTS_OF_CALL = 4  # two, and as many in quarantine
-HEARD_AGAIN_SECONDS = 20.0
+SETTLED_SECONDS = 30.0
 CALM_SECONDS = 3.0  # before the fault, and after it
 LIMITS = {"AGENT_MAX_CALLS_PER_MINUTE": "0", "SIGNALING_MAX_UNAUTHENTICATED_OF_HOST": "500"}
 
@@ -51,10 +51,10 @@ async def suffer(fault: Fault, size: Size) -> Row:
         run = Run(cluster, load)
         begin = time.time()
         await fault.strike(run)
-        await load.until_heard(HEARD_AGAIN_SECONDS)
+        await load.until_settled({pod.port for pod in cluster.agents if not pod.stopped}, SETTLED_SECONDS)
         await spend(CALM_SECONDS)
         ringing = run.ringing or await load.answer_all()
-        row = measured(fault, run, begin, ringing, await load.kept())
+        row = measured(fault, run, begin, ringing, *await load.kept())
         await load.end()
         return row
 
@@ -66,7 +66,9 @@ async def know_each_other(cluster: Cordboard) -> None:
         await agent.process.wait_for_output("ready to judge")
 
 
-def measured(fault: Fault, run: Run, begin: float, ringing: Ringing, kept: Sequence[Call]) -> Row:
+def measured(
+    fault: Fault, run: Run, begin: float, ringing: Ringing, kept: Sequence[Call], failures: Sequence[str]
+) -> Row:
     """Return the figures of a fault."""
     load, phones = run.load, run.load.phones
     alive = {pod.port for pod in run.cluster.agents if not pod.stopped}
@@ -85,6 +87,7 @@ def measured(fault: Fault, run: Run, begin: float, ringing: Ringing, kept: Seque
         at_phones=sorted(call.phone.media.ear.gap_since(begin) for call in kept),
         restored=sorted(restored),
         two_owners=two_owners,
+        failures=failures,
     )
 
 

@@ -1,5 +1,6 @@
 """The table that is printed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class Row:
     at_phones: Sequence[float]
     restored: Sequence[float]
     two_owners: int
+    failures: Sequence[str] = ()  # what is wrong with each call that was not kept
 
     @property
     def gap_p95_ms(self) -> float:
@@ -49,6 +51,8 @@ class Row:
         restored = f"{_at(self.restored, 0.5):.2f}/{_at(self.restored, 1):.2f} s"
         figures = (self.calls, self.kept, rang, _gaps(self.at_browsers), _gaps(self.at_phones), restored)
         print(ROW.format(_TITLES[self.name], *figures, self.two_owners), flush=True)
+        for failure, count in Counter(self.failures).items():
+            print(f"    not kept: {count}, {failure}", flush=True)
 
 
 def head() -> None:

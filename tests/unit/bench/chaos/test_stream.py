@@ -54,3 +54,12 @@ def test_who_hears_nothing_more_has_a_gap_without_end() -> None:
     ear = Ear()
     ear.hear(sent_on_time(1))
     assert ear.gap_since(1.0) == math.inf
+
+
+def test_an_ear_knows_whether_enough_has_come_of_late() -> None:
+    ear = Ear()
+    for number in (1, 2, 3):
+        ear.hear(sent_on_time(number))
+    assert ear.has_heard(2, since=1.5 * PERIOD)
+    assert not ear.has_heard(3, since=1.5 * PERIOD)
+    assert not ear.has_heard(4, since=0.0)
