@@ -67,11 +67,15 @@ def wait_for_udp(port: int, within: float = 20.0) -> None:
 
 def free_port() -> int:
     """Return a port that is free for UDP and for TCP now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-        udp.bind(("127.0.0.1", 0))
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else connections of the past are in the way
-        tcp.bind(udp.getsockname())
-        return int(udp.getsockname()[1])
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else connections of the past are in the way
+            try:
+                tcp.bind(udp.getsockname())
+            except OSError:  # free for UDP alone
+                continue
+            return int(udp.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -36,8 +36,6 @@ from shared.settings import CommonSettings
 from shared.subjects import agent_commands, relay_commands, session_events
 from shared.tasks import Tasks
 
-RELAY = "relay-bench"
-POD = "signaling-bench"
 OPENING_AT_ONCE = 50
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0\r\n"
 _numbers = itertools.count(1)
@@ -53,6 +51,7 @@ class Seats:
     def __init__(self, bus: Bus, agent: str, secret: str) -> None:
         self._bus = bus
         self._agent = agent
+        self._relay_name, self._pod = f"relay-{agent}", f"signaling-{agent}"  # other agents have seats of their own
         self._seal = Seal(secret)
         self._tasks = Tasks("seats")
         self.registered: set[str] = set()
@@ -61,14 +60,14 @@ class Seats:
 
     async def sit(self) -> None:
         """Serve the relay's subject and let both be heard."""
-        await self._bus.serve(relay_commands(RELAY), self._relay)
-        for kind, pod in (("relay", RELAY), ("signaling", POD)):
+        await self._bus.serve(relay_commands(self._relay_name), self._relay)
+        for kind, pod in (("relay", self._relay_name), ("signaling", self._pod)):
             state = Heartbeat(kind=kind, pod=pod, load=0, capacity=100)  # type: ignore[arg-type]
             self._tasks.spawn(beat(self._bus, functools.partial(_same, state)), f"heartbeat of {pod}")
 
     async def open(self, number: int, proxy: str, is_registered: bool) -> str:
         """Open a session's account, whose requests go to host:port `proxy`; return the session's id."""
-        session_id = f"s-bench{number:010d}"
+        session_id = f"s-{self._agent}-{number}"
         await self._bus.serve(session_events(session_id), self._session)
         account = SipAccount(
             login=f"user{number}",
@@ -77,7 +76,9 @@ class Seats:
             sealed_password=self._seal.seal(f"user{number}pw", session_id),
             register_required=is_registered,
         )
-        command = OpenAccount(id=_command_id(), expires_at=expiry(), session_id=session_id, pod=POD, account=account)
+        command = OpenAccount(
+            id=_command_id(), expires_at=expiry(), session_id=session_id, pod=self._pod, account=account
+        )
         await self._bus.request(agent_commands(self._agent), command, AccountOpened, deadline=30.0)
         return session_id
 
@@ -94,7 +95,9 @@ class Seats:
         if not isinstance(message, IncomingCall):
             return None
         self._tasks.spawn(self._answer(message), f"answer {message.call_id}")
-        return IncomingAccepted(media=MediaRef(relay=RELAY, media_id=f"m-{message.call_id}"), browser_sdp=SDP)
+        return IncomingAccepted(
+            media=MediaRef(relay=self._relay_name, media_id=f"m-{message.call_id}"), browser_sdp=SDP
+        )
 
     async def _answer(self, call: IncomingCall) -> None:
         command: Command = AnswerCall(
@@ -113,7 +116,7 @@ def _same(state: Heartbeat) -> Heartbeat:
 
 async def main(nats_url: str, agent: str, secret: str, sessions: str, proxy: str, register: str) -> None:
     """Sit until the input ends."""
-    bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod=POD))
+    bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod=f"seats-{agent}"))
     seats = Seats(bus, agent, secret)
     seats.expected = int(sessions)
     await seats.sit()

@@ -13,6 +13,7 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 HOLD_MS = 500  # how long a call lasts
 GIVE_UP_SECONDS = 60.0
+_MORE_THAN_IS_CARRIED = 10_000.0  # calls a second
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,40 @@ class Load:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
+@dataclass(frozen=True)
+class Volume:
+    """How much is called; no call is begun while `at_once` are there. `within`: seconds, then it is given up."""
+
+    rate: float
+    calls: int
+    at_once: int
+    hold_ms: int
+    within: float
+
+
+def at_rate(rate: float, seconds: float, hold_ms: int = HOLD_MS) -> Volume:
+    """So many calls a second, whatever becomes of them."""
+    calls = round(rate * seconds)
+    return Volume(rate, calls, calls, hold_ms, seconds + hold_ms / 1000 + GIVE_UP_SECONDS)
+
+
+def as_answered(calls: int, at_once: int, within: float) -> Volume:
+    """Calls that are hung up when they are set up, each in the place of the one before."""
+    return Volume(_MORE_THAN_IS_CARRIED, calls, at_once, 0, within)
+
+
 def call(
     target: str, users: Sequence[str], rate: float, seconds: float, core: int, port: int, hold_ms: int = HOLD_MS
 ) -> Load:
     """Call `users` at host:port `target` in turn, `rate` times a second, from a port."""
+    return make(target, users, at_rate(rate, seconds, hold_ms), core, port)
+
+
+def make(target: str, users: Sequence[str], volume: Volume, core: int, port: int) -> Load:
+    """Make calls to `users` at host:port `target` in turn, from a port."""
     with tempfile.TemporaryDirectory(prefix="cordboard-bench-") as name:
         folder = Path(name)
         (folder / "users.csv").write_text("SEQUENTIAL\n" + "".join(f"{user}\n" for user in users))
-        calls = round(rate * seconds)
         options = (
             *(
                 "-sf",
@@ -51,9 +78,9 @@ def call(
                 str(port),
                 "-nostdin",
             ),
-            *("-r", str(rate), "-m", str(calls), "-l", str(calls), "-d", str(hold_ms)),
+            *("-r", str(volume.rate), "-m", str(volume.calls), "-l", str(volume.at_once), "-d", str(volume.hold_ms)),
             *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1"),
-            *("-timeout", str(int(seconds + hold_ms / 1000 + GIVE_UP_SECONDS)), "-timeout_error"),
+            *("-timeout", str(int(volume.within)), "-timeout_error"),
         )
         command = ["taskset", "-c", str(core), "sipp", target, *options]
         started = time.monotonic()

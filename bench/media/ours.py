@@ -1,6 +1,7 @@
-"""`python -m bench.media.ours native|python PROFILE`: our forwarder as a process, with known keys and no bus.
+"""`python -m bench.media.ours native|python PROFILE PART OF`: our forwarder as a process, with known keys and no bus.
 
 Reads a number of calls to add from each line of its input, and answers with their ports and keys as a line of JSON.
+Of several such processes (`OF`) each has its own part of the ports and of the calls, the first one being part 0.
 """
 
 import asyncio
@@ -35,15 +36,15 @@ FORWARDERS = {
 class Ours:
     """A forwarder and its sessions."""
 
-    def __init__(self, kind: str, profile: SrtpProfile, ended: "asyncio.Future[None]") -> None:
+    def __init__(self, kind: str, profile: SrtpProfile, part: int, of: int, ended: "asyncio.Future[None]") -> None:
         self._ended = ended
         module, name, ports = FORWARDERS[kind]
         loop = asyncio.get_running_loop()
         browser_socket = sockets.bind_browser_socket(RELAY_HOST, 0)
         self._browser_port: int = browser_socket.getsockname()[1]
         self._profile = profile
-        self._ports = SipPorts(RELAY_HOST, PortPool(ports, quarantine_seconds=0.0))
-        self._numbers = itertools.count()
+        self._ports = SipPorts(RELAY_HOST, PortPool(ports[part::of], quarantine_seconds=0.0))
+        self._numbers = itertools.count(part, of)
         make = getattr(importlib.import_module(module), name)
         self._forwarder: Forwarder = make(loop, [browser_socket], self._refuse, self._refuse_event)
         loop.add_reader(sys.stdin, self._answer)
@@ -82,7 +83,7 @@ class Ours:
         return self._browser_port, port, keys.receive.hex(), keys.send.hex()
 
 
-async def _run(kind: str, profile: SrtpProfile) -> None:
+async def _run(kind: str, profile: SrtpProfile, part: int, of: int) -> None:
     ended = asyncio.get_running_loop().create_future()
 
     def fail(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -91,7 +92,7 @@ async def _run(kind: str, profile: SrtpProfile) -> None:
             ended.set_exception(context.get("exception") or RuntimeError(context["message"]))
 
     asyncio.get_running_loop().set_exception_handler(fail)
-    made = Ours(kind, profile, ended)
+    made = Ours(kind, profile, part, of, ended)
     await ended
     made.close()
 
@@ -99,4 +100,4 @@ async def _run(kind: str, profile: SrtpProfile) -> None:
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    asyncio.run(_run(sys.argv[1], SrtpProfile[sys.argv[2]]))
+    asyncio.run(_run(sys.argv[1], SrtpProfile[sys.argv[2]], *map(int, sys.argv[3:5])))

@@ -59,18 +59,31 @@ def prefer(pid: int) -> None:
 @contextlib.contextmanager
 def ours(kind: str, profile: SrtpProfile, core: int, folder: Path) -> Iterator[Relay]:
     """Run our forwarder, native or python, as it is by default."""
+    with our_pods(1, kind, profile, core, folder) as (relay, _):
+        yield relay
+
+
+@contextlib.contextmanager
+def our_pods(
+    count: int, kind: str, profile: SrtpProfile, core: int, folder: Path
+) -> Iterator[tuple[Relay, list[Measured]]]:
+    """Run several forwarders that calls are dealt out to in turn; to the generator they are one relay, the first."""
     command = ["setsid", sys.executable, "-m", "bench.media.ours", kind, profile.name]
-    with measured(command, core) as process:
+    with contextlib.ExitStack() as stack:
+        pods = [stack.enter_context(measured([*command, str(part), str(count)], core)) for part in range(count)]
 
         def add(first: int, end: int) -> list[Call]:
-            made = json.loads(process.ask(str(end - first)))
-            return [
-                Call(browser(number), phone(number), browser_port, sip_port, _keys(profile, receive, send))
-                for number, (browser_port, sip_port, receive, send) in zip(range(first, end), made, strict=True)
-            ]
+            numbers = range(first, end)
+            shares = [sum(number % count == part for number in numbers) for part in range(count)]
+            made = [iter(json.loads(pod.ask(str(share)))) for pod, share in zip(pods, shares, strict=True)]
+            return [_call(number, *next(made[number % count]), profile) for number in numbers]
 
-        process.ask("0")  # it runs
-        yield Relay(kind, process, Tape(folder / f"{kind}-{profile.name}"), add)
+        add(0, 0)  # they run
+        yield Relay(kind, pods[0], Tape(folder / f"{kind}-{profile.name}"), add), pods
+
+
+def _call(number: int, browser_port: int, sip_port: int, receive: str, send: str, profile: SrtpProfile) -> Call:
+    return Call(browser(number), phone(number), browser_port, sip_port, _keys(profile, receive, send))
 
 
 def _keys(profile: SrtpProfile, receive: str, send: str) -> SrtpKeys:

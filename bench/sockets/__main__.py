@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.calls.cordboard import nats_server
+from bench.calls.cordboard import Nats, nats_server
 from bench.calls.process import Measured, free_port, measured
 
 SUT_CORE, LOAD_CORE = 0, 1
@@ -45,28 +45,38 @@ class System:
 @contextlib.contextmanager
 def system(sockets: int) -> Iterator[System]:
     """Run it all while the block runs."""
-    with contextlib.ExitStack() as stack:
-        nats_url = stack.enter_context(nats_server(LOAD_CORE))
-        seats = stack.enter_context(measured([sys.executable, "-m", "bench.sockets.seats", nats_url], LOAD_CORE))
+    with seated_nats(LOAD_CORE) as nats, pod(nats.url, "signaling-bench", sockets + FIRST, SUT_CORE, LOAD_CORE) as here:
+        yield here
+
+
+@contextlib.contextmanager
+def seated_nats(core: int) -> Iterator[Nats]:
+    """Run a NATS server with the seats of an agent and a relay."""
+    with nats_server(core) as nats, measured([sys.executable, "-m", "bench.sockets.seats", nats.url], core) as seats:
         seats.line_with("ready")
-        port, room = free_port(), str(sockets + FIRST + 1)
-        env = {
-            "CORDBOARD_NATS_URL": nats_url,
-            "CORDBOARD_SECRET": "a secret that is for benches only",
-            "CORDBOARD_LOG_LEVEL": "warning",
-            "CORDBOARD_OPS_PORT": str(free_port()),
-            "CORDBOARD_SIGNALING_HOST": "127.0.0.1",
-            "CORDBOARD_SIGNALING_PORT": str(port),
-            "CORDBOARD_SIGNALING_CAPACITY": room,
-            "CORDBOARD_SIGNALING_CAPACITY_OF_HOST": room,
-        }
-        signaling = stack.enter_context(measured([sys.executable, "-m", "signaling"], SUT_CORE, env))
+        yield nats
+
+
+@contextlib.contextmanager
+def pod(nats_url: str, name: str, sockets: int, core: int, others: int) -> Iterator[System]:
+    """Run a signaling pod that has room for so many sockets, and pages of its own."""
+    port, room = free_port(), str(sockets + 1)
+    env = {
+        "CORDBOARD_NATS_URL": nats_url,
+        "CORDBOARD_SECRET": "a secret that is for benches only",
+        "CORDBOARD_POD": name,
+        "CORDBOARD_LOG_LEVEL": "warning",
+        "CORDBOARD_OPS_PORT": str(free_port()),
+        "CORDBOARD_SIGNALING_HOST": "127.0.0.1",
+        "CORDBOARD_SIGNALING_PORT": str(port),
+        "CORDBOARD_SIGNALING_CAPACITY": room,
+        "CORDBOARD_SIGNALING_CAPACITY_OF_HOST": room,
+    }
+    with measured([sys.executable, "-m", "signaling"], core, env) as signaling:
         wait_until_ready(int(env["CORDBOARD_OPS_PORT"]))
-        pages = stack.enter_context(
-            measured([sys.executable, "-m", "bench.sockets.pages", "127.0.0.1", str(port)], LOAD_CORE)
-        )
-        pages.line_with("ready")
-        yield System(signaling, pages)
+        with measured([sys.executable, "-m", "bench.sockets.pages", "127.0.0.1", str(port)], others) as pages:
+            pages.line_with("ready")
+            yield System(signaling, pages)
 
 
 def wait_until_ready(ops_port: int, within: float = 30.0) -> None:

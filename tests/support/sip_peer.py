@@ -13,6 +13,7 @@ from sip_agent.core.syntax.parser import parse
 
 M = TypeVar("M", bound=Message)
 
+PATIENCE = 5.0
 _numbers = itertools.count(1)
 
 
@@ -58,9 +59,9 @@ class SipPeer(asyncio.DatagramProtocol):
 
     # -- what it hears
 
-    async def expect(self, method: str) -> Request:
+    async def expect(self, method: str, within: float = PATIENCE) -> Request:
         """Return the next request with that method, waiting for it; others stay for later."""
-        return await self._take(Request, lambda request: request.method == method, method)
+        return await self._take(Request, lambda request: request.method == method, method, within)
 
     async def response(self, method: str, least: int = 200) -> Response:
         """Return the next response to a request with that method whose status is at least that."""
@@ -74,13 +75,13 @@ class SipPeer(asyncio.DatagramProtocol):
             self._put_back.append(self._messages.get_nowait())
         return [one for one in self._put_back if isinstance(one, Request) and one.method == method]
 
-    async def _take(self, kind: type[M], fits: Callable[[M], bool], what: str) -> M:
+    async def _take(self, kind: type[M], fits: Callable[[M], bool], what: str, within: float = PATIENCE) -> M:
         for index, message in enumerate(self._put_back):
             if isinstance(message, kind) and fits(message):
                 del self._put_back[index]
                 return message
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(within):
                 while True:
                     message = await self._messages.get()
                     if isinstance(message, kind) and fits(message):

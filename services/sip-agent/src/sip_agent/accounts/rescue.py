@@ -7,7 +7,7 @@ first.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 import nats.errors
 import structlog
@@ -35,7 +35,7 @@ from sip_agent.core.takeover.failure_detector import (
     Input,
     State,
 )
-from sip_agent.core.takeover.rendezvous import PATIENCE, is_due, rank
+from sip_agent.core.takeover.rendezvous import PATIENCE, is_turn_of
 from sip_agent.services import Services, command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
@@ -192,7 +192,7 @@ class Rescue:
         if self._accounts.is_draining or not self._services.lease.held():
             return True
         names = await self._services.store.accounts.names()
-        left = await self._find_left(iter([name for name in names if self._is_ours(name, ownerless_since)]))
+        left = await self._find_left(self._ours(names, time.monotonic() - ownerless_since))
         if left:
             calls = await call_ids_by_session(self._services.store.calls)
             turn = iter(sorted(left, key=lambda entry: entry.record.session_id not in calls))
@@ -211,9 +211,10 @@ class Rescue:
         await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
         return found
 
-    def _is_ours(self, session_id: str, ownerless_since: float) -> bool:
-        own = rank(session_id, self._services.agent, self._others())
-        return is_due(own, time.monotonic() - ownerless_since)
+    def _ours(self, session_ids: Iterable[str], ownerless_for: float) -> Iterator[str]:
+        # One by one, as they are read: all at once would keep a big cluster's agents from telling that they live.
+        others = self._others()
+        return (name for name in session_ids if is_turn_of(self._services.agent, name, others, ownerless_for))
 
     async def _take_each(self, left: Iterator[Entry[AccountRecord]], calls: Mapping[str, Sequence[str]]) -> None:
         for entry in left:

@@ -10,15 +10,19 @@ from collections.abc import Iterable
 PATIENCE = 3.0  # how much longer each rank waits than the one before it
 
 
-def rank(session_id: str, agent: str, live: Iterable[str]) -> int:
-    """Return how many of the live agents come before this one for a session."""
+def is_turn_of(agent: str, session_id: str, live: Iterable[str], ownerless_for: float) -> bool:
+    """Whether an agent may take a session by now, those that rank before it among the live ones having had their time.
+
+    Of most sessions it may not, and few weights are enough to see that.
+    """
     own = _weight(session_id, agent)
-    return sum(_weight(session_id, other) > own for other in live if other != agent)
-
-
-def is_due(rank: int, ownerless_for: float) -> bool:
-    """Whether it is the turn of this rank, the ones before it having had time enough."""
-    return rank * PATIENCE <= ownerless_for
+    patience = ownerless_for
+    for other in live:
+        if other != agent and _weight(session_id, other) > own:
+            patience -= PATIENCE
+        if patience < 0:
+            return False
+    return True
 
 
 def _weight(session_id: str, agent: str) -> bytes:
