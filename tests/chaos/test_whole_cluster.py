@@ -1,4 +1,4 @@
-"""Trials R1, R4 and R5 in a short form: rows of `make chaos` with a few calls. How long gaps are is the table's to say."""
+"""Trials R1, R4 and R5 in short: rows of `make chaos` with a few calls. How long gaps are is the table's to say."""
 
 import pytest
 from bench.chaos.faults import FAULTS
