@@ -17,7 +17,7 @@ BENCH_MEDIA := var/bench-media
 side_by_side = $(BIN)/pytest -q --dist loadfile --tx '$(1)*popen//python=scripts/in-netns $(BIN)/python'
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos soak e2e bench bench-sip bench-media bench-sockets fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos soak e2e bench bench-sip bench-media bench-sockets bench-bus scaling fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -78,6 +78,12 @@ bench-media: $(DEV) $(BENCH_MEDIA)/generator $(BENCH_MEDIA)/floor peers ## CPU, 
 
 bench-sockets: $(DEV) ## Memory of an idle page, log-ins and message latency of signaling with 5000 pages
 	$(BIN)/python -m bench.sockets
+
+bench-bus: $(DEV) ## CPU of NATS and of a pod for a message, a record and a listing
+	$(BIN)/python -m bench.bus
+
+scaling: $(DEV) $(BENCH_MEDIA)/generator peers ## How capacity grows with the pods: 1, 2, 4 of each kind, each with the same share of a core (root)
+	$(BIN)/python -m bench.scaling $(SCALING_OPTIONS)
 
 fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS a target, finds go to var/fuzz
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done

@@ -76,13 +76,13 @@ def our_pods(
             numbers = range(first, end)
             shares = [sum(number % count == part for number in numbers) for part in range(count)]
             made = [iter(json.loads(pod.ask(str(share)))) for pod, share in zip(pods, shares, strict=True)]
-            return [_call(number, *next(made[number % count]), profile) for number in numbers]
+            return [_call(profile, number, *next(made[number % count])) for number in numbers]
 
         add(0, 0)  # they run
         yield Relay(kind, pods[0], Tape(folder / f"{kind}-{profile.name}"), add), pods
 
 
-def _call(number: int, browser_port: int, sip_port: int, receive: str, send: str, profile: SrtpProfile) -> Call:
+def _call(profile: SrtpProfile, number: int, browser_port: int, sip_port: int, receive: str, send: str) -> Call:
     return Call(browser(number), phone(number), browser_port, sip_port, _keys(profile, receive, send))
 
 
