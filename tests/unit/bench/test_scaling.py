@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from bench.scaling.__main__ import row
 from bench.scaling.reading import Reading, core_ticks, efficiency, most
 from bench.scaling.shares import PERIOD_US, Hierarchy, NoShares, find_hierarchy
