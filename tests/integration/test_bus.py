@@ -70,6 +70,18 @@ async def test_a_command_that_is_lost_on_its_way_is_sent_again(bus: Bus, nats_ur
     await client.close()
 
 
+async def test_what_an_owner_did_that_heard_a_command_and_died_is_not_known(bus: Bus, nats_url: str) -> None:
+    client = await nats.connect(nats_url)
+
+    async def die(_: Msg) -> None:
+        await client.close()
+
+    await client.subscribe("relay.r.cmd", cb=die)
+    await client.flush()
+    with pytest.raises(DeadlineExceeded):
+        await bus.request("relay.r.cmd", command(), Done, deadline=0.5)
+
+
 async def test_an_error_in_a_handler_is_a_refusal(bus: Bus) -> None:
     async def theirs(_: Message) -> Message:
         raise RemoteError(486, "Busy Here")

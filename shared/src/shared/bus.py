@@ -150,8 +150,11 @@ class Bus:
     async def _ask(self, subject: str, payload: bytes, deadline: float) -> Msg:
         try:
             return await self.requests.ask(subject, payload, deadline / 2)
-        except nats.errors.TimeoutError:
-            return await self.requests.ask(subject, payload, deadline / 2)
+        except nats.errors.TimeoutError as unanswered:
+            try:
+                return await self.requests.ask(subject, payload, deadline / 2)
+            except nats.errors.NoRespondersError:
+                raise unanswered from None  # who has heard the first one may have done it before he died
 
     async def serve(self, subject: str, handler: Handler, queue: str = "") -> Subscription:
         """Give every message of a subject to `handler`.
