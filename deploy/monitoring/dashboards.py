@@ -10,6 +10,7 @@ from pathlib import Path
 from .panels import Dashboard
 from .quality import QUALITY
 from .queries import RATE, gauge, percentiles, process, quantile, rates, several, slow, stat
+from .resilience import RESILIENCE
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "grafana" / "dashboards"
@@ -68,6 +69,7 @@ SIGNALING = Dashboard(
         slow("Stages of a call", "signaling_call_stage_seconds", "stage"),
         rates("Relays that did not take a call", "signaling_media_retries_total", "reason", "cps"),
         rates("Sessions whose page did not return", "signaling_sessions_swept_total"),
+        rates("Requests of other services", "signaling_rest_requests_total", "method, status"),
         rates("Hooks posted", "signaling_hook_seconds_count", "method, outcome"),
         slow("Hooks", "signaling_hook_seconds", "method"),
         rates("Events told by hooks", "signaling_hook_events_total", "result"),
@@ -108,6 +110,9 @@ SIP_AGENT = Dashboard(
         rates("Served for the built-in domain", "sip_agent_proxied_total", "method, result"),
         gauge("Lease held", "cordboard_sip_agent_lease_held", most=1),
         rates("Accounts given to another agent", "sip_agent_accounts_moved_total", "result"),
+        rates("Calls taken over from the dead", "sip_agent_calls_taken_over_total", "way", "cps"),
+        rates("Calls moved to another relay", "sip_agent_media_moves_total", "result", "cps"),
+        gauge("Connections", "sum by (transport) (cordboard_sip_agent_connections) or vector(0)", by="transport"),
         rates("Instant messages", "sip_agent_messages_total", "direction, code_class"),
         *process("sip-agent"),
     ),
@@ -129,13 +134,15 @@ MEDIA_RELAY = Dashboard(
         rates("DTLS handshakes", "media_relay_dtls_handshakes_total"),
         rates("Browsers lost", "media_relay_browsers_lost_total", "reason"),
         rates("Sessions that no agent wanted", "media_relay_sessions_expired_total"),
+        rates("Sounds played", "media_relay_sounds_total", "outcome", "cps"),
+        gauge("Busiest thread, of a core", "cordboard_media_relay_busiest_thread_ratio", "percentunit", most=1),
         gauge("Packets moved by native code", "cordboard_media_relay_native", most=1),
         slow("Set-up", "media_relay_setup_duration_seconds", "stage"),
         *process("media-relay"),
     ),
 )
 
-DASHBOARDS = (OVERVIEW, SIGNALING, SIP_AGENT, MEDIA_RELAY, QUALITY)
+DASHBOARDS = (OVERVIEW, SIGNALING, SIP_AGENT, MEDIA_RELAY, QUALITY, RESILIENCE)
 
 
 def written(dashboard: Dashboard) -> str:

@@ -121,6 +121,7 @@ MESSAGES: tuple[Message, ...] = (
             display_name="Alice",
         ),
         idle_seconds=20.0,
+        takes_calls=True,
     ),
     AccountOpened(agent="agent-1", epoch=3),
     AttachSession(**COMMAND, session_id=SESSION, pod="signaling-2"),

@@ -101,10 +101,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(authority: Authority) -> AsyncIterator[Cordboard]:
-    """One pod of each service; a page that is closed is given up after two seconds."""
+    """One pod of each service; a page that is closed is given up after four seconds."""
     own = authority.issue("agent.test")
     tls = {"CA": authority.certificate, "CERTIFICATE": own.certificate, "KEY": own.key, "PORT": free_ports()}
-    settings = {"SIGNALING_RESUME_GRACE_SECONDS": "2", "SIGNALING_SWEEP_SECONDS": "1"}
+    settings = {"SIGNALING_RESUME_GRACE_SECONDS": "4", "SIGNALING_SWEEP_SECONDS": "1"}
     async with cordboard(**settings, **{f"AGENT_SIP_TLS_{name}": str(value) for name, value in tls.items()}) as running:
         yield running
 

@@ -10,11 +10,13 @@ import struct
 from pathlib import Path
 
 from tests.support.browser.chromium import ChromiumTab
+from tests.support.browser.tab import Browser
 from tests.support.full_phone import FullPhone, OpenFullPhone
 from tests.support.page import establish
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "full-phone.png"
 DESKTOP, LAPTOP, TELEPHONE, SMALL = (1000, 720), (1280, 640), (390, 844), (360, 640)
+DARK_VIEWS = [(DESKTOP, True), (TELEPHONE, True)]  # Firefox is dark
 VIEWS = [(size, dark) for size in (DESKTOP, TELEPHONE) for dark in (False, True)] + [(LAPTOP, False), (SMALL, False)]
 
 # What cannot be pressed where it is seen: covered by something else, or outside of the window. Lists may be scrolled.
@@ -32,9 +34,11 @@ _OUT_OF_REACH = """() => {
 
 async def look(page: FullPhone, scene: str) -> None:
     """Take pictures of what the page shows in all views; nothing may be out of reach in any."""
-    assert isinstance(page.tab, ChromiumTab)
-    for (width, height), dark in VIEWS:
-        picture = await page.tab.screenshot(width, height, dark=dark)
+    is_chromium = isinstance(page.tab, ChromiumTab)
+    for (width, height), dark in VIEWS if is_chromium else DARK_VIEWS:
+        shown = {"dark": dark} if is_chromium else {}
+        picture = await page.tab.screenshot(width, height, **shown)
+        assert await page.tab.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches") is dark
         assert struct.unpack_from(">II", picture, 16) == (width, height)  # PNG, IHDR
         if folder := os.environ.get("CORDBOARD_SCREENSHOTS"):
             shade = "dark" if dark else "light"
@@ -96,6 +100,19 @@ async def test_the_phone_in_calls(open_full_page: OpenFullPhone) -> None:
     await alice.press("phoneTab")
     await alice.hang_up()
     await carol.wait_for_call("^Call ended")
+
+
+async def test_the_phone_in_firefox(open_full_page: OpenFullPhone, firefox_browser: Browser) -> None:
+    alice, bob = await asyncio.gather(open_full_page("alice", 440, browser=firefox_browser), open_full_page("bob", 620))
+    await look(alice, "firefox-idle")
+    await bob.call("alice")
+    await alice.wait_for_call("^Incoming")
+    await look(alice, "firefox-incoming")
+    await alice.answer()
+    await alice.wait_for_text("mos", ".")
+    await look(alice, "firefox-in-call")
+    await alice.hang_up()
+    await bob.wait_for_call("^Call ended")
 
 
 async def test_the_phone_in_a_video_call(open_full_page: OpenFullPhone) -> None:

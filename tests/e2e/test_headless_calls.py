@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from tests.support.baresip import Baresip, baresip
 from tests.support.headless import HeadlessSession, envelope, headless, write_tone
 from tests.support.page import Account, OpenPhone, call_phone
 from tests.support.services import Cordboard, Pod, cordboard
+from tests.support.streams import reading
 from tests.support.until import until
 
 from shared.errors import RemoteError
 from shared.messages import (
     CallEnded,
     CallEstablished,
+    CallQuality,
     Done,
     DtmfReceived,
     HangupCall,
@@ -28,7 +31,9 @@ from shared.messages import (
     Sound,
     SoundEnded,
     StopSound,
+    stream,
 )
+from shared.streams import CDR
 from shared.subjects import agent_commands
 
 BELL, LONG = Sound(name="bell.wav", is_looped=True), Sound(name="long.wav")
@@ -42,7 +47,8 @@ async def sounding(tmp_path: Path) -> AsyncIterator[Cordboard]:
     write_tone(tmp_path / "long.wav", LONG_HZ, 3.0)
     write_tone(tmp_path / "hold.wav", MUSIC_HZ, 2.0)
     (tmp_path / "text.wav").write_text("no sound at all")
-    async with cordboard(RELAY_SOUNDS_DIR=str(tmp_path), AGENT_HOLD_MUSIC="hold.wav") as running:
+    settings = {"RELAY_SOUNDS_DIR": str(tmp_path), "AGENT_HOLD_MUSIC": "hold.wav", "RELAY_QUALITY_SECONDS": "1"}
+    async with cordboard(**settings) as running:
         yield running
 
 
@@ -59,7 +65,11 @@ async def answered(session: HeadlessSession, phone: Baresip, call_id: str) -> No
 
 @pytest.mark.parametrize("codec", ["pcmu", "pcma", "opus"])
 async def test_a_phone_hears_the_sound_it_is_called_for(sounding: Cordboard, codec: str) -> None:
-    async with headless(sounding, "alice") as alice, phone(sounding, "bob", 620, codec) as bob:
+    async with (
+        reading(sounding.bus, CDR) as records,
+        headless(sounding, "alice") as alice,
+        phone(sounding, "bob", 620, codec) as bob,
+    ):
         before = await sounding.resting_state()
         await alice.call("c-1", "bob", sound=BELL)
         await answered(alice, bob, "c-1")
@@ -73,6 +83,10 @@ async def test_a_phone_hears_the_sound_it_is_called_for(sounding: Cordboard, cod
         assert (await alice.expect(SoundEnded)) == ended(alice, LONG, "finished")
         await alice.do(HangupCall, "c-1")
         await bob.wait_for_end()
+        (leg,) = (await records.expect(stream.CallEnded)).quality
+        # What the phone sends is measured; the way there and back is not, for nobody reports.
+        assert (leg.side, leg.kind, leg.loss) == ("sip", "audio", pytest.approx(0.0, abs=0.05))
+        assert leg.jitter is not None and leg.round_trip is None and leg.mos is None
         await sounding.wait_until_settled(before)
 
 
@@ -126,6 +140,11 @@ async def test_digits_and_hold_interrupt_a_sound(sounding: Cordboard) -> None:
         assert (await alice.expect(CallEnded)).by == "remote"
 
 
+def is_about(call_id: str, event: CallQuality) -> bool:
+    """Whether an event with figures is of this call."""
+    return event.call_id == call_id and event.legs != ()
+
+
 async def test_two_phones_are_joined_and_talk(sounding: Cordboard) -> None:
     async with (
         headless(sounding, "alice") as alice,
@@ -140,6 +159,9 @@ async def test_two_phones_are_joined_and_talk(sounding: Cordboard) -> None:
         await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_tone(620))
         records = [await sounding.store.calls.get(call_id) for call_id in ("c-1", "c-2")]
         assert [entry and entry.record.joined_call_id for entry in records] == ["c-2", "c-1"]
+        measured = [await alice.expect(CallQuality, partial(is_about, call_id)) for call_id in ("c-1", "c-2")]
+        assert [[leg.side for leg in event.legs] for event in measured] == [["sip"], ["sip"]]
+        assert [event.unheard for event in measured] == [(), ()]
         await bob.press("3")
         await carol.wait_for_digit("3")
         assert (await alice.expect(DtmfReceived)).call_id == "c-1"

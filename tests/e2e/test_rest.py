@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +13,11 @@ from tests.support.headless import write_tone
 from tests.support.page import Account, hear_and_be_heard, open_phone
 from tests.support.rest import KEY, key_file
 from tests.support.services import Cordboard, cordboard
+from tests.support.streams import reading
 from tests.support.until import until as look_until
+
+from shared.messages import stream
+from shared.streams import EVENTS
 
 WELCOME_HZ, MUSIC_HZ = 1000, 700
 SECONDS = 20.0
@@ -22,14 +25,15 @@ SECONDS = 20.0
 pytestmark = pytest.mark.peers
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def cluster(tmp_path: Path) -> AsyncIterator[Cordboard]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cordboard]:
     """Two signaling pods with the API, and a relay with sounds."""
-    sounds = tmp_path / "sounds"
+    folder = tmp_path_factory.mktemp("rest")
+    sounds = folder / "sounds"
     sounds.mkdir()
     write_tone(sounds / "welcome.wav", WELCOME_HZ, 4.0)
     write_tone(sounds / "music.wav", MUSIC_HZ, 2.0)
-    keys = key_file(tmp_path)
+    keys = key_file(folder)
     async with cordboard(signaling=2, SIGNALING_REST_KEYS=keys, RELAY_SOUNDS_DIR=str(sounds)) as running:
         yield running
 
@@ -212,6 +216,38 @@ async def test_the_call_of_a_page_is_answered_held_and_ended_by_another_service(
     await alice.close()
 
 
+async def test_a_phone_calls_a_session_without_a_page_and_is_answered_refused_and_hung_up_by_another_service(
+    cluster: Cordboard, first: httpx.AsyncClient, second: httpx.AsyncClient
+) -> None:
+    body = {"account": {**account(cluster), "register": True}, "takes_calls": True}
+    session = (await first.post("api/v1/sessions", json=body)).json()["id"]
+
+    async def is_registered() -> bool:
+        return (await second.get(f"api/v1/sessions/{session}")).json()["registration"] == "registered"
+
+    await look_until(is_registered, SECONDS)
+    async with reading(cluster.bus, EVENTS) as events, phone(cluster, "bob") as bob:
+        await bob.dial(f"sip:alice@{cluster.domain}")
+        ringing = await events.expect(stream.CallRinging, lambda event: event.session_id == session)
+        assert (ringing.direction, ringing.caller) == ("incoming", f"sip:bob@{cluster.domain}")
+        call = f"api/v1/calls/{ringing.call_id}"
+        assert (await second.post(f"{call}/answer")).status_code == 202
+        await bob.wait_for_answer()
+        await until(first, ringing.call_id, lambda told: told["state"] == "established")
+        assert (await first.post(f"{call}/sound", json={"name": "music.wav", "loop": True})).status_code == 202
+        await bob.wait_for_tone(MUSIC_HZ)
+        assert (await second.post(f"{call}/dtmf", json={"digits": "42"})).status_code == 202
+        await bob.wait_for_digits(2)
+        assert bob.digits == "42"
+        assert (await second.post(f"{call}/hangup", json={})).status_code == 202
+        await bob.wait_for_end()
+        await bob.dial(f"sip:alice@{cluster.domain}")
+        again = await events.expect(stream.CallRinging, lambda event: event.session_id == session)
+        assert (await first.post(f"api/v1/calls/{again.call_id}/hangup", json={"status": 486})).status_code == 202
+        assert (await bob.wait_for("CALL_CLOSED"))["param"] == "486 Busy Here"
+    assert (await first.delete(f"api/v1/sessions/{session}")).status_code == 204
+
+
 async def test_a_phone_that_is_busy_is_said_so(cluster: Cordboard, first: httpx.AsyncClient) -> None:
     async with phone(cluster, "bob") as bob:
         call = (await first.post("api/v1/calls", json={"account": account(cluster), "to": "bob"})).json()["id"]
@@ -226,4 +262,8 @@ async def test_nobody_gets_round_what_the_agents_allow(cluster: Cordboard, first
     response = await first.post("api/v1/calls", json={"account": stranger, "to": "bob"})
     told = response.json()
     assert (response.status_code, told["sip_status"], told["detail"]) == (403, 403, "Destination Not Allowed")
-    assert (await first.get("api/v1/calls")).json()["items"] == []
+
+    async def is_quiet() -> bool:  # what others have called is gone, and nothing has come
+        return (await first.get("api/v1/calls")).json()["items"] == []
+
+    await look_until(is_quiet, SECONDS)

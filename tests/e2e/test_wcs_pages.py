@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import pytest
 import pytest_asyncio
 from tests.support.baresip import baresip
 from tests.support.browser.tab import Browser
+from tests.support.linphone import linphone
 from tests.support.page import Account, OpenPhone, PhonePage, hear_each_other
+from tests.support.scripted_phone import Phone
 from tests.support.services import Cordboard
 from tests.support.wcs_pages import (
+    ClickToCall,
     OpenWcsPhone,
     PhoneUi,
     WcsPhone,
@@ -18,6 +23,7 @@ from tests.support.wcs_pages import (
     package_server,
 )
 
+PHONE_MIN, PHONE_VIDEO = "phone/phone.html", "phone-video/phone-video.html"
 CLICK_TO_CALL, PHONE_UI = "click-to-call/click-to-call.html", "phone-ui/Phone.html"
 _OPENERS = {CLICK_TO_CALL: open_click_to_call, PHONE_UI: open_phone_ui}
 HERE = "127.0.0.1"  # what the form of WCS's local mode takes: the server's address, as domain and as proxy
@@ -37,7 +43,7 @@ async def open_wcs(
     """Open pages of the package; at the end they are closed, before the cluster is looked at."""
     pages: list[WcsPhone] = []
 
-    async def open_one(frequency: float, page: str = "phone/phone.html") -> WcsPhone:
+    async def open_one(frequency: float, page: str = PHONE_MIN) -> WcsPhone:
         pod = cluster.websocket_url().removesuffix("/ws")
         opener = _OPENERS.get(page, open_wcs_phone)
         pages.append(await opener(chromium_browser, f"{package}/{page}", pod, frequency))
@@ -55,6 +61,11 @@ def local(cluster: Cordboard, user: str) -> Account:
 
 async def connect(cluster: Cordboard, page: WcsPhone, user: str) -> None:
     await page.connect(local(cluster, user), "^(ESTABLISHED|REGISTERED)$")
+
+
+def phone(cluster: Cordboard, kind: Phone, user: str, frequency: int) -> Any:
+    """A SIP phone at the built-in domain."""
+    return kind(user, cluster.users[user], cluster.domain, cluster.agents[0].port, frequency=frequency)
 
 
 async def talk(caller: PhonePage, called: PhonePage, name: str) -> None:
@@ -82,8 +93,11 @@ async def test_phone_min_calls_phone_min(cluster: Cordboard, open_wcs: OpenWcsPh
     await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
 
 
-async def test_phone_min_is_rejected_gives_up_and_calls_nobody(cluster: Cordboard, open_wcs: OpenWcsPhone) -> None:
-    alice, bob = await asyncio.gather(open_wcs(440), open_wcs(620))
+@pytest.mark.parametrize("page", [PHONE_MIN, PHONE_VIDEO])
+async def test_phone_min_and_video_are_rejected_give_up_and_call_who_is_busy_or_nobody(
+    page: str, cluster: Cordboard, open_wcs: OpenWcsPhone
+) -> None:
+    alice, bob = await asyncio.gather(open_wcs(440, page), open_wcs(620, page))
     await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
     await bob.wait_for_session("^REGISTERED$")
     await alice.call("bob")
@@ -94,6 +108,11 @@ async def test_phone_min_is_rejected_gives_up_and_calls_nobody(cluster: Cordboar
     await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"))
     await alice.hang_up()
     await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
+    async with phone(cluster, baresip, "carol", 830) as carol:
+        await alice.call("carol")
+        await carol.wait_for_ring()
+        await carol.hang_up()  # by 486
+        await alice.wait_for_call("^FAILED")
     await alice.call("nobody")
     await alice.wait_for_call("^FAILED")
 
@@ -133,11 +152,15 @@ async def test_a_page_of_ours_calls_one_of_theirs(
 
 
 async def test_phone_video_sees_and_hears(cluster: Cordboard, open_wcs: OpenWcsPhone) -> None:
-    page = "phone-video/phone-video.html"
-    alice, bob = await asyncio.gather(open_wcs(440, page), open_wcs(620, page))
+    alice, bob = await asyncio.gather(open_wcs(440, PHONE_VIDEO), open_wcs(620, PHONE_VIDEO))
     await asyncio.gather(connect(cluster, alice, "alice"), connect(cluster, bob, "bob"))
     await bob.wait_for_session("^REGISTERED$")
     await talk(alice, bob, "bob")
+    await asyncio.gather(alice.sees_moving_pictures(), bob.sees_moving_pictures())
+    await bob.hold()
+    await asyncio.gather(alice.hears_silence(), bob.hears_silence())
+    await bob.unhold()
+    await hear_each_other(alice, bob)
     await asyncio.gather(alice.sees_moving_pictures(), bob.sees_moving_pictures())
     await alice.hang_up()
     await asyncio.gather(alice.wait_for_call("^FINISH"), bob.wait_for_call("^FINISH"))
@@ -156,15 +179,65 @@ async def test_click_to_call(cluster: Cordboard, open_wcs: OpenWcsPhone, open_pa
     await bob.wait_for_call("^FINISH")
 
 
+async def test_click_to_call_gives_up_and_calls_who_is_busy_or_unwilling(
+    cluster: Cordboard, open_wcs: OpenWcsPhone
+) -> None:
+    alice = await open_wcs(440, CLICK_TO_CALL)
+    assert isinstance(alice, ClickToCall)
+    await alice.connect(local(cluster, "alice"))
+    async with phone(cluster, baresip, "bob", 620) as bob:
+        await alice.call("bob")
+        await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_ring())
+        await alice.hang_up()
+        await asyncio.gather(alice.wait_for_end(), bob.wait_for_end())
+        for status in ("486 reason=Busy", "603 reason=Decline"):
+            await alice.call("bob")
+            await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_ring())
+            await bob.command("hangup", f"scode={status}")
+            await asyncio.gather(alice.wait_for_end(), bob.wait_for_end())
+
+
+async def test_phone_ui_holds_rejects_gives_up_and_calls_who_is_busy(
+    cluster: Cordboard, open_wcs: OpenWcsPhone
+) -> None:
+    alice = await open_wcs(440, PHONE_UI)
+    assert isinstance(alice, PhoneUi)
+    await alice.connect(local(cluster, "alice"))
+    async with phone(cluster, linphone, "bob", 620) as bob, phone(cluster, baresip, "carol", 830) as carol:
+        await alice.call("bob")
+        await bob.wait_for_ring()
+        await bob.accept()
+        await alice.wait_for_talk()
+        await asyncio.gather(alice.hears(620), bob.wait_for_tone(440))
+        await alice.hold()
+        await asyncio.gather(alice.hears_silence(), bob.wait_for_silence())
+        await alice.unhold()
+        await asyncio.gather(alice.hears(620), bob.wait_for_tone(440))
+        await alice.hang_up()
+        await asyncio.gather(alice.wait_for_end(), bob.wait_for_end())
+        await alice.call("carol")
+        await carol.wait_for_ring()
+        await alice.hang_up()
+        await asyncio.gather(alice.wait_for_end(), carol.wait_for_end())
+        await alice.call("carol")
+        await carol.wait_for_ring()
+        await carol.hang_up()  # by 486
+        await asyncio.gather(alice.wait_for_end(), carol.wait_for_end())
+        await carol.dial(f"sip:alice@{cluster.domain}")
+        await alice.wait_for_ring()
+        await alice.reject()
+        assert (await carol.wait_for("CALL_CLOSED"))["param"] == "603 Decline"
+        await alice.wait_for_end()
+
+
 async def test_phone_ui_presses_digits_and_transfers(
     cluster: Cordboard, open_wcs: OpenWcsPhone, open_page: OpenPhone
 ) -> None:
     alice, carol = await open_wcs(440, PHONE_UI), await open_page(830)
     assert isinstance(alice, PhoneUi)
-    phone = baresip("bob", cluster.users["bob"], cluster.domain, cluster.agents[0].port, frequency=620)
     await carol.connect(Account("carol", cluster.users["carol"]))
     await alice.connect(local(cluster, "alice"))
-    async with phone as bob:
+    async with phone(cluster, baresip, "bob", 620) as bob:
         await alice.call("bob")
         await bob.wait_for_ring()
         await bob.accept()

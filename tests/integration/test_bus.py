@@ -4,14 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import nats
 import pytest
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from tests.support.nats import nats_server
 
 from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.kv import Conflict, open_store
-from shared.messages import Done, Message, ReleaseMedia
+from shared.messages import Done, Message, ReleaseMedia, encode
 from shared.records import AgentLease, LocationRecord
 from shared.settings import CommonSettings
 
@@ -50,6 +52,34 @@ async def test_a_repeated_command_is_carried_out_once(bus: Bus) -> None:
     for _ in range(3):
         assert await bus.request("relay.r.cmd", command(), Done) == Done()
     assert len(seen) == 1
+
+
+async def test_a_command_that_is_lost_on_its_way_is_sent_again(bus: Bus, nats_url: str) -> None:
+    came: list[str] = []
+    client = await nats.connect(nats_url)
+
+    async def lose_the_first(msg: Msg) -> None:
+        came.append(msg.reply)
+        if len(came) > 1:
+            await msg.respond(encode(Done()))
+
+    await client.subscribe("relay.r.cmd", cb=lose_the_first)
+    await client.flush()
+    assert await bus.request("relay.r.cmd", command(), Done, deadline=0.5) == Done()
+    assert len(came) == 2
+    await client.close()
+
+
+async def test_what_an_owner_did_that_heard_a_command_and_died_is_not_known(bus: Bus, nats_url: str) -> None:
+    client = await nats.connect(nats_url)
+
+    async def die(_: Msg) -> None:
+        await client.close()
+
+    await client.subscribe("relay.r.cmd", cb=die)
+    await client.flush()
+    with pytest.raises(DeadlineExceeded):
+        await bus.request("relay.r.cmd", command(), Done, deadline=0.5)
 
 
 async def test_an_error_in_a_handler_is_a_refusal(bus: Bus) -> None:

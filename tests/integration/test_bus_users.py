@@ -15,6 +15,7 @@ from shared import acknowledgement
 from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, LocalError
 from shared.kv import open_store
+from shared.listing import SLICE
 from shared.messages import Done, Message, ReleaseMedia
 from shared.records import AgentLease, CallRecord, EndingRecord, NameRecord, RequestRecord, SessionRecord
 from shared.settings import CommonSettings, StreamSettings
@@ -118,6 +119,14 @@ async def test_records_are_written_by_their_owner_alone(buses: dict[str, Bus]) -
         with pytest.raises(nats.errors.TimeoutError):
             await attempt()
     assert (await of_agent.sessions.names(), await of_signaling.leases.names()) == (["s"], ["agent-1"])
+
+
+async def test_records_of_more_than_a_slice_are_listed_by_whoever_reads_them(buses: dict[str, Bus]) -> None:
+    of_agent, of_signaling = await open_store(buses["agent"]), await open_store(buses["signaling"])
+    names = {f"agent-{number}" for number in range(3 * SLICE)}
+    lease = AgentLease(agent="agent-1", incarnation="i", address="192.0.2.1:5060")
+    await asyncio.gather(*(of_agent.leases.create(name, lease) for name in names))
+    assert set(await of_agent.leases.names()) == set(await of_signaling.leases.names()) == names
 
 
 async def test_what_the_rest_api_keeps_is_written_by_signaling_and_how_calls_end_by_agents(

@@ -1,5 +1,7 @@
 """The buckets on a NATS server that goes away and comes back."""
 
+import asyncio
+
 import nats.errors
 import pytest
 from tests.support.bus_seats import eventually_empty
@@ -8,6 +10,7 @@ from tests.support.signaling import eventually
 
 from shared.bus import Bus
 from shared.kv import open_store
+from shared.listing import SLICE
 from shared.records import AgentLease, LocationRecord
 from shared.settings import CommonSettings
 
@@ -60,3 +63,25 @@ async def test_a_listing_ends_where_the_server_is_gone() -> None:
         with pytest.raises((TimeoutError, nats.errors.Error)):
             await store.sessions.names()
         await bus.aclose()
+
+
+async def test_a_listing_of_thousands_lets_others_have_their_turn(nats_url: str) -> None:
+    bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="test"))
+    store = await open_store(bus)
+    names = {f"agent-{number}" for number in range(2000)}
+    await asyncio.gather(*(store.leases.create(name, LEASE) for name in names))
+    await store.leases.delete("agent-7")
+    longest = 0
+
+    async def take_turns() -> None:
+        nonlocal longest
+        while True:
+            before = bus._client.stats["in_msgs"]
+            await asyncio.sleep(0)
+            longest = max(longest, bus._client.stats["in_msgs"] - before)
+
+    others = asyncio.ensure_future(take_turns())
+    assert set(await store.leases.names()) == names - {"agent-7"}
+    others.cancel()
+    assert 0 < longest < 3 * SLICE  # that came in one turn
+    await bus.aclose()

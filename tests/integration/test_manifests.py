@@ -1,16 +1,20 @@
 """What Kubernetes is given, however it is put together: it fits together, and nothing may do more than it needs."""
 
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.kustomize import OVERLAYS, Manifest, build, pairs, with_components
+from deploy.kustomize import DEPLOY, OVERLAYS, Manifest, alone_and_together, build, with_components
+from deploy.schemas import faults
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 SERVICES = {"signaling", "sip-agent", "media-relay"}
+MOST_PODS = 3  # that have load balancers of their own
 
 
-@pytest.fixture(params=pairs(), ids=lambda some: "+".join(one.name for one in some) or "base")
+@pytest.fixture(params=alone_and_together(), ids=lambda some: "+".join(one.name for one in some) or "base")
 def manifests(request: pytest.FixtureRequest, tmp_path: Path) -> list[Manifest]:
     return with_components(tmp_path, request.param)
 
@@ -26,6 +30,15 @@ def workloads(manifests: list[Manifest]) -> list[Manifest]:
 
 def name(manifest: Manifest) -> str:
     return f"{manifest['kind']}/{manifest['metadata']['name']}"
+
+
+def labels_of_pods(workload: Manifest) -> list[dict[str, str]]:
+    """Return what a workload's pods are known by; of a StatefulSet's also the names, which Kubernetes adds."""
+    labels: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
+    if workload["kind"] != "StatefulSet":
+        return [labels]
+    name = workload["metadata"]["name"]
+    return [{**labels, "statefulset.kubernetes.io/pod-name": f"{name}-{number}"} for number in range(MOST_PODS)]
 
 
 def check_secured(workload: Manifest) -> None:
@@ -54,12 +67,12 @@ def check_refers(manifests: list[Manifest]) -> None:
         mounts = {mount["name"] for container in pod["containers"] for mount in container.get("volumeMounts", [])}
         claims = {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
         assert mounts == {volume["name"] for volume in pod.get("volumes", [])} | claims
-    labels = [workload["spec"]["template"]["metadata"]["labels"].items() for workload in workloads(manifests)]
+    labels = list(chain.from_iterable(labels_of_pods(workload) for workload in workloads(manifests)))
     for one in manifests:
         if one["kind"] in ("Service", "PodDisruptionBudget"):
             selector = one["spec"]["selector"]
             wanted = selector.get("matchLabels", selector).items()
-            assert any(wanted <= some for some in labels), name(one)
+            assert any(wanted <= some.items() for some in labels), name(one)
         if one["kind"] == "ScaledObject":
             target = one["spec"]["scaleTargetRef"]
             assert f"{target.get('kind', 'Deployment')}/{target['name']}" in there
@@ -102,3 +115,43 @@ def test_pods_on_the_nodes_network_are_admitted(overlay: list[Manifest]) -> None
         for container in workload["spec"]["template"]["spec"]["containers"]:
             for port in container["ports"]:
                 assert port["name"] == "ops" or port["hostPort"] == port["containerPort"]
+
+
+def test_each_pod_with_a_load_balancer_says_its_name_and_is_sent_to_while_it_drains(tmp_path: Path) -> None:
+    components = DEPLOY / "k8s" / "components"
+    manifests = with_components(tmp_path, [components / "autoscaling", components / "udp-load-balancer"])
+    balancers = [one for one in manifests if one["kind"] == "Service" and one["spec"].get("type") == "LoadBalancer"]
+    names = {one["metadata"]["annotations"]["external-dns.alpha.kubernetes.io/hostname"] for one in balancers}
+    told = {
+        variable["value"].replace("$(CORDBOARD_POD)", f"{workload['metadata']['name']}-{number}")
+        for workload in workloads(manifests)
+        for variable in workload["spec"]["template"]["spec"]["containers"][0]["env"]
+        if variable["name"] in ("CORDBOARD_RELAY_ADDRESSES", "CORDBOARD_AGENT_ADVERTISED_HOST")
+        for number in range(MOST_PODS)
+    }
+    assert told == names and len(names) == 2 * MOST_PODS
+    assert all(one["spec"]["publishNotReadyAddresses"] for one in balancers)
+    scaled = {one["metadata"]["name"]: one["spec"] for one in manifests if one["kind"] == "ScaledObject"}
+    assert {scaled[kind]["maxReplicaCount"] for kind in ("media-relay", "sip-agent")} == {MOST_PODS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "fault"),
+    [
+        ("Deployment", lambda spec: spec.update(replicaz=2), "replicaz"),
+        ("StatefulSet", lambda spec: spec.update(replicas="two"), "two"),
+        ("ScaledObject", lambda spec: spec["scaleTargetRef"].pop("name"), "name"),
+        ("PodMonitor", lambda spec: spec.update(interval="15s"), "interval"),
+    ],
+)
+def test_a_wrong_field_is_seen(kind: str, change: Callable[[Any], object], fault: str) -> None:
+    prod = next(path for path in OVERLAYS if path.name == "prod")
+    wrong = next(one for one in build(prod) if one["kind"] == kind)
+    assert list(faults(wrong)) == []
+    change(wrong["spec"])
+    assert any(fault in one for one in faults(wrong))
+
+
+def test_a_kind_that_nobody_knows_is_a_fault() -> None:
+    stranger = {"apiVersion": "policy/v1beta1", "kind": "PodDisruptionBudget", "metadata": {"name": "old"}}
+    assert any("find schema" in fault for fault in faults(stranger))

@@ -1,5 +1,6 @@
 """The REST API of a signaling pod, on a real bus; agent and relay are played by the test."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.signaling import BROWSER_SDP, SECRET, Stage, stage
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,
+    AnswerCall,
     CloseAccount,
     HangupCall,
     HoldCall,
@@ -313,6 +315,25 @@ async def test_a_page_is_asked_to_answer(here: Stage, pod: Running, rest: httpx.
     assert await page.event("call.answer_requested") == {"call": CALL}
     assert (await page.ask("answer", call=CALL, sdp=BROWSER_SDP))["type"] == "ok"
     assert check_problem(await rest.post(f"/api/v1/calls/{CALL}/answer"), 400)["sip_status"] == 400
+
+
+async def test_a_call_of_a_session_that_takes_calls_is_answered(here: Stage, rest: httpx.AsyncClient) -> None:
+    await here.store.calls.create(CALL, record(direction="incoming", state="incoming", is_headless=True))
+    assert (await rest.post(f"/api/v1/calls/{CALL}/answer")).status_code == 202
+    answer = await here.agent.expect(AnswerCall)
+    assert (answer.call_id, answer.session_id, answer.browser_sdp) == (CALL, SESSION, "")
+
+
+@pytest.mark.parametrize("takes_calls", [True, False])
+async def test_whether_a_session_takes_calls_is_said_when_it_is_opened(
+    here: Stage, rest: httpx.AsyncClient, takes_calls: bool
+) -> None:
+    opening = asyncio.ensure_future(
+        rest.post("/api/v1/sessions", json={"account": ACCOUNT, "takes_calls": takes_calls})
+    )
+    opened = await here.agent.expect(OpenAccount)
+    assert (opened.pod, opened.idle_seconds, opened.takes_calls) == ("", 600.0, takes_calls)
+    await opening
 
 
 async def test_nobody_answers_where_no_page_is(here: Stage, rest: httpx.AsyncClient) -> None:

@@ -52,6 +52,8 @@ from shared.sealing import Seal
 from shared.subjects import agent_commands, relay_commands, session_events
 from shared.tasks import Tasks
 
+from .arrivals import Arrivals
+
 OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
 RELAY = "relay-1"
 
@@ -170,14 +172,18 @@ class SessionSeat:
         self.agent = agent
         self.session_id = session_id
         self.account = account
-        self.events: list[Message] = []
+        self.relay = RELAY  # where it says that its media is
+        self._arrivals: Arrivals[Message] = Arrivals()
         self.refuse: RemoteError | None = None
         self.reanchor_status = 0  # with which another connection is refused
         self.reads_for = 0.0  # seconds, each message
         self.may_take = asyncio.Event()  # until then a call that comes in is not taken
         self.may_take.set()
-        self._arrived = asyncio.Condition()
-        self._taken: set[int] = set()
+
+    @property
+    def events(self) -> list[Message]:
+        """All that it was told."""
+        return self._arrivals.all
 
     async def sit(self) -> None:
         """Serve the session's subject, as the pod with the socket does."""
@@ -203,14 +209,12 @@ class SessionSeat:
         return await self.bus.request(agent_commands(self.agent), command, reply)
 
     async def _handle(self, message: Message) -> Message | None:
-        async with self._arrived:
-            self.events.append(message)
-            self._arrived.notify_all()
+        await self._arrivals.add(message)
         if isinstance(message, IncomingCall):
             await self.may_take.wait()
             if self.refuse is not None:
                 raise self.refuse
-            media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
+            media = MediaRef(relay=self.relay, media_id=f"media of {self.session_id}")
             return IncomingAccepted(media=media, browser_sdp="offer for the browser")
         if isinstance(message, ReanchorMedia):
             if self.reanchor_status:
@@ -225,25 +229,7 @@ class SessionSeat:
 
     async def expect(self, kind: type[E], such: Callable[[E], bool] = lambda _: True, within: float = 5.0) -> E:
         """Return the first event of a kind that was not returned before, waiting for it."""
-
-        def find() -> int | None:
-            for index, event in enumerate(self.events):
-                if index not in self._taken and isinstance(event, kind) and such(event):
-                    return index
-            return None
-
-        async with self._arrived:
-            try:
-                async with asyncio.timeout(within):
-                    await self._arrived.wait_for(lambda: find() is not None)
-            except TimeoutError:
-                raise AssertionError(f"no {kind.__name__} for {self.session_id}; had {self.events}") from None
-            index = find()
-            assert index is not None
-            self._taken.add(index)
-            found = self.events[index]
-        assert isinstance(found, kind)
-        return found
+        return await self._arrivals.first_of(kind, such, within)
 
     async def registration(self, state: str) -> RegistrationChanged:
         """Wait for a state of the registration."""
@@ -251,7 +237,7 @@ class SessionSeat:
 
     async def call(self, callee: str, call_id: str, port: int = 10000, **headers: str) -> None:
         """Start a call."""
-        media = MediaRef(relay=RELAY, media_id=f"media of {self.session_id}")
+        media = MediaRef(relay=self.relay, media_id=f"media of {self.session_id}")
         command = StartCall(
             id=command_id(),
             expires_at=expiry(),

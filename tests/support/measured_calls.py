@@ -71,7 +71,7 @@ class MeasuredPage(SessionSeat):
     async def dial(self, callee: str) -> None:
         """Call somebody; return once both are through, and media flows."""
         client = await self._client()
-        allocated = await self._allocate(self.call_id, browser_sdp=_description(client, "actpass"))
+        allocated = await self._allocate(self.call_id, browser_sdp=browser_sdp(client, "actpass"))
         command = StartCall(
             id=command_id(),
             expires_at=expiry(),
@@ -115,7 +115,7 @@ class MeasuredPage(SessionSeat):
             expires_at=expiry(),
             session_id=self.session_id,
             call_id=self.call_id,
-            browser_sdp=_description(client, "active"),
+            browser_sdp=browser_sdp(client, "active"),
         )
         await self.ask(command, Done)
         await self._connect(client, offer)
@@ -127,7 +127,7 @@ class MeasuredPage(SessionSeat):
             expires_at=expiry(),
             session_id=self.session_id,
             call_id=command.call_id,
-            browser_sdp=_description(client, "active"),
+            browser_sdp=browser_sdp(client, "active"),
         )
         await self.ask(answer, Done)
         await self._connect(client, command.browser_sdp)
@@ -145,7 +145,7 @@ class MeasuredPage(SessionSeat):
         self._ways.append(way)
         await client.connect(fingerprint(relay))
         way[1].spawn(self._listen(client), "ear")
-        way[1].spawn(_speak(client.send_rtp, next(_numbers)), "mouth")
+        way[1].spawn(speak(client.send_rtp, next(_numbers)), "mouth")
 
     async def _listen(self, client: WebRtcClient) -> None:
         loop = asyncio.get_running_loop()
@@ -179,22 +179,21 @@ class MeasuredPhone:
     async def open(cls, tasks: Tasks) -> "MeasuredPhone":
         """Bind the ports, and be there."""
         phone = cls(await SipPeer.open(), await RtpSocket.open(), tasks)
-        tasks.spawn(phone._serve("INVITE"), "phone")
-        tasks.spawn(phone._serve("BYE"), "phone")
+        tasks.spawn(phone._serve(), "phone")
         tasks.spawn(phone._listen(), "ear")
         return phone
 
-    async def _serve(self, method: str) -> None:
+    async def _serve(self) -> None:
         while True:
             try:
-                request = await self.sip.expect(method)
+                request = await self.sip.expect_one_of(("INVITE", "BYE"))
             except AssertionError:  # nothing for a while
                 continue
-            if method == "INVITE":
+            if request.method == "INVITE":
                 self.sip.respond(request, 200, self._description())
                 was_silent, self._relay_port = not self._relay_port, parse(request.body.decode()).media[0].port
                 if was_silent:
-                    self._tasks.spawn(_speak(self._send, next(_numbers)), "mouth")
+                    self._tasks.spawn(speak(self._send, next(_numbers)), "mouth")
             else:
                 self.sip.respond(request, 200)
 
@@ -217,7 +216,8 @@ class MeasuredPhone:
         self._rtp.close()
 
 
-async def _speak(send: Callable[[bytes], None], ssrc: int) -> None:
+async def speak(send: Callable[[bytes], None], ssrc: int) -> None:
+    """Send 50 packets a second, for ever."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     for number in itertools.count(1):
@@ -225,7 +225,7 @@ async def _speak(send: Callable[[bytes], None], ssrc: int) -> None:
         await asyncio.sleep(max(0.0, start + number * PERIOD - loop.time()))
 
 
-def _description(client: WebRtcClient, setup: str) -> str:
+def browser_sdp(client: WebRtcClient, setup: str) -> str:
     """What a browser says, with audio alone."""
     lines = (
         *("v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0"),

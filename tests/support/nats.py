@@ -21,12 +21,15 @@ def nats_server_path() -> str:
 class NatsServer:
     """A server with JetStream on loopback, which can go away and come back with what it had stored."""
 
-    def __init__(self, folder: Path, *extra: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *extra: str, env: Mapping[str, str] | None = None, name: str = "", port: int = 0
+    ) -> None:
+        self.name = name
         self._folder = folder
-        self._extra = extra
+        self._extra = (*extra, "--server_name", name) if name else extra
         self._env = {**os.environ, **(env or {})}
         self._process: asyncio.subprocess.Process | None = None
-        self.url = ""
+        self.url = f"nats://127.0.0.1:{port}" if port else ""
 
     async def start(self) -> None:
         """Run it, on the port that it had before if there was one; return when it serves."""
@@ -46,6 +49,13 @@ class NatsServer:
             else:
                 raise AssertionError("nats-server ended at once")
             self.url = (await _read_ports(self._folder, process.pid))["nats"][0]
+
+    async def kill(self) -> None:
+        """Let it die on the spot, as by kill -9."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        await process.communicate()
 
     async def stop(self) -> None:
         """End it."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import Authority
-from .nats import nats_server
+from .nats import NatsServer, stoppable_nats_server
+from .processes import free_ports
 
 FILES = Path(__file__).parents[2] / "deploy" / "nats"
 PASSWORDS = {"signaling": "signaling-own", "agent": "agent-own", "relay": "relay-own"}
@@ -17,6 +18,8 @@ class OpenNats:
     """A running server that lets everybody in."""
 
     url: str
+    monitors: tuple[int, ...]  # ports of the servers, where they tell of themselves
+    servers: tuple[NatsServer, ...]
 
     def settings(self, user: str) -> dict[str, str]:
         """Return the fields of `CommonSettings` for the connection of a service."""
@@ -40,21 +43,23 @@ class SecuredNats(OpenNats):
 
 
 @contextlib.asynccontextmanager
-async def secured_nats(authority: Authority, *extra: str) -> AsyncIterator[SecuredNats]:
+async def secured_nats(authority: Authority) -> AsyncIterator[SecuredNats]:
     """Run a server while the block runs."""
     own = authority.issue("127.0.0.1")
     env = {f"NATS_{user.upper()}_PASSWORD": password for user, password in PASSWORDS.items()}
     env |= {"NATS_CERTIFICATE": str(own.certificate), "NATS_KEY": str(own.key)}
-    async with nats_server("--config", str(FILES / "tls.conf"), *extra, env=env) as url:
-        yield SecuredNats(url, authority)
+    monitor = free_ports()
+    async with stoppable_nats_server("--config", str(FILES / "tls.conf"), "-m", str(monitor), env=env) as server:
+        yield SecuredNats(server.url, (monitor,), (server,), authority)
 
 
 @contextlib.asynccontextmanager
-async def open_or_secured(authority: Authority | None, *extra: str) -> AsyncIterator[OpenNats]:
+async def open_or_secured(authority: Authority | None) -> AsyncIterator[OpenNats]:
     """Run the one or the other while the block runs."""
     if authority is not None:
-        async with secured_nats(authority, *extra) as secured:
+        async with secured_nats(authority) as secured:
             yield secured
         return
-    async with nats_server(*extra) as url:
-        yield OpenNats(url)
+    monitor = free_ports()
+    async with stoppable_nats_server("-m", str(monitor)) as server:
+        yield OpenNats(server.url, (monitor,), (server,))

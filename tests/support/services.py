@@ -18,7 +18,7 @@ from shared.kv import Store, open_store
 from shared.settings import CommonSettings
 
 from .certificates import Authority
-from .nats_users import open_or_secured
+from .nats_users import OpenNats, open_or_secured
 from .processes import START_SECONDS, Process, free_port_pairs, free_ports, start
 
 DOMAIN = "cordboard.test"
@@ -105,8 +105,7 @@ class Pod:
 class Cordboard:
     """A running cluster."""
 
-    nats_url: str
-    nats_monitor: int
+    nats: OpenNats
     bus: Bus
     store: Store
     users: Mapping[str, str]
@@ -115,17 +114,28 @@ class Cordboard:
     agents: list[Pod] = field(default_factory=list)
     relays: list[Pod] = field(default_factory=list)
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of each kind of pod
+    relay_ports: int = RELAY_PORTS  # of each relay, for SIP
 
     async def start_relay(self) -> Pod:
         """Start one more."""
-        await _add(self.relays, "relay", len(self.relays), self.environment["relay"])
-        return self.relays[-1]
+        return await self.start_one_more("relay")
+
+    async def start_one_more(self, kind: str) -> Pod:
+        """Start another pod of that kind, under a name and at ports of its own."""
+        pods = {"signaling": self.signaling, "agent": self.agents, "relay": self.relays}[kind]
+        await _add(pods, kind, len(pods), self.environment[kind], self.relay_ports)
+        return pods[-1]
 
     async def add_agent(self, **settings: str) -> Pod:
         """Start one more agent; `settings` are further variables, without their prefix."""
         env = {**self.environment["agent"], **{f"CORDBOARD_{name}": value for name, value in settings.items()}}
         await _add(self.agents, "agent", len(self.agents), env)
         return self.agents[-1]
+
+    @property
+    def nats_url(self) -> str:
+        """What connects to NATS."""
+        return self.nats.url
 
     @property
     def pods(self) -> list[Pod]:
@@ -143,9 +153,10 @@ class Cordboard:
     async def subscriptions(self) -> dict[str, int]:
         """Return how many subscriptions each pod holds at the NATS server."""
         async with httpx.AsyncClient(verify=False) as client:
-            reply = await client.get(f"http://127.0.0.1:{self.nats_monitor}/connz")
+            replies = [await client.get(f"http://127.0.0.1:{port}/connz") for port in self.nats.monitors]
         pods = {pod.name for pod in self.pods}
-        return {one["name"]: one["subscriptions"] for one in reply.json()["connections"] if one.get("name") in pods}
+        connections = [one for reply in replies for one in reply.json()["connections"]]
+        return {one["name"]: one["subscriptions"] for one in connections if one.get("name") in pods}
 
     async def state(self) -> dict[str, object]:
         """Return what a call uses and must give back: KV records, subscriptions, ports, sessions, tasks."""
@@ -217,27 +228,30 @@ async def cordboard(
     relays: int = 1,
     users: Mapping[str, str] = USERS,
     authority: Authority | None = None,
+    nats: OpenNats | None = None,
+    relay_ports: int = RELAY_PORTS,
     **settings: str,
 ) -> AsyncIterator[Cordboard]:
     """Run a cluster while the block runs; at its end every pod must end well on SIGTERM.
 
     `settings` are further variables, without their prefix: `AGENT_RING_SECONDS="2"`. With an `authority`, which signs
-    its certificate, NATS is as it is to be deployed: TLS, and a user for each service.
+    its certificate, NATS is as it is to be deployed: TLS, and a user for each service. `nats` is one that runs already.
     """
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cordboard-")))
-        monitor = free_ports()
-        nats = await stack.enter_async_context(open_or_secured(authority, "-m", str(monitor)))
+        nats = nats or await stack.enter_async_context(open_or_secured(authority))
         bus = await Bus.connect(CommonSettings(pod="tests", **nats.settings("agent")))  # who may see all records
         stack.push_async_callback(bus.aclose)
-        cluster = Cordboard(nats.url, monitor, bus, await open_store(bus), dict(users))
+        cluster = Cordboard(nats, bus, await open_store(bus, int(settings.get("KV_REPLICAS", "1"))), dict(users))
+        cluster.relay_ports = relay_ports
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
 
         cluster.environment = {kind: common | nats.environment(kind) for kind in _MODULES}
 
         async def add(pods: list[Pod], kind: str, count: int) -> None:
-            await asyncio.gather(*(_add(pods, kind, number, cluster.environment[kind]) for number in range(count)))
+            env = cluster.environment[kind]
+            await asyncio.gather(*(_add(pods, kind, number, env, relay_ports) for number in range(count)))
 
         await asyncio.gather(
             add(cluster.agents, "agent", agents),
@@ -274,16 +288,18 @@ def _common(folder: Path, users: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-async def _add(pods: list[Pod], kind: str, number: int, common: Mapping[str, str]) -> None:
+async def _add(
+    pods: list[Pod], kind: str, number: int, common: Mapping[str, str], relay_ports: int = RELAY_PORTS
+) -> None:
     name, ops_port, port = f"{kind}-{number + 1}", free_ports(), free_ports()
-    rtp = free_port_pairs(RELAY_PORTS // 2)
+    rtp = free_port_pairs(relay_ports // 2)
     own = {
         "signaling": {"CORDBOARD_SIGNALING_PORT": port},
         "agent": {"CORDBOARD_AGENT_SIP_PORT": port},
         "relay": {
             "CORDBOARD_RELAY_BROWSER_PORT": port,
             "CORDBOARD_RELAY_RTP_MIN": rtp,
-            "CORDBOARD_RELAY_RTP_MAX": rtp + RELAY_PORTS - 1,
+            "CORDBOARD_RELAY_RTP_MAX": rtp + relay_ports - 1,
         },
     }[kind]
     env = {**common, "CORDBOARD_POD": name, "CORDBOARD_OPS_PORT": str(ops_port)}

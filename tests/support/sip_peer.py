@@ -5,7 +5,7 @@ What it receives stands in a queue, each message once however often it is repeat
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
@@ -13,6 +13,7 @@ from sip_agent.core.syntax.parser import parse
 
 M = TypeVar("M", bound=Message)
 
+PATIENCE = 5.0
 _numbers = itertools.count(1)
 
 
@@ -58,9 +59,14 @@ class SipPeer(asyncio.DatagramProtocol):
 
     # -- what it hears
 
-    async def expect(self, method: str) -> Request:
+    async def expect(self, method: str, within: float = PATIENCE) -> Request:
         """Return the next request with that method, waiting for it; others stay for later."""
-        return await self._take(Request, lambda request: request.method == method, method)
+        return await self.expect_one_of((method,), within)
+
+    async def expect_one_of(self, methods: Collection[str], within: float = PATIENCE) -> Request:
+        """The same of several methods. Only one may wait at a time: another would not see what is put back."""
+        what = " or ".join(methods)
+        return await self._take(Request, lambda request: request.method in methods, what, within)
 
     async def response(self, method: str, least: int = 200) -> Response:
         """Return the next response to a request with that method whose status is at least that."""
@@ -74,13 +80,13 @@ class SipPeer(asyncio.DatagramProtocol):
             self._put_back.append(self._messages.get_nowait())
         return [one for one in self._put_back if isinstance(one, Request) and one.method == method]
 
-    async def _take(self, kind: type[M], fits: Callable[[M], bool], what: str) -> M:
+    async def _take(self, kind: type[M], fits: Callable[[M], bool], what: str, within: float = PATIENCE) -> M:
         for index, message in enumerate(self._put_back):
             if isinstance(message, kind) and fits(message):
                 del self._put_back[index]
                 return message
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(within):
                 while True:
                     message = await self._messages.get()
                     if isinstance(message, kind) and fits(message):

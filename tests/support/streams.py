@@ -1,6 +1,5 @@
 """A reader of the streams for other services: every event in its order, waited for."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
@@ -10,6 +9,8 @@ from nats.aio.msg import Msg
 from shared.bus import Bus
 from shared.messages import stream
 
+from .arrivals import Arrivals
+
 E = TypeVar("E", bound=stream.Told)
 PATIENCE = 10.0
 
@@ -18,35 +19,20 @@ class Reader:
     """Keeps what it reads; `expect` waits for the next of a kind."""
 
     def __init__(self) -> None:
-        self.events: list[stream.Told] = []
-        self._arrived = asyncio.Condition()
-        self._taken: set[int] = set()
+        self._arrivals: Arrivals[stream.Told] = Arrivals()
+
+    @property
+    def events(self) -> list[stream.Told]:
+        """All that it has read."""
+        return self._arrivals.all
 
     async def take(self, msg: Msg) -> None:
         """Note an event."""
-        async with self._arrived:
-            self.events.append(stream.decode(msg.data))
-            self._arrived.notify_all()
+        await self._arrivals.add(stream.decode(msg.data))
 
     async def expect(self, kind: type[E], such: Callable[[E], bool] = lambda _: True) -> E:
         """Return the first event of a kind that was not returned before."""
-
-        def find() -> int | None:
-            events = enumerate(self.events)
-            return next((i for i, one in events if i not in self._taken and isinstance(one, kind) and such(one)), None)
-
-        async with self._arrived:
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await self._arrived.wait_for(lambda: find() is not None)
-            except TimeoutError:
-                raise AssertionError(f"no {kind.__name__}; read {self.events}") from None
-            index = find()
-            assert index is not None
-            self._taken.add(index)
-            found = self.events[index]
-        assert isinstance(found, kind)
-        return found
+        return await self._arrivals.first_of(kind, such, PATIENCE)
 
     def of_call(self, call_id: str) -> list[str]:
         """Return the kinds of a call's events, in their order."""

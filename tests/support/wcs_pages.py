@@ -136,6 +136,10 @@ class ClickToCall(WcsPhone):
         """Return the call's status once it matches; the session's is in the same place before."""
         return await self.wait_for_text("status", pattern.replace("^", "^Call: "), within)
 
+    async def wait_for_end(self) -> None:
+        """Return once it has closed its socket, which it does when its call is over."""
+        await self.wait_for_text("status", "^Session: DISCONNECTED$")
+
 
 @dataclass
 class PhoneUi(WcsPhone):
@@ -165,6 +169,20 @@ class PhoneUi(WcsPhone):
     async def hang_up(self) -> None:
         """Press Hangup."""
         await self._press_at(".b-nav__cancel_call")
+
+    async def reject(self) -> None:
+        """Press the Hangup of a call that comes in."""
+        await self._press_at(".b-nav__hangup")
+
+    async def hold(self) -> None:
+        """Press Hold, and wait until the page shows that it is so."""
+        await self._press_at(".voice_call__stop")
+        await self._wait_for(".voice_call__call__pause.open")
+
+    async def unhold(self) -> None:
+        """Press the button that has taken its place."""
+        await self._press_at(".voice_call__play")
+        await self.wait_for_talk()
 
     async def press_digits(self, digits: str) -> None:
         """Press keys of the dial pad."""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from shared import health
 
+from .arrivals import Arrivals
 from .processes import free_ports
 
 PATIENCE = 10.0
@@ -36,16 +37,18 @@ class Posted:
 
 
 class WebBackend:
-    """`statuses` and `replies` are by method, 200 and nothing else where they have none; `held` makes it dawdle."""
+    """`statuses` and `replies` are by method, 200 and nothing else where they have none; `held` makes it dawdle.
+
+    `refuses` says which posts get 403 for what is in them.
+    """
 
     def __init__(self) -> None:
         self.port = free_ports()
-        self.posts: list[Posted] = []
+        self._arrivals: Arrivals[Posted] = Arrivals()
         self.statuses: dict[str, int] = {}
         self.replies: dict[str, dict[str, Any]] = {}
         self.held: dict[str, asyncio.Event] = {}
-        self._arrived = asyncio.Condition()
-        self._taken: set[int] = set()
+        self.refuses: Callable[[Posted], bool] = lambda _: False
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -71,37 +74,20 @@ class WebBackend:
     async def _take(self, request: Request) -> Response:
         method = request.path_params["method"]
         posted = Posted(method, await request.body(), dict(request.headers))
-        async with self._arrived:
-            self.posts.append(posted)
-            self._arrived.notify_all()
+        await self._arrivals.add(posted)
         if method in self.held:
             await self.held[method].wait()
         reply = json.dumps(self.replies[method]) if method in self.replies else ""
-        return Response(reply, self.statuses.get(method, 200), media_type="application/json")
+        status = 403 if self.refuses(posted) else self.statuses.get(method, 200)
+        return Response(reply, status, media_type="application/json")
 
     def methods(self) -> list[str]:
         """Return the methods that were posted, in their order."""
-        return [post.method for post in self.posts]
+        return [post.method for post in self._arrivals.all]
 
     async def expect(self, method: str, such: Callable[[dict[str, Any]], bool] = lambda _: True) -> Posted:
         """Return the first post of a method that was not returned before."""
-
-        def find() -> int | None:
-            posts = enumerate(self.posts)
-            return next(
-                (i for i, one in posts if i not in self._taken and one.method == method and such(one.body)), None
-            )
-
-        async with self._arrived:
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await self._arrived.wait_for(lambda: find() is not None)
-            except TimeoutError:
-                raise AssertionError(f"no {method}; had {self.methods()}") from None
-            index = find()
-            assert index is not None
-            self._taken.add(index)
-            return self.posts[index]
+        return await self._arrivals.first(lambda one: one.method == method and such(one.body), PATIENCE, method)
 
 
 @contextlib.asynccontextmanager

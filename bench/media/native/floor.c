@@ -23,6 +23,7 @@ enum { BATCH = 64, MOST = 2048, BATCHES = 4, MOST_SOCKETS = 8192, EVENTS = 512 }
 /* The relay's: native/loop.c, native_forwarder.py. */
 #define PACED_RATE 5000
 #define TOGETHER 20
+#define SPARE_RATE 50000
 #define MOST_PACING 640e-6
 
 struct batch {
@@ -177,8 +178,12 @@ static double now_seconds(void)
 
 static void pace(double packets_per_second, double began)
 {
-    double enough = TOGETHER / packets_per_second;
-    double pacing = enough < MOST_PACING ? enough : MOST_PACING;
+    double spare = SPARE_RATE / packets_per_second, enough = TOGETHER / packets_per_second;
+    double pacing = MOST_PACING * spare * spare;
+    if (pacing < enough)
+        pacing = enough;
+    if (pacing > MOST_PACING)
+        pacing = MOST_PACING;
     double until = began + pacing - (now_seconds() - began);
     struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);

@@ -17,7 +17,8 @@ enum {
     PREFETCHED = 16,       /* sessions at a time */
     SIP_BUDGET = 2,        /* datagrams of a socket a round */
     PACED_RATE = 5000,     /* packets a second from which on rounds are spaced, */
-    TOGETHER = 20,         /* until about so many have come: a wake-up costs as much as several packets */
+    TOGETHER = 20,         /* until about so many have come: a wake-up costs as much as several packets; */
+    SPARE_RATE = 50000,    /* up to this one they are spaced as far as they may be: it is the cheapest */
     STRANGERS_RATE = 1000, /* datagrams of unknown sources a second that are handed up, */
     STRANGERS_BURST = 2000, /* and at once: some hundred browsers whose first checks come together */
 };
@@ -166,12 +167,22 @@ static void prefetch_sip(const struct relay *relay, const struct epoll_event *ev
     sessions_prefetch(sessions, found);
 }
 
+/* From one round to the next: the most up to the spare rate; from there it falls with the square of the rate, so that
+ * delay is short again where there are many calls, until it is what enough packets take. */
+static double pacing_at(double packets_per_second, double most)
+{
+    double spare = SPARE_RATE / packets_per_second, enough = TOGETHER / packets_per_second;
+    double pacing = most * spare * spare;
+    if (pacing < enough)
+        pacing = enough;
+    return pacing < most ? pacing : most;
+}
+
 /* Sleeps until the next round. A packet waits for half the time between two rounds, and then for half of a round: that
  * both together are the pacing keeps its delay the same however long a round takes. */
 static void pace(const struct relay *relay, double packets_per_second, double began)
 {
-    double enough = TOGETHER / packets_per_second;
-    double pacing = enough < relay->pacing_seconds ? enough : relay->pacing_seconds;
+    double pacing = pacing_at(packets_per_second, relay->pacing_seconds);
     double until = began + pacing - (monotonic_now() - began);
     struct timespec then = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);

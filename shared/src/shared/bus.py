@@ -122,12 +122,14 @@ class Bus:
     async def request(self, subject: str, command: Command, reply: type[R], deadline: float = DEADLINE) -> R:
         """Send a command and return its reply.
 
+        It is sent again at half of the deadline: a server of NATS that dies takes what it has with it, the command or
+        its reply, and who has heard it already replies as before.
         Raise `NoOwner`, `DeadlineExceeded`, or `RemoteError` with the status of a `Refused`.
         """
         started = time.monotonic()
         result = "error"
         try:
-            answer = decode((await self.requests.ask(subject, encode(command), deadline)).data)
+            answer = decode((await self._ask(subject, encode(command), deadline)).data)
             result = "refused" if isinstance(answer, Refused) else "ok"
         except nats.errors.NoRespondersError as error:
             result = "no_owner"
@@ -144,6 +146,15 @@ class Bus:
         if not isinstance(answer, reply):
             raise LocalError(f"{type(command).__name__} was answered with {type(answer).__name__}")
         return answer
+
+    async def _ask(self, subject: str, payload: bytes, deadline: float) -> Msg:
+        try:
+            return await self.requests.ask(subject, payload, deadline / 2)
+        except nats.errors.TimeoutError as unanswered:
+            try:
+                return await self.requests.ask(subject, payload, deadline / 2)
+            except nats.errors.NoRespondersError:
+                raise unanswered from None  # who has heard the first one may have done it before he died
 
     async def serve(self, subject: str, handler: Handler, queue: str = "") -> Subscription:
         """Give every message of a subject to `handler`.

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 import nats.errors
+from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError, NoStreamResponseError
 from nats.js.kv import KeyValue
@@ -18,6 +19,7 @@ from . import acknowledgement, metrics
 from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
+from .listing import subjects
 from .records import (
     VERSION,
     AccountRecord,
@@ -34,8 +36,6 @@ from .records import (
 from .requests import Requests
 
 T = TypeVar("T", bound=Record)
-_LISTING_SECONDS = 1.0
-_LISTINGS = 3  # a stream of nothing but markers is listed so often
 LEASE_TTL = 12.0  # longer than the 5-7 s that KV writes stop when a stream leader is killed
 USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
 BURIED_TTL = 90_000.0  # of a dead agent's lease: longer than anybody is cut off and comes back
@@ -66,8 +66,9 @@ _encoder = msgspec.json.Encoder()
 class Bucket(Generic[T]):
     """One bucket. Keys are names of any characters."""
 
-    def __init__(self, requests: Requests, kv: KeyValue, name: str, record: type[T]) -> None:
+    def __init__(self, requests: Requests, js: JetStreamContext, kv: KeyValue, name: str, record: type[T]) -> None:
         self._requests = requests
+        self._js = js
         self._kv = kv
         self._name = name
         self._decoder = msgspec.json.Decoder(record)
@@ -153,25 +154,9 @@ class Bucket(Generic[T]):
 
     async def revisions(self) -> dict[str, int]:
         """Return the names of all records with their revisions, of which nothing is read."""
-        # nats-py 2.16 ends a listing before its first entry if the server has sent all of them, and the client has
-        # looked at none, when it asks how many are to come. So "none" is believed of an empty stream, or said often.
-        for _ in range(_LISTINGS):
-            revisions = await self._list()
-            if revisions or (await self._kv.status()).values == 0:
-                break
-        return revisions
-
-    async def _list(self) -> dict[str, int]:
-        # `keys()` of nats-py 2.16 leaves a consumer at the server for 5 minutes; this one goes at once.
-        watcher = await self._kv.watchall(ignore_deletes=True, meta_only=True, inactive_threshold=_LISTING_SECONDS)
-        revisions = {}
-        try:
-            # Not `async for`, which waits for ever where NATS goes away in the middle of it.
-            while (entry := await watcher.updates(_LISTING_SECONDS)) is not None:  # type: ignore[no-untyped-call]
-                revisions[name_of_key(entry.key)] = int(entry.revision)
-        finally:
-            await watcher.stop()  # type: ignore[no-untyped-call]
-        return revisions
+        prefix = f"$KV.{self._name}."
+        found = await subjects(self._js, f"KV_{self._name}", f"{prefix}>")
+        return {name_of_key(subject.removeprefix(prefix)): revision for subject, revision in found.items()}
 
 
 @dataclass(frozen=True)
@@ -206,7 +191,7 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
             kv = await js.key_value(name)
         except BucketNotFoundError:
             kv = await js.create_key_value(config)
-        return Bucket(bus.requests, kv, name, record)
+        return Bucket(bus.requests, js, kv, name, record)
 
     return Store(
         sessions=await bucket("sessions", SessionRecord),

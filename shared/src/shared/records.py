@@ -61,6 +61,7 @@ class AccountRecord(Record, frozen=True, kw_only=True):
     detached_at: float | None = None
     grace_seconds: float = 0.0
     idle_seconds: float = 0.0  # without a socket: how long it lives without a call
+    takes_calls: bool = False  # without a socket: those that come in are for other services to answer
     created_at: float = 0.0
 
 

@@ -23,6 +23,7 @@ class Tasks:
         self._owner = owner
         self._live: set[asyncio.Task[Any]] = set()
         metrics.TASKS.labels(owner).set_function(lambda: _running[owner])
+        metrics.TASK_FAILURES.labels(owner)  # from 0 on: to Prometheus one that appears with 1 has not risen
 
     def __len__(self) -> int:
         return len(self._live)

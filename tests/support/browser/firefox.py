@@ -37,6 +37,7 @@ _PREFERENCES: dict[str, bool | int | str] = {
     "browser.startup.homepage": "about:blank",
     "browser.startup.page": 0,
     "datareporting.policy.dataSubmissionEnabled": False,
+    "layout.css.prefers-color-scheme.content-override": 0,  # dark, which cannot be changed later; Chromium is both
     "dom.min_background_timeout_value": 4,
     "extensions.update.enabled": False,
     "network.captive-portal-service.enabled": False,

@@ -52,6 +52,12 @@ def test_what_settings_say_is_taken_as_it_is() -> None:
     assert addresses.sip_address("203.0.113.1") == "203.0.113.1"
 
 
+def test_a_name_is_what_it_leads_to() -> None:
+    assert addresses.browser_addresses(("localhost", "127.0.0.1", "203.0.113.1"))[-2:] == ("127.0.0.1", "203.0.113.1")
+    with pytest.raises(LocalError, match="CORDBOARD_RELAY_ADDRESSES"):
+        addresses.browser_addresses(("relay..example.com",))
+
+
 def test_browsers_get_the_default_routes_address_then_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     route(monkeypatch, "192.0.2.7")
     assert addresses.browser_addresses(()) == ("192.0.2.7", "127.0.0.1")

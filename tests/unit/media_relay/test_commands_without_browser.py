@@ -38,6 +38,44 @@ async def test_a_session_without_a_browser_offers_audio_and_its_answer_is_told_t
         await relay.allocate("other", is_headless=True, sip_sdp=ANSWER)
 
 
+async def test_the_quality_of_a_session_without_a_browser_is_measured_from_its_answer_to_its_end(relay: Relay) -> None:
+    await relay.allocate(is_headless=True)
+    assert relay.watched.sessions == []
+    await relay.answer()
+    assert relay.watched.sessions == ["m"]
+    await relay.release()
+    assert relay.watched.sessions == []
+
+
+async def test_a_sip_side_that_calls_a_session_without_a_browser_is_answered(relay: Relay) -> None:
+    await relay.allocate(is_headless=True)
+    with pytest.raises(RemoteError, match="488"):
+        await relay.offer(phone("video 4000 RTP/AVP 96"))
+    assert relay.path.plans == []
+    answer = parse((await relay.offer(phone("audio 4000 RTP/AVP 8 0 101|rtpmap:101 telephone-event/8000"))).sdp)
+    assert answer.media[0].formats == ("8", "0", "101")
+    (media_id, plan) = relay.path.plans[-1]
+    assert (media_id, plan.remote_ice, [stream.encoding for stream in plan.streams]) == ("m", None, ["pcma"])
+    assert relay.watched.sessions == ["m"]
+    held = await relay.offer(phone("audio 4000 RTP/AVP 8|sendonly"))
+    assert held.is_held and parse(held.sdp).media[0].formats == ("8",)
+    assert parse((await relay.allocate("two", is_headless=True, joined_to="m")).sip_sdp or "").media[0].formats == (
+        "8",
+        "101",
+    )
+
+
+async def test_a_sip_side_that_calls_is_given_time_to_be_heard_from_when_it_was_allocated(relay: Relay) -> None:
+    await relay.allocate(is_headless=True)
+    relay.now += 20
+    await relay.offer(ANSWER)
+    relay.commands.expire()
+    assert relay.path.released == []
+    relay.now += 20
+    relay.commands.expire()
+    assert relay.path.released == ["m"]
+
+
 async def test_a_session_is_joined_with_another_one_that_is_answered_and_alone(relay: Relay) -> None:
     await relay.allocate("one", is_headless=True)
     with pytest.raises(RemoteError, match="491"):

@@ -4,7 +4,7 @@ import pytest
 from tests.support.source_statistics import source
 
 from media_relay.core.plan import StreamPlan
-from media_relay.core.quality import UNHEARD_SECONDS, QualityMeter, QualitySample, mean_opinion_score
+from media_relay.core.quality import SIDES, UNHEARD_SECONDS, QualityMeter, QualitySample, mean_opinion_score
 from media_relay.core.statistics import SourceStatistics
 from shared.messages.media import LegQuality, Side
 
@@ -113,9 +113,9 @@ def reported(round_trip: float) -> dict[str, float]:
 class Watch:
     """A call on which somebody is heard at certain times."""
 
-    def __init__(self, *streams: StreamPlan) -> None:
+    def __init__(self, *streams: StreamPlan, sides: tuple[Side, ...] = SIDES) -> None:
         self.streams = streams or (OPUS,)
-        self.meter = QualityMeter()
+        self.meter = QualityMeter(sides)
         self.is_talking = True
         self.heard: dict[Side, SourceStatistics] = {}
 
@@ -148,6 +148,18 @@ def test_neither_side_heard_is_silence() -> None:
     watch = Watch()
     assert watch.at(10.0) == ((), False)
     assert watch.at(LATER) == (("browser", "sip"), True)
+
+
+def test_a_side_that_the_session_has_not_is_neither_missed_nor_a_leg() -> None:
+    watch = Watch(sides=("sip",))
+    watch.hear("sip", LATER)
+    watch.at(10.0)
+    watch.hear("sip", LATER + 5)
+    assert watch.at(LATER + 5) == ((), False)
+    watch.hear("browser", LATER + 5)  # what a joined session is sent in its place
+    watch.hear("sip", LATER + 6)
+    legs = watch.meter.sample(LATER + 6, tuple(watch.heard.values()), watch.streams, True).legs
+    assert [leg.side for leg in legs] == ["sip"]
 
 
 def test_who_need_not_send_is_not_missed() -> None:

@@ -7,8 +7,10 @@ from tests.support.source_statistics import source
 
 from media_relay.core.packet import rtcp
 from media_relay.core.plan import Address, StreamPlan
+from media_relay.core.quality import SIDES
 from media_relay.core.reports import OWN_SSRC, OwnReport, Reporter
 from media_relay.core.statistics import SourceStatistics
+from shared.messages.media import Side
 
 AUDIO = StreamPlan("audio", Address("192.0.2.1", 4000), clock_rate=8000)
 WALL = 1_800_000_000.5
@@ -19,9 +21,9 @@ MIDDLE = (NTP_SECONDS & 0xFFFF) << 16 | 0x8000
 class World:
     """Reports are made at 10, 15, 20 … s, each time of sources that have gone on."""
 
-    def __init__(self, *streams: StreamPlan) -> None:
+    def __init__(self, *streams: StreamPlan, to: tuple[Side, ...] = SIDES) -> None:
         self.streams = streams or (AUDIO,)
-        self.reporter = Reporter({"browser": b"browser's", "sip": b"phone's"})
+        self.reporter = Reporter({"browser": b"browser's", "sip": b"phone's"}, to)
         self.bridged: set[int] = set()
         self.now = 5.0
 
@@ -49,6 +51,13 @@ def kinds(packet: bytes) -> list[int]:
         types.append(packet[position + 1])
         position += 4 * (int.from_bytes(packet[position + 2 : position + 4], "big") + 1)
     return types
+
+
+def test_a_phone_that_no_browser_hears_is_told_what_it_sends_and_nobody_else_is() -> None:
+    (report,) = World(to=("sip",)).after_patience(source("sip", 0x51))
+    assert report[:2] == (0, "sip")
+    assert rtcp.parse(report.packet) == (OWN_SSRC, (0x51,))
+    assert kinds(report.packet) == [rtcp.RECEIVER_REPORT, rtcp.SOURCE_DESCRIPTION]
 
 
 def test_a_phone_without_rtcp_is_spoken_for_after_a_while() -> None:

@@ -27,13 +27,25 @@ def default_route_address() -> str | None:
 
 
 def browser_addresses(given: tuple[str, ...], bound: tuple[str, ...] = ("0.0.0.0",)) -> tuple[str, ...]:
-    """Return the candidates' addresses, best first. Loopback is for browsers on this host."""
+    """Return the candidates' addresses, best first. Loopback is for browsers on this host.
+
+    A name, a load balancer's say, is looked up here: browsers may ignore candidates that are names
+    (RFC 8839 §5.1). Raise `LocalError` where it leads nowhere.
+    """
     if given:
-        return given
+        return tuple(dict.fromkeys(address for host in given for address in _addresses(host)))
     if not any(ipaddress.ip_address(host).is_unspecified for host in bound):
         return bound
     found = default_route_address()
     return (LOOPBACK,) if found in (None, LOOPBACK) else (str(found), LOOPBACK)
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:  # the latter: a name that DNS cannot have
+        raise LocalError(f"CORDBOARD_RELAY_ADDRESSES: {host}: {error}") from error
+    return [str(address[0]) for *_, address in found]
 
 
 def sip_address(given: str) -> str:

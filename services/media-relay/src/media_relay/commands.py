@@ -177,8 +177,7 @@ class Commands:
         owner = Owner(call_id=command.call_id, agent=command.agent)
         now, unclaimed = self._clock(), self._place.unclaimed_seconds
         session = MediaSession.rebuilt(owner, negotiation, keys, command.epoch, now, unclaimed)
-        media = MediaRef(relay=self._place.relay, media_id=command.media_id)
-        reply = MediaAllocated(media=media, browser_sdp=sdp)
+        reply = MediaAllocated(media=MediaRef(relay=self._place.relay, media_id=command.media_id), browser_sdp=sdp)
         self._sessions[command.media_id] = _Allocated(session, command.our_sdp, reply)
         return reply
 
@@ -215,14 +214,12 @@ class Commands:
             raise
 
     def _negotiation(self, command: AllocateMedia, offerer: Side | None, offer: str) -> Negotiation:
+        joined_to = command.joined_to
         if command.is_headless:
-            return self._headless_offers(command.joined_to)
+            return HeadlessOffers(self._session(joined_to).for_partner()) if joined_to else HeadlessOffers()
         if offerer is None:
             return DelayedOffer()
         return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, self._place.sip_srtp)
-
-    def _headless_offers(self, joined_to: str) -> HeadlessOffers:
-        return HeadlessOffers(self._session(joined_to).for_partner()) if joined_to else HeadlessOffers()
 
     def _local(self, allocation: Allocation) -> Local:
         return Local(
@@ -312,6 +309,9 @@ class Commands:
     def _carry_out(self, media_id: str, outcome: Outcome) -> MediaSdp:
         if outcome.plan is not None:
             self._data_path.apply(media_id, outcome.plan)
+            session = self._session(media_id)
+            if session.is_headless and session.is_settled:  # nobody connects there
+                self._quality.begin(media_id, session)
         return MediaSdp(sdp=outcome.sdp, is_held=outcome.is_held)
 
     def _release(self, command: ReleaseMedia) -> Done:

@@ -8,7 +8,7 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -17,7 +17,7 @@ from shared.messages import Event, LegQuality, MediaQuality
 from shared.messages.media import Side
 
 from . import metrics
-from .core.quality import QualityMeter, QualitySample
+from .core.quality import SIDES, QualityMeter, QualitySample
 from .core.reports import Reporter
 from .core.session import MediaSession
 from .core.statistics import SourceStatistics
@@ -25,6 +25,8 @@ from .core.statistics import SourceStatistics
 _log = structlog.get_logger(__name__)
 
 _ROUND = 0.25  # seconds: how late a turn may come
+# What a joined session gets in the place of a browser's media is the other session's to measure.
+_NO_BROWSER: tuple[Side, ...] = ("sip",)
 
 
 class Measured(Protocol):
@@ -45,12 +47,12 @@ class _Watched:
     media_id: str
     session: MediaSession
     reporter: Reporter
+    meter: QualityMeter
     due: float
-    meter: QualityMeter = field(default_factory=QualityMeter)
 
 
 class QualityWatch:
-    """The sessions whose browsers are connected, by id."""
+    """The sessions whose browsers are connected, and those that have none, by id."""
 
     def __init__(
         self,
@@ -71,11 +73,12 @@ class QualityWatch:
         self._turns: deque[_Watched] = deque()  # by `due`
 
     def begin(self, media_id: str, session: MediaSession) -> None:
-        """The browser is connected: measure from now on. That it is once more changes nothing."""
+        """Media can flow now: measure from now on. That it can once more changes nothing."""
         if media_id in self._watched:
             return
-        reporter = Reporter({"browser": self._cname(), "sip": self._cname()})
-        watched = _Watched(media_id, session, reporter, self._clock() + self._period)
+        sides = _NO_BROWSER if session.is_headless else SIDES
+        reporter = Reporter({"browser": self._cname(), "sip": self._cname()}, sides)
+        watched = _Watched(media_id, session, reporter, QualityMeter(sides), self._clock() + self._period)
         self._watched[media_id] = watched
         self._turns.append(watched)
 

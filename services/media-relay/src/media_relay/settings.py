@@ -17,7 +17,7 @@ class RelaySettings(CommonSettings, frozen=True, kw_only=True):
     browser_tcp_port: int = 0  # for browsers without UDP, on the same addresses; 0: none
     addresses: tuple[
         str, ...
-    ] = ()  # told to browsers as candidates; empty: what is bound, or the default route's and loopback
+    ] = ()  # told to browsers as candidates, names looked up; empty: what is bound, or the default route's and loopback
     rtp_host: str = "0.0.0.0"  # bound towards SIP
     sip_address: str = ""  # told to SIP peers; empty: the default route's, else loopback
     rtp_min: int = 30000  # inclusive; below net.ipv4.ip_local_port_range

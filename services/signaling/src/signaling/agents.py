@@ -52,6 +52,14 @@ class Owner:
     epoch: int
 
 
+@dataclass(frozen=True)
+class Unattended:
+    """How an account lives without a socket: it ends once it has had no call for so long."""
+
+    idle_seconds: float
+    takes_calls: bool = False
+
+
 class Agents:
     """The sip-agents as one pod of signaling sees them."""
 
@@ -62,10 +70,10 @@ class Agents:
         self._pod = pod
         self._tasks = tasks
 
-    async def open_account(self, session_id: str, account: SipAccount, idle_seconds: float | None = None) -> Owner:
+    async def open_account(self, session_id: str, account: SipAccount, unattended: Unattended | None = None) -> Owner:
         """Have an account opened by the emptier of two agents, or by another one if that does not take it.
 
-        With `idle_seconds` it has no socket here, and ends by itself once it has had no call for so long.
+        With `unattended` it has no socket here.
         """
         tried: list[str] = []
         refusal = RemoteError(503, "No SIP Agent")
@@ -74,7 +82,7 @@ class Agents:
             if agent is None:
                 break
             tried.append(agent)
-            command = self._opening(session_id, account, idle_seconds)
+            command = self._opening(session_id, account, unattended)
             try:
                 opened = await self._bus.request(agent_commands(agent), command, AccountOpened)
             except NoOwner:
@@ -91,10 +99,17 @@ class Agents:
             return Owner(opened.agent, opened.epoch)
         raise refusal
 
-    def _opening(self, session_id: str, account: SipAccount, idle_seconds: float | None) -> OpenAccount:
-        if idle_seconds is None:
+    def _opening(self, session_id: str, account: SipAccount, unattended: Unattended | None) -> OpenAccount:
+        if unattended is None:
             return OpenAccount(**envelope(), session_id=session_id, pod=self._pod, account=account)
-        return OpenAccount(**envelope(), session_id=session_id, pod="", account=account, idle_seconds=idle_seconds)
+        return OpenAccount(
+            **envelope(),
+            session_id=session_id,
+            pod="",
+            account=account,
+            idle_seconds=unattended.idle_seconds,
+            takes_calls=unattended.takes_calls,
+        )
 
     async def attach(self, session_id: str, owner: Owner) -> SessionSnapshot:
         """Tell the agent where the socket is now; return how everything stands."""

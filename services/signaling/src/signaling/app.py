@@ -87,6 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     endless.spawn(beat(bus, pod.heartbeat), "heartbeat")
     endless.spawn(pod.keep_in_step(), "keep in step")
     endless.spawn(pod.sweeper.run(), "sweep")
+    endless.spawn(pod.headless.run(), "headless calls")
     endless.spawn(shared_metrics.watch_loop_lag(), "loop lag")
     try:
         async with (

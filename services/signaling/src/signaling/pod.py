@@ -24,6 +24,7 @@ from .api.auth import Authenticator
 from .backend import Backend
 from .core.attempts import Attempts
 from .directory import Directory
+from .headless import HeadlessCalls
 from .ice import IceServers
 from .media import MediaAllocator
 from .settings import Settings
@@ -66,6 +67,7 @@ class Pod:
         self.ice_servers = IceServers(settings)
         self.directory = Directory(store, settings.pod, os.urandom, time.time)
         self.agents = Agents(bus, presences.agents, self.directory, settings.pod, self.tasks)
+        self.headless = HeadlessCalls(bus, store, self.backend, settings.pod)
         self.media = MediaAllocator(bus, presences.relays, self.tasks)
         self.sweeper = Sweeper(
             self.directory,

@@ -54,6 +54,16 @@ CONNECTIONS = Gauge("cordboard_sip_agent_connections", "Open or opening, both wa
 LEASE_HELD = Gauge("cordboard_sip_agent_lease_held", "1 while the agent may act for its accounts.")
 PROXIED = Counter("cordboard_sip_agent_proxied_total", "Requests served for the built-in domain.", ("method", "result"))
 
+# What alerts look at is there from the start: to Prometheus a counter that appears with 1 has not risen.
+for _counter, _values in (
+    (AGENTS_DIED, ("refused", "ended", "replaced")),
+    (CALLS_TAKEN_OVER, ("lost",)),
+    (MEDIA_MOVES, ("given up",)),
+    (ACCOUNTS_MOVED, ("kept", "open")),
+):
+    for _value in _values:
+        _counter.labels(_value)
+
 
 def method_label(method: str) -> str:
     """Return the method, or `other`: strangers must not choose label values."""

@@ -41,6 +41,7 @@ class OpenAccount(Command, frozen=True, kw_only=True, tag="account.open"):
     pod: str  # the signaling pod that holds the socket; empty: there is none
     account: SipAccount
     idle_seconds: float = 60.0
+    takes_calls: bool = False  # without a socket: calls that come in ring, and other services answer them
 
 
 class AccountOpened(Reply, frozen=True, kw_only=True, tag="account.opened"):

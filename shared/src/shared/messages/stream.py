@@ -75,7 +75,7 @@ class CallStarted(OfCall, frozen=True, kw_only=True, tag="call.started"):
 
 
 class CallRinging(OfCall, frozen=True, kw_only=True, tag="call.ringing"):
-    """The far side rings (180), or sends media before it answers (183)."""
+    """Who is called rings (180); or the far side sends media before it answers (183)."""
 
     status: int
     reason: str

@@ -61,6 +61,18 @@ def called() -> HookWording:
     return made
 
 
+def test_a_call_that_a_service_starts_is_asked_for_as_one_of_a_page_but_has_no_browser() -> None:
+    made = HookWording("signaling-1", "s-1", Page())
+    post = made.started(NATIVE, "alice", "bob", {"X-Queue": "sales"})
+    of_page = wording().ask(
+        PlaceCall(CallRequest(id="1", call=NATIVE, to="bob", sdp=SDP, headers={"X-Queue": "sales"}))
+    )
+    assert post.method == of_page.method == "call"
+    assert post.body == {**of_page.body, "mediaProvider": None}
+    told = made.told(frames.RingingEvent(seq=1, call=NATIVE, status=180, reason="Ringing", sdp=UNSET))
+    assert told is not None and (told.body["status"], told.body["mediaProvider"]) == ("RING", None)
+
+
 def test_connect_says_what_the_page_said_and_whose_account_is_meant_without_its_password() -> None:
     post = HookWording("signaling-1", "s-1", Page()).connect(GIVEN)
     assert post.method == "connect"

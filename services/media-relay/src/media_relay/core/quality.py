@@ -16,7 +16,7 @@ from .statistics import SourceStatistics
 
 UNHEARD_SECONDS = 6.0  # longer than any pause of a sender that suppresses silence but keeps the far side informed
 _REPORT_LIFETIME = 15.0  # seconds for which a report tells of now: two intervals and a half (RFC 3550 §6.2)
-_SIDES: tuple[Side, ...] = ("browser", "sip")
+SIDES: tuple[Side, ...] = ("browser", "sip")
 _KINDS: tuple[StreamKind, ...] = ("audio", "video")
 
 _BEST_R = 93.2  # ITU-T G.107 §7.1: every default, neither delay nor loss
@@ -60,9 +60,10 @@ class QualitySample:
 
 
 class QualityMeter:
-    """Of one session."""
+    """Of one session; `sides` are those that it has."""
 
-    def __init__(self) -> None:
+    def __init__(self, sides: Sequence[Side] = SIDES) -> None:
+        self._sides = tuple(sides)
         self._before: Mapping[_Key, SourceStatistics] = {}
         self._expected_since: dict[Side, float] = {}
         self._unheard: tuple[Side, ...] = ()
@@ -71,7 +72,7 @@ class QualityMeter:
         self, now: float, sources: Sequence[SourceStatistics], streams: Sequence[StreamPlan], is_talking: bool
     ) -> QualitySample:
         """Measure. `is_talking`: media should flow as the plan says."""
-        legs = [self._leg(now, sources, streams, side, kind) for side in _SIDES for kind in _KINDS]
+        legs = [self._leg(now, sources, streams, side, kind) for side in self._sides for kind in _KINDS]
         self._before = {_key(source): source for source in sources}
         unheard = self._who_is_unheard(now, sources, streams, is_talking)
         is_news = bool(unheard) and unheard != self._unheard
@@ -132,7 +133,7 @@ class QualityMeter:
         self, now: float, sources: Sequence[SourceStatistics], streams: Sequence[StreamPlan], is_talking: bool
     ) -> tuple[Side, ...]:
         unheard = []
-        for side in _SIDES:
+        for side in self._sides:
             audio = [index for index, stream in enumerate(streams) if stream.kind == "audio" and _sends(stream, side)]
             if not is_talking or not audio:
                 self._expected_since.pop(side, None)

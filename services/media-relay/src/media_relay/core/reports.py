@@ -12,7 +12,7 @@ from shared.messages.media import Side
 
 from .packet.rtcp import RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION
 from .plan import StreamPlan
-from .quality import lost_since
+from .quality import SIDES, lost_since
 from .statistics import SourceStatistics, opposite
 
 OWN_SSRC = 1  # of who only receives, as browsers have it too
@@ -36,10 +36,11 @@ class OwnReport(NamedTuple):
 
 
 class Reporter:
-    """Speaks for the sides of one session."""
+    """Speaks for the sides of one session, to those that it has."""
 
-    def __init__(self, cnames: dict[Side, bytes]) -> None:
+    def __init__(self, cnames: dict[Side, bytes], to: Sequence[Side] = SIDES) -> None:
         self._cnames = cnames  # RFC 7022: they tell nothing, and tie the streams of a side together
+        self._to = frozenset(to)
         self._unheard_since: dict[tuple[int, Side], float] = {}
         self._made: dict[tuple[Side, int], int] = {}  # the NTP middle of our last sender report about a source
         self._before: dict[tuple[Side, int], SourceStatistics] = {}
@@ -59,7 +60,9 @@ class Reporter:
         reports = []
         for index, stream in enumerate(streams):
             of_stream = [each for each in sources if each.stream == index]
-            for side in ("browser", "sip"):
+            for side in SIDES:
+                if opposite(side) not in self._to:
+                    continue
                 if opposite(side) == "sip" and (stream.sip_rtp is None or index in bridged):
                     continue
                 packet = self._speak_for(side, index, now, wall, of_stream, stream.clock_rate)

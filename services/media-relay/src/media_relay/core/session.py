@@ -84,6 +84,12 @@ def _reoffer(negotiation: Negotiation, given: _Given) -> Outcome:
     return negotiation.later.reoffer(given.text, given.srtp)
 
 
+def _first_offer(negotiation: Negotiation, given: _Given) -> Outcome:
+    if not isinstance(negotiation, HeadlessOffers):
+        raise RemoteError(491, f"{Input.OFFER.value} While {State.ALLOCATED.value}")
+    return negotiation.first_offer(given.text, given.srtp)
+
+
 def _request(negotiation: Negotiation, given: _Given) -> Outcome:
     return negotiation.later.offer(Direction[given.text.upper()], given.srtp)
 
@@ -91,6 +97,7 @@ def _request(negotiation: Negotiation, given: _Given) -> Outcome:
 _TRANSITIONS: dict[tuple[State, Input], tuple[Callable[[Negotiation, _Given], Outcome], State]] = {
     (State.ALLOCATED, Input.PROVISIONAL_ANSWER): (_early, State.EARLY),
     (State.ALLOCATED, Input.FINAL_ANSWER): (_final, State.ANSWERED),
+    (State.ALLOCATED, Input.OFFER): (_first_offer, State.ANSWERED),  # without a browser: the SIP side calls
     (State.EARLY, Input.PROVISIONAL_ANSWER): (_early, State.EARLY),
     (State.EARLY, Input.FINAL_ANSWER): (_final, State.ANSWERED),
     (State.DELAYED, Input.FINAL_ANSWER): (_final, State.OFFERED),
@@ -234,7 +241,7 @@ class MediaSession:
 
     def is_unheard(self, heard_at: float | None, now: float) -> bool:
         """Tell whether the SIP side should have been heard since: on hold it sends nothing."""
-        since = max(self.answered_at or 0.0, heard_at or 0.0)
+        since = max(self.answered_at or self.allocated_at, heard_at or 0.0)
         return any(stream.sip_sends for stream in self._streams) and now - since > self._unclaimed_seconds
 
     def for_partner(self) -> tuple[Codec, ...]:

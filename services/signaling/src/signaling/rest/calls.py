@@ -99,7 +99,7 @@ async def get_call(operator: AnOperator, call: Id) -> Call:
 
 @routes.post("/{call}/answer", status_code=202, dependencies=_WRITE, responses=_CHANGED, response_class=Accepted)
 async def answer_call(operator: AnOperator, call: Id, _: IdempotencyKey = None) -> None:
-    """Ask the page where it rings to answer; it does so if it was made to (`call.answer_requested`)."""
+    """Answer a call of a session that takes calls; or ask the page where it rings, which answers if it was made to."""
     await operator.ask_to_answer(call)
 
 

@@ -9,6 +9,7 @@ NEW_SESSION: dict[str, Any] = {
     "SIP server": {
         "value": {"account": {"login": "10009", "password": "1234", "domain": "sip.example.org", "register": True}}
     },
+    "takes calls": {"value": {"account": {**ACCOUNT, "register": True}, "takes_calls": True, "idle_seconds": 86400.0}},
 }
 NEW_CALL: dict[str, Any] = {
     "SIP to a sound": {

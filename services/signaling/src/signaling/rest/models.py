@@ -100,6 +100,9 @@ class NewSession(Body):
 
     account: Account
     idle_seconds: Annotated[float, Field(ge=60, le=86_400, strict=True)] = 600.0
+    takes_calls: Flag = Field(
+        default=False, description="Whether calls that come in ring, until they are answered here; else they get 480."
+    )
 
 
 class NewSound(Body):
@@ -258,6 +261,7 @@ class Session(Resource):
     display_name: str
     registration: RegistrationState
     page: bool = Field(description="Whether it is a page's.")
+    takes_calls: bool = Field(description="Whether calls that come in ring, until they are answered here.")
     detached_at: datetime | None = Field(description="When the page's socket was lost, while it may still come back.")
 
     @classmethod
@@ -270,6 +274,7 @@ class Session(Resource):
             display_name=account.display_name,
             registration=record.registration,
             page=bool(record.pod),
+            takes_calls=record.takes_calls,
             detached_at=None if record.detached_at is None else _at(record.detached_at),
         )
 

@@ -11,6 +11,7 @@ from shared.bus import expiry
 from shared.errors import DeadlineExceeded, LocalError, NoOwner, RemoteError
 from shared.ids import new_id
 from shared.messages import (
+    AnswerCall,
     AnswerRequested,
     Done,
     HangupCall,
@@ -29,14 +30,15 @@ from shared.records import AccountRecord, CallRecord, EndingRecord
 from shared.subjects import session_events
 
 from .. import metrics
-from ..agents import Owner, envelope
+from ..agents import Owner, Unattended, envelope
 from ..core.errors import PageError, no_such_call, no_such_session
 from ..core.requests import SipCredentials
+from ..headless import Party, Started
 from ..pod import Pod
 
 _log = structlog.get_logger(__name__)
 
-CallCommand = HangupCall | HoldCall | SendDtmf | TransferCall | PlaySound | StopSound
+CallCommand = AnswerCall | HangupCall | HoldCall | SendDtmf | TransferCall | PlaySound | StopSound
 
 # Of an account that was opened for one call: longer than it takes to ask three relays and start the call.
 ONE_CALL_IDLE_SECONDS = 15.0
@@ -44,9 +46,11 @@ ONE_CALL_IDLE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Order:
-    """A call that nobody's browser takes part in."""
+    """A call that nobody's browser takes part in; `name` and `app_key` are WCS's, of its caller's own choice."""
 
     to: str
+    name: str = ""
+    app_key: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     is_private: bool = False
     sound: Sound | None = None
@@ -92,11 +96,11 @@ class Operator:
 
     # Sessions.
 
-    async def open(self, credentials: SipCredentials, idle_seconds: float) -> AccountRecord:
-        """Open a session that has no page; it ends by itself once it has had no call for so long."""
+    async def open(self, credentials: SipCredentials, unattended: Unattended) -> AccountRecord:
+        """Open a session that has no page."""
         session_id = new_id("s", os.urandom)
         account = self._account(credentials, session_id)
-        await self._pod.agents.open_account(session_id, account, idle_seconds)
+        await self._pod.agents.open_account(session_id, account, unattended)
         return await self.session(session_id)
 
     def _account(self, credentials: SipCredentials, session_id: str) -> SipAccount:
@@ -117,13 +121,20 @@ class Operator:
         account = await self.session(session_id)
         if account.pod:
             raise RemoteError(409, "The Session Has A Page, Which Makes Its Own Calls")
-        return await self._start(session_id, _owner(account), call_id, order)
+        async with self._pod.headless.permitted(_started(session_id, account.account.login, call_id, order)):
+            return await self._start(session_id, _owner(account), call_id, order)
 
     async def start_for(self, credentials: SipCredentials, call_id: str, order: Order) -> CallRecord | EndingRecord:
         """Start a call of a session that is opened for it, and ends with it."""
         session_id = new_id("s", os.urandom)
         account = self._account(credentials, session_id)
-        owner = await self._pod.agents.open_account(session_id, account, ONE_CALL_IDLE_SECONDS)
+        async with self._pod.headless.permitted(_started(session_id, account.login, call_id, order)):
+            return await self._start_in_new(session_id, account, call_id, order)
+
+    async def _start_in_new(
+        self, session_id: str, account: SipAccount, call_id: str, order: Order
+    ) -> CallRecord | EndingRecord:
+        owner = await self._pod.agents.open_account(session_id, account, Unattended(ONE_CALL_IDLE_SECONDS))
         try:
             return await self._start(session_id, owner, call_id, order)
         except DeadlineExceeded:
@@ -182,10 +193,13 @@ class Operator:
         await self._pod.agents.request(record.session_id, owner, command, Done)
 
     async def ask_to_answer(self, call_id: str) -> None:
-        """Ask the page where a call rings to answer it, which it does if it was made to."""
+        """Answer a call without a page; else ask the page where it rings, which answers if it was made to."""
         record = await self.call(call_id)
         if record.state != "incoming":
             raise RemoteError(409, f"The Call Is {record.state.capitalize()}")
+        if record.is_headless:
+            await self.command(AnswerCall, call_id, browser_sdp="")
+            return
         command = AnswerRequested(
             id=new_id("q", os.urandom), expires_at=expiry(), session_id=record.session_id, call_id=call_id
         )
@@ -193,6 +207,13 @@ class Operator:
             await self._pod.bus.request(session_events(record.session_id), command, Done)
         except NoOwner as error:
             raise RemoteError(480, "The Page Is Away") from error
+
+
+def _started(session_id: str, caller: str, call_id: str, order: Order) -> Started:
+    parties = [Party(call_id, order.to, order.name, order.headers)]
+    if order.second is not None:
+        parties.append(Party(order.second.call_id, order.second.callee, "", order.second.headers))
+    return Started(session_id, caller, tuple(parties), order.app_key)
 
 
 def _unseen(session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord:

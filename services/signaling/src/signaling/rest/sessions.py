@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Response, Security
 
+from ..agents import Unattended
 from .authorization import permitted
 from .examples import NEW_SESSION
 from .idempotency import IdempotencyKey, IdempotentRoute
@@ -35,7 +36,7 @@ async def open_session(
     _: IdempotencyKey = None,
 ) -> Session:
     """Open a session without a page. It ends by itself once it has had no call for `idle_seconds`."""
-    record = await operator.open(body.account.credentials(), body.idle_seconds)
+    record = await operator.open(body.account.credentials(), Unattended(body.idle_seconds, body.takes_calls))
     response.headers["Location"] = f"{operator.path}/sessions/{record.session_id}"
     return Session.of(record)
 

@@ -20,6 +20,7 @@ from shared.kv import Conflict
 from shared.messages import HangupCall, PlaySound, SendDtmf, Sound
 from shared.records import CallRecord, NameRecord
 
+from ..agents import Unattended
 from ..core.fields import check_target
 from ..core.http_status import http_status
 from ..core.wcs import rest as translation
@@ -72,7 +73,7 @@ async def start_call(operator: AnOperator, asked: Asked) -> dict[str, Any]:
     check_target(startup.callee)
     call_id, _ = translation.native_ids(startup.name)
     await _take_name(operator, call_id, startup.name)
-    await operator.start_for(startup.credentials, call_id, Order(to=startup.callee))
+    await operator.start_for(startup.credentials, call_id, Order(startup.callee, startup.name, startup.app_key))
     return {}
 
 
@@ -150,7 +151,8 @@ async def _all_calls(operator: Operator) -> list[dict[str, Any]]:
 @connections.post("/startup", dependencies=_SESSIONS_WRITE)
 async def start_connection(operator: AnOperator, asked: Asked) -> dict[str, Any]:
     """Open a session without a browser."""
-    return translation.connection_object(await operator.open(translation.read_account(asked), _IDLE_SECONDS))
+    opened = await operator.open(translation.read_account(asked), Unattended(_IDLE_SECONDS))
+    return translation.connection_object(opened)
 
 
 @connections.post("/find", dependencies=_SESSIONS_READ)

@@ -113,6 +113,11 @@ class Account:
         """Whether it was opened without a socket, and has had none since."""
         return not self.pod
 
+    @property
+    def takes_calls(self) -> bool:
+        """Whether calls that come in are for other services to answer."""
+        return self.is_headless and self._record.takes_calls
+
     def check_epoch(self, epoch: int) -> None:
         """Refuse a command of a former ownership; 0 is sent by those who do not know it."""
         if epoch and epoch < self.epoch:

@@ -263,6 +263,7 @@ class Accounts:
             pod=command.pod,
             register_call_id=new_id("r", os.urandom),
             idle_seconds=command.idle_seconds,
+            takes_calls=command.takes_calls,
             created_at=wall_clock(),
         )
         revision = 0

@@ -19,9 +19,9 @@ import structlog
 from shared.errors import LocalError, NoOwner, RemoteError
 from shared.ids import new_id
 from shared.messages import AllocateMedia, Done, MediaAllocated, MediaRef, MediaSdp, ReanchorMedia, RebuildMedia
-from shared.presence import takes_work
-from shared.subjects import relay_commands, session_events
+from shared.subjects import session_events
 from sip_agent import metrics
+from sip_agent.calls.allocation import allocate
 from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.leg import Leg
@@ -43,13 +43,11 @@ from sip_agent.core.media.anchor import (
     TellBrowser,
     TellFarSide,
 )
-from sip_agent.core.media.ranking import ranked
 from sip_agent.mailbox import Mailbox
 from sip_agent.services import Services, command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
 
-_RELAYS_TO_TRY = 3
 _DEADLINE = 1.0
 _ELSEWHERE_WITHIN = 5.0  # longer than it takes to know that a relay is gone
 _NO_SESSION = 481  # says a relay that has been started anew, or has given the session up
@@ -252,19 +250,9 @@ class CallMedia:
                 call.post(self.anchor.built, allocated.media, allocated.browser_sdp or "")
 
     async def _new_session(self, call: AnchoredCall) -> MediaAllocated:
-        bus, core = self._services.bus, call.leg.core
-        free = [beat.pod for beat in self._services.relays.live(time.monotonic()) if takes_work(beat)]
-        refusal = RemoteError(503, "No Media Relay")
-        for relay in ranked(core.sip_call_id, free)[:_RELAYS_TO_TRY]:
-            command = self._command(call.call_id, core)
-            try:
-                return await bus.request(relay_commands(relay), command, MediaAllocated, _DEADLINE)
-            except RemoteError as error:
-                refusal = error
-                if not isinstance(error, NoOwner) and error.status == 504:  # it may have been made all the same
-                    media = MediaRef(relay=relay, media_id=command.media_id)
-                    self._services.tasks.spawn(release(bus, media, self._owner.epoch), "release media")
-        raise refusal
+        core = call.leg.core
+        command = partial(self._command, call.call_id, core)
+        return await allocate(self._services, core.sip_call_id, self._owner.epoch, command)
 
     def _command(self, call_id: str, core: Call) -> RebuildMedia | AllocateMedia:
         media_id = new_id("m", os.urandom)
@@ -308,6 +296,8 @@ class CallMedia:
     def ask(self, leg: Leg, asked: AskMedia, instead: AskMedia | None = None) -> None:
         """Bring the relay a question of a leg; `instead`: another one, whose answer is the answer to it."""
         call = self._call
+        if call.is_headless and asked.question == "answer_browser":  # there is none: the relay answers by itself
+            instead = AskMedia("offer", leg.core.far_sdp or "")
         self.asides.post(lambda: self._ask(call, leg.core, asked.question, instead or asked))
 
     async def _ask(self, call: AnchoredCall, core: Call, question: MediaQuestion, asked: AskMedia) -> None:

@@ -22,5 +22,9 @@ class CallOwner(Protocol):
         """Of the ownership."""
 
     @property
+    def takes_calls(self) -> bool:
+        """Whether calls that come in are for other services to answer, as there is no browser."""
+
+    @property
     def is_closing(self) -> bool:
         """Whether it takes nothing new."""

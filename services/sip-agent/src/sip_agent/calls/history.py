@@ -54,6 +54,10 @@ class History:
         """The call is new."""
         self._tell(stream.CallStarted, facts, facts.created_at)
 
+    def rings(self, facts: CallFacts) -> None:
+        """A call that comes in rings, and is found by who wants to answer it."""
+        self._tell(stream.CallRinging, facts, wall_clock(), status=180, reason="Ringing")
+
     def told(self, facts: CallFacts, news: News) -> None:
         """The session is told news of the call; digits, and what a transfer tries, are nobody else's business."""
         now = wall_clock()

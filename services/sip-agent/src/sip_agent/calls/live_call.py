@@ -32,6 +32,7 @@ from sip_agent.calls.joining import Partner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.sounds import CallSounds
 from sip_agent.calls.succession import LegTable, Succession
+from sip_agent.calls.unattended import take_call
 from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
 from sip_agent.core.call.incoming import IncomingCall
@@ -386,11 +387,14 @@ class LiveCall:
         self.asides.post(lambda: self._offer_to_session(core))
 
     async def _offer_to_session(self, core: IncomingCall) -> None:
-        answer = await offer_call(self._services, self._owner.epoch, core)
+        offer = take_call if self.is_headless else offer_call
+        answer = await offer(self._services, self._owner.epoch, core)
         if isinstance(answer, IncomingAccepted):
             self.media_side.found(answer.media)
             self.has_video = answer.has_video
             self.ringing_at = wall_clock()
             await self.in_turn(core.accepted, answer.browser_sdp)
+            if core.told_state == "incoming":
+                self.history.rings(self.facts)
         else:
             await self.in_turn(core.refused, answer.status, answer.reason, answer.is_known)

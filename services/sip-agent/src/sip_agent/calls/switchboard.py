@@ -186,7 +186,7 @@ class Switchboard:
         core = IncomingCall(
             facts, self._owner.identity.within(request.uri), self._rules, local_tag, transaction, request
         )
-        call = self._add(core)
+        call = self._add(core, is_headless=self._owner.takes_calls)
         call.history.started(facts)
         call.leg.came_from(flow)
         self._services.endpoint.on_cancel(transaction, lambda cancel: call.post(core.receive_cancel, cancel))

