@@ -4,6 +4,7 @@ One pod's connection, as in the services, on one core; the server on the other. 
 that core, a record is written to all three, and their CPU is the sum.
 """
 
+import argparse
 import asyncio
 import contextlib
 import itertools
@@ -28,7 +29,6 @@ from sip_agent.core.takeover.rendezvous import is_turn_of
 SERVER_CORE, OWN_CORE = 0, 1
 SECONDS = 2.0
 AT_ONCE = 64
-NAMES = 20_000
 LISTENERS = 20
 AGENTS = 100
 OPEN_WITHIN = 30.0
@@ -102,9 +102,9 @@ def _record(session_id: str) -> AccountRecord:
     return AccountRecord(session_id=session_id, account=account, owner="agent-0", epoch=1, pod="pod-0", contact=contact)
 
 
-async def _records(clocks: Clocks, accounts: Bucket[AccountRecord], title: str) -> list[str]:
+async def _records(clocks: Clocks, accounts: Bucket[AccountRecord], title: str, count: int) -> list[str]:
     """Show what writes cost, of records that are there and then are listed and read."""
-    names = [new_id("s", os.urandom) for _ in range(NAMES)]
+    names = [new_id("s", os.urandom) for _ in range(count)]
     waiting = iter(names)
     revisions: dict[str, int] = {}
 
@@ -114,7 +114,7 @@ async def _records(clocks: Clocks, accounts: Bucket[AccountRecord], title: str) 
 
     async def create_all() -> int:
         await asyncio.gather(*(create() for _ in range(AT_ONCE)))
-        return NAMES
+        return count
 
     await clocks.show(f"record written where there is none, {title}", create_all)
     turns = itertools.cycle(names)
@@ -169,7 +169,7 @@ async def _open_store(bus: Bus, replicas: int) -> Store:
                 await asyncio.sleep(0.2)
 
 
-async def _one_server() -> None:
+async def _one_server(records: int) -> None:
     with _servers(1) as servers:
         clocks = Clocks(servers)
         buses = [await _connect(servers[0], f"bench-{number}") for number in range(LISTENERS)]
@@ -184,7 +184,9 @@ async def _one_server() -> None:
 
         await clocks.show("command and its reply; own: of both ends", lambda: _side_by_side(ask))
         store = await _open_store(buses[0], 1)
-        names = await _records(clocks, store.accounts, "one server")
+        held = servers[0].process.resident_kib()
+        names = await _records(clocks, store.accounts, "one server", records)
+        print(f"memory of the server: {(servers[0].process.resident_kib() - held) / records:.2f} KiB a record")
         await _takeover(clocks, store.accounts, names)
         for bus in buses:
             await bus.aclose()
@@ -194,11 +196,11 @@ async def _done(_message: Message) -> Message | None:
     return Done()
 
 
-async def _three_servers() -> None:
+async def _three_servers(records: int) -> None:
     with _servers(3) as servers:
         bus = await _connect(servers[0], "bench")
         store = await _open_store(bus, 3)
-        await _records(Clocks(servers), store.accounts, "three servers")
+        await _records(Clocks(servers), store.accounts, "three servers", records)
         await bus.aclose()
 
 
@@ -208,10 +210,13 @@ async def _connect(server: Nats, pod: str) -> Bus:
 
 def main() -> None:
     """Print the table."""
+    arguments = argparse.ArgumentParser(prog="python -m bench.bus")
+    arguments.add_argument("--records", type=int, default=20_000)
+    records = arguments.parse_args().records
     os.sched_setaffinity(0, {OWN_CORE})
     print(ROW.format("", "a second", "server CPU us", "own CPU us"))
-    asyncio.run(_one_server())
-    asyncio.run(_three_servers())
+    asyncio.run(_one_server(records))
+    asyncio.run(_three_servers(records))
 
 
 if __name__ == "__main__":
