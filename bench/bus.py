@@ -23,7 +23,7 @@ from shared.kv import Bucket, Store, open_store
 from shared.messages import Done, Heartbeat, Message, Probe, SipAccount
 from shared.records import AccountRecord
 from shared.settings import CommonSettings
-from shared.subjects import agent_commands, heartbeat, heartbeats
+from shared.subjects import agent_commands, heartbeat, heartbeats, session_events
 from sip_agent.core.takeover.rendezvous import is_turn_of
 
 SERVER_CORE, OWN_CORE = 0, 1
@@ -183,10 +183,17 @@ async def _one_server(records: int) -> None:
             await buses[0].request(agent_commands("bench"), probe, Done)
 
         await clocks.show("command and its reply; own: of both ends", lambda: _side_by_side(ask))
+        held = servers[0].process.resident_kib()
+        for number in range(records):
+            await buses[number % LISTENERS].serve(session_events(f"s-bench-{number}"), _done)
+        for bus in buses:
+            await bus.settle()
+        kib = (servers[0].process.resident_kib() - held) / records
+        print(f"memory of the server: {kib:.2f} KiB for a session's subscription", flush=True)
         store = await _open_store(buses[0], 1)
         held = servers[0].process.resident_kib()
         names = await _records(clocks, store.accounts, "one server", records)
-        print(f"memory of the server: {(servers[0].process.resident_kib() - held) / records:.2f} KiB a record")
+        print(f"memory of the server: {(servers[0].process.resident_kib() - held) / records:.2f} KiB for a record")
         await _takeover(clocks, store.accounts, names)
         for bus in buses:
             await bus.aclose()
