@@ -56,7 +56,7 @@ trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and th
 	scripts/in-netns $(BIN)/pytest -q tests/trials
 
 failures: $(DEV) peers ## Pods that are killed, cut off, replaced, or lose NATS
-	$(call side_by_side,3) tests/chaos
+	$(call side_by_side,2) tests/chaos
 
 chaos: failures ## The same, and under a hundred calls: what is kept, and for how long nothing is heard, in a table
 	scripts/in-netns $(BIN)/python -m bench.chaos
