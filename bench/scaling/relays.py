@@ -2,6 +2,8 @@
 
 import contextlib
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.media.relays import memory_folder, our_pods
@@ -14,6 +16,7 @@ from .reading import Pod, Reading, Watch, most
 FEWEST, STEPS = 48, (16, 4)  # calls of each relay
 TRIES = 3  # the host stalls at times: a number of calls is carried if it is in one of some windows
 SECONDS = 0.5
+REST_SECONDS, IDLE = 0.25, 0.05  # of a core: what relays without work use at most, and for how long that is looked at
 
 
 def measure(count: int, share: float, core: int, load_core: int) -> Reading:
@@ -35,6 +38,7 @@ def measure(count: int, share: float, core: int, load_core: int) -> Reading:
                 if window.is_carried:
                     carried[calls] = window, watch.stop(count * calls)
                     return True
+                _rest(pods)
             return False
 
         found = most(carries, FEWEST, STEPS)
@@ -43,3 +47,12 @@ def measure(count: int, share: float, core: int, load_core: int) -> Reading:
         window, reading = carried[found]
         # The tape is made meanwhile, and the generator never sleeps: its own clocks say what it took.
         return Reading(reading.capacity, window.core / share, reading.throttled, window.generator_busy)
+
+
+def _rest(pods: Sequence[Pod]) -> None:
+    """Wait until what was too much has been forwarded: the next window would take it for its own."""
+    worked = REST_SECONDS
+    while worked > REST_SECONDS * IDLE:
+        before = sum(pod.process.cpu_seconds() for pod in pods)
+        time.sleep(REST_SECONDS)
+        worked = sum(pod.process.cpu_seconds() for pod in pods) - before
