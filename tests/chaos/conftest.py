@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.chaos.stage import Stage, staged
+from tests.support.pod_logs import pytest_runtest_makereport as pytest_runtest_makereport
 from tests.support.sip_peer import SipPeer
 
 

@@ -1,10 +1,8 @@
 """One event loop, one cluster and one of each browser for all end-to-end tests; fresh pages for each."""
 
 import contextlib
-import os
 import socket
-from collections.abc import AsyncIterator, Generator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from tests.support.certificates import Authority
 from tests.support.full_phone import FullPhone, OpenFullPhone, open_full_phone
 from tests.support.kamailio import DOMAIN, Kamailio, kamailio
 from tests.support.page import Account, OpenPhone, PhonePage, open_phone
+from tests.support.pod_logs import pytest_runtest_makereport as pytest_runtest_makereport
 from tests.support.processes import free_ports, program
 from tests.support.scripted_phone import Phone, StartPhone
 from tests.support.services import MEDIA_ADDRESS, Cordboard, cordboard
@@ -38,26 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
             item.add_marker(pytest.mark.peers)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Function, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the ends of the logs of a failed test's pods; all of them go to the folder CORDBOARD_TEST_LOGS, if set."""
-    report = yield
-    if report.failed:
-        for cluster in (value for value in item.funcargs.values() if isinstance(value, Cordboard)):
-            report.sections.append(("logs of the pods", cluster.tails()))
-            if folder := os.environ.get("CORDBOARD_TEST_LOGS"):
-                _write_logs(cluster, Path(folder) / f"{item.name}-{report.when}")
-    return report
-
-
-def _write_logs(cluster: Cordboard, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for pod in cluster.pods:
-        (folder / f"{pod.name}.log").write_text(pod.process.log)
 
 
 @pytest.fixture(scope="session", autouse=True)

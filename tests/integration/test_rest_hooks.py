@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from tests.integration.test_rest import ACCOUNT, NEW_CALL, SESSION, account, check_problem, client, record
+from tests.integration.test_signaling_hooks import backend, here
 from tests.support.rest import key_file
-from tests.support.signaling import Stage, eventually, stage
-from tests.support.web_backend import WebBackend, web_backend
+from tests.support.signaling import Stage, eventually
+from tests.support.web_backend import WebBackend
 
 from shared.errors import RemoteError
 from shared.messages import CallEnded, CallEstablished, CallProgress, OpenAccount, StartCall
@@ -17,20 +18,10 @@ from shared.records import EndingRecord
 from signaling import headless
 from signaling.app import Running
 
+__all__ = ["backend", "here"]  # fixtures
+
 STARTUP = {"callId": "R08NQya-5NMe5v7q", "callee": "bob", "sipLogin": "alice", "sipDomain": "", "appKey": "shop"}
 JOINED = {**NEW_CALL, "join": {"to": "carol", "headers": {"X-Ticket": "7"}}}
-
-
-@pytest.fixture
-async def backend() -> AsyncIterator[WebBackend]:
-    async with web_backend() as backend:
-        yield backend
-
-
-@pytest.fixture
-async def here(nats_url: str, backend: WebBackend) -> AsyncIterator[Stage]:
-    async with stage(nats_url) as here:
-        yield here
 
 
 async def pod_with(here: Stage, backend: WebBackend, folder: Path, **settings: Any) -> Running:
