@@ -26,6 +26,7 @@ async def test_calls_outlive_the_signaling_pod_of_their_pages() -> None:
         callee, friend = await stage.at_home("alice"), await stage.at_home("bob", pod=1)
         await friend.dial("alice")
         offer = await callee.ringing()
+        await friend.expect("call.ringing")  # so the agent has heard that its page has the call
 
         begin = asyncio.get_running_loop().time()
         await stage.cluster.signaling[0].kill()

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpx
 import nats
 import nats.errors
 import nats.js.errors
@@ -14,6 +15,7 @@ from nats.js.api import ClusterInfo
 from .nats import NatsServer
 from .nats_users import OpenNats
 from .processes import free_ports
+from .until import until
 
 SERVERS = 3
 AGREED_WITHIN = 30.0  # an election takes 4 to 9 s, and may be held again
@@ -34,13 +36,25 @@ class NatsCluster(OpenNats):
         await self._until(lambda cluster: bool(cluster.leader))
 
     async def until_whole(self) -> None:
-        """Return once every stream has a leader, and all the others follow it."""
+        """Return once every stream has a leader, and all the others follow it; and new ones would, too."""
+        await until(self._has_all_servers, AGREED_WITHIN)
         await self._until(lambda cluster: bool(cluster.leader) and all(peer.current for peer in cluster.replicas or []))
 
     async def _until(self, is_so: Callable[[ClusterInfo], bool]) -> None:
         async with asyncio.timeout(AGREED_WITHIN):
             while not all([is_so(cluster) for cluster in await self._clusters()]):  # noqa: ASYNC110 - they are asked
                 await asyncio.sleep(0.1)
+
+    async def _has_all_servers(self) -> bool:
+        """Whether the server that decides where streams are kept hears all the others."""
+        async with httpx.AsyncClient() as client:
+            try:
+                replies = [await client.get(f"http://127.0.0.1:{port}/jsz") for port in self.monitors]
+            except httpx.TransportError:
+                return False
+        known = [reply.json().get("meta_cluster", {}).get("replicas", []) for reply in replies]
+        # Who does not decide has not all of the others as current.
+        return any(len(peers) == SERVERS - 1 and all(peer["current"] for peer in peers) for peers in known)
 
     async def _clusters(self) -> list[ClusterInfo]:
         """Return how the servers share each stream; while nobody knows, one that nobody leads."""

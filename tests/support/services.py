@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import nats.errors
+import nats.js.errors
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.bus import Bus
@@ -220,6 +222,16 @@ def _difference(before: Mapping[str, object], now: Mapping[str, object]) -> dict
     return {name: (before.get(name, 0), now.get(name, 0)) for name in names if before.get(name, 0) != now.get(name, 0)}
 
 
+async def _store(bus: Bus, replicas: int) -> Store:
+    """Open the buckets; servers that have only just found each other may keep the first who asks waiting too long."""
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            try:
+                return await open_store(bus, replicas)
+            except (nats.errors.Error, nats.js.errors.Error):
+                await asyncio.sleep(0.2)
+
+
 @contextlib.asynccontextmanager
 async def cordboard(
     *,
@@ -242,7 +254,7 @@ async def cordboard(
         nats = nats or await stack.enter_async_context(open_or_secured(authority))
         bus = await Bus.connect(CommonSettings(pod="tests", **nats.settings("agent")))  # who may see all records
         stack.push_async_callback(bus.aclose)
-        cluster = Cordboard(nats, bus, await open_store(bus, int(settings.get("KV_REPLICAS", "1"))), dict(users))
+        cluster = Cordboard(nats, bus, await _store(bus, int(settings.get("KV_REPLICAS", "1"))), dict(users))
         cluster.relay_ports = relay_ports
         stack.push_async_callback(_end_all, cluster)
         common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}

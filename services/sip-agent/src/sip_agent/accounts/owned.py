@@ -64,14 +64,19 @@ class OwnedRecord(Generic[T]):
         await asyncio.sleep(RETRY_EVERY)
 
     async def delete(self, epoch: int) -> None:
-        """Remove the record; nothing where it is another's."""
+        """Remove the record, once NATS is there; nothing where it is another's.
+
+        That needs no lease: compare-and-swap leaves alone what somebody else has made of it, and nobody else would
+        remove what an agent leaves whose lease ran out while NATS was away.
+        """
         while self._revision:
             try:
                 await self._remove(epoch)
             except Conflict:  # another's by now, or gone
                 self._revision = 0
             except nats.errors.Error as error:
-                await self._pause(error)
+                _log.warning("record not removed yet", name=self._name, error=repr(error))
+                await asyncio.sleep(RETRY_EVERY)
 
     async def _remove(self, epoch: int) -> None:
         try:
