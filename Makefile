@@ -49,7 +49,7 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
 
 integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
-	$(call side_by_side,5) tests/integration
+	$(call side_by_side,3) tests/integration
 
 trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux

@@ -250,7 +250,7 @@ async def test_a_socket_that_is_gone_is_freed_without_the_collector(here: Stage)
 
 
 async def test_a_page_that_answers_no_ping_is_cut(here: Stage) -> None:
-    pod = await here.pod(ping_seconds=0.1)
+    pod = await here.pod(ping_seconds=0.5)
     quiet, lively = await here.page(pod), await here.page(pod)
     await quiet.log_in()
     await lively.log_in("bob")
