@@ -65,7 +65,8 @@ soak: $(DEV) ## Calls for SOAK_SECONDS (eight hours), after which nothing may ha
 	CORDBOARD_SOAK_SECONDS=$(SOAK_SECONDS) scripts/in-netns $(BIN)/pytest -q tests/chaos/test_soak.py
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
-	$(call side_by_side,2) tests/e2e
+	$(call side_by_side,2) -m "not alone" tests/e2e
+	scripts/in-netns $(BIN)/pytest -q -m alone tests/e2e
 
 bench: $(DEV) ## Figures, not verdicts
 	$(BIN)/python -m bench

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from tests.e2e.test_pods import agent_of
 from tests.support.page import Account, OpenPhone, establish, hear_each_other
@@ -26,6 +27,7 @@ async def until_owned_by(cluster: Cordboard, user: str, agent: str) -> None:
     await until(is_owned, TAKEN_OVER_WITHIN)
 
 
+@pytest.mark.alone
 async def test_a_call_between_two_pages_outlives_an_agent(agents: Cordboard, open_page: OpenPhone) -> None:
     alice, bob = await asyncio.gather(open_page(440, url=agents.page_url()), open_page(620, url=agents.page_url()))
     await alice.connect(Account("alice", agents.users["alice"]))

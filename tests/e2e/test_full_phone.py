@@ -135,6 +135,7 @@ async def test_a_reloaded_page_is_still_logged_in(moment: str, alice: FullPhone,
     await hang_up(alice, bob)
 
 
+@pytest.mark.alone
 async def test_a_lost_socket_is_not_heard(alice: FullPhone, bob: FullPhone) -> None:
     await talk(alice, bob)
 

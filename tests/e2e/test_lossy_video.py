@@ -73,6 +73,7 @@ async def watch(page: PhonePage, sender: PhonePage) -> None:
     assert after.lost - before.lost <= (after.received - before.received) * LOSS / 4  # the rest was sent again
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("forwarder", ["native", "python"])
 async def test_video_through_a_link_that_loses_packets_keeps_decoding(
     forwarder: str, chromium_browser: Browser

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.support.baresip import baresip
 from tests.support.page import Account, OpenPhone, call_phone
 from tests.support.services import Cordboard
@@ -18,6 +19,7 @@ MEASURED = """() => new Promise((resolve) => {
 })"""
 
 
+@pytest.mark.alone
 async def test_a_call_of_a_page_and_a_phone_shows_measured_values_in_the_page_and_in_metrics(
     cluster: Cordboard, open_page: OpenPhone
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from tests.support.baresip import baresip
 from tests.support.browser.tab import Browser
@@ -75,6 +76,7 @@ async def test_a_phone_and_a_page_hear_each_other_again_when_their_relay_dies(
             await page.wait_for_call("^FINISH")
 
 
+@pytest.mark.alone
 async def test_pages_hear_each_other_all_along_while_their_relay_drains(
     relays: Cordboard, open_page: OpenPhone, browser: Browser
 ) -> None:
