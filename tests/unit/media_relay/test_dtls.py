@@ -12,7 +12,7 @@ from OpenSSL import crypto
 from tests.support.dtls_pair import DtlsPeer, dtls_pair, exchange, start, wait_for_timer
 
 from media_relay.core.srtp_keys import SrtpProfile
-from media_relay.dtls import DtlsState, create_context, pack_records, split_records
+from media_relay.dtls import DtlsState, KeysReady, SendDtls, create_context, pack_records, split_records
 
 
 def record(length: int, content_type: int = 22) -> bytes:
@@ -33,6 +33,21 @@ def test_a_handshake_gives_both_sides_each_others_keys() -> None:
     assert client.keys.profile is server.keys.profile is SrtpProfile.AEAD_AES_128_GCM
     assert (client.keys.send, client.keys.receive) == (server.keys.receive, server.keys.send)
     assert client.endpoint.next_timer() is server.endpoint.next_timer() is None
+
+
+def test_a_server_has_its_keys_before_the_client_has_its_finished() -> None:
+    client, server = dtls_pair()
+    start(client, server)
+    while server.endpoint.state is DtlsState.HANDSHAKING:
+        for datagram in client.take():
+            server.endpoint.receive(datagram, monotonic())
+        if server.endpoint.state is DtlsState.HANDSHAKING:
+            for datagram in server.take():
+                client.endpoint.receive(datagram, monotonic())
+    keys, *flight = server.endpoint.take_output()
+    assert isinstance(keys, KeysReady)
+    assert flight
+    assert all(isinstance(output, SendDtls) for output in flight)
 
 
 def test_flights_are_cut_into_datagrams_of_whole_records_below_the_mtu() -> None:

@@ -163,8 +163,9 @@ class DtlsEndpoint:
             self._flush(now)  # the alert that tells the peer
             self._end("dtls")
         else:
-            self._flush(now)
+            # Keys first: once the peer has our Finished, its media comes at once.
             self._finish(now)
+            self._flush(now)
 
     def _finish(self, now: float) -> None:
         try:
