@@ -291,6 +291,7 @@ def _common(folder: Path, users: Mapping[str, str]) -> dict[str, str]:
         "CORDBOARD_AGENT_USERS": str(accounts),
         "CORDBOARD_SIGNALING_HOST": "127.0.0.1",
         "CORDBOARD_AGENT_SIP_HOST": "127.0.0.1",
+        "CORDBOARD_AGENT_DRAIN_SECONDS": "20",  # a test that failed leaves calls behind
         "CORDBOARD_AGENT_ADVERTISED_HOST": "127.0.0.1",
         "CORDBOARD_AGENT_ALLOWED_DESTINATIONS": "127.0.0.0/8:1-65535",
         "CORDBOARD_RELAY_BROWSER_HOST": MEDIA_ADDRESS,
