@@ -8,7 +8,7 @@ from shared.bus import Bus
 from shared.messages import MediaRef
 from shared.messages.account import CallState
 from shared.tasks import Tasks
-from sip_agent.calls.joining import Joining, Partner, rejoin
+from sip_agent.calls.joining import JoinedMedia, Joining, Partner, rejoin
 from sip_agent.calls.sounds import CallSounds
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended
@@ -31,6 +31,7 @@ class Call:
         self.media: MediaRef | None = None
         self.asides = Mailbox(Tasks("test"), call_id)
         self.sounds = cast(CallSounds, None)
+        self.media_side = cast(JoinedMedia, None)
         self.told_state: CallState = "established"
         self.joined_call_id = joined_to
         self.partner: Partner | None = None
