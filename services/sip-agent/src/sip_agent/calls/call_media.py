@@ -166,17 +166,19 @@ class CallMedia:
         if media == self.anchor.current:
             if self.anchor.is_lost:
                 return
-            _log.warning("media relay gone", call=self._call.call_id, relay=media.relay)
             if self._call.is_changing_hands:  # each of two legs has some of what would have to be told
                 self._call.fail(503, "Media Relay Is Gone")
                 return
         self._call.post(self._gone, media, self._phase)
 
     def _gone(self, media: MediaRef, phase: Phase, now: float) -> None:
-        companion = self._companion if media == self.anchor.current else None
+        is_news = media == self.anchor.current and not self.anchor.is_lost
+        companion = self._companion
         self.anchor.gone(media, phase, now)
-        if companion is not None and companion.anchor.current is not None:
-            companion.gone(companion.anchor.current)
+        if is_news:
+            _log.warning("media relay gone", call=self._call.call_id, relay=media.relay)
+            if companion is not None and companion.anchor.current is not None:
+                companion.gone(companion.anchor.current)
 
     def drains(self) -> None:
         """The relay wants the session to leave; that of a joined call goes along."""
