@@ -1,4 +1,7 @@
-"""A relay dies or drains under calls without a browser: phones that are joined, and one that is played a sound."""
+"""A relay dies or drains under calls without a browser: phones that are joined, and one that is played a sound.
+
+The session's agent is the first of two, so that it may die as well.
+"""
 
 import asyncio
 import contextlib
@@ -61,10 +64,10 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     write_tone(tmp_path / "bell.wav", BELL_HZ, 0.5)
     async with contextlib.AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(
-            cordboard(signaling=0, agents=1, relays=2, RELAY_SOUNDS_DIR=str(tmp_path))
+            cordboard(signaling=0, agents=2, relays=2, RELAY_SOUNDS_DIR=str(tmp_path))
         )
         await cluster.agents[0].process.wait_for_output("relays are judged")
-        port = cluster.agents[0].port
+        port = cluster.agents[1].port  # which outlives the other one
         phones = [
             await stack.enter_async_context(
                 baresip(user, cluster.users[user], cluster.domain, port, frequency=frequency, codecs="pcmu,pcma")
@@ -98,3 +101,14 @@ async def test_a_phone_that_is_played_a_sound_hears_it_by_another_relay(stage: S
     await stage.bob.wait_for_tone(BELL_HZ)
     await stage.alice.do(HangupCall, "c-1")
     await stage.bob.wait_for_end()
+
+
+async def test_they_do_so_if_their_agent_dies_together_with_the_relay(stage: Stage) -> None:
+    await stage.call("c-1", second=SecondParty(call_id="c-2", callee="carol"))
+    await stage.answered(stage.carol, "c-2")
+    await asyncio.gather(stage.bob.wait_for_other_tone(CAROL_HZ), stage.carol.wait_for_tone(BOB_HZ))
+    await asyncio.gather(stage.cluster.relays[0].kill(), stage.cluster.agents[0].kill())
+    await stage.all_at(stage.cluster.relays[1])
+    await asyncio.gather(stage.bob.wait_for_tone(CAROL_HZ), stage.carol.wait_for_tone(BOB_HZ))
+    await stage.bob.hang_up()
+    await stage.carol.wait_for_end()
