@@ -91,6 +91,25 @@ async def test_what_one_phone_says_the_other_hears_in_its_own_numbers(two: Two) 
     }
 
 
+async def test_what_comes_back_to_where_it_was_sent_does_not_go_round_for_ever(relay: Relay) -> None:
+    one, other = await connect(relay, "m1"), await connect(relay, "m2", "m1")
+    other.say(0, 0x52)  # one who has not spoken gets less
+    await one.hear()
+
+    async def lead_back() -> None:  # as two sessions of another relay would
+        while True:
+            packet, _ = await other.rtp.received.get()
+            one.rtp.send(packet, one.rtp_port)
+
+    async with asyncio.TaskGroup() as group:
+        circle = group.create_task(lead_back())
+        for number in range(20):
+            one.say(number)
+        await eventually(lambda: relay.drops(Drop.TOO_MANY) == 20)
+        circle.cancel()
+    assert relay.path.stats().sessions["m1"].packets["sip_to_browser", "audio"] > 1000
+
+
 async def test_a_codec_that_the_other_one_has_not_goes_nowhere(two: Two) -> None:
     relay_plan = replace(two.one.plan, to_browser={0: 0, 8: 8})
     two.relay.path.apply("m1", SessionPlan(streams=(relay_plan,)))

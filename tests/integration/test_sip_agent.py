@@ -62,6 +62,7 @@ def settings(nats_url: str, tmp_path: Path) -> Settings:
         ring_seconds=20.0,
         grace_seconds=0.2,
         media_grace_seconds=0.2,
+        drain_seconds=0.0,  # tests leave calls behind
     )
 
 

@@ -47,9 +47,9 @@ from sip_agent.settings import Settings
 __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]  # fixtures
 
 
-@pytest.fixture
-async def other(agent: Agent, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Agent]:
-    """A second agent, which the first has heard."""
+@contextlib.asynccontextmanager
+async def second(agent: Agent, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Agent]:
+    """Run a second agent, which the first has heard."""
     with monkeypatch.context() as patched:
         patched.setattr(metrics, "REGISTRY", CollectorRegistry())
         theirs = msgspec.structs.replace(settings, pod="agent-2", ops_port=0)
@@ -58,13 +58,19 @@ async def other(agent: Agent, settings: Settings, monkeypatch: pytest.MonkeyPatc
             yield other
 
 
+@pytest.fixture
+async def other(agent: Agent, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Agent]:
+    async with second(agent, settings, monkeypatch) as other:
+        yield other
+
+
 async def heard(agent: Agent, pod: str) -> None:
     await eventually(lambda: agent.departure.choose() == pod)
 
 
-async def leave(agent: Agent) -> None:
+async def leave(agent: Agent, within: float = 60.0) -> None:
     agent.accounts.is_draining = True
-    await agent.departure.run()
+    await agent.departure.run(within)
 
 
 async def owner(agent: Agent, session_id: str) -> tuple[str, int]:
@@ -165,14 +171,41 @@ async def test_a_call_that_still_rings_is_answered_before_it_moves(
 
 
 async def test_calls_that_are_not_answered_end_when_the_drain_time_is_over(
-    agent: Agent, other: Agent, relay: RelaySeat, login: Login, monkeypatch: pytest.MonkeyPatch
+    agent: Agent, other: Agent, relay: RelaySeat, login: Login
 ) -> None:
     alice, bob = await registered(login, "alice", "bob")
     await ringing(alice, bob)
-    monkeypatch.setattr(agent.departure, "_drain_seconds", 0.2)
-    await leave(agent)
+    await leave(agent, within=0.2)
     assert not (await alice.ended()).was_established and not (await bob.ended()).was_established
     assert [await owner(agent, seat.session_id) for seat in (alice, bob)] == [("agent-2", 2)] * 2
+
+
+async def test_calls_of_an_agent_that_is_alone_go_on_until_they_end(
+    agent: Agent, relay: RelaySeat, login: Login
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    call_id = await talking(alice, bob)
+    leaving = asyncio.ensure_future(leave(agent))
+    await alice.hold("c-1")
+    assert (await alice.expect(CallHold)).local and not leaving.done()
+    await bob.hang_up(call_id)
+    assert (await alice.ended()).was_established
+    await leaving
+    assert len(agent.accounts) == 2  # without calls they do not wait for another agent
+
+
+async def test_calls_of_an_agent_that_is_alone_move_to_one_that_starts(
+    agent: Agent, settings: Settings, relay: RelaySeat, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    call_id = await talking(alice, bob)
+    leaving = asyncio.ensure_future(leave(agent))
+    async with second(agent, settings, monkeypatch):
+        await leaving
+        assert [await owner(agent, seat.session_id) for seat in (alice, bob)] == [("agent-2", 2)] * 2
+        bob.agent = "agent-2"
+        await bob.hang_up(call_id)
+        assert (await alice.ended()).was_established
 
 
 async def test_a_log_out_reaches_the_new_owner(agent: Agent, other: Agent, login: Login) -> None:

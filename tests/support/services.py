@@ -257,7 +257,10 @@ async def cordboard(
         cluster = Cordboard(nats, bus, await _store(bus, int(settings.get("KV_REPLICAS", "1"))), dict(users))
         cluster.relay_ports = relay_ports
         stack.push_async_callback(_end_all, cluster)
-        common = _common(folder, users) | {f"CORDBOARD_{name}": value for name, value in settings.items()}
+        common = _common(folder, users)
+        # Calls that a test leaves behind have nowhere to go.
+        common["CORDBOARD_AGENT_DRAIN_SECONDS"] = "20" if agents > 1 else "0"
+        common |= {f"CORDBOARD_{name}": value for name, value in settings.items()}
 
         cluster.environment = {kind: common | nats.environment(kind) for kind in _MODULES}
 

@@ -103,6 +103,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         users=str(users),
         domain=DOMAIN,
         ring_seconds=20.0,
+        drain_seconds=0.0,
     )
 
 

@@ -3,6 +3,17 @@
 
 #include <string.h>
 
+/* Where other relays or servers lead back to us what we send, each packet goes round until it is one too many. */
+#define MOST_PER_SECOND 1000.0 /* ten times what a call of 10 ms packets has */
+
+static bool may_pass(const struct forwarding *forwarding, struct session *partner)
+{
+    if (allowance_take(&partner->of_partner, MOST_PER_SECOND, MOST_PER_SECOND, forwarding->now))
+        return true;
+    session_drop(partner, DROP_TOO_MANY);
+    return false;
+}
+
 void partner_part(struct session *session)
 {
     if (!session->partner)
@@ -27,7 +38,7 @@ void partner_rtp(struct forwarding *forwarding, struct session *session, enum pa
 {
     uint8_t packet[MOST_DATAGRAM + SRTP_TRAILER]; /* a copy: a bridge at the other end uses the outbox itself */
     struct rtp_header header;
-    if (!session->partner)
+    if (!session->partner || !may_pass(forwarding, session->partner))
         return;
     memcpy(packet, outbox_buffer(&forwarding->outbox), length);
     count_sent(&session->counters, SIP_TO_BROWSER, kind, length);
@@ -42,7 +53,7 @@ void partner_rtp(struct forwarding *forwarding, struct session *session, enum pa
 void partner_rtcp(struct forwarding *forwarding, struct session *session, size_t length)
 {
     uint8_t packet[MOST_DATAGRAM + SRTP_TRAILER];
-    if (!session->partner)
+    if (!session->partner || !may_pass(forwarding, session->partner))
         return;
     memcpy(packet, outbox_buffer(&forwarding->outbox), length);
     count_sent(&session->counters, SIP_TO_BROWSER, RTCP, length);

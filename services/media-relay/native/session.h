@@ -68,6 +68,7 @@ struct session {
     struct srtp_session *srtp;
     bool is_headless;        /* there is no browser, but perhaps a partner in its place */
     struct session *partner; /* whose SIP side gets what ours sends, and the other way round */
+    struct allowance of_partner;
     struct counters counters;
     struct ssrc_table browser_ssrcs, sip_ssrcs;
     struct path *sources; /* of the browser, as in the relay's map */

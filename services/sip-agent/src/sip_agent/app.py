@@ -211,7 +211,7 @@ async def _drain(agent: Agent) -> None:
     _log.info("draining", accounts=len(agent.accounts))
     if len(agent.accounts):
         await asyncio.sleep(DRAIN_NOTICE)
-        await agent.departure.run()
+        await agent.departure.run(agent.services.settings.drain_seconds)
     await agent.accounts.close()
     DRAINING.set(0)
 

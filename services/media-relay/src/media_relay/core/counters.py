@@ -25,6 +25,7 @@ class Drop(StrEnum):
     LATCH_REFUSED = "latch_refused"  # on a SIP port, from a source that is not the peer's
     UNHEARD = "unheard"  # more than is sent to a SIP side that has not been heard yet
     SSRC_LIMIT = "ssrc_limit"  # too many synchronisation sources, or one that another stream uses
+    TOO_MANY = "too_many"  # from one phone to another, more than a call has: they may go round between two relays
     TOO_LONG = "too_long"
     MALFORMED = "malformed"
     SEND_FAILED = "send_failed"

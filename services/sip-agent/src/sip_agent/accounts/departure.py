@@ -49,18 +49,26 @@ class Departure:
         self._services = services
         self._accounts = accounts
         self._agents = agents
-        self._drain_seconds = services.settings.drain_seconds
 
-    async def run(self) -> None:
-        """Return when every account has moved, or none can, or those with calls have had their time."""
-        until = time.monotonic() + self._drain_seconds
-        while len(self._accounts) and time.monotonic() < until and self._has_others():
-            await self._move_all()
+    async def run(self, within: float) -> None:
+        """Return when every account has moved, or calls have had so many seconds to move or to end.
+
+        Where there is no other agent calls wait for their end, or for an agent that may start; accounts without do not.
+        """
+        until = time.monotonic() + within
+        while time.monotonic() < until and self._has_reason_to_stay():
+            if self._has_others():
+                await self._move_all()
             await asyncio.sleep(LOOK_EVERY)
         if len(self._accounts) and self._has_others():
             await asyncio.gather(*(account.end_calls("Agent Draining") for account in self._accounts))
             await self._move_all()
         await self._finish_forwarding(until)
+
+    def _has_reason_to_stay(self) -> bool:
+        if self._has_others():
+            return len(self._accounts) > 0
+        return any(account.has_calls for account in self._accounts)
 
     def _has_others(self) -> bool:
         return self.choose() is not None
