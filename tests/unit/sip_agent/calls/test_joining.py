@@ -7,7 +7,6 @@ from typing import Any, cast
 import pytest
 
 from shared.bus import Bus
-from shared.errors import NoOwner
 from shared.messages import AllocateMedia, MediaAllocated, MediaRef, Message, Sound
 from shared.messages.account import CallState
 from shared.tasks import Tasks
@@ -21,7 +20,7 @@ from sip_agent.mailbox import Mailbox
 BUS = cast(Bus, None)  # nothing is asked of a relay here
 BUSY = Ended(486, "Busy Here", "remote", was_established=False)
 GONE = Ended(200, "Normal Call Clearing", "remote", was_established=True)
-NOWHERE = MediaRef(relay="", media_id="")
+OLD, NEW = (MediaRef(relay=f"relay-{number}", media_id=f"m-{number}") for number in (1, 2))
 JOINED = (200, "Joined Call Ended")
 
 
@@ -124,15 +123,12 @@ def test_the_other_one_counts_once_it_is_answered() -> None:
 
 
 class Relay:
-    """A bus with one relay, which may be gone."""
+    """A bus with one relay."""
 
     def __init__(self) -> None:
-        self.is_gone = False
         self.media_ids: list[str] = []
 
     async def request(self, subject: str, command: Message, reply: Any) -> MediaAllocated:
-        if self.is_gone:
-            raise NoOwner(subject)
         assert isinstance(command, AllocateMedia)
         self.media_ids.append(command.joined_to)
         return MediaAllocated(media=MediaRef(relay="relay-2", media_id=command.media_id), sip_sdp="offer")
@@ -144,28 +140,24 @@ class Silence:
     async def play_aside(self, sound: Sound) -> None: ...
 
 
-@pytest.mark.parametrize("is_known", [True, False])
-async def test_a_second_party_is_called_once_the_first_has_a_relay_again(is_known: bool) -> None:
+async def test_a_second_party_is_called_once_the_first_has_a_relay_again() -> None:
     relay, first, invited = Relay(), Call("c-1"), asyncio.Event()
-    anchor = Anchor(lambda: True, 10.0, MediaRef(relay="relay-1", media_id="m-1"), is_headless=True)
-    first.media, first.sounds = anchor.current, cast(CallSounds, Silence())
+    anchor = Anchor(lambda: True, 10.0, OLD, is_headless=True)
+    first.media, first.sounds = OLD, cast(CallSounds, Silence())
     first.media_side = cast(JoinedMedia, SimpleNamespace(anchor=anchor))
-    relay.is_gone = True
+    anchor.gone(OLD, "through", 1.0)
 
     async def invite(allocated: MediaAllocated) -> None:
         invited.set()
 
     joining = SecondPartyCall(cast(Bus, relay), "agent-1", first, "c-2", RINGBACK, invite)
-    if is_known:
-        anchor.gone(first.media or NOWHERE, "through", 1.0)
     joining.established(first)
     await first.asides.ask(nothing)
     assert not invited.is_set() and first.failed == []
     joining.moved("c-2")  # that is not what it waits for
-    anchor.gone(first.media or NOWHERE, "through", 1.0)
-    first.media, relay.is_gone = MediaRef(relay="relay-2", media_id="m-2"), False
-    anchor.built(first.media, "", 1.1)
-    anchor.far_side_told(first.media, 1.2)
+    first.media = NEW
+    anchor.built(NEW, "", 1.1)
+    anchor.far_side_told(NEW, 1.2)
     joining.moved("c-1")
     await first.asides.ask(nothing)
     assert invited.is_set() and relay.media_ids == ["m-2"]

@@ -42,6 +42,7 @@ class Call:
     def __init__(self, tasks: Tasks) -> None:
         self.anchor = Anchor(lambda: True, 10.0, OLD, is_headless=True)
         self.asides = Mailbox(tasks, "asides")
+        self.is_alone = False  # its relay is the only one
         self.failed: list[tuple[int, str]] = []
         self.told: list[Event] = []
         self.relays = Relays()
@@ -57,6 +58,12 @@ class Call:
 
     def fail(self, status: int, reason: str) -> None:
         self.failed.append((status, reason))
+
+    async def elsewhere(self, media: MediaRef) -> bool:
+        if self.is_alone:
+            return False
+        self.lose()
+        return True
 
     def lose(self) -> None:
         """Its relay is gone, and another one has the session."""
@@ -147,9 +154,19 @@ async def test_one_that_a_dead_relay_was_asked_for_waits_for_the_next(call: Call
     await call.settle()
     assert call.failed == []
     call.relays.refusal = None
-    call.lose()
     await call.arrive()
     assert call.relays.asked == [("m-a", "bell"), ("m-b", "bell")]
+
+
+async def test_without_a_next_one_whoever_wants_something_is_told(call: Call) -> None:
+    call.is_alone, call.relays.refusal = True, NoOwner("relay.a.cmd")
+    for verb in (lambda: call.sounds.play(BELL), call.sounds.stop):
+        with pytest.raises(RemoteError, match="503"):
+            await verb()
+    call.sounds.begin_with(BELL, ends_call=True)
+    call.sounds.established()
+    await call.settle()
+    assert call.failed == [(503, "Service Unavailable")]
 
 
 @pytest.mark.parametrize("ends_call", [False, True])

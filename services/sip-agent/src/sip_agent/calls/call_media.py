@@ -53,6 +53,7 @@ _NO_SESSION = 481  # says a relay that has been started anew, or has given the s
 _UNABLE = 501
 # Those that another session can answer as well; the others are answers to an offer that went with the old one.
 _ASKED_ANEW = ("offer", "late_offer", "our_offer")
+_WAITING = (*_ASKED_ANEW, "answer", "late_answer")
 # By these the far side has come to know the session that was asked.
 _TELLING = ("offer", "late_answer", "their_answer")
 
@@ -356,18 +357,15 @@ class CallMedia:
                 is_gone = isinstance(error, NoOwner) or error.status == _NO_SESSION
                 if error.status == _NO_SESSION:  # its relay says so itself
                     self.gone(media)
-                if not is_gone or not await self._elsewhere(media, asked.question):
+                if not (is_gone and asked.question in _WAITING and await self.elsewhere(media)):
                     raise _refusal(question, error, is_gone) from error
-            if (
-                asked.question not in _ASKED_ANEW
-            ):  # the move that is under way tells both ends all that there is to tell
+            if asked.question not in _ASKED_ANEW:  # the move under way tells both ends all that there is to tell
                 return media, MediaSdp(sdp="")
 
-    async def _elsewhere(self, media: MediaRef, question: MediaQuestion) -> bool:
-        """Wait for the session to be another one; return whether it is."""
+    async def elsewhere(self, media: MediaRef) -> bool:
+        """Wait for a session whose relay does not answer to be another one; return whether it is."""
         may_wait = self._services.settings.media_grace_seconds > 0
-        is_heard = self._services.relays.last(media.relay) is not None
-        if question not in (*_ASKED_ANEW, "answer", "late_answer") or not (may_wait and is_heard):
+        if not may_wait or self._services.relays.last(media.relay) is None:
             return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ELSEWHERE_WITHIN):

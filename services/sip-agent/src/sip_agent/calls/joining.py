@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from shared.bus import Bus
-from shared.errors import NoOwner, RemoteError
+from shared.errors import RemoteError
 from shared.messages import MediaAllocated, MediaRef, Sound
 from shared.messages.account import CallState
 from sip_agent.calls.rebuilding import Meeting
@@ -173,9 +173,6 @@ class SecondPartyCall(Joining):
         try:
             await first.sounds.play_aside(self._meanwhile)
             allocated = await self._allocate()
-        except NoOwner:
-            self._waits_for_relay = True  # it is gone, which the watch has still to notice
-            return
         except RemoteError as error:
             first.fail(error.status, error.reason)
             return

@@ -29,6 +29,9 @@ class SoundedMedia(Protocol):
 
     anchor: Anchor
 
+    async def elsewhere(self, media: MediaRef) -> bool:
+        """Wait for a session whose relay does not answer to be another one; return whether it is."""
+
 
 class SoundedCall(Protocol):
     """As much of a live call as its sounds need."""
@@ -116,13 +119,15 @@ class CallSounds:
 
     async def stop_aside(self) -> None:
         """The same from within an aside."""
-        if self._call.media_side.anchor.has_far_side:
+        side = self._call.media_side
+        if side.anchor.has_far_side:
+            media, epoch = self._media()
             try:
-                await end_sound(self._bus, *self._media())
-            except NoOwner as error:  # what it played would begin anew at the next relay
-                _log.warning("sound ended by its relay's death", call=self._call_id, error=str(error))
-            else:
+                await end_sound(self._bus, media, epoch)
                 return
+            except NoOwner:
+                if not await side.elsewhere(media):
+                    raise
         for play_id in list(self._plays):
             self._over(play_id, "stopped")
 
@@ -137,12 +142,15 @@ class CallSounds:
         return play_id
 
     async def _begin_at_relay(self, play_id: str, play: _Play) -> None:
-        if not self._call.media_side.anchor.has_far_side:
+        side = self._call.media_side
+        if not side.anchor.has_far_side:
             return  # `moved` is to follow
+        media, epoch = self._media()
         try:
-            await send_sound(self._bus, *self._media(), play_id, play.sound)
-        except NoOwner as error:  # its relay is gone, which the watch has still to notice: so here
-            _log.warning("sound waits for another relay", call=self._call_id, error=str(error))
+            await send_sound(self._bus, media, epoch, play_id, play.sound)
+        except NoOwner:  # else it is so here
+            if not await side.elsewhere(media):
+                raise
 
     def _media(self) -> tuple[MediaRef, int]:
         """What is played to, and under which epoch."""
