@@ -15,19 +15,23 @@ from tests.integration.test_sip_agent_reanchor import (
     pulse,
     wait_until_anchored_at,
 )
-from tests.integration.test_sip_agent_set_up import server
-from tests.support.bus_seats import RelaySeat, eventually, sdp
+from tests.integration.test_sip_agent_set_up import invite_fields, server
+from tests.support.bus_seats import RelaySeat, command_id, eventually, sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
-from shared.bus import Bus
+from shared.bus import Bus, expiry
 from shared.messages import (
+    AccountOpened,
     AllocateMedia,
+    AnswerCall,
     AnswerMedia,
     CallEnded,
     CallEstablished,
     CallHold,
     HangupCall,
     HoldCall,
+    OfferMedia,
+    OpenAccount,
     RebuildMedia,
     RequestOffer,
     SendSound,
@@ -98,9 +102,11 @@ async def test_they_leave_a_relay_that_drains_together(
 ) -> None:
     await joined(server, alice)
     await pulse.say(draining=True)
-    await moved(server)
+    invites = [await server.expect("INVITE"), await server.expect("INVITE")]
     assert not relay.released  # it forwards until the far side is at the other one
-    await moved(server)
+    for invite in invites:
+        server.respond(invite, 200, sdp(30000))
+        await server.expect("ACK")
     await wait_until_anchored_at(agent, OTHER)
     await eventually(lambda: len(relay.released) == 2)
     assert other.released == []
@@ -233,3 +239,31 @@ async def test_a_sound_begins_anew_once_the_far_side_is_there(
     asked = [type(one) for one in other.commands if isinstance(one, AnswerMedia | SendSound)]
     assert asked == [AnswerMedia, SendSound]
     await hang_up(server, alice, calls=1)
+
+
+async def test_a_call_that_rings_here_is_answered_by_another_relay(
+    agent: Agent, bus: Bus, alice: Headless, relay: RelaySeat, beats: Beats, pulse: Pulse, server: SipPeer
+) -> None:
+    taker = Headless(bus, "agent-1", "s-taker", alice.account)
+    await taker.sit()
+    opened = OpenAccount(
+        id=command_id(), expires_at=expiry(), session_id="s-taker", pod="", account=alice.account, takes_calls=True
+    )
+    await taker.ask(opened, AccountOpened)
+    fields = invite_fields(server, ("Content-Type", "application/sdp"))
+    server.request("INVITE", f"sip:s-taker@{agent.address}", fields, sdp(30000).encode())
+    await server.response("INVITE", 180)
+    (call,) = agent.accounts.calls
+    second = RelaySeat(OTHER)
+    await second.sit(bus)
+    await beats(OTHER)
+    await die(bus, relay, pulse)
+    await eventually(lambda: call.media is not None and call.media.relay == OTHER)
+    await taker.do(AnswerCall, call.call_id, browser_sdp="")
+    PeerDialog(server, answered=await server.response("INVITE")).send("ACK", cseq=1)
+    await taker.expect(CallEstablished)
+    asked = [one for one in second.commands if isinstance(one, AllocateMedia | OfferMedia)]
+    assert isinstance(asked[0], AllocateMedia) and asked[0].is_headless and asked[0].sip_sdp is None
+    assert isinstance(asked[1], OfferMedia) and asked[1].sdp == sdp(30000)
+    await taker.do(HangupCall, call.call_id)
+    server.respond(await server.expect("BYE"), 200)
