@@ -230,6 +230,8 @@ MESSAGES: tuple[Message, ...] = (
         our_sdp=SDP,
         far_sdp=SDP,
         direction="sendonly",
+        is_headless=True,
+        joined_to="m-hjkmnpqr01234567",
     ),
     AnswerMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, provisional=True, far_side=CALL_ID),
     OfferMedia(**COMMAND, **MEDIA_ID, side="sip", sdp=SDP, far_side=CALL_ID),

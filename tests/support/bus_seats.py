@@ -82,6 +82,7 @@ class RelaySeat:
         self.refuse_sounds: RemoteError | None = None
         self.refuse_allocation: RemoteError | None = None
         self.is_held = False  # what it finds in descriptions of the SIP side
+        self._expects_offer: set[str] = set()  # sessions that another relay had, and whose SIP side has no offer yet
         self._offers: asyncio.Queue[OfferMedia] = asyncio.Queue()
         self.takes_events = False  # whether the SIP side does
         self._digits: asyncio.Queue[SendDigits] = asyncio.Queue()
@@ -131,15 +132,22 @@ class RelaySeat:
                 return self._do_without_a_browser(message)
             case AllocateMedia() | RebuildMedia():
                 media = MediaRef(relay=self.name, media_id=message.media_id)
-                return MediaAllocated(media=media, browser_sdp=f"offer of {self.name}")
+                if isinstance(message, RebuildMedia):
+                    self._expects_offer.add(message.media_id)
+                offer = None if message.is_headless else f"offer of {self.name}"
+                return MediaAllocated(media=media, browser_sdp=offer)
+            case AnswerMedia(side="sip", media_id=media_id) if media_id in self._expects_offer:
+                raise RemoteError(400, "That Side Has No Offer")
             case AnswerMedia():
                 for_browser = self.browser_sdp and self.browser_sdp + message.sdp
                 answer = sdp(20000) if message.side == "browser" else for_browser
                 return MediaSdp(sdp=answer, is_held=self.is_held)
             case OfferMedia():
+                self._expects_offer.discard(message.media_id)
                 self._offers.put_nowait(message)
                 return MediaSdp(sdp=sdp(20002), is_held=self.is_held)
             case RequestOffer():
+                self._expects_offer.discard(message.media_id)
                 return MediaSdp(sdp=sdp(20004) + f"a={message.direction}\r\n")
         return None
 

@@ -25,21 +25,25 @@ def relay() -> Relay:
     return Relay()
 
 
-async def ours() -> str:
+async def ours(is_headless: bool = False) -> str:
     """How another relay described itself to the SIP side."""
-    text = (await Relay().allocate()).sip_sdp
+    text = (await (Relay().allocate(is_headless=True) if is_headless else Relay().allocate())).sip_sdp
     assert text is not None
     return text
 
 
-async def rebuild(relay: Relay, media_id: str = "m", epoch: int = 0) -> MediaAllocated:
+async def rebuild(
+    relay: Relay, media_id: str = "m", epoch: int = 0, is_headless: bool = False, joined_to: str = ""
+) -> MediaAllocated:
     command = RebuildMedia(
         **ENVELOPE | {"epoch": epoch},
         media_id=media_id,
         call_id="call",
         agent="agent",
-        our_sdp=await ours(),
+        our_sdp=await ours(is_headless),
         far_sdp=ANSWER,
+        is_headless=is_headless,
+        joined_to=joined_to,
     )
     reply = await relay.handle(command)
     assert isinstance(reply, MediaAllocated)
@@ -103,3 +107,24 @@ async def test_a_relay_that_takes_nothing_new_takes_no_such_session(why: str) ->
 
 async def test_a_probe_is_answered(relay: Relay) -> None:
     assert await relay.handle(Probe(**ENVELOPE)) == Done()
+
+
+async def test_one_without_a_browser_waits_for_its_far_side_alone(relay: Relay) -> None:
+    made = await rebuild(relay, is_headless=True)
+    assert (made.browser_sdp, made.sip_sdp, relay.path.joined) == (None, None, [("m", "")])
+    assert relay.watched.sessions == []
+    await ask(relay, RequestOffer(**ENVELOPE, media_id="m", side="sip"))
+    await ask(relay, AnswerMedia(**ENVELOPE, media_id="m", side="sip", sdp=ANSWER))
+    plan = relay.path.plans[-1][1]
+    assert plan.remote_ice is None and plan.streams[0].sip_sends
+    assert relay.watched.sessions == ["m"]
+
+
+async def test_two_without_a_browser_are_joined_again(relay: Relay) -> None:
+    await rebuild(relay, "two", is_headless=True)
+    await rebuild(relay, "one", is_headless=True, joined_to="two")
+    assert relay.path.joined == [("two", ""), ("one", "two")]
+    with pytest.raises(RemoteError, match="491"):
+        await rebuild(relay, "three", is_headless=True, joined_to="one")
+    with pytest.raises(RemoteError, match="481"):
+        await rebuild(relay, "three", is_headless=True, joined_to="none")

@@ -36,18 +36,12 @@ from shared.messages import (
     SendSound,
     SoundSent,
 )
-from shared.messages.media import Side
 
 from . import metrics
-from .core.description.browser_offers import BrowserOffers
-from .core.description.codecs import Direction
-from .core.description.delayed_offer import DelayedOffer
-from .core.description.first_offer import offer_of
-from .core.description.headless import HeadlessOffers
+from .core.description.codecs import Codec
+from .core.description.first_offer import going_on, negotiation_of, offer_of
 from .core.description.negotiation import Local, Negotiation, Outcome
-from .core.description.rebuilt import Rebuilt
 from .core.description.sdes import FarSideKeys, OwnSrtp
-from .core.description.sip_offers import SipOffers
 from .core.description.webrtc import BrowserTransport
 from .core.plan import Address, IceCredentials, StreamPlan
 from .core.pressure import Pressure
@@ -151,7 +145,7 @@ class Commands:
         self._check_room()
         if self._pressure.is_busy:
             raise RemoteError(503, "Media Relay Is Full")
-        negotiation = self._negotiation(command, offerer, offer)
+        negotiation = negotiation_of(command, offerer, offer, self._place.sip_srtp, self._for_partner)
         sdp, keys = self._make(command, negotiation)
         reply = MediaAllocated(
             media=MediaRef(relay=self._place.relay, media_id=command.media_id),
@@ -161,10 +155,7 @@ class Commands:
         owner = Owner(call_id=command.call_id, agent=command.agent)
         now, unclaimed = self._clock(), self._place.unclaimed_seconds
         session = MediaSession(owner, offerer, negotiation, keys, now, unclaimed, command.is_headless)
-        self._sessions[command.media_id] = _Allocated(session, offer, reply)
-        if command.joined_to:
-            session.join(command.joined_to)
-            self._session(command.joined_to).join(command.media_id)
+        self._keep(command, _Allocated(session, offer, reply))
         return reply
 
     def _rebuild(self, command: RebuildMedia) -> MediaAllocated:
@@ -172,14 +163,24 @@ class Commands:
         if known is not None:
             return known
         self._check_room()
-        negotiation = Rebuilt(command.our_sdp, command.far_sdp, Direction[command.direction.upper()])
+        negotiation = going_on(command, self._for_partner)
         sdp, keys = self._make(command, negotiation)
         owner = Owner(call_id=command.call_id, agent=command.agent)
         now, unclaimed = self._clock(), self._place.unclaimed_seconds
         session = MediaSession.rebuilt(owner, negotiation, keys, command.epoch, now, unclaimed)
-        reply = MediaAllocated(media=MediaRef(relay=self._place.relay, media_id=command.media_id), browser_sdp=sdp)
-        self._sessions[command.media_id] = _Allocated(session, command.our_sdp, reply)
+        media = MediaRef(relay=self._place.relay, media_id=command.media_id)
+        reply = MediaAllocated(media=media, browser_sdp=sdp or None)
+        self._keep(command, _Allocated(session, command.our_sdp, reply))
         return reply
+
+    def _for_partner(self, media_id: str) -> tuple[Codec, ...]:
+        return self._session(media_id).for_partner()
+
+    def _keep(self, command: AllocateMedia | RebuildMedia, allocated: _Allocated) -> None:
+        self._sessions[command.media_id] = allocated
+        if command.joined_to:
+            allocated.session.join(command.joined_to)
+            self._session(command.joined_to).join(command.media_id)
 
     def _known(self, media_id: str, offer: str) -> MediaAllocated | None:
         known = self._sessions.get(media_id)
@@ -205,21 +206,13 @@ class Commands:
 
     def _bind(self, command: AllocateMedia | RebuildMedia, negotiation: Negotiation) -> Allocation:
         try:
-            if isinstance(command, AllocateMedia) and command.is_headless:
+            if command.is_headless:
                 return self._data_path.allocate_headless(command.media_id, command.joined_to)
             return self._data_path.allocate(command.media_id, negotiation.stream_count)
         except RemoteError as error:
             if error.status == 503:
                 self._pressure.ran_out_of_ports(self._clock())
             raise
-
-    def _negotiation(self, command: AllocateMedia, offerer: Side | None, offer: str) -> Negotiation:
-        joined_to = command.joined_to
-        if command.is_headless:
-            return HeadlessOffers(self._session(joined_to).for_partner()) if joined_to else HeadlessOffers()
-        if offerer is None:
-            return DelayedOffer()
-        return BrowserOffers(offer) if offerer == "browser" else SipOffers(offer, self._place.sip_srtp)
 
     def _local(self, allocation: Allocation) -> Local:
         return Local(

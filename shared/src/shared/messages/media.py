@@ -24,7 +24,7 @@ One to the browser is for another connection of its, which takes over from the p
 
 `RebuildMedia` makes a session of an established call on another relay, from the descriptions that stand on the SIP
 side: its browser is offered a connection, and answers by `AnswerMedia`; the SIP side learns of it by `RequestOffer`,
-or by the answer to an offer of its own.
+or by the answer to an offer of its own. A session without a browser waits for the SIP side alone.
 """
 
 from typing import Literal
@@ -73,7 +73,8 @@ class MediaAllocated(Reply, frozen=True, kw_only=True, tag="media.allocated"):
 class RebuildMedia(Command, frozen=True, kw_only=True, tag="media.rebuild"):
     """Make the session that another relay had; the reply is `MediaAllocated` with an offer for the browser.
 
-    `direction` is ours, as in `RequestOffer`: `sendonly` where the far side is held.
+    `direction` is ours, as in `RequestOffer`: `sendonly` where the far side is held. The reply to one that
+    `is_headless` has no offer; `joined_to` is as in `AllocateMedia`.
     """
 
     media_id: str
@@ -82,6 +83,8 @@ class RebuildMedia(Command, frozen=True, kw_only=True, tag="media.rebuild"):
     our_sdp: str  # how we described ourselves to the SIP side last
     far_sdp: str  # and it itself
     direction: Direction = "sendrecv"
+    is_headless: bool = False
+    joined_to: str = ""
 
 
 class AnswerMedia(Command, frozen=True, kw_only=True, tag="media.answer"):

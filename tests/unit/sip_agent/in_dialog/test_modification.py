@@ -386,6 +386,26 @@ def test_a_far_side_that_refuses_it_is_told_of_and_a_relay_that_does_is_not() ->
     assert call.take_output() == []
 
 
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_second_relay_that_dies_before_the_far_side_has_come_is_followed_by_another_offer(is_answered: bool) -> None:
+    call = established()
+    ref, invite = reanchoring(call)
+    for _ in range(2):  # once is enough
+        if not is_answered:
+            call.reanchor(False, 5.1)
+    call.receive_response(ref, make_reply(invite, 200, sdp="their answer"), 5.2)
+    if is_answered:
+        call.reanchor(False, 5.3)
+    call.media_refused("their_answer", 400, "That Side Has No Offer", 5.4)  # says the third one
+    outputs = call.take_output()
+    assert told(outputs)[-1] == "ask our_offer: "
+    assert not [output for output in outputs if isinstance(output, ReanchorRefused)]
+    invite = offered(call)
+    call.receive_response(f"INVITE {invite.cseq[0]}", make_reply(invite, 200, sdp="their answer"), 5.5)
+    call.media_answered("their_answer", "", 5.6)
+    assert "ask our_offer: " not in told(call.take_output())
+
+
 def test_an_exchange_of_the_far_side_makes_it_moot_also_while_it_waits() -> None:
     call = established()
     ref, invite = reanchoring(call)

@@ -11,7 +11,7 @@
             answer                                                └────┘ answer, offer of the SIP side
 
 In the last two states the browser may come anew (`renew`, `renewed`), which changes nothing of the above. A session
-that is rebuilt after another relay's begins as ANSWERED, and expects its browser.
+that is rebuilt after another relay's begins as ANSWERED, and expects its browser, if it has one.
 An early session takes no new offer, for nothing has been accepted that it could change (RFC 3264 §4). A released
 session is no longer there.
 """
@@ -30,6 +30,7 @@ from .description.codecs import Codec, Direction
 from .description.headless import HeadlessOffers
 from .description.negotiation import Negotiation, Outcome
 from .description.rebuilt import Rebuilt
+from .description.rebuilt_headless import RebuiltHeadless
 from .description.sdes import FarSideKeys, OwnSrtp
 from .description.webrtc import BrowserTransport
 from .plan import StreamPlan
@@ -155,10 +156,17 @@ class MediaSession:
 
     @classmethod
     def rebuilt(
-        cls, owner: Owner, negotiation: Rebuilt, keys: FarSideKeys, epoch: int, now: float, unclaimed_seconds: float
+        cls,
+        owner: Owner,
+        negotiation: Rebuilt | RebuiltHeadless,
+        keys: FarSideKeys,
+        epoch: int,
+        now: float,
+        unclaimed_seconds: float,
     ) -> "MediaSession":
-        """Go on where another relay was: both sides have accepted the call, and the browser has our offer."""
-        session = cls(owner, "sip", negotiation, keys, now, unclaimed_seconds)
+        """Go on where another relay was: both sides have accepted the call, and the browser, if any, has our offer."""
+        is_headless = isinstance(negotiation, RebuiltHeadless)
+        session = cls(owner, "sip", negotiation, keys, now, unclaimed_seconds, is_headless)
         session.state, session._epoch, session._streams = State.ANSWERED, epoch, negotiation.streams
         return session
 
@@ -246,7 +254,7 @@ class MediaSession:
 
     def for_partner(self) -> tuple[Codec, ...]:
         """Return what a session that is to be joined with this one may offer; raise `RemoteError` if none can be."""
-        if not isinstance(self._negotiation, HeadlessOffers):
+        if not isinstance(self._negotiation, HeadlessOffers | RebuiltHeadless):
             raise RemoteError(488, "There Is A Browser")
         if not self.is_settled or self.partner:
             raise RemoteError(491, "Joined Already" if self.partner else f"Joining While {self.state.value}")

@@ -6,7 +6,6 @@ after the other. One that the relay does not hear any more waits for the session
 
 import asyncio
 import contextlib
-import os
 import time
 import weakref
 from collections.abc import Callable
@@ -17,14 +16,14 @@ import nats.errors
 import structlog
 
 from shared.errors import LocalError, NoOwner, RemoteError
-from shared.ids import new_id
-from shared.messages import AllocateMedia, Done, MediaAllocated, MediaRef, MediaSdp, ReanchorMedia, RebuildMedia
+from shared.messages import Done, MediaAllocated, MediaRef, MediaSdp, ReanchorMedia
 from shared.subjects import session_events
 from sip_agent import metrics
-from sip_agent.calls.allocation import allocate
 from sip_agent.calls.browser_media import BrowserMedia
 from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.joining import JoinedCall, JoinedMedia, Partner
 from sip_agent.calls.leg import Leg
+from sip_agent.calls.rebuilding import Rebuilding
 from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
 from sip_agent.calls.sounds import CallSounds
 from sip_agent.core.back import back
@@ -54,6 +53,7 @@ _NO_SESSION = 481  # says a relay that has been started anew, or has given the s
 _UNABLE = 501
 # Those that another session can answer as well; the others are answers to an offer that went with the old one.
 _ASKED_ANEW = ("offer", "late_offer", "our_offer")
+_WAITING = (*_ASKED_ANEW, "answer", "late_answer")
 # By these the far side has come to know the session that was asked.
 _TELLING = ("offer", "late_answer", "their_answer")
 
@@ -64,6 +64,7 @@ class AnchoredCall(Protocol):
     leg: Leg
     sounds: CallSounds
     is_headless: bool
+    partner: Partner | None
 
     @property
     def call_id(self) -> str:
@@ -96,7 +97,7 @@ class CallMedia:
         self.asides = Mailbox(services.tasks, f"aside {call.call_id}")
         grace = services.settings.media_grace_seconds
         self.browser = BrowserMedia(grace, back(self._browser_lost), services.bus, self.asides)
-        self.anchor = Anchor(back(self._owns_call_id), grace, media)
+        self.anchor = Anchor(back(self._owns_call_id), grace, media, call.is_headless)
         self._incarnation: tuple[MediaRef | None, str] = (None, "")
         self._note_incarnation()
         self._moved = asyncio.Event()
@@ -166,23 +167,58 @@ class CallMedia:
         if media == self.anchor.current:
             if self.anchor.is_lost:
                 return
-            _log.warning("media relay gone", call=self._call.call_id, relay=media.relay)
-            # Each of two legs has some of what would have to be told; and what a relay plays is in no description.
-            if self._call.is_changing_hands or self._call.is_headless:
+            if self._call.is_changing_hands:  # each of two legs has some of what would have to be told
                 self._call.fail(503, "Media Relay Is Gone")
                 return
-        self._call.post(self.anchor.gone, media, self._phase)
+        self._call.post(self._gone, media, self._phase)
+
+    def _gone(self, media: MediaRef, phase: Phase, now: float) -> None:
+        is_news = media == self.anchor.current and not self.anchor.is_lost
+        companion = self._companion
+        self.anchor.gone(media, phase, now)
+        if is_news:
+            _log.warning("media relay gone", call=self._call.call_id, relay=media.relay)
+            if companion is not None and companion.anchor.current is not None:
+                companion.gone(companion.anchor.current)
 
     def drains(self) -> None:
-        """The relay wants the session to leave."""
+        """The relay wants the session to leave; that of a joined call goes along."""
+        companion = self._companion
+        self.leave()
+        if companion is not None:
+            companion.leave()
+
+    def leave(self) -> None:
+        """Move to another relay, while this one forwards."""
         self._call.post(self.anchor.drains)
+
+    @property
+    def _joined(self) -> JoinedCall | None:
+        call = self._call
+        return None if call.partner is None else call.partner.other(call.call_id)
+
+    @property
+    def _companion(self) -> JoinedMedia | None:
+        """The media of the joined call, if it is where ours is: what becomes of a relay becomes of both."""
+        media, other = self.anchor.current, self._joined
+        if media is None or other is None or other.media is None or other.media.relay != media.relay:
+            return None
+        side = other.media_side
+        starts = {self.incarnation_of(media), side.incarnation_of(other.media)} - {""}
+        return side if len(starts) < 2 else None
 
     @property
     def may_leave(self) -> bool:
         """Whether the session can move while its relay drains."""
-        call = self._call
-        is_free = not (call.is_changing_hands or call.is_headless)
-        return self.anchor.may_leave and call.leg.core.was_established and is_free
+        call, companion = self._call, self._companion
+        is_free = self.is_free and (companion is None or companion.is_free)
+        is_settled = call.partner is None or call.partner.is_settled
+        return self.anchor.may_leave and call.leg.core.was_established and is_free and is_settled
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is one far side's alone."""
+        return not self._call.is_changing_hands
 
     @property
     def _phase(self) -> Phase:
@@ -232,6 +268,8 @@ class CallMedia:
         if not self.anchor.is_moving:
             metrics.MEDIA_MOVES.labels("moved").inc()
             call.sounds.moved()
+            if call.partner is not None:
+                call.partner.moved(call.call_id)
             _log.info("media moved", call=call.call_id, relay=self.anchor.current and self.anchor.current.relay)
 
     async def _build(self, call: AnchoredCall) -> None:
@@ -250,29 +288,13 @@ class CallMedia:
                 call.post(self.anchor.built, allocated.media, allocated.browser_sdp or "")
 
     async def _new_session(self, call: AnchoredCall) -> MediaAllocated:
-        core = call.leg.core
-        command = partial(self._command, call.call_id, core)
-        return await allocate(self._services, core.sip_call_id, self._owner.epoch, command)
-
-    def _command(self, call_id: str, core: Call) -> RebuildMedia | AllocateMedia:
-        media_id = new_id("m", os.urandom)
-        envelope: dict[str, Any] = {
-            "id": media_id,
-            "expires_at": command_expiry(),
-            "epoch": self._owner.epoch,
-            "media_id": media_id,
-            "call_id": call_id,
-            "agent": self._services.agent,
-        }
-        if not core.is_answered:
-            return AllocateMedia(**envelope, sip_sdp=core.far_sdp or None)
-        stands = core.saved(time.monotonic())
-        return RebuildMedia(
-            **envelope,
-            our_sdp=stands.local_sdp,
-            far_sdp=stands.remote_sdp,
-            direction="sendonly" if core.local_hold else "sendrecv",
-        )
+        core, other = call.leg.core, self._joined
+        own = Rebuilding(self._services, self._owner.epoch, call.call_id, core, call.is_headless)
+        if call.partner is None or other is None or other.media is None or not core.is_answered:
+            return await own.alone()
+        if self._companion is not None:
+            return await call.partner.meeting.rebuild(own)
+        return await own.joined_to(other.media)
 
     async def _tell_browser(self, call: AnchoredCall, offer: str) -> None:
         session_id = self._owner.session_id
@@ -335,16 +357,15 @@ class CallMedia:
                 is_gone = isinstance(error, NoOwner) or error.status == _NO_SESSION
                 if error.status == _NO_SESSION:  # its relay says so itself
                     self.gone(media)
-                if not is_gone or not await self._elsewhere(media, question):
+                if not (is_gone and asked.question in _WAITING and await self.elsewhere(media)):
                     raise _refusal(question, error, is_gone) from error
-            if question not in _ASKED_ANEW:  # the move that is under way tells both ends all that there is to tell
+            if asked.question not in _ASKED_ANEW:  # the move under way tells both ends all that there is to tell
                 return media, MediaSdp(sdp="")
 
-    async def _elsewhere(self, media: MediaRef, question: MediaQuestion) -> bool:
-        """Wait for the session to be another one; return whether it is."""
+    async def elsewhere(self, media: MediaRef) -> bool:
+        """Wait for a session whose relay does not answer to be another one; return whether it is."""
         may_wait = self._services.settings.media_grace_seconds > 0
-        is_heard = self._services.relays.last(media.relay) is not None
-        if question not in (*_ASKED_ANEW, "answer", "late_answer") or not (may_wait and is_heard):
+        if not may_wait or self._services.relays.last(media.relay) is None:
             return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ELSEWHERE_WITHIN):

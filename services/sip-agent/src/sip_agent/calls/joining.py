@@ -1,7 +1,7 @@
 """Two calls of a session, without a browser, that are each other's far side: third party call control (RFC 3725).
 
 The first party is called; once it has answered, the second. Their media goes from the one to the other by the relay, in
-the codec that the first party sends. The end of either is the end of both.
+the codec that the first party sends. The end of either is the end of both, and one relay has both.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -9,15 +9,33 @@ from typing import Protocol
 
 from shared.bus import Bus
 from shared.errors import RemoteError
-from shared.messages import MediaAllocated, Sound
+from shared.messages import MediaAllocated, MediaRef, Sound
 from shared.messages.account import CallState
-from sip_agent.calls.relay_client import allocate_joined, end_sound, release
-from sip_agent.calls.sounds import CallSounds, SoundedCall
+from sip_agent.calls.rebuilding import Meeting
+from sip_agent.calls.relay_client import allocate_joined, release
+from sip_agent.calls.sounds import CallSounds, SoundedCall, SoundedMedia
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended
 
 _JOINED = (200, "Joined Call Ended")
 RINGBACK = Sound(name="ringback", is_looped=True)
+
+
+class JoinedMedia(SoundedMedia, Protocol):
+    """As much of a call's media as that of the other one needs."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is one far side's alone."""
+
+    def incarnation_of(self, media: MediaRef) -> str:
+        """Which start of its relay made a session, "" if that is not known."""
+
+    def gone(self, media: MediaRef) -> None:
+        """A session is gone with its relay."""
+
+    def leave(self) -> None:
+        """Move to another relay, while this one forwards."""
 
 
 class JoinedCall(SoundedCall, Protocol):
@@ -29,12 +47,18 @@ class JoinedCall(SoundedCall, Protocol):
     partner: "Partner | None"
 
     @property
+    def media_side(self) -> JoinedMedia:
+        """Where its media is."""
+
+    @property
     def told_state(self) -> CallState:
         """Where it stands."""
 
 
 class Partner(Protocol):
     """Whom a call tells what becomes of it, for the sake of the other one."""
+
+    meeting: Meeting
 
     @property
     def is_settled(self) -> bool:
@@ -43,8 +67,14 @@ class Partner(Protocol):
     def established(self, call: JoinedCall) -> None:
         """It is answered."""
 
+    def moved(self, call_id: str) -> None:
+        """Its media is at another relay now."""
+
     def ended(self, call: JoinedCall, end: Ended) -> None:
         """It has ended."""
+
+    def other(self, call_id: str) -> JoinedCall | None:
+        """Return the other one, once that is answered."""
 
 
 Invite = Callable[[MediaAllocated], Awaitable[None]]
@@ -59,6 +89,7 @@ class Joining:
         self._first = first
         self._second: JoinedCall | None = None
         self._second_call_id = second_call_id
+        self.meeting = Meeting()
         self._tie(first, second_call_id)
 
     @property
@@ -71,6 +102,14 @@ class Joining:
         """A call is answered."""
         if call is self._second:
             self._first.asides.post(self._hear_second)
+
+    def moved(self, call_id: str) -> None:
+        """The media of a call is at another relay now."""
+
+    def other(self, call_id: str) -> JoinedCall | None:
+        """Return the other call, once that is answered."""
+        other = self._second if call_id == self._first.call_id else self._first
+        return other if other is not None and other.told_state == "established" else None
 
     def ended(self, call: JoinedCall, end: Ended) -> None:
         """A call has ended: so does the other, with what is true of it."""
@@ -97,7 +136,7 @@ class Joining:
         if self._first.media is None:
             return
         try:
-            await end_sound(self._bus, self._first.media, self._first.epoch)
+            await self._first.sounds.stop_aside()
         except RemoteError as error:
             self._first.fail(error.status, error.reason)
 
@@ -112,6 +151,7 @@ class SecondPartyCall(Joining):
         self._agent = agent
         self._meanwhile = meanwhile
         self._invite = invite
+        self._waits_for_relay = False
 
     def established(self, call: JoinedCall) -> None:
         """A call is answered."""
@@ -119,9 +159,17 @@ class SecondPartyCall(Joining):
             call.asides.post(self._call_second)
         super().established(call)
 
+    def moved(self, call_id: str) -> None:
+        """The media of a call is at another relay now."""
+        if self._waits_for_relay and call_id == self._first.call_id:
+            self._first.asides.post(self._call_second)
+
     async def _call_second(self) -> None:
-        """In an aside of the first call."""
+        """In an aside of the first call, whose relay is to have both."""
         first = self._first
+        self._waits_for_relay = not first.media_side.anchor.has_far_side
+        if self._waits_for_relay:
+            return
         try:
             await first.sounds.play_aside(self._meanwhile)
             allocated = await self._allocate()

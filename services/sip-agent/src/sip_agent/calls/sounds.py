@@ -1,6 +1,7 @@
 """What the far side of a call is played: a sound that was asked for, or music while it is held.
 
-The relay plays one at a time. What it is asked is asked aside, in order with what else it is asked of the call.
+The relay plays one at a time. What it is asked is asked aside, in order with what else it is asked of the call. While
+the media is on its way to another relay nothing can be played; once it is there, what should be heard begins anew.
 """
 
 import weakref
@@ -12,13 +13,24 @@ from typing import Protocol
 import structlog
 
 from shared.bus import Bus
-from shared.errors import RemoteError
+from shared.errors import NoOwner, RemoteError
 from shared.messages import Event, MediaRef, Sound, SoundEnded, SoundSent
+from shared.messages.media import SoundOutcome
 from sip_agent.calls.relay_client import end_sound, send_sound
+from sip_agent.core.media.anchor import Anchor
 from sip_agent.mailbox import Mailbox
 from sip_agent.services import command_id
 
 _log = structlog.get_logger(__name__)
+
+
+class SoundedMedia(Protocol):
+    """As much of a call's media as its sounds need."""
+
+    anchor: Anchor
+
+    async def elsewhere(self, media: MediaRef) -> bool:
+        """Wait for a session whose relay does not answer to be another one; return whether it is."""
 
 
 class SoundedCall(Protocol):
@@ -27,6 +39,10 @@ class SoundedCall(Protocol):
     @property
     def media(self) -> MediaRef | None:
         """The media session."""
+
+    @property
+    def media_side(self) -> SoundedMedia:
+        """And where that is."""
 
     @property
     def asides(self) -> Mailbox:
@@ -48,7 +64,7 @@ class SoundedCall(Protocol):
 class _Play:
     """A sound that was begun, and what follows from its end. Nobody is told of what nobody asked for."""
 
-    sound: str
+    sound: Sound
     is_told: bool = False
     ends_call: bool = False
 
@@ -67,7 +83,7 @@ class CallSounds:
         self._session_id = session_id
         self._tell = tell
         self._plays: dict[str, _Play] = {}  # by the id that the relay has of them
-        self._first: tuple[Sound, _Play] | None = None
+        self._first: _Play | None = None
         self._is_held = False
         self._hold_id = ""
 
@@ -87,32 +103,54 @@ class CallSounds:
 
     def begin_with(self, sound: Sound, ends_call: bool) -> None:
         """Play this once the call is answered; that it cannot be played ends the call."""
-        self._first = (sound, _Play(sound.name, is_told=True, ends_call=ends_call))
+        self._first = _Play(sound, is_told=True, ends_call=ends_call)
 
     async def play(self, sound: Sound) -> None:
         """Play a sound; raise `RemoteError` if the relay does not."""
-        await self._asides.ask(partial(self._send, sound, _Play(sound.name, is_told=True)))
+        await self._asides.ask(partial(self._send, _Play(sound, is_told=True)))
 
     async def play_aside(self, sound: Sound) -> None:
         """The same from within an aside, for whoever need not be told of its end."""
-        await self._send(sound, _Play(sound.name))
+        await self._send(_Play(sound))
 
     async def stop(self) -> None:
         """Stop what plays; raise `RemoteError` if the relay does not."""
-        await self._asides.ask(self._end)
+        await self._asides.ask(self.stop_aside)
 
-    async def _send(self, sound: Sound, play: _Play) -> str:
+    async def stop_aside(self) -> None:
+        """The same from within an aside."""
+        side = self._call.media_side
+        if side.anchor.has_far_side:
+            media, epoch = self._media()
+            try:
+                await end_sound(self._bus, media, epoch)
+                return
+            except NoOwner:
+                if not await side.elsewhere(media):
+                    raise
+        for play_id in list(self._plays):
+            self._over(play_id, "stopped")
+
+    async def _send(self, play: _Play) -> str:
         play_id = command_id()
         self._plays[play_id] = play
         try:
-            await send_sound(self._bus, *self._media(), play_id, sound)
+            await self._begin_at_relay(play_id, play)
         except RemoteError:
             del self._plays[play_id]
             raise
         return play_id
 
-    async def _end(self) -> None:
-        await end_sound(self._bus, *self._media())
+    async def _begin_at_relay(self, play_id: str, play: _Play) -> None:
+        side = self._call.media_side
+        if not side.anchor.has_far_side:
+            return  # `moved` is to follow
+        media, epoch = self._media()
+        try:
+            await send_sound(self._bus, media, epoch, play_id, play.sound)
+        except NoOwner:  # else it is so here
+            if not await side.elsewhere(media):
+                raise
 
     def _media(self) -> tuple[MediaRef, int]:
         """What is played to, and under which epoch."""
@@ -126,11 +164,11 @@ class CallSounds:
     def established(self) -> None:
         """The call is answered."""
         if self._first is not None:
-            self._asides.post(partial(self._begin, self._call, *self._first))
+            self._asides.post(partial(self._begin, self._call, self._first))
 
-    async def _begin(self, call: SoundedCall, sound: Sound, play: _Play) -> None:
+    async def _begin(self, call: SoundedCall, play: _Play) -> None:
         try:
-            await self._send(sound, play)
+            await self._send(play)
         except RemoteError as error:
             call.fail(error.status, error.reason)
 
@@ -143,7 +181,7 @@ class CallSounds:
 
     async def _begin_hold(self) -> None:
         try:
-            self._hold_id = await self._send(Sound(name=self._hold_music, is_looped=True), _Play(self._hold_music))
+            self._hold_id = await self._send(_Play(Sound(name=self._hold_music, is_looped=True)))
         except RemoteError as error:  # then the held party hears nothing
             _log.warning("no hold music", call=self._call_id, error=str(error))
 
@@ -151,23 +189,40 @@ class CallSounds:
         if self._hold_id not in self._plays:  # another sound has taken its place
             return
         try:
-            await self._end()
+            await self.stop_aside()
         except RemoteError as error:
             _log.warning("hold music not ended", call=self._call_id, error=str(error))
 
     def moved(self) -> None:
         """The media is at another relay now, which plays nothing yet."""
-        if self._is_held and self._hold_music:
-            self._asides.post(self._begin_hold)
+        if self._plays:
+            self._asides.post(partial(self._begin_anew, self._call))
+
+    async def _begin_anew(self, call: SoundedCall) -> None:
+        if not self._plays:  # it has been stopped meanwhile
+            return
+        *replaced, last = self._plays
+        for play_id in replaced:  # their end was the former relay's to tell
+            self._over(play_id, "replaced")
+        play = self._plays[last]
+        try:
+            await self._begin_at_relay(last, play)
+        except RemoteError as error:
+            _log.warning("sound not begun anew", call=self._call_id, error=str(error))
+            self._over(last, "failed")
+            if play.ends_call:
+                call.fail(error.status, error.reason)
 
     def over(self, sent: SoundSent) -> None:
         """The relay says that a sound is over."""
-        play = self._plays.pop(sent.play_id, None)
+        self._over(sent.play_id, sent.outcome)
+
+    def _over(self, play_id: str, outcome: SoundOutcome) -> None:
+        play = self._plays.pop(play_id, None)
         if play is None:
             return
         if play.is_told:
-            self._tell(
-                SoundEnded(session_id=self._session_id, call_id=self._call_id, sound=play.sound, outcome=sent.outcome)
-            )
-        if play.ends_call and sent.outcome == "finished":
+            name = play.sound.name
+            self._tell(SoundEnded(session_id=self._session_id, call_id=self._call_id, sound=name, outcome=outcome))
+        if play.ends_call and outcome == "finished":
             self._call.fail(200, "Sound Ended")

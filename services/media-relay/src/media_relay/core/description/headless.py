@@ -29,12 +29,8 @@ class HeadlessOffers:
 
     @property
     def for_partner(self) -> tuple[Codec, ...]:
-        """What a session that is joined with this one may offer: the codec that the far side sends, and events.
-
-        Nothing is transcoded, and of several codecs the far side could send one that the other one has not.
-        """
-        media = [codec for codec in self._settled if codec.is_media]
-        return (*media[:1], *(codec for codec in AUDIO if not codec.is_media))
+        """What a session that is joined with this one may offer."""
+        return for_partner(self._settled)
 
     def offer(self, local: Local) -> str:
         """Return the offer for the SIP side."""
@@ -43,7 +39,7 @@ class HeadlessOffers:
         self._leg = Leg(
             kind="audio",
             line=0,
-            codecs=_numbered(self._codecs),
+            codecs=numbered_alike(self._codecs),
             direction=Direction.SENDRECV,
             ports=local.ports[0],
             sip_numbers=tuple(codec.payload_type for codec in self._codecs),
@@ -85,8 +81,18 @@ class HeadlessOffers:
     def _leg_of(self, codecs: Iterable[Codec]) -> Leg:
         self._settled = tuple(codecs)
         numbers = tuple(codec.payload_type for codec in self._settled)
-        return replace(self._leg, codecs=_numbered(self._settled), sip_numbers=numbers)
+        return replace(self._leg, codecs=numbered_alike(self._settled), sip_numbers=numbers)
 
 
-def _numbered(codecs: Sequence[Codec]) -> tuple[Numbered, ...]:
+def for_partner(settled: Sequence[Codec]) -> tuple[Codec, ...]:
+    """Return what goes to and fro between two such calls: the codec that the far side sends, and events.
+
+    Nothing is transcoded, and of several codecs the far side could send one that the other one has not.
+    """
+    media = [codec for codec in settled if codec.is_media]
+    return (*media[:1], *(codec for codec in AUDIO if not codec.is_media))
+
+
+def numbered_alike(codecs: Sequence[Codec]) -> tuple[Numbered, ...]:
+    """Return codecs under our own numbers both ways."""
     return tuple(Numbered(codec, codec.payload_type, codec.payload_type) for codec in codecs)

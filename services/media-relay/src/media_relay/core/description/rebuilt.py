@@ -6,6 +6,7 @@ its own making, and is offered only what the SIP side has agreed to.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from shared.errors import RemoteError
 
@@ -14,8 +15,27 @@ from .codecs import Codec, Direction
 from .later_offers import LaterOffers
 from .negotiation import Issuer, Leg, Local, Numbered, Outcome, is_held, pair
 from .rtp_avp import SipStream, read_streams
-from .sdp import parse
+from .sdp import SessionDescription, parse
 from .sip_offers import renumber
+
+
+class Standing(NamedTuple):
+    """A stream as it is agreed on."""
+
+    line: int  # the place of its m-line
+    our: SipStream
+    their: SipStream
+    common: list[Codec]  # what both have, under our numbers and in their order: the first is what they like best to get
+
+
+def read_standing(ours: SessionDescription, theirs: SessionDescription) -> list[Standing]:
+    """Return the streams that two descriptions agree on."""
+    both = zip(read_streams(ours), read_streams(theirs), strict=False)
+    return [
+        Standing(line, our, their, common)
+        for line, (our, their) in enumerate(both)
+        if our is not None and their is not None and (common := _common(our, their))
+    ]
 
 
 class Rebuilt:
@@ -26,12 +46,7 @@ class Rebuilt:
     def __init__(self, ours: str, theirs: str, direction: Direction) -> None:
         self._ours = parse(ours)
         self._direction = direction
-        both = zip(read_streams(self._ours), read_streams(parse(theirs)), strict=False)
-        self._lines = [
-            (line, our, their, common)
-            for line, (our, their) in enumerate(both)
-            if our is not None and their is not None and (common := _common(our, their))
-        ]
+        self._lines = read_standing(self._ours, parse(theirs))
         if not self._lines:
             raise RemoteError(488, "Nothing To Go On With")
         self.stream_count = len(self._lines)
@@ -69,7 +84,6 @@ class Rebuilt:
 
 
 def _common(our: SipStream, their: SipStream) -> list[Codec]:
-    """What both have, under our numbers and in their order: the first is what they like best to get."""
     if our.kind != their.kind:
         return []
     common = pair(their.codecs, our.codecs)

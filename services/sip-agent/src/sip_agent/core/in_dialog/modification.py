@@ -10,6 +10,7 @@ that the relay made meanwhile is asked for again. What fails leaves the session 
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Literal
 
 from sip_agent.core.call.outputs import (
@@ -126,7 +127,8 @@ class Modification:
 
     def reanchor(self, now: float) -> None:
         """Tell the far side where our media is now, before anything else that is wanted."""
-        if "reanchor" not in self._wanted:
+        is_out = self._machine.state in (State.SENT, State.ANSWERED)  # what is said there is where it was before
+        if "reanchor" not in islice(self._wanted, int(is_out), None):
             self._wanted.insert(0 if self._machine.state is State.IDLE else 1, "reanchor")
         self.proceed(now)
 

@@ -4,6 +4,8 @@
         ├───── PREPARING ─ PREPARED ─┘                         drains: the old one forwards until the browser is over
         └───── STRANDED ─ BUILDING                             gone while it rings: an answer is waited for
 
+A call without a browser waits for the far side alone: PREPARING ─ MOVING.
+
 `docs/bus.md` has the walk. Times come in as `now`; what is to be done comes out by `take_output`.
 """
 
@@ -91,15 +93,25 @@ AnchorOutput = Build | Save | TellBrowser | TellFarSide | Release | GiveUp
 
 
 class Anchor:
-    """`owns_call_id`: whether the dialog was ours to make. `grace`: seconds until a call without media ends."""
+    """`owns_call_id`: whether the dialog was ours to make. `grace`: seconds until a call without media ends.
 
-    def __init__(self, owns_call_id: Callable[[], bool | None], grace: float, media: MediaRef | None) -> None:
+    `is_headless`: there is no browser to follow.
+    """
+
+    def __init__(
+        self,
+        owns_call_id: Callable[[], bool | None],
+        grace: float,
+        media: MediaRef | None,
+        is_headless: bool = False,
+    ) -> None:
         self.current = media  # None: before there is any
         self.next: MediaRef | None = None  # expects the browser, while `current` forwards
         self.offer = ""  # that the page has not come by yet
         self._former: MediaRef | None = None  # to be released when all have left it
         self._owns_call_id = owns_call_id
         self._grace = grace
+        self._is_headless = is_headless
         self._machine = TableMachine(TABLE, State.ANCHORED)
         self._phase: Phase = "through"
         self._is_bound = False  # the page cannot come to another relay
@@ -123,6 +135,11 @@ class Anchor:
     def is_lost(self) -> bool:
         """Whether there is no session, and perhaps never will be one again."""
         return self.state in (State.STRANDED, State.BUILDING)
+
+    @property
+    def has_far_side(self) -> bool:
+        """Whether the far side is where `current` is, so that it can be played to."""
+        return self.state in (State.ANCHORED, State.PREPARING, State.PREPARED)
 
     @property
     def may_leave(self) -> bool:
@@ -255,13 +272,18 @@ class Anchor:
         self.offer = offer
         if self._phase != "through":  # the page has not answered the old offer, so it may have this one
             self._deadlines.clear()
-            self._out += [Save(), TellBrowser(offer)]
+            self._offer_browser()
             self._release_former()
             return State.ANCHORED
-        self._has_browser = False
-        self._out += [Save(), TellBrowser(offer)]
+        self._has_browser = self._is_headless
+        self._offer_browser()
         self._tell_far_side(now)
         return None
+
+    def _offer_browser(self) -> None:
+        self._out.append(Save())
+        if not self._is_headless:
+            self._out.append(TellBrowser(self.offer))
 
     def _prepare(self, now: float) -> None:
         self._out.append(Build())
@@ -269,10 +291,14 @@ class Anchor:
     def _lose_preparing(self, now: float) -> None:
         self._deadlines[Input.LATE] = now + self._grace
 
-    def _expect(self, media: MediaRef, offer: str, now: float) -> None:
+    def _expect(self, media: MediaRef, offer: str, now: float) -> State | None:
         self.next, self.offer = media, offer
+        if self._is_headless:
+            self._move(now)
+            return State.MOVING
         self._deadlines[Input.LATE] = now + PREPARED_FOR
         self._out.append(TellBrowser(offer))
+        return None
 
     def _stay(self, now: float) -> None:
         """The browser does not come: the old one goes on."""
