@@ -72,7 +72,7 @@ class Meeting:
 
     async def rebuild(self, own: Rebuilding) -> MediaAllocated:
         """Have a session that is joined with the other call's, at a relay that takes both; raise `RemoteError`."""
-        if self._waiting is None or self._waiting[0].call_id == own.call_id:
+        if self._waiting is None:
             return await self._wait(own)
         (other, told), self._waiting = self._waiting, None
         try:
@@ -96,11 +96,13 @@ class Meeting:
             return await told
         finally:
             patience.cancel()
+            self._give_up(told)
 
     def _give_up(self, told: asyncio.Future[MediaAllocated]) -> None:
         if self._waiting is not None and self._waiting[1] is told:
             self._waiting = None
-            told.set_exception(RemoteError(504, "The Joined Call Has Not Come"))
+            if not told.done():
+                told.set_exception(RemoteError(504, "The Joined Call Has Not Come"))
 
 
 async def _together(own: Rebuilding, other: Rebuilding) -> tuple[MediaAllocated, MediaAllocated]:
