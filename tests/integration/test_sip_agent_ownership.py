@@ -1,18 +1,25 @@
 """What an agent owns in a real KV: records through lost acknowledgements, the lease, and other owners."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import nats.errors
 import pytest
-from tests.support.bus_seats import account
+from tests.integration.test_sip_agent import DOMAIN, SECRET, settings
+from tests.support.bus_seats import SessionSeat, account, eventually
 
 from shared.bus import Bus
-from shared.kv import Conflict, Store, open_store
+from shared.errors import LocalError
+from shared.kv import LEASE_TTL, Conflict, Entry, Store, open_store
 from shared.records import AccountRecord, AgentLease
 from shared.settings import CommonSettings
 from sip_agent.accounts import lease as lease_module
 from sip_agent.accounts.lease import Lease, bury, find_live
 from sip_agent.accounts.owned import OwnedRecord
+from sip_agent.app import running
+from sip_agent.settings import Settings
+
+__all__ = ["settings"]  # fixture
 
 
 @pytest.fixture
@@ -57,9 +64,9 @@ async def test_a_record_that_another_agent_has_taken_is_left_alone(store: Store)
     assert entry is not None and (entry.record.owner, entry.record.pod) == ("agent-2", "p")
 
 
-def lease(store: Store, incarnation: str = "i-1") -> Lease:
-    record = AgentLease(agent="agent-1", incarnation=incarnation, address="192.0.2.1:5060")
-    return Lease(store.leases, record, lambda: f"{incarnation} anew")
+def lease(store: Store, incarnation: str = "i-1", address: str = "192.0.2.1:5060", owns_address: bool = True) -> Lease:
+    record = AgentLease(agent="agent-1", incarnation=incarnation, address=address)
+    return Lease(store.leases, record, lambda: f"{incarnation} anew", owns_address)
 
 
 async def test_a_lease_is_held_until_its_time_has_passed_without_a_renewal(
@@ -82,11 +89,102 @@ async def test_a_renewal_whose_acknowledgement_was_lost_does_not_lose_the_lease(
     assert [await ours._renew(), await ours._renew()] == [False, True]
 
 
-async def test_a_lease_that_another_incarnation_took_is_not_fought_for(store: Store) -> None:
-    old = lease(store)
+async def test_who_finds_another_process_under_its_name_is_silent_at_once_and_ends(store: Store) -> None:
+    old, ended = lease(store), asyncio.Event()
+    old.on_buried = dropped = Dropped()
+    old.on_superseded = ended.set
     await old.acquire()
     await lease(store, "i-2").acquire()
-    assert [await old._renew(), await old._renew()] == [False, False]
+    assert not await old._renew()
+    assert (old.held(), dropped.times, ended.is_set()) == (False, 1, True)
+    await old.renew_for_ever()  # which it does no more
+    await old.release()
+    live = await find_live(store.leases, "agent-1")
+    assert live is not None and live.incarnation == "i-2"
+
+
+async def test_an_agent_whose_name_another_process_has_taken_drops_what_it_has_and_ends(
+    settings: Settings, store: Store
+) -> None:
+    bus = await Bus.connect(CommonSettings(nats_url=settings.nats_url, pod="seats"))
+    alice = SessionSeat(bus, "agent-1", "s-alice", account(SECRET, "s-alice", "alice", "alice-password", DOMAIN))
+    await alice.sit()
+    with pytest.raises(LocalError, match="another process is agent-1"):
+        async with running(settings) as agent:
+            await alice.open()
+            await alice.registration("registered")
+            entry = await store.leases.get("agent-1")
+            assert entry is not None
+            other = AgentLease(agent="agent-1", incarnation="i-2", address="192.0.2.2:5060")
+            revision = await store.leases.update("agent-1", other, entry.revision, LEASE_TTL)
+            await asyncio.Event().wait()
+    assert (len(agent.accounts), agent.services.lease.held()) == (0, False)
+    entry = await store.leases.get("agent-1")
+    assert entry is not None and (entry.record, entry.revision) == (other, revision)
+    assert await store.accounts.names() == ["s-alice"]  # for the other one to take
+    await bus.aclose()
+
+
+async def test_another_that_had_the_name_and_is_dead_too_is_followed_by_a_new_life(store: Store) -> None:
+    old, other = lease(store), lease(store, "i-2")
+    old.on_buried = dropped = Dropped()
+    await old.acquire()
+    await other.acquire()
+    await bury(store.leases, other.record, is_proven=True)
+    assert not await old._renew()
+    assert (old.incarnation, old.held(), dropped.times, old.is_superseded) == ("i-1 anew", True, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "owns_address"), [("192.0.2.2:5060", True), ("192.0.2.1:5060", False)], ids=["elsewhere", "a name"]
+)
+async def test_a_former_self_that_may_live_has_its_lease_until_that_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch, address: str, owns_address: bool
+) -> None:
+    old = lease(store)
+    await old.acquire()
+    monkeypatch.setattr(lease_module, "LOOK_EVERY", 0.01)
+    looks: list[str] = []
+    get = store.leases.get
+
+    async def noted(name: str) -> Entry[AgentLease] | None:
+        looks.append(name)
+        return await get(name)
+
+    monkeypatch.setattr(store.leases, "get", noted)
+    anew = lease(store, "i-2", address, owns_address)
+    acquiring = asyncio.ensure_future(anew.acquire())
+    await eventually(lambda: len(looks) > 2)
+    assert not anew.held() and await old._renew()
+    await store.leases.delete("agent-1")  # as the server does when it has not been renewed
+    await acquiring
+    assert anew.held() and anew.has_former
+
+
+async def test_a_former_self_that_is_marked_or_was_at_our_own_address_is_not_waited_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_module, "LOOK_EVERY", 1000.0)
+    old = lease(store)
+    await old.acquire()
+    at_its_address = lease(store, "i-2")
+    await at_its_address.acquire()
+    await bury(store.leases, at_its_address.record, is_proven=True)
+    elsewhere = lease(store, "i-3", "192.0.2.2:5060")
+    await elsewhere.acquire()
+    assert elsewhere.held() and elsewhere.has_former
+
+
+async def test_a_name_whose_lease_goes_on_being_renewed_is_not_to_be_had(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = lease(store)
+    await old.acquire()
+    monkeypatch.setattr(lease_module, "LEASE_TTL", -lease_module.RENEW_EVERY)
+    with pytest.raises(LocalError, match="another process is agent-1"):
+        await lease(store, "i-2", "192.0.2.2:5060").acquire()
+    live = await find_live(store.leases, "agent-1")
+    assert live is not None and live.incarnation == "i-1"
 
 
 async def test_a_lease_given_back_is_gone_at_once(store: Store) -> None:

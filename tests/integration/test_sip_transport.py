@@ -23,6 +23,7 @@ from sip_agent.core.events import (
 )
 from sip_agent.core.syntax.message import Request, Response, make_response
 from sip_agent.transport import connection, stream
+from sip_agent.transport.sockets import is_local
 from sip_agent.transport.stream import Limits, StreamTransport
 from sip_agent.transport.udp import UdpTransport
 
@@ -358,3 +359,11 @@ def test_ipv6_and_ipv4_share_a_port_number_and_no_address_is_written_in_two_ways
             await transport.aclose()
 
     run(loop_factory, work())
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [("127.0.0.1", True), ("192.0.2.1", False), ("localhost", False), ("agent-0.example.com", False)],
+)
+def test_an_address_of_this_machine_is_told_from_others_and_from_names(host: str, is_ours: bool) -> None:
+    assert is_local(host) is is_ours

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import structlog
 
@@ -52,7 +52,7 @@ from sip_agent.locating.whereabouts import Whereabouts
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.settings import Settings
 from sip_agent.transport.endpoint import Endpoint
-from sip_agent.transport.sockets import Listening, Sockets, families, own_address, reachable
+from sip_agent.transport.sockets import Listening, Sockets, families, is_local, own_address, reachable
 from sip_agent.transport.stream import Limits
 from sip_agent.transport.tls import Tls, TlsFiles
 from sip_agent.user_agent import UserAgents
@@ -128,7 +128,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         lookup = Lookup(settings.dns_servers, families(settings.sip_host))
         stack.push_async_callback(lookup.aclose)
         own = AgentLease(agent=settings.pod, incarnation=token(), address=address)
-        lease = Lease(store.leases, own, token)
+        lease = Lease(store.leases, own, token, is_local(listening.host))
         layer = TransactionLayer(timers or Timers(), token, listening.sent_by)
         endpoint = Endpoint(layer, lease.held, KeepAlive(settings.udp_keep_alive_seconds, random.random))
         stack.callback(endpoint.close)
@@ -168,9 +168,29 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         await stack.enter_async_context(health.serve(ops, "operators' port"))
         _log.info("ready", sip=address, domain=settings.domain)
         try:
-            yield agent
+            with _ended_by(lease):
+                yield agent
         finally:
             await _drain(agent)
+
+
+@contextlib.contextmanager
+def _ended_by(lease: Lease) -> Iterator[None]:
+    """End the block by a `LocalError` once another process has the lease."""
+    life = asyncio.current_task()
+    assert life is not None
+    lease.on_superseded = life.cancel
+    if lease.is_superseded:
+        life.cancel()
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not lease.is_superseded:
+            raise
+        life.uncancel()
+        raise LocalError(f"another process is {lease.record.agent}: CORDBOARD_POD must be unique") from None
+    finally:
+        lease.on_superseded = lambda: None  # leaving ends by itself, for nothing is left
 
 
 async def _publisher(bus: Bus, settings: Settings, incarnation: str) -> Publisher:

@@ -8,6 +8,7 @@ import structlog
 
 from shared.tasks import Tasks
 from sip_agent.core.events import Flow
+from sip_agent.core.host import read_address
 from sip_agent.core.syntax.uri import host_and_port
 from sip_agent.transport.endpoint import Endpoint
 from sip_agent.transport.stream import Limits, StreamTransport
@@ -169,6 +170,19 @@ def families(bound: str) -> tuple[socket.AddressFamily, ...]:
     if bound == "::":
         return socket.AF_INET6, socket.AF_INET
     return (socket.AF_INET6,) if ":" in bound else (socket.AF_INET,)
+
+
+def is_local(host: str) -> bool:
+    """Whether a host is an address of this machine's, where nobody else can have our port; a name tells nothing."""
+    address = read_address(host)
+    if address is None:
+        return False
+    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+        return True
 
 
 def own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
