@@ -180,6 +180,17 @@ async def test_a_call_goes_on_at_another_relay_when_its_own_is_gone(
     await eventually(lambda: len(other.released) == 2)
 
 
+async def test_a_call_leaves_a_relay_that_was_gone_before_its_agent_could_hear_it(
+    agent: Agent, bus: Bus, relay: RelaySeat, other: RelaySeat, login: Login
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    await talking(alice, bob)
+    await relay.leave(bus)  # of which there was no heartbeat
+    for seat in (alice, bob):
+        await come(bus, seat, other)
+    await wait_until_anchored_at(agent, OTHER)
+
+
 async def test_a_browser_whose_media_is_measured_is_there(
     agent: Agent, bus: Bus, relay: RelaySeat, other: RelaySeat, pulse: Pulse, login: Login
 ) -> None:

@@ -28,11 +28,13 @@ def takes_work(beat: Heartbeat) -> bool:
 class Presence:
     """The pods of one kind that are heard. No I/O of its own: `now` comes in.
 
-    `restarted` are those that have been heard under more than one incarnation.
+    `restarted` are those that have been heard under more than one incarnation; `missed` those that somebody named and
+    that were never heard, and since when.
     """
 
     def __init__(self, chance: random.Random) -> None:
         self.restarted: set[str] = set()
+        self.missed: dict[str, float] = {}
         self._chance = chance
         self._heard: dict[str, tuple[Heartbeat, float]] = {}
 
@@ -42,6 +44,7 @@ class Presence:
         if before is not None and before[0].incarnation != beat.incarnation:
             self.restarted.add(beat.pod)
         self._heard[beat.pod] = (beat, now)
+        self.missed.pop(beat.pod, None)
 
     def live(self, now: float) -> list[Heartbeat]:
         """Return the pods heard within the last second."""
@@ -54,6 +57,13 @@ class Presence:
     def last(self, pod: str) -> tuple[Heartbeat, float] | None:
         """Return the last heartbeat of a pod and when it came, None if there was none."""
         return self._heard.get(pod)
+
+    def expect(self, pod: str, now: float) -> Heartbeat | None:
+        """Return the last heartbeat of a pod that must be there; one that was never heard is missed from now on."""
+        if pod in self._heard:
+            return self._heard[pod][0]
+        self.missed[pod] = now
+        return None
 
     def all(self) -> list[tuple[Heartbeat, float]]:
         """Return the last heartbeat of every pod, also of those that are silent, and when it came."""

@@ -87,12 +87,35 @@ def test_one_that_has_started_anew_has_lost_what_it_had_before() -> None:
     assert (before.is_lost, after.is_lost) == (True, False)
 
 
-def test_calls_that_are_over_or_at_a_relay_never_heard_are_left_alone() -> None:
-    calls = (Call(state="ended"), Call("relay-2"))
-    relay_watch, relays = watch(*calls)
+def test_calls_that_are_over_are_left_alone() -> None:
+    call = Call(state="ended")
+    relay_watch, relays = watch(call)
     relays.hear(beat(), 1.0)
     relay_watch.sweep(100.0)
-    assert not any(call.is_lost for call in calls)
+    assert not call.is_lost
+
+
+def test_a_relay_that_was_never_heard_is_asked_and_taken_for_gone_like_one_that_has_fallen_silent() -> None:
+    call = Call()
+    relay_watch, relays = watch(call, Call("relay-2"))
+    relays.expect("relay-1", 1.0)
+    assert relay_watch.sweep(1.0 + GONE_AFTER - 0.1) == {}
+    assert relay_watch.sweep(1.0 + GONE_AFTER) == {"relay-1": 1.0}
+    relays.expect("relay-1", 2.0)  # it has answered
+    assert relay_watch.sweep(2.0 + GONE_AFTER) == {"relay-1": 2.0}
+    assert not call.is_lost
+    relay_watch.unreachable("relay-1", 2.0)
+    relay_watch.sweep(2.0 + GONE_AFTER)
+    assert call.is_lost
+
+
+def test_one_that_was_missed_and_is_heard_is_there() -> None:
+    call = Call()
+    relay_watch, relays = watch(call)
+    relays.expect("relay-1", 1.0)
+    relays.hear(beat(), 9.9)
+    assert relay_watch.sweep(10.0) == {}
+    assert not call.is_lost
 
 
 def test_calls_leave_a_relay_that_drains_some_at_a_time() -> None:

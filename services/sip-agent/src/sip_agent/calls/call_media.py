@@ -123,8 +123,8 @@ class CallMedia:
 
     def _note_incarnation(self) -> None:
         media = self.anchor.current
-        heard = None if media is None else self._services.relays.last(media.relay)
-        self._incarnation = (media, "" if heard is None else heard[0].incarnation)
+        heard = None if media is None else self._services.relays.expect(media.relay, time.monotonic())
+        self._incarnation = (media, "" if heard is None else heard.incarnation)
 
     def incarnation_of(self, media: MediaRef) -> str:
         """Which start of its relay made the session, "" if that is not known."""
@@ -364,8 +364,7 @@ class CallMedia:
 
     async def elsewhere(self, media: MediaRef) -> bool:
         """Wait for a session whose relay does not answer to be another one; return whether it is."""
-        may_wait = self._services.settings.media_grace_seconds > 0
-        if not may_wait or self._services.relays.last(media.relay) is None:
+        if self._services.settings.media_grace_seconds <= 0:
             return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ELSEWHERE_WITHIN):

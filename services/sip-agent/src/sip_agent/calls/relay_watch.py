@@ -24,7 +24,10 @@ _LEAVING = (State.PREPARING, State.PREPARED, State.MOVING)
 
 
 class RelayWatch:
-    """Looks at relays; at calls only where one of them is not as it should be."""
+    """Looks at relays; at calls only where one of them is not as it should be.
+
+    One that a call names and that was never heard has been gone for longer than this agent hears, unless it answers.
+    """
 
     def __init__(self, bus: Bus, calls: CallTable, relays: Presence) -> None:
         self._bus = bus
@@ -56,6 +59,8 @@ class RelayWatch:
             _log.warning("media relay has no responders", relay=relay)
         except RemoteError as error:
             _log.warning("media relay silent", relay=relay, error=str(error))
+        else:
+            self._relays.expect(relay, time.monotonic())  # one that was never heard has its time once more
 
     def unreachable(self, relay: str, heard_at: float) -> None:
         """Nobody answers for a relay; that stands until it is heard again."""
@@ -63,7 +68,10 @@ class RelayWatch:
 
     def sweep(self, now: float) -> dict[str, float]:
         """Tell the calls of relays that are gone or drain; return the relays to be probed, and when they were heard."""
-        unusual = {beat.pod: (beat, at) for beat, at in self._relays.all() if self._is_unusual(beat, at, now)}
+        unusual: dict[str, tuple[Heartbeat | None, float]] = {
+            beat.pod: (beat, at) for beat, at in self._relays.all() if self._is_unusual(beat, at, now)
+        }
+        unusual |= {relay: (None, at) for relay, at in self._relays.missed.items() if now - at >= GONE_AFTER}
         suspects: dict[str, float] = {}
         if not unusual:
             return suspects
@@ -74,11 +82,11 @@ class RelayWatch:
                 if media.relay not in unusual:
                     continue
                 beat, at = unusual[media.relay]
-                if self._is_gone(side.incarnation_of(media), beat, at, now):
+                if self._is_restarted(side.incarnation_of(media), beat) or self._is_gone(media.relay, at, now):
                     side.gone(media)
                 elif now - at >= GONE_AFTER:
                     suspects[media.relay] = at
-                elif beat.draining and leaving < AT_ONCE and side.may_leave:
+                elif beat is not None and beat.draining and leaving < AT_ONCE and side.may_leave:
                     leaving += 1
                     side.drains()
         return suspects
@@ -86,6 +94,9 @@ class RelayWatch:
     def _is_unusual(self, beat: Heartbeat, at: float, now: float) -> bool:
         return now - at >= GONE_AFTER or beat.draining or beat.pod in self._relays.restarted
 
-    def _is_gone(self, incarnation: str, beat: Heartbeat, at: float, now: float) -> bool:
-        is_restarted = incarnation not in ("", beat.incarnation)
-        return is_restarted or now - at >= UNHEARD_FOR or self._unreachable.get(beat.pod) == at
+    def _is_gone(self, relay: str, at: float, now: float) -> bool:
+        return now - at >= UNHEARD_FOR or self._unreachable.get(relay) == at
+
+    @staticmethod
+    def _is_restarted(incarnation: str, beat: Heartbeat | None) -> bool:
+        return beat is not None and incarnation not in ("", beat.incarnation)
