@@ -23,8 +23,11 @@ from tests.support.until import until
 
 from shared.bus import Bus
 from shared.kv import Conflict, Store, open_store
+from shared.messages import Heartbeat
 from shared.records import AccountRecord, AgentLease, LifeRecord
 from shared.settings import CommonSettings
+from shared.subjects import heartbeat
+from sip_agent.accounts import rescue
 from sip_agent.accounts.owner_index import OwnerIndex
 from sip_agent.app import Agent, running
 from sip_agent.settings import Settings
@@ -51,6 +54,11 @@ def record(session_id: str, owner: str = "agent-1", incarnation: str = "i-former
 async def owners(store: Store) -> dict[str, str]:
     entries = [await store.accounts.get(name) for name in await store.accounts.names()]
     return {entry.record.session_id: entry.record.owner for entry in entries if entry is not None}
+
+
+async def has_looked(store: Store, incarnation: str) -> bool:
+    life = await store.lives.get(incarnation)
+    return life is not None and life.record.has_looked
 
 
 async def is_over(store: Store, incarnation: str) -> bool:
@@ -111,13 +119,7 @@ async def test_what_was_written_before_there_were_entries_is_found_once(settings
     await store.accounts.create("s-old", record("s-old"))
     async with running(settings) as agent:
         await eventually(lambda: agent.accounts.find("s-old") is not None)
-        life = agent.services.lease.incarnation
-
-        async def has_looked() -> bool:
-            entry = await store.lives.get(life)
-            return entry is not None and entry.record.has_looked
-
-        await until(has_looked)
+        await until(lambda: has_looked(store, agent.services.lease.incarnation))
 
 
 async def test_where_somebody_has_looked_through_all_accounts_only_entries_are_asked_for(
@@ -132,6 +134,24 @@ async def test_where_somebody_has_looked_through_all_accounts_only_entries_are_a
     async with running(settings) as agent:
         await until(lambda: is_over(store, "i-former"))
         assert [account.session_id for account in agent.accounts] == ["s-owned"]
+
+
+async def test_what_a_dead_one_has_left_waits_until_we_have_our_own_lease_again(
+    agent: Agent, bus: Bus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = agent.services.lease.incarnation
+    await until(lambda: has_looked(store, own))
+    await store.accounts.create("s-left", record("s-left", "agent-2", "i-2"))
+    monkeypatch.setattr(rescue, "PATIENCE", 0.05)
+    asked: list[str] = []
+    with monkeypatch.context() as nats_was_away:
+        nats_was_away.setattr(agent.services.lease, "held", lambda: bool(asked.append("held")))
+        for incarnation in ("i-2", "i-3"):
+            beat = Heartbeat(kind="agent", pod="agent-2", load=0, capacity=1, draining=True, incarnation=incarnation)
+            await bus.publish(heartbeat("agent", "agent-2"), beat)
+        await eventually(lambda: len(asked) > 2)
+        assert agent.accounts.find("s-left") is None
+    await eventually(lambda: agent.accounts.find("s-left") is not None)
 
 
 # -- one entry

@@ -164,13 +164,21 @@ class Rescue:
         self._detector.forget(whom)
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it as soon as KV is there."""
+        """Do it as soon as KV is there and the lease is ours; once more if that has ended meanwhile.
+
+        Without it nothing can be taken over, and nobody else may be there to do so.
+        """
+        lease = self._services.lease
         while True:
             try:
-                return await work()
+                if lease.held():
+                    done = await work()
+                    if lease.held():
+                        return done
+                _log.warning("no lease: what others have left must wait")
             except nats.errors.Error as error:
                 _log.warning("kv is out of reach", error=repr(error))
-                await asyncio.sleep(PATIENCE)
+            await asyncio.sleep(PATIENCE)
 
     # -- what it has left
 
@@ -209,7 +217,7 @@ class Rescue:
 
     async def _go_through(self, whom: Incarnation | None, ownerless_since: float, is_last: bool = False) -> None:
         """Take over what one left and is for us by now. `is_last`: after this nothing is its own."""
-        if self._accounts.is_draining or not self._services.lease.held():
+        if self._accounts.is_draining:
             return
         index = self._services.owner_index
         entries = None if whom is None else await index.find(whom.id)
