@@ -193,7 +193,6 @@ async def _start(services: Services, users: Users) -> Agent:
     await hearing.listen(bus, settings.pod)
     rescue = Rescue(services, accounts, agents, hearing, FailureDetector(LEASE_TTL))
     await rescue.listen(bus)
-    await listen(bus, "agent", agents)
     await listen(bus, "relay", services.relays)
     await listen(bus, "signaling", signaling)
     await bus.serve(agent_commands(settings.pod), accounts.handle)
