@@ -51,7 +51,7 @@ ROUNDS = 3  # after these no other agent is waited for
 
 
 class Rescue:
-    """`agents` are those that are heard."""
+    """`agents` learns here who is heard: one subscription serves both, as each heartbeat comes to every agent."""
 
     def __init__(
         self, services: Services, accounts: Accounts, agents: Presence, hearing: Hearing, detector: FailureDetector
@@ -67,9 +67,12 @@ class Rescue:
         await bus.serve(heartbeats("agent"), self._on_beat)
 
     async def _on_beat(self, beat: Message) -> Message | None:
-        if isinstance(beat, Heartbeat) and beat.pod != self._services.agent:
-            self._detector.hear(Incarnation(beat.pod, beat.incarnation, beat.address), time.monotonic())
-            self._drain()
+        if isinstance(beat, Heartbeat):
+            now = time.monotonic()
+            self._agents.hear(beat, now)
+            if beat.pod != self._services.agent:
+                self._detector.hear(Incarnation(beat.pod, beat.incarnation, beat.address), now)
+                self._drain()
         return None
 
     async def watch(self) -> None:
