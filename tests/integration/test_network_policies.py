@@ -38,3 +38,10 @@ def test_pods_on_the_nodes_network_reach_nats_as_its_clients(overlay: list[Manif
     assert sorted(on_host) == ["media-relay", "sip-agent"]
     blocks = admitted(policy(overlay, "nats"), "ipBlock")
     assert blocks and all("/" in block["cidr"] and ports == {CLIENTS} for block, ports in blocks)
+
+
+def test_servers_of_nats_alone_join_it(overlay: list[Manifest]) -> None:
+    sources = admitted(policy(overlay, "nats"), "podSelector")
+    assert [source for source, ports in sources if ROUTES in ports] == [
+        {"matchLabels": {"app.kubernetes.io/name": "nats"}}
+    ]
