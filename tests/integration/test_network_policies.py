@@ -1,11 +1,13 @@
 """Whom the network policies let through: each overlay's pods reach what they need, and nobody else does."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy.kustomize import OVERLAYS, Manifest, build
+from deploy.kustomize import DEPLOY, OVERLAYS, Manifest, build, with_components
 
 CLIENTS, ROUTES = 4222, 6222  # of NATS
+HTTPS = 443
 
 
 @pytest.fixture(scope="module", params=OVERLAYS, ids=lambda path: path.name)
@@ -45,3 +47,15 @@ def test_servers_of_nats_alone_join_it(overlay: list[Manifest]) -> None:
     assert [source for source, ports in sources if ROUTES in ports] == [
         {"matchLabels": {"app.kubernetes.io/name": "nats"}}
     ]
+
+
+@pytest.mark.parametrize(("components", "reached"), [((), []), (("web-hooks",), [HTTPS])], ids=["base", "web-hooks"])
+def test_signaling_reaches_web_servers_where_it_is_to_have_hooks(
+    tmp_path: Path, components: tuple[str, ...], reached: list[int]
+) -> None:
+    manifests = with_components(tmp_path, [DEPLOY / "k8s" / "components" / name for name in components])
+    selector = {"matchLabels": {"app.kubernetes.io/name": "signaling"}}
+    own = [
+        one["spec"] for one in manifests if one["kind"] == "NetworkPolicy" and one["spec"]["podSelector"] == selector
+    ]
+    assert [port["port"] for spec in own for rule in spec.get("egress", []) for port in rule["ports"]] == reached
