@@ -19,7 +19,7 @@ from bench.calls.cordboard import Nats, nats_server
 from bench.calls.process import free_port
 from shared.bus import Bus, expiry
 from shared.ids import new_id
-from shared.kv import Bucket, Store, open_store
+from shared.kv import Bucket, Index, Store, open_store
 from shared.messages import Done, Heartbeat, Message, Probe, SipAccount
 from shared.records import AccountRecord
 from shared.settings import CommonSettings
@@ -31,8 +31,9 @@ SECONDS = 2.0
 AT_ONCE = 64
 LISTENERS = 20
 AGENTS = 100
+OWNERS = 20
 OPEN_WITHIN = 30.0
-ROW = "{:<48} {:>9} {:>14} {:>12}"
+ROW = "{:<54} {:>9} {:>14} {:>12}"
 
 
 class Clocks:
@@ -145,6 +146,26 @@ async def _takeover(clocks: Clocks, accounts: Bucket[AccountRecord], names: list
     await clocks.show(f"whose turn it is, among {AGENTS} agents", turns_taken)
 
 
+async def _index(clocks: Clocks, owned: Index, names: list[str], title: str) -> None:
+    """Show what it costs to keep account of who owns what, and to ask what one of many owns."""
+    owners = itertools.cycle(f"incarnation-{number}" for number in range(OWNERS))
+    waiting = iter(zip(owners, names, strict=False))
+
+    async def add() -> None:
+        for owner, name in waiting:
+            await owned.add(owner, name)
+
+    async def add_all() -> int:
+        await asyncio.gather(*(add() for _ in range(AT_ONCE)))
+        return len(names)
+
+    async def listing() -> int:
+        return sum([len(await owned.names(owner)) for owner, _ in zip(owners, range(OWNERS), strict=False)])
+
+    await clocks.show(f"entry of an account under its owner, {title}", add_all)
+    await clocks.show(f"name listed of one owner's, of {OWNERS}, {title}", listing)
+
+
 @contextlib.contextmanager
 def _servers(count: int) -> Iterator[list[Nats]]:
     """Run a cluster, or one server."""
@@ -195,6 +216,7 @@ async def _one_server(records: int) -> None:
         names = await _records(clocks, store.accounts, "one server", records)
         print(f"memory of the server: {(servers[0].process.resident_kib() - held) / records:.2f} KiB for a record")
         await _takeover(clocks, store.accounts, names)
+        await _index(clocks, store.owned, names, "one server")
         for bus in buses:
             await bus.aclose()
 
@@ -207,7 +229,9 @@ async def _three_servers(records: int) -> None:
     with _servers(3) as servers:
         bus = await _connect(servers[0], "bench")
         store = await _open_store(bus, 3)
-        await _records(Clocks(servers), store.accounts, "three servers", records)
+        clocks = Clocks(servers)
+        names = await _records(clocks, store.accounts, "three servers", records)
+        await _index(clocks, store.owned, names, "three servers")
         await bus.aclose()
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.chaos.stage import Stage, called, moved, ringing, staged, talking
-from tests.support.bus_seats import sdp
+from tests.support.bus_seats import eventually_empty, sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.messages import AccountMoved, CallEstablished, CallHold, CallProgress, IncomingCall
@@ -28,6 +28,36 @@ async def test_an_established_call_goes_on_at_another_agent(stage: Stage, server
     await alice.hang_up("c-1")
     server.respond(await server.expect("BYE"), 200)
     assert (await alice.ended("c-1")).was_established
+
+
+async def test_an_account_of_a_version_that_writes_no_entries_is_found_among_all(stage: Stage, server: SipPeer) -> None:
+    first, second = stage.agents
+    alice = await stage.at_server(server, first)
+    store = stage.cluster.store
+    entry = await store.accounts.get("s-alice")
+    assert entry is not None and await store.owned.names(entry.record.incarnation) == ["s-alice"]
+    await store.lives.delete(entry.record.incarnation)
+    await store.owned.remove(entry.record.incarnation, "s-alice")
+    await first.kill()
+    assert (await moved(alice)).agent == second.name
+
+
+async def test_nothing_is_left_of_the_entries_of_a_dead_agent(three: Stage, server: SipPeer) -> None:
+    first = three.agents[0]
+    store = three.cluster.store
+    names = [f"user-{number}" for number in range(6)]
+    seats = [await three.at_server(server, first, name) for name in names]
+    entry = await store.accounts.get("s-user-0")
+    assert entry is not None
+    dead = entry.record.incarnation
+    assert sorted(await store.owned.names(dead)) == [f"s-{name}" for name in names]
+    await first.kill()
+    owners = {seat.session_id: (await moved(seat)).agent for seat in seats}
+    await eventually_empty(lambda: store.owned.names(dead))
+    for session_id, owner in owners.items():
+        taken = await store.accounts.get(session_id)
+        assert taken is not None and taken.record.owner == owner
+        assert session_id in await store.owned.names(taken.record.incarnation)
 
 
 async def test_the_far_side_hangs_up_at_the_new_agent(stage: Stage, server: SipPeer) -> None:

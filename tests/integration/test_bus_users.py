@@ -17,7 +17,7 @@ from shared.errors import DeadlineExceeded, LocalError
 from shared.kv import open_store
 from shared.listing import SLICE
 from shared.messages import Done, Message, ReleaseMedia
-from shared.records import AgentLease, CallRecord, EndingRecord, NameRecord, RequestRecord, SessionRecord
+from shared.records import AgentLease, CallRecord, EndingRecord, LifeRecord, NameRecord, RequestRecord, SessionRecord
 from shared.settings import CommonSettings, StreamSettings
 from shared.streams import open_streams
 from shared.subjects import told
@@ -119,6 +119,16 @@ async def test_records_are_written_by_their_owner_alone(buses: dict[str, Bus]) -
         with pytest.raises(nats.errors.TimeoutError):
             await attempt()
     assert (await of_agent.sessions.names(), await of_signaling.leases.names()) == (["s"], ["agent-1"])
+
+
+async def test_who_owns_what_is_written_by_agents_alone(buses: dict[str, Bus]) -> None:
+    of_agent, of_signaling = await open_store(buses["agent"]), await open_store(buses["signaling"])
+    await of_agent.owned.add("i-1", "s-1")
+    await of_agent.lives.create("i-1", LifeRecord(agent="agent-1", incarnation="i-1", address="192.0.2.1:5060"))
+    for attempt in (lambda: of_signaling.owned.remove("i-1", "s-1"), lambda: of_signaling.lives.delete("i-1")):
+        with pytest.raises(nats.errors.TimeoutError):
+            await attempt()
+    assert (await of_agent.owned.names("i-1"), await of_agent.lives.names()) == (["s-1"], ["i-1"])
 
 
 async def test_records_of_more_than_a_slice_are_listed_by_whoever_reads_them(buses: dict[str, Bus]) -> None:

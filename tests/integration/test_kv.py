@@ -8,9 +8,10 @@ from tests.support.bus_seats import eventually_empty
 from tests.support.nats import NatsServer, stoppable_nats_server
 from tests.support.pace import turn
 from tests.support.signaling import eventually
+from tests.support.until import until
 
 from shared.bus import Bus
-from shared.kv import open_store
+from shared.kv import Index, open_store
 from shared.listing import SLICE
 from shared.records import AgentLease, LocationRecord
 from shared.settings import CommonSettings
@@ -53,6 +54,24 @@ async def test_a_record_with_an_end_of_its_own_is_gone_after_it_and_can_be_made_
         assert await store.locations.names() == []
         await store.locations.create("alice@b", LocationRecord(aor="alice@b"))
         await bus.aclose()
+
+
+async def test_names_under_one_owner_are_listed_without_those_of_another() -> None:
+    async with stoppable_nats_server() as server:
+        bus = await Bus.connect(CommonSettings(nats_url=server.url, pod="test"))
+        owned = (await open_store(bus)).owned
+        for owner, name in (("a", "s-1"), ("a", "alice@b.c"), ("a.b", "s-2"), ("ab", "s-3")):
+            await owned.add(owner, name)
+        assert sorted(await owned.names("a")) == ["alice@b.c", "s-1"]
+        assert (await owned.names("a.b"), await owned.names("b")) == (["s-2"], [])
+        await restarted(server, bus)
+        await owned.remove("a", "alice@b.c")
+        await until(lambda: _is_listed(owned, "a", ["s-1"]))
+        await bus.aclose()
+
+
+async def _is_listed(owned: Index, owner: str, names: list[str]) -> bool:
+    return await owned.names(owner) == names
 
 
 async def test_a_listing_ends_where_the_server_is_gone() -> None:

@@ -2,16 +2,12 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.media_relay import Ends, Relay, StartRelay, ends, outgoing_call, start_relay
 from tests.support.rtp_packets import rtp_packet
 
 from shared.errors import RemoteError
-from shared.messages import Heartbeat
-from shared.presence import beat
-from shared.tasks import Tasks
 
 __all__ = ["ends", "start_relay"]  # fixtures
 
@@ -23,23 +19,11 @@ async def relay(start_relay: StartRelay) -> Relay:
     return await start_relay(RELAY_DRAIN_SECONDS=DRAIN_SECONDS)
 
 
-@pytest.fixture
-async def another(relay: Relay) -> AsyncIterator[None]:
-    """Another relay is heard, by the one under test, too."""
-    tasks = Tasks("another relay")
-    tasks.spawn(beat(relay.bus, lambda: Heartbeat(kind="relay", pod="another", load=0, capacity=10)), "heartbeat")
-    for _ in range(2):  # the relay under test has had one for certain once we have had the next
-        await relay.beat(lambda one: one.pod == "another")
-    yield
-    await tasks.aclose()
-
-
 async def told_to_stop(relay: Relay) -> None:
     relay.process.send_signal(signal.SIGTERM)
-    await relay.beat(lambda one: one.draining and one.pod != "another")
+    await relay.beat(lambda one: one.draining)
 
 
-@pytest.mark.usefixtures("another")
 async def test_it_forwards_until_its_last_session_is_released(relay: Relay, ends: Ends) -> None:
     port = await outgoing_call(relay, ends)
     await told_to_stop(relay)
@@ -53,7 +37,6 @@ async def test_it_forwards_until_its_last_session_is_released(relay: Relay, ends
     assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS) == 0
 
 
-@pytest.mark.usefixtures("another")
 async def test_it_leaves_when_its_time_is_over(relay: Relay, ends: Ends) -> None:
     await outgoing_call(relay, ends)
     await told_to_stop(relay)
@@ -63,13 +46,6 @@ async def test_it_leaves_when_its_time_is_over(relay: Relay, ends: Ends) -> None
     await asyncio.wait_for(ends.browser.ended.wait(), 5)  # its page is told
 
 
-async def test_it_leaves_at_once_where_there_is_no_other(relay: Relay, ends: Ends) -> None:
-    await outgoing_call(relay, ends)
-    await told_to_stop(relay)
-    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS - 0.5) == 0
-
-
-@pytest.mark.usefixtures("another")
 async def test_it_leaves_at_once_where_it_has_nothing(relay: Relay) -> None:
     await told_to_stop(relay)
     assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS - 0.5) == 0

@@ -148,6 +148,7 @@ async def start_relay(nats_url: str) -> AsyncIterator[StartRelay]:
                 "RELAY_RTP_MIN": first,
                 "RELAY_RTP_MAX": first + 7,
                 "RELAY_QUARANTINE_SECONDS": 0,
+                "RELAY_DRAIN_SECONDS": 0,  # tests leave sessions behind
             } | settings
             env = {f"CORDBOARD_{name}": str(value) for name, value in values.items()}
             bus = await Bus.connect(CommonSettings(nats_url=nats_url, pod="test"))

@@ -260,6 +260,7 @@ async def cordboard(
         common = _common(folder, users)
         # Calls that a test leaves behind have nowhere to go.
         common["CORDBOARD_AGENT_DRAIN_SECONDS"] = "20" if agents > 1 else "0"
+        common["CORDBOARD_RELAY_DRAIN_SECONDS"] = "20" if relays > 1 else "0"
         common |= {f"CORDBOARD_{name}": value for name, value in settings.items()}
 
         cluster.environment = {kind: common | nats.environment(kind) for kind in _MODULES}

@@ -1,10 +1,12 @@
-"""The port for operators: `/healthz` (the event loop turns), `/readyz` (takes new work), `/metrics`.
+"""The port for operators: `/healthz` (the event loop turns), `/readyz` (takes new work), `/metrics`, `POST /drain`.
 
 Liveness never asks NATS: a NATS outage would restart every pod and end every call.
 """
 
 import asyncio
 import contextlib
+import ipaddress
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -23,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 def ops_routes(not_ready: Callable[[], str]) -> list[Route]:
-    """Return the three routes; `not_ready` says why the pod takes no new work, "" if it does."""
+    """Return the routes; `not_ready` says why the pod takes no new work, "" if it does."""
 
     def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -35,7 +37,27 @@ def ops_routes(not_ready: Callable[[], str]) -> list[Route]:
     def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        Route("/drain", _drain, methods=["POST"]),
+    ]
+
+
+def _is_loopback(host: str) -> bool:
+    address = ipaddress.ip_address(host)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+async def _drain(request: Request) -> Response:
+    """Leave as at SIGTERM. Who may scrape metrics may not end pods: this is for who is on the pod's own host."""
+    if request.client is None or not _is_loopback(request.client.host):
+        return PlainTextResponse("only from the pod itself\n", status_code=403)
+    _log.info("asked to leave")
+    signal.raise_signal(signal.SIGTERM)
+    return PlainTextResponse("draining\n", status_code=202)
 
 
 class EmbeddedServer(uvicorn.Server):

@@ -30,6 +30,8 @@ def kv_key(name: str) -> str:
 
 def name_of_key(key: str) -> str:
     """Undo `kv_key`."""
+    if "=" not in key:
+        return key
     raw = bytearray()
     index = 0
     while index < len(key):

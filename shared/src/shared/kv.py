@@ -19,13 +19,14 @@ from . import acknowledgement, metrics
 from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
-from .listing import subjects
+from .listing import subjects, subjects_at_once
 from .records import (
     VERSION,
     AccountRecord,
     AgentLease,
     CallRecord,
     EndingRecord,
+    LifeRecord,
     LocationRecord,
     NameRecord,
     Record,
@@ -119,18 +120,7 @@ class Bucket(Generic[T]):
         return await self._publish(name, _encoder.encode(record), headers)
 
     async def _publish(self, name: str, value: bytes, headers: dict[str, str]) -> int:
-        """Write a key. Not by nats-py, whose layers for this cost more than all the rest of a write."""
-        try:
-            reply = await self._requests.ask(f"$KV.{self._name}.{kv_key(name)}", value, DEADLINE, headers)
-        except nats.errors.NoRespondersError as error:
-            raise NoStreamResponseError from error
-        written = acknowledgement.read(reply.data)
-        if written.error is None:
-            return written.seq
-        if written.error.err_code in _WRONG_LAST_SEQUENCE:
-            metrics.KV_CONFLICTS.labels(self._name).inc()
-            raise Conflict(f"{self._name}/{name}")
-        raise APIError.from_error(msgspec.structs.asdict(written.error))
+        return await _write(self._requests, self._name, kv_key(name), value, headers)
 
     async def put(self, name: str, record: T, ttl: float = 0.0) -> None:
         """Write a record in the place of whatever there is; raise `Conflict` if somebody else does so, too."""
@@ -142,11 +132,7 @@ class Bucket(Generic[T]):
 
     async def delete(self, name: str, revision: int | None = None) -> None:
         """Remove a record; with `revision`, only if it is still the newest."""
-        # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
-        headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", _TTL: str(int(_MARKER_SECONDS))}
-        if revision is not None:
-            headers[_EXPECTED] = str(revision)
-        await self._publish(name, b"", headers)
+        await self._publish(name, b"", _removal(revision))
 
     async def names(self) -> list[str]:
         """Return the names of all records, in no order."""
@@ -159,12 +145,63 @@ class Bucket(Generic[T]):
         return {name_of_key(subject.removeprefix(prefix)): revision for subject, revision in found.items()}
 
 
+class Index:
+    """Names under owners: a bucket of keys `<owner>.<name>` without values, of which one owner's are listed alone."""
+
+    def __init__(self, requests: Requests, bucket: str) -> None:
+        self._requests = requests
+        self._bucket = bucket
+
+    async def add(self, owner: str, name: str) -> int:
+        """Write an entry, whether there is one or not; return its revision."""
+        return await _write(self._requests, self._bucket, _index_key(owner, name), b"", {})
+
+    async def remove(self, owner: str, name: str, revision: int | None = None) -> None:
+        """Remove an entry; with `revision`, only if it is still the newest: else raise `Conflict`."""
+        await _write(self._requests, self._bucket, _index_key(owner, name), b"", _removal(revision))
+
+    async def names(self, owner: str) -> list[str]:
+        """Return the names under an owner; also those that were removed within the last second."""
+        prefix = f"$KV.{self._bucket}.{kv_key(owner)}."
+        found = await subjects_at_once(self._requests, f"KV_{self._bucket}", f"{prefix}*")
+        return [name_of_key(subject.removeprefix(prefix)) for subject in found]
+
+
+def _index_key(owner: str, name: str) -> str:
+    return f"{kv_key(owner)}.{kv_key(name)}"
+
+
+async def _write(requests: Requests, bucket: str, key: str, value: bytes, headers: dict[str, str]) -> int:
+    """Write a key. Not by nats-py, whose layers for this cost more than all the rest of a write."""
+    try:
+        reply = await requests.ask(f"$KV.{bucket}.{key}", value, DEADLINE, headers)
+    except nats.errors.NoRespondersError as error:
+        raise NoStreamResponseError from error
+    written = acknowledgement.read(reply.data)
+    if written.error is None:
+        return written.seq
+    if written.error.err_code in _WRONG_LAST_SEQUENCE:
+        metrics.KV_CONFLICTS.labels(bucket).inc()
+        raise Conflict(f"{bucket}/{name_of_key(key)}")
+    raise APIError.from_error(msgspec.structs.asdict(written.error))
+
+
+def _removal(revision: int | None) -> dict[str, str]:
+    # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
+    headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", _TTL: str(int(_MARKER_SECONDS))}
+    if revision is not None:
+        headers[_EXPECTED] = str(revision)
+    return headers
+
+
 @dataclass(frozen=True)
 class Store:
     """All buckets of a cluster."""
 
     sessions: Bucket[SessionRecord]
     accounts: Bucket[AccountRecord]
+    owned: Index
+    lives: Bucket[LifeRecord]
     calls: Bucket[CallRecord]
     locations: Bucket[LocationRecord]
     usage: Bucket[UsageRecord]
@@ -178,7 +215,7 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
     """Open the buckets, making those that are not there yet."""
     js = bus.jetstream()
 
-    async def bucket(name: str, record: type[T], ttl: float | None = None) -> Bucket[T]:
+    async def opened(name: str, ttl: float | None) -> KeyValue:
         config = KeyValueConfig(
             bucket=name,
             replicas=replicas,
@@ -188,14 +225,22 @@ async def open_store(bus: Bus, replicas: int = 1) -> Store:
             limit_marker_ttl=ttl or _MARKER_SECONDS,
         )
         try:
-            kv = await js.key_value(name)
+            return await js.key_value(name)
         except BucketNotFoundError:
-            kv = await js.create_key_value(config)
-        return Bucket(bus.requests, js, kv, name, record)
+            return await js.create_key_value(config)
+
+    async def bucket(name: str, record: type[T], ttl: float | None = None) -> Bucket[T]:
+        return Bucket(bus.requests, js, await opened(name, ttl), name, record)
+
+    async def index(name: str) -> Index:
+        await opened(name, None)
+        return Index(bus.requests, name)
 
     return Store(
         sessions=await bucket("sessions", SessionRecord),
         accounts=await bucket("accounts", AccountRecord),
+        owned=await index("owned"),
+        lives=await bucket("lives", LifeRecord),
         calls=await bucket("calls", CallRecord),
         locations=await bucket("locations", LocationRecord),
         usage=await bucket("usage", UsageRecord, USAGE_TTL),

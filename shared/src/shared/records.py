@@ -4,6 +4,8 @@
 |-----------|------------------------|-------------------------------------------|-----------------------------------|
 | sessions  | session id             | signaling, by compare-and-swap            | log-out, or the grace time        |
 | accounts  | session id             | the agent that owns it, by CAS and epoch  | its session                       |
+| owned     | incarnation.session id | the agent that is to own an account       | its record has another owner      |
+| lives     | incarnation of agent   | that agent; who takes over what it owned  | its TTL, a day after its end      |
 | calls     | call id                | the agent that owns its account           | the call's end                    |
 | locations | address of record      | the agent that served the REGISTER, CAS   | its last binding, or its expiry   |
 | usage     | address of record      | the agent that starts or ends a call, CAS | its TTL, a day after the last one |
@@ -12,6 +14,7 @@
 | requests  | who asks, and his key  | signaling, by compare-and-swap            | its TTL, a day                    |
 | names     | call id                | signaling, as it starts the call          | its TTL, a day                    |
 
+What is in `owned` has no value (docs/bus.md).
 Every record carries `v`; a reader refuses one that it does not know.
 """
 
@@ -152,6 +155,16 @@ class AgentLease(Record, frozen=True, kw_only=True):
     incarnation: str
     address: str  # SIP host:port
     is_dead: bool = False
+
+
+class LifeRecord(Record, frozen=True, kw_only=True):
+    """One life of an agent. Where it is written, every account of that life has an entry in `owned`."""
+
+    agent: str
+    incarnation: str
+    address: str  # SIP host:port
+    has_looked: bool = False  # for what was left before there were entries
+    is_over: bool = False  # nothing is its own any more
 
 
 class RequestRecord(Record, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from shared.bus import Bus
 from shared.ids import new_id
 from shared.messages import Event, Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
-from shared.presence import beat, listen
+from shared.presence import beat
 from shared.subjects import agent_commands, heartbeat, relay_commands
 from shared.tasks import Tasks
 
@@ -137,8 +137,6 @@ async def _serving(
     REGISTRY.register(collector)
     try:
         async with health.serve(health.ops_config(settings.ops_host, settings.ops_port, not_ready), "ops"):
-            others = departure.Others(settings.pod)
-            await listen(bus, "relay", others.presence)
             await bus.serve(relay_commands(settings.pod), commands.handle)
             tasks.spawn(beat(bus, state), "heartbeat")
             tasks.spawn(look_after(), "expiry and pressure")
@@ -149,7 +147,7 @@ async def _serving(
             DRAINING.set(1)
             if bus.connected:
                 await bus.publish(heartbeat("relay", settings.pod), state())
-            await departure.leave(commands, others, settings.drain_seconds)
+            await departure.leave(commands, settings.drain_seconds)
             commands.release_all()
     finally:
         REGISTRY.unregister(collector)

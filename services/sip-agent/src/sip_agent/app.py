@@ -24,6 +24,7 @@ from sip_agent import metrics
 from sip_agent.accounts.departure import Departure
 from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.lease import Lease
+from sip_agent.accounts.owner_index import OwnerIndex
 from sip_agent.accounts.rescue import Rescue
 from sip_agent.accounts.table import Accounts
 from sip_agent.calls.relay_watch import RelayWatch
@@ -131,6 +132,9 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
         layer = TransactionLayer(timers or Timers(), token, listening.sent_by)
         endpoint = Endpoint(layer, lease.held, KeepAlive(settings.udp_keep_alive_seconds, random.random))
         stack.callback(endpoint.close)
+        owner_index = OwnerIndex(store)
+        lease.on_begin = owner_index.begin
+        await owner_index.begin(own)
         await lease.acquire()
         stack.push_async_callback(lease.release)
         stack.push_async_callback(tasks.aclose)
@@ -142,6 +146,7 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
             publisher=publisher,
             endpoint=endpoint,
             lease=lease,
+            owner_index=owner_index,
             seal=seal,
             tasks=tasks,
             destinations=Destinations(policy, cluster, Locator(lookup)),
@@ -193,7 +198,6 @@ async def _start(services: Services, users: Users) -> Agent:
     await hearing.listen(bus, settings.pod)
     rescue = Rescue(services, accounts, agents, hearing, FailureDetector(LEASE_TTL))
     await rescue.listen(bus)
-    await listen(bus, "agent", agents)
     await listen(bus, "relay", services.relays)
     await listen(bus, "signaling", signaling)
     await bus.serve(agent_commands(settings.pod), accounts.handle)
@@ -213,6 +217,8 @@ async def _drain(agent: Agent) -> None:
         await asyncio.sleep(DRAIN_NOTICE)
         await agent.departure.run(agent.services.settings.drain_seconds)
     await agent.accounts.close()
+    if agent.services.lease.held():
+        await agent.services.owner_index.end(agent.services.lease.incarnation)
     DRAINING.set(0)
 
 

@@ -14,6 +14,7 @@ from shared.publisher import Publisher
 from shared.sealing import Seal
 from shared.tasks import Tasks
 from sip_agent.accounts.lease import Lease
+from sip_agent.accounts.owner_index import OwnerIndex
 from sip_agent.accounts.registrar_turns import RegistrarTurns
 from sip_agent.calls.usage import Usage
 from sip_agent.core.call.rules import CallRules
@@ -39,6 +40,7 @@ class Services:
     publisher: Publisher
     endpoint: Endpoint
     lease: Lease
+    owner_index: OwnerIndex
     seal: Seal
     tasks: Tasks
     destinations: Destinations

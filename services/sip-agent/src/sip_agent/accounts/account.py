@@ -20,6 +20,7 @@ from sip_agent import metrics
 from sip_agent.accounts.live_registration import LiveRegistration
 from sip_agent.accounts.messenger import Messenger
 from sip_agent.accounts.owned import OwnedRecord
+from sip_agent.accounts.owner_index import Holding
 from sip_agent.alarm import Alarm
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.switchboard import Switchboard
@@ -50,6 +51,7 @@ class Account:
         "_services",
         "_record",
         "_kv",
+        "_holding",
         "_on_gone",
         "_registration",
         "_grace",
@@ -66,6 +68,7 @@ class Account:
         record: AccountRecord,
         identity: Identity,
         kv: OwnedRecord[AccountRecord],
+        holding: Holding,
         table: CallTable,
         on_gone: Callable[["Account"], None],
     ) -> None:
@@ -75,6 +78,7 @@ class Account:
         self._services = services
         self._record = record
         self._kv = kv
+        self._holding = holding
         self._on_gone = on_gone
         self.next_hop = NextHop(services, record.account)
         self.messenger = Messenger(services, self)
@@ -211,6 +215,7 @@ class Account:
             await self._kv.save(record)
         except Conflict:
             self.lost()
+            await self._holding.release()
             raise
         self._record = record
 
@@ -313,6 +318,7 @@ class Account:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_WITHIN):
                     await self._registration.wait_until(State.CLOSED)
+        await self._holding.release()
         self._drop()
 
     # -- the end
@@ -360,6 +366,7 @@ class Account:
             _log.info("not everything was answered in time", session=self.session_id)
         try:
             await self.mailbox.ask(lambda: self._kv.delete(self.epoch))
+            await self._holding.release()
             if why:
                 event = SessionEnded(session_id=self.session_id, reason="account closed")
                 await self._services.bus.publish(session_events(self.session_id), event)

@@ -29,10 +29,15 @@ async def _nothing() -> None:
     """What is done for an agent that owns nothing."""
 
 
+async def _untold(_: AgentLease) -> None:
+    """What is done where nobody keeps account of lives."""
+
+
 class Lease:
     """Held from `acquire` to `release`. `held()` is asked before anything is sent for an account.
 
-    `on_buried` is to drop all that the agent owned; then it begins a new life, as `new_incarnation` says.
+    `on_buried` is to drop all that the agent owned; then it begins a new life, as `new_incarnation` says,
+    of which `on_begin` is told first.
     """
 
     def __init__(self, bucket: Bucket[AgentLease], record: AgentLease, new_incarnation: Callable[[], str]) -> None:
@@ -43,6 +48,7 @@ class Lease:
         self.record = record
         self.has_former = False  # a former life of this pod left its lease behind
         self.on_buried: Callable[[], Awaitable[None]] = _nothing
+        self.on_begin: Callable[[AgentLease], Awaitable[None]] = _untold
 
     @property
     def incarnation(self) -> str:
@@ -124,7 +130,9 @@ class Lease:
         metrics.LEASE_HELD.set(0)
         _log.error("taken for dead: all accounts are dropped", incarnation=self.incarnation)
         await self.on_buried()
-        self.record = msgspec.structs.replace(self.record, incarnation=self._new_incarnation())
+        anew = msgspec.structs.replace(self.record, incarnation=self._new_incarnation())
+        await self.on_begin(anew)
+        self.record = anew
         await self.acquire()
 
     async def release(self) -> None:

@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 import nats.errors
 import structlog
@@ -17,7 +19,7 @@ from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.kv import Entry
 from shared.messages import Done, Heartbeat, Message, Probe
 from shared.presence import Presence
-from shared.records import AccountRecord, AgentLease
+from shared.records import AccountRecord, AgentLease, LifeRecord
 from shared.subjects import agent_commands, heartbeats
 from sip_agent import metrics
 from sip_agent.accounts.hearing import Hearing
@@ -40,6 +42,8 @@ from sip_agent.services import Services, command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 LOOK_EVERY = 0.25
 ASKED_WITHIN = 0.5
 AT_ONCE = 32  # accounts, side by side
@@ -47,7 +51,7 @@ ROUNDS = 3  # after these no other agent is waited for
 
 
 class Rescue:
-    """`agents` are those that are heard."""
+    """`agents` learns here who is heard: one subscription serves both, as each heartbeat comes to every agent."""
 
     def __init__(
         self, services: Services, accounts: Accounts, agents: Presence, hearing: Hearing, detector: FailureDetector
@@ -63,9 +67,12 @@ class Rescue:
         await bus.serve(heartbeats("agent"), self._on_beat)
 
     async def _on_beat(self, beat: Message) -> Message | None:
-        if isinstance(beat, Heartbeat) and beat.pod != self._services.agent:
-            self._detector.hear(Incarnation(beat.pod, beat.incarnation, beat.address), time.monotonic())
-            self._drain()
+        if isinstance(beat, Heartbeat):
+            now = time.monotonic()
+            self._agents.hear(beat, now)
+            if beat.pod != self._services.agent:
+                self._detector.hear(Incarnation(beat.pod, beat.incarnation, beat.address), now)
+                self._drain()
         return None
 
     async def watch(self) -> None:
@@ -156,10 +163,10 @@ class Rescue:
             metrics.AGENTS_DIED.labels(proof.name.lower()).inc()
             _log.warning("agent died", agent=whom.agent, incarnation=whom.id, proof=proof.value)
         self._services.whereabouts.died(whom.address)
-        await self._recover()
+        await self._recover(whom)
         self._detector.forget(whom)
 
-    async def _insist(self, work: Callable[[], Awaitable[bool]]) -> bool:
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it as soon as KV is there."""
         while True:
             try:
@@ -170,36 +177,58 @@ class Rescue:
 
     # -- what it has left
 
-    async def _recover(self) -> None:
-        """Go through the records until every agent has had its turn; then ours is all that is left."""
+    async def _recover(self, whom: Incarnation) -> None:
+        """Go through what one left until every agent has had its turn; then ours is all that is left."""
         began = time.monotonic()
         for _ in range(ROUNDS):
-            await self._insist(lambda: self._go_through(began))
+            await self._insist(lambda: self._go_through(whom, began))
             if not self._others():
-                return
+                break
             await asyncio.sleep(PATIENCE)
-        await self._insist(lambda: self._go_through(float("-inf")))
+        await self._finish(whom)
+
+    async def _finish(self, whom: Incarnation) -> None:
+        await self._insist(lambda: self._go_through(whom, float("-inf"), is_last=True))
 
     async def _look_for_leftovers(self, now: float) -> None:
-        await self._insist(lambda: self._go_through(now))
+        """Go through what those left that died unseen; through all accounts, if nobody has since there are entries."""
+        index, own = self._services.owner_index, self._services.lease.incarnation
+        lives = await self._insist(index.lives)
+        if not any(life.has_looked for life in lives):
+            await self._insist(lambda: self._go_through(None, now))
+        dead = {_whom(life): life for life in lives if life.incarnation != own and self._is_dead(life)}
+        await asyncio.gather(*(self._insist(partial(self._go_through, whom, now)) for whom in dead))
         self._accounts.is_settling = False
+        await index.has_looked(own)
+        rest = (self._finish(whom) if life.is_over else self._recover(whom) for whom, life in dead.items())
+        await asyncio.gather(*rest)
+
+    def _is_dead(self, life: LifeRecord) -> bool:
+        """Whether an agent's life has ended; one of which nothing is known is looked after from now on."""
+        return life.is_over or life.agent == self._services.agent or self._is_known_dead(_whom(life))
 
     def _others(self) -> set[str]:
         return {beat.pod for beat in self._agents.live(time.monotonic()) if not beat.draining} - {self._services.agent}
 
-    async def _go_through(self, ownerless_since: float) -> bool:
-        """Take over what is left and is for us by now."""
+    async def _go_through(self, whom: Incarnation | None, ownerless_since: float, is_last: bool = False) -> None:
+        """Take over what one left and is for us by now. `is_last`: after this nothing is its own."""
         if self._accounts.is_draining or not self._services.lease.held():
-            return True
-        names = await self._services.store.accounts.names()
-        left = await self._find_left(self._ours(names, time.monotonic() - ownerless_since))
+            return
+        index = self._services.owner_index
+        entries = None if whom is None else await index.find(whom.id)
+        # One that writes no entries is of a version before them.
+        names = await self._services.store.accounts.names() if entries is None else entries
+        ended = whom.id if whom is not None and entries is not None and is_last else ""
+        left = await self._find_left(self._ours(names, time.monotonic() - ownerless_since), ended)
         if left:
             calls = await call_ids_by_session(self._services.store.calls)
             turn = iter(sorted(left, key=lambda entry: entry.record.session_id not in calls))
             await asyncio.gather(*(self._take_each(turn, calls) for _ in range(AT_ONCE)))
-        return True
+        if ended:
+            await index.end(ended)
 
-    async def _find_left(self, names: Iterator[str]) -> list[Entry[AccountRecord]]:
+    async def _find_left(self, names: Iterator[str], ended: str) -> list[Entry[AccountRecord]]:
+        """Return the accounts that are left; entries of an `ended` life for what is not its own are removed."""
         found: list[Entry[AccountRecord]] = []
 
         async def read_each() -> None:
@@ -207,6 +236,8 @@ class Rescue:
                 entry = await self._services.store.accounts.get(name)
                 if entry is not None and self._is_left(entry.record):
                     found.append(entry)
+                elif ended and (entry is None or entry.record.incarnation != ended):
+                    await self._services.owner_index.forget(ended, name)
 
         await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
         return found
@@ -226,6 +257,7 @@ class Rescue:
             except Exception:  # the boundary of one account: the next is no worse for it
                 _log.exception("account not taken over", session=session_id)
             else:
+                await self._services.owner_index.forget(entry.record.incarnation, session_id)
                 metrics.ACCOUNTS_TAKEN_OVER.inc()
                 _log.info("account taken over", session=session_id, former=entry.record.owner)
 
@@ -233,9 +265,16 @@ class Rescue:
         """Whether its owner is dead; one of which nothing is known is looked after from now on."""
         if record.owner == self._services.agent:
             return record.incarnation not in ("", self._services.lease.incarnation)
-        state = self._detector.state(record.owner, record.incarnation)
-        if state is None and record.incarnation:
-            _, _, address = record.contact.rpartition("@")
-            whom = Incarnation(record.owner, record.incarnation, address.partition(";")[0])
+        _, _, address = record.contact.rpartition("@")
+        whom = Incarnation(record.owner, record.incarnation, address.partition(";")[0])
+        return bool(record.incarnation) and self._is_known_dead(whom)
+
+    def _is_known_dead(self, whom: Incarnation) -> bool:
+        state = self._detector.state(whom.agent, whom.id)
+        if state is None:
             self._detector.suspect(whom, time.monotonic())
-        return state is State.DEAD and bool(record.incarnation)
+        return state is State.DEAD
+
+
+def _whom(life: LifeRecord) -> Incarnation:
+    return Incarnation(life.agent, life.incarnation, life.address)

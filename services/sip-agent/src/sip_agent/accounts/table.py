@@ -287,12 +287,14 @@ class Accounts:
         record = msgspec.structs.replace(
             record, owner=services.agent, incarnation=services.lease.incarnation, contact=identity.contact
         )
+        holding = await services.owner_index.hold(record, services.lease.held)
         kv = OwnedRecord(services.store.accounts, record.session_id, services.agent, services.lease.held, revision)
         try:
             await kv.save(record)
         except Conflict as error:
+            await holding.release()
             raise RemoteError(409, "Owned By Another Agent") from error
-        return Account(services, record, identity, kv, self.calls, self._gone)
+        return Account(services, record, identity, kv, holding, self.calls, self._gone)
 
     def _gone(self, account: Account) -> None:
         if self._accounts.get(account.session_id) is not account:  # taken over again meanwhile
