@@ -26,6 +26,7 @@ from sip_agent.accounts.hearing import Hearing
 from sip_agent.accounts.lease import Lease
 from sip_agent.accounts.owner_index import OwnerIndex
 from sip_agent.accounts.rescue import Rescue
+from sip_agent.accounts.spreading import Spreading
 from sip_agent.accounts.table import Accounts
 from sip_agent.calls.relay_watch import RelayWatch
 from sip_agent.calls.usage import Usage
@@ -205,6 +206,7 @@ async def _start(services: Services, users: Users) -> Agent:
     tasks.spawn(accounts.watch(hearing), "watch")
     tasks.spawn(RelayWatch(bus, accounts.calls, services.relays).run(hearing), "relay watch")
     tasks.spawn(rescue.watch(), "rescue")
+    tasks.spawn(Spreading(agent.heartbeat(), accounts, agent.departure, agents).run(hearing), "spreading")
     tasks.spawn(beat(bus, agent.heartbeat), "heartbeat")
     return agent
 

@@ -31,7 +31,9 @@ AUTHENTICATIONS = Counter(
     "cordboard_sip_agent_authentications_total", "Digest answers that the built-in domain has judged.", ("result",)
 )
 ACCOUNTS_MOVED = Counter(
-    "cordboard_sip_agent_accounts_moved_total", "Accounts that this agent, draining, gave to another.", ("result",)
+    "cordboard_sip_agent_accounts_moved_total",
+    "Accounts that this agent gave to another: it drains, or had too many.",
+    ("result",),
 )
 MEDIA_MOVES = Counter(
     "cordboard_sip_agent_media_moves_total", "Calls whose media left a relay that is gone or drains.", ("result",)

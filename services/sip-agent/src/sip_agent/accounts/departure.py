@@ -1,4 +1,4 @@
-"""How an agent leaves: its accounts move to other agents, and their calls with them (docs/bus.md).
+"""How accounts move to other agents, and their calls with them: because an agent leaves, or has too many (docs/bus.md).
 
 Of each account the record alone says who owns it. A move is asked for in the account's mailbox, so nothing else of the
 account is done meanwhile, and no call is ever left behind: one in which something is under way moves after that.
@@ -6,8 +6,9 @@ account is done meanwhile, and no call is ever left behind: one in which somethi
 
 import asyncio
 import enum
+import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import nats.errors
 import structlog
@@ -73,9 +74,21 @@ class Departure:
     def _has_others(self) -> bool:
         return self.choose() is not None
 
-    def choose(self) -> str | None:
-        """Return another agent that takes accounts, None if there is none."""
-        return self._agents.choose(time.monotonic(), but=[self._services.agent])
+    def choose(self, full: Iterable[str] = ()) -> str | None:
+        """Return another agent that takes accounts and is none of the `full` ones, None if there is none."""
+        return self._agents.choose(time.monotonic(), but=[self._services.agent, *full])
+
+    async def give(self, most: int, full: Collection[str]) -> int:
+        """Move so many accounts without calls, if there are, but to none of the `full` agents; return how many went."""
+        quiet = (account for account in self._accounts if account.can_move and not account.has_calls)
+        given = list(itertools.islice(quiet, most))
+        await asyncio.gather(*(self._move(account, full) for account in given))
+        gone = [account for account in given if account.has_moved]
+        if gone:
+            await asyncio.sleep(LINGER)
+            for account in gone:
+                self._accounts.moves.forget(account.session_id)
+        return len(gone)
 
     async def _move_all(self) -> None:
         movable = iter(sorted((one for one in self._accounts if one.can_move), key=lambda one: one.has_calls))
@@ -85,8 +98,8 @@ class Departure:
         for account in accounts:  # an iterator that all workers share
             await self._move(account)
 
-    async def _move(self, account: Account) -> None:
-        to, end = await account.mailbox.ask(lambda: self._hand_over(account))
+    async def _move(self, account: Account, full: Collection[str] = ()) -> None:
+        to, end = await account.mailbox.ask(lambda: self._hand_over(account, full))
         if not to:
             return
         metrics.ACCOUNTS_MOVED.labels(end.value).inc()
@@ -98,8 +111,8 @@ class Departure:
 
     # -- one account, in its mailbox
 
-    async def _hand_over(self, account: Account) -> tuple[str, _End]:
-        to = self.choose()
+    async def _hand_over(self, account: Account, full: Collection[str]) -> tuple[str, _End]:
+        to = self.choose(full)
         heard = None if to is None else self._agents.last(to)
         if to is None or heard is None or not account.can_move:
             return "", _End.KEPT
