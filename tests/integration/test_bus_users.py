@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import nats.errors
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +16,7 @@ from tests.support.until import until_so
 from shared import acknowledgement
 from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, LocalError
-from shared.kv import open_store
+from shared.kv import Bucket, open_store
 from shared.listing import SLICE
 from shared.messages import Done, Message, ReleaseMedia
 from shared.records import AgentLease, CallRecord, EndingRecord, LifeRecord, NameRecord, RequestRecord, SessionRecord
@@ -129,6 +131,31 @@ async def test_who_owns_what_is_written_by_agents_alone(buses: dict[str, Bus]) -
         with pytest.raises(nats.errors.TimeoutError):
             await attempt()
     assert (await of_agent.owned.names("i-1"), await of_agent.lives.names()) == (["s-1"], ["i-1"])
+
+
+@pytest.mark.parametrize("user", ["agent", "signaling"])
+async def test_every_bucket_is_read_and_listed(buses: dict[str, Bus], user: str) -> None:
+    store = await open_store(buses[user])
+    assert await store.owned.names("agent-1") == []
+    for bucket in (one for one in vars(store).values() if isinstance(one, Bucket)):
+        assert await bucket.names() == []
+        assert await bucket.get("nobody") is None
+
+
+@pytest.mark.parametrize("user", ["agent", "signaling"])
+async def test_no_service_makes_streams_of_its_own_or_reads_those_for_others(buses: dict[str, Bus], user: str) -> None:
+    await open_streams(buses[user], StreamSettings(pod=f"{user}-1"))
+
+    async def refused(request: str, **body: Any) -> None:
+        with pytest.raises(nats.errors.TimeoutError):
+            await buses[user].requests.ask(f"$JS.API.{request}", msgspec.json.encode(body), 0.3)
+
+    await asyncio.gather(
+        refused("STREAM.CREATE.mine", name="mine", subjects=["agent.*.cmd"]),
+        refused("STREAM.DELETE.events"),
+        refused("STREAM.MSG.GET.cdr", seq=1),
+        refused("CONSUMER.CREATE.cdr", stream_name="cdr", config={"ack_policy": "explicit"}),
+    )
 
 
 async def test_records_of_more_than_a_slice_are_listed_by_whoever_reads_them(buses: dict[str, Bus]) -> None:

@@ -1,5 +1,6 @@
 """What Kubernetes is given, however it is put together: it fits together, and nothing may do more than it needs."""
 
+import re
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -104,6 +105,14 @@ def test_every_service_may_be_disrupted_one_at_a_time_and_has_time_to_leave(over
         assert budgets[service]["maxUnavailable"] == 1
     for workload in workloads(overlay):
         assert workload["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30) >= 30
+
+
+def test_a_server_of_nats_has_left_before_it_is_killed(tmp_path: Path) -> None:
+    manifests = with_components(tmp_path, [DEPLOY / "nats"])
+    (server,) = [one for one in workloads(manifests) if one["metadata"]["name"] == "nats"]
+    (files,) = [one["data"] for one in manifests if name(one).startswith("ConfigMap/nats")]
+    leaves = re.search(r'^lame_duck_duration: "(\d+)s"$', files["cluster.conf"], re.MULTILINE)
+    assert leaves and server["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > int(leaves[1])
 
 
 def test_pods_on_the_nodes_network_are_admitted(overlay: list[Manifest]) -> None:

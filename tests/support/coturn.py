@@ -27,8 +27,8 @@ class Coturn:
 
 
 @contextlib.asynccontextmanager
-async def coturn(host: str = "127.0.0.1") -> AsyncIterator[Coturn]:
-    """Run coturn while the block runs."""
+async def coturn(host: str = "127.0.0.1", *options: str) -> AsyncIterator[Coturn]:
+    """Run coturn, with further options, while the block runs."""
     port, first = free_ports(), free_ports(RELAY_PORTS)
     with tempfile.TemporaryDirectory(prefix="cordboard-coturn-") as folder:
         command = (
@@ -38,6 +38,7 @@ async def coturn(host: str = "127.0.0.1") -> AsyncIterator[Coturn]:
             *(f"--min-port={first}", f"--max-port={first + RELAY_PORTS - 1}", "--allow-loopback-peers"),
             *("--no-tls", "--no-dtls", "--no-cli", "--log-file=stdout", "--simple-log", "--verbose"),
             *(f"--pidfile={Path(folder) / 'pid'}", f"--userdb={Path(folder) / 'users'}"),
+            *options,
         )
         async with running("coturn", command) as process:
             await process.wait_for_udp(port)

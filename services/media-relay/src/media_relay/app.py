@@ -136,8 +136,9 @@ async def _serving(
     collector = DataPathCollector(data_path.stats, commands.__len__, settings.capacity)
     REGISTRY.register(collector)
     try:
+        await bus.serve(relay_commands(settings.pod), commands.handle)
+        await bus.settle()  # who is told that we are ready, or hears our heartbeat, is heard
         async with health.serve(health.ops_config(settings.ops_host, settings.ops_port, not_ready), "ops"):
-            await bus.serve(relay_commands(settings.pod), commands.handle)
             tasks.spawn(beat(bus, state), "heartbeat")
             tasks.spawn(look_after(), "expiry and pressure")
             tasks.spawn(watch_loop_lag(), "loop lag")
