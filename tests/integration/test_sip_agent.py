@@ -141,9 +141,9 @@ async def nothing_left(agent: Agent, *seats: SessionSeat) -> None:
     store = agent.services.store
     for bucket in (store.accounts, store.calls, store.locations):
         await eventually_empty(bucket.names)
-    # The lease, the loop's lag, the watches of other pods, of other agents and of relays, and the heartbeat remain.
+    # The lease, the loop's lag, the watches of pods, agents and relays, the spreading, and the heartbeat remain.
     await eventually(lambda: agent.services.endpoint.live == len(agent.accounts.calls) == 0)
-    await eventually(lambda: len(agent.services.tasks) == 6)
+    await eventually(lambda: len(agent.services.tasks) == 7)
 
 
 async def test_two_sessions_of_the_built_in_domain_call_each_other(
