@@ -225,6 +225,7 @@ async def test_without_nats_calls_go_on_and_what_is_asked_fails_truthfully(stage
     assert await stage.calls_of(alice) == ({"c-ringing": "established"} if is_kept else {})
     assert await stage.calls_of(bob) == {}
     assert await stage.calls_of(carol) == {}
+    await stage.in_touch()
     await stage.call(carol)
     assert stage.server.unread("INVITE") == []
     await stage.heard_all_the_time_since(begin)
