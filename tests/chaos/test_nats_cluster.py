@@ -5,6 +5,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import pytest
@@ -16,10 +17,21 @@ from tests.support.services import SECRET, Cordboard, cordboard
 from tests.support.sip_peer import PeerDialog, SipPeer
 from tests.support.until import until
 
-from shared.bus import expiry
-from shared.errors import DeadlineExceeded, RemoteError
+from shared.bus import Bus, expiry
+from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.kv import LEASE_TTL
-from shared.messages import AttachSession, CallEnded, CallEstablished, CallProgress, SessionSnapshot, SipAccount
+from shared.messages import (
+    AttachSession,
+    CallEnded,
+    CallEstablished,
+    CallProgress,
+    Done,
+    Message,
+    Probe,
+    SessionSnapshot,
+    SipAccount,
+)
+from shared.settings import CommonSettings
 from shared.tasks import Tasks
 from sip_agent.accounts.lease import RENEW_EVERY
 from sip_agent.core.syntax.message import Request
@@ -30,6 +42,18 @@ LEADERLESS_SECONDS = 20.0  # an election takes 4 to 9 s, and may be held again
 HARDLY_NOTICED = 1.0  # what a busy machine may take; NATS has no part in media
 PLAYED = "relay-played"
 _numbers = itertools.count(1)
+
+
+async def _done(_: Message) -> Message:
+    return Done()
+
+
+async def _is_heard(there: Bus, here: str) -> bool:
+    try:
+        await there.request(here, Probe(id=command_id(), expires_at=expiry()), Done)
+    except NoOwner:
+        return False
+    return True
 
 
 @dataclass
@@ -99,7 +123,7 @@ class Stage:
         return is_kept
 
     async def in_touch(self) -> None:
-        """Return once every pod has found a server that lives, and every stream somebody who decides about it."""
+        """Return once every pod has found a server, every stream somebody who decides, and we are heard from each."""
 
         async def is_connected() -> bool:
             pods = [await pod.metrics("gauge") for pod in (*self.cluster.agents, *self.cluster.relays)]
@@ -107,7 +131,13 @@ class Stage:
 
         await self.nats.until_led()
         await until(is_connected, within=30.0)
-        await self.cluster.bus.settle()
+        here = f"tests.{next(_numbers)}.here"  # known later than all that the seats listen to
+        await self.cluster.bus.serve(here, _done)
+        for server in self.nats.servers:
+            if server.alive:
+                there = await Bus.connect(CommonSettings(pod="elsewhere", nats_url=server.url))
+                await until(partial(_is_heard, there, here), within=30.0)
+                await there.aclose()
 
     async def heard_all_the_time_since(self, begin: float) -> None:
         """Fail where an end of the measured call did not hear the other for a while."""

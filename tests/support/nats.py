@@ -31,6 +31,11 @@ class NatsServer:
         self._process: asyncio.subprocess.Process | None = None
         self.url = f"nats://127.0.0.1:{port}" if port else ""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Run it, on the port that it had before if there was one; return when it serves."""
         port = self.url.rpartition(":")[2] or "-1"

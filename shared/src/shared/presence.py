@@ -7,7 +7,7 @@ the mean load at bursts, where "the emptiest" herds to 1.5-1.8).
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 import msgspec
 
@@ -64,6 +64,14 @@ class Presence:
             return self._heard[pod][0]
         self.missed[pod] = now
         return None
+
+    def miss_anew(self, now: float) -> None:
+        """Give those that are missed their time once more."""
+        self.missed = dict.fromkeys(self.missed, now)
+
+    def miss_only(self, pods: Container[str]) -> None:
+        """Forget those that are missed and that nobody names any more."""
+        self.missed = {pod: since for pod, since in self.missed.items() if pod in pods}
 
     def all(self) -> list[tuple[Heartbeat, float]]:
         """Return the last heartbeat of every pod, also of those that are silent, and when it came."""

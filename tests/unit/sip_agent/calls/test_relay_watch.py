@@ -118,6 +118,22 @@ def test_one_that_was_missed_and_is_heard_is_there() -> None:
     assert not call.is_lost
 
 
+def test_one_that_was_missed_before_nothing_was_heard_has_its_time_once_more() -> None:
+    call = Call()
+    relay_watch, relays = watch(call)
+    relays.expect("relay-1", 1.0)
+    relays.miss_anew(100.0)
+    assert relay_watch.sweep(100.0 + GONE_AFTER) == {"relay-1": 100.0}
+    assert not call.is_lost
+
+
+def test_one_that_no_call_names_any_more_is_not_missed() -> None:
+    relay_watch, relays = watch(Call("relay-2"))
+    relays.expect("relay-1", 1.0)
+    assert relay_watch.sweep(100.0) == {}
+    assert relays.missed == {}
+
+
 def test_calls_leave_a_relay_that_drains_some_at_a_time() -> None:
     calls = [Call() for _ in range(AT_ONCE + 3)]
     relay_watch, relays = watch(*calls)

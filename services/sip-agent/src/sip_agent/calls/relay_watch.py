@@ -43,6 +43,7 @@ class RelayWatch:
             if is_judging != hearing.is_good(time.monotonic()):
                 is_judging = not is_judging
                 _log.info("relays are judged" if is_judging else "relays are not judged: nobody is heard")
+                self._relays.miss_anew(time.monotonic())  # what was asked of them meanwhile has had no answer
             if is_judging:
                 suspects = self.sweep(time.monotonic())
                 if suspects:
@@ -75,10 +76,12 @@ class RelayWatch:
         suspects: dict[str, float] = {}
         if not unusual:
             return suspects
+        named: set[str] = set()
         leaving = sum(call.media_side.anchor.state in _LEAVING for call in self._calls)
         for call in list(self._calls):
             side = call.media_side
             for media in side.anchor.in_use if call.told_state != "ended" else ():
+                named.add(media.relay)
                 if media.relay not in unusual:
                     continue
                 beat, at = unusual[media.relay]
@@ -89,6 +92,7 @@ class RelayWatch:
                 elif beat is not None and beat.draining and leaving < AT_ONCE and side.may_leave:
                     leaving += 1
                     side.drains()
+        self._relays.miss_only(named)
         return suspects
 
     def _is_unusual(self, beat: Heartbeat, at: float, now: float) -> bool:
