@@ -78,10 +78,11 @@ async def members(tmp_path: Path, authority: Authority) -> AsyncIterator[list[Me
 
 
 async def test_servers_that_know_the_password_join(members: list[Member]) -> None:
-    async def have_joined() -> bool:
-        return [await member.neighbours() for member in members] == [{"nats-1"}, {"nats-0"}]
+    async def have_neighbours() -> bool:
+        return all([await member.neighbours() for member in members])
 
-    await until(have_joined, within=10.0)
+    await until(have_neighbours, within=10.0)
+    assert [await member.neighbours() for member in members] == [{"nats-1"}, {"nats-0"}]
 
 
 async def joining(member: Member, context: ssl.SSLContext, password: str) -> bytes:

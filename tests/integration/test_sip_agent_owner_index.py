@@ -118,8 +118,11 @@ async def test_whatever_an_agent_was_writing_when_it_died_nothing_of_it_stays_ow
 async def test_what_was_written_before_there_were_entries_is_found_once(settings: Settings, store: Store) -> None:
     await store.accounts.create("s-old", record("s-old"))
     async with running(settings) as agent:
-        await eventually(lambda: agent.accounts.find("s-old") is not None)
-        await until(lambda: has_looked(store, agent.services.lease.incarnation))
+        own = agent.services.lease.incarnation
+        await until(lambda: has_looked(store, own))
+        assert [account.session_id for account in agent.accounts] == ["s-old"]
+        assert await owners(store) == {"s-old": "agent-1"}
+        assert await store.owned.names(own) == ["s-old"]
 
 
 async def test_where_somebody_has_looked_through_all_accounts_only_entries_are_asked_for(
