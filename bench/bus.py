@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
+import msgspec
 import nats.errors
 import nats.js.errors
 
@@ -19,10 +20,11 @@ from bench.calls.cordboard import Nats, nats_server
 from bench.calls.process import free_port
 from shared.bus import Bus, expiry
 from shared.ids import new_id
-from shared.kv import Bucket, Index, Store, open_store
 from shared.messages import Done, Heartbeat, Message, Probe, SipAccount
-from shared.records import AccountRecord
+from shared.records import AccountRecord, CallRecord
 from shared.settings import CommonSettings
+from shared.shelves import Index, OwnedBuckets, ShelvedBucket
+from shared.store import Store, open_store
 from shared.subjects import agent_commands, heartbeat, heartbeats, session_events
 from sip_agent.core.takeover.rendezvous import is_turn_of
 
@@ -32,6 +34,7 @@ AT_ONCE = 64
 LISTENERS = 20
 AGENTS = 100
 OWNERS = 20
+LEG_BYTES = 2500  # of a call's SIP side
 OPEN_WITHIN = 30.0
 ROW = "{:<54} {:>9} {:>14} {:>12}"
 
@@ -103,7 +106,7 @@ def _record(session_id: str) -> AccountRecord:
     return AccountRecord(session_id=session_id, account=account, owner="agent-0", epoch=1, pod="pod-0", contact=contact)
 
 
-async def _records(clocks: Clocks, accounts: Bucket[AccountRecord], title: str, count: int) -> list[str]:
+async def _records(clocks: Clocks, accounts: ShelvedBucket[AccountRecord], title: str, count: int) -> list[str]:
     """Show what writes cost, of records that are there and then are listed and read."""
     names = [new_id("s", os.urandom) for _ in range(count)]
     waiting = iter(names)
@@ -128,20 +131,24 @@ async def _records(clocks: Clocks, accounts: Bucket[AccountRecord], title: str, 
     return names
 
 
-async def _takeover(clocks: Clocks, accounts: Bucket[AccountRecord], names: list[str]) -> None:
+async def _takeover(clocks: Clocks, accounts: ShelvedBucket[AccountRecord], names: list[str]) -> None:
     """Show what an agent does, for each account there is, when another has died."""
     others = [f"agent-{number}" for number in range(AGENTS)]
     turns = itertools.cycle(names)
 
     async def listing() -> int:
-        return len(await accounts.names())
+        return len(await accounts.listed())
+
+    async def reading() -> int:
+        return len([change.name async for change in accounts.changes(0)])
 
     async def turns_taken() -> int:
         for name in names:
             is_turn_of(others[0], name, others, 0.0)
         return len(names)
 
-    await clocks.show("name of a record, listed", listing)
+    await clocks.show("name of a record, listed with all others", listing)
+    await clocks.show("record read with all others", reading)
     await clocks.show("record read", lambda: _side_by_side(lambda: accounts.get(next(turns))))
     await clocks.show(f"whose turn it is, among {AGENTS} agents", turns_taken)
 
@@ -164,6 +171,50 @@ async def _index(clocks: Clocks, owned: Index, names: list[str], title: str) -> 
 
     await clocks.show(f"entry of an account under its owner, {title}", add_all)
     await clocks.show(f"name listed of one owner's, of {OWNERS}, {title}", listing)
+
+
+async def _calls(clocks: Clocks, calls: OwnedBuckets[CallRecord], count: int) -> None:
+    """Show what it costs to find calls by the session that has them, where most have none, and by their name alone."""
+    sessions = {new_id("c", os.urandom): new_id("s", os.urandom) for _ in range(count)}
+    waiting = iter(sessions.items())
+
+    async def create() -> None:
+        for name, session_id in waiting:
+            await calls.of(session_id).create(name, _call(name, session_id))
+
+    async def create_all() -> int:
+        await asyncio.gather(*(create() for _ in range(AT_ONCE)))
+        return count
+
+    await clocks.show(f"call written where there is none, of {count} at last", create_all)
+    turns, others = itertools.cycle(sessions.items()), itertools.count()
+    await clocks.show(
+        f"session without a call asked for its calls, of {count}",
+        lambda: _side_by_side(lambda: calls.names_of(f"s-none-{next(others)}")),
+    )
+    await clocks.show(
+        f"session with a call asked for its calls, of {count}",
+        lambda: _side_by_side(lambda: calls.names_of(next(turns)[1])),
+    )
+    await clocks.show(
+        f"call found by its name alone, of {count}, and read",
+        lambda: _side_by_side(lambda: calls.get(next(turns)[0])),
+    )
+
+
+def _call(call_id: str, session_id: str) -> CallRecord:
+    return CallRecord(
+        call_id=call_id,
+        session_id=session_id,
+        owner="agent-0",
+        epoch=1,
+        direction="outgoing",
+        state="established",
+        caller="sip:alice@sip.test",
+        callee="sip:bob@sip.test",
+        created_at=0.0,
+        leg=msgspec.Raw(msgspec.json.encode("x" * LEG_BYTES)),
+    )
 
 
 @contextlib.contextmanager
@@ -217,6 +268,7 @@ async def _one_server(records: int) -> None:
         print(f"memory of the server: {(servers[0].process.resident_kib() - held) / records:.2f} KiB for a record")
         await _takeover(clocks, store.accounts, names)
         await _index(clocks, store.owned, names, "one server")
+        await _calls(clocks, store.calls, records)
         for bus in buses:
             await bus.aclose()
 

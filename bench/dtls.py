@@ -1,23 +1,25 @@
-"""What it costs the relay that a browser connects: its check, the DTLS handshake as server, the keys.
+"""What it costs the relay that a browser connects: its check, the DTLS handshake, the keys, and what is held then.
 
 Only the relay's part is on the clock; the browser's runs in the same process beside it.
 """
 
 import datetime
+import gc
 import statistics
 import time
 
 from aioice import stun
 
-from media_relay import certificate
-from media_relay.browser_transport import BrowserTransport, SendDatagram, TransportConnected, TransportOutput
+from media_relay.browser import certificate
+from media_relay.browser.dtls import DtlsEndpoint, SendDtls, create_context
+from media_relay.browser.transport import BrowserTransport, SendDatagram, TransportConnected, TransportOutput
 from media_relay.core.ice import IceLite
 from media_relay.core.packet.demux import DatagramKind, kind_of
 from media_relay.core.packet.stun import parse_binding_request
 from media_relay.core.plan import BrowserPath, IceCredentials, SessionPlan
-from media_relay.dtls import DtlsEndpoint, SendDtls, create_context
 
 from .measure import ROUNDS, Figure
+from .memory import resident_kib
 
 HANDSHAKES = 200
 LOCAL, REMOTE = IceCredentials("relayfrag", "the relay's password"), IceCredentials("browserfrag", "its password")
@@ -49,8 +51,8 @@ class Ends:
         request.add_message_integrity(LOCAL.pwd.encode())
         self.check = bytes(request)
 
-    def connect(self, clock: Clock) -> None:
-        """Let one browser connect."""
+    def connect(self, clock: Clock) -> BrowserTransport:
+        """Let one browser connect; return what the relay holds of it."""
         browser = DtlsEndpoint(self.browser_context, "client", (("sha-256", self.relay.fingerprint),))
         browser.start(time.monotonic())
         with clock:
@@ -69,6 +71,7 @@ class Ends:
                 browser.receive(datagram, time.monotonic())
         if not any(isinstance(event, TransportConnected) for event in output):
             raise RuntimeError("the bench measured a handshake that failed")
+        return transport
 
 
 def _dtls(output: list[TransportOutput]) -> list[bytes]:
@@ -88,6 +91,17 @@ def figures() -> list[Figure]:
     return [Figure("media, a browser connects: check, DTLS, keys", tuple(rounds))]
 
 
+def kib_held() -> float:
+    """Return what the relay holds of a browser that is connected, beside its session in the forwarder."""
+    ends = Ends()
+    _settled = [ends.connect(Clock()) for _ in range(HANDSHAKES)]
+    gc.collect()
+    before = resident_kib()
+    _held = [ends.connect(Clock()) for _ in range(HANDSHAKES)]
+    gc.collect()
+    return (resident_kib() - before) / HANDSHAKES
+
+
 def per_second(figure: Figure) -> float:
     """Return how many a core does in a second, by the median round."""
     return 1e6 / statistics.median(figure.microseconds)
@@ -96,3 +110,4 @@ def per_second(figure: Figure) -> float:
 if __name__ == "__main__":
     for each in figures():
         print(f"{each.name}: {per_second(each):.0f} handshakes a second on one core")
+    print(f"a browser that is connected: {kib_held():.0f} KiB")

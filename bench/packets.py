@@ -5,9 +5,9 @@ import struct
 from media_relay.core.latch import LatchPolicy
 from media_relay.core.plan import Address, BrowserPath, StreamPlan
 from media_relay.core.srtp_keys import SrtpProfile, split
-from media_relay.python_session import PythonSession
-from media_relay.python_stream import PythonStream
-from media_relay.srtp import SrtpSession
+from media_relay.forwarding.python.session import PythonSession
+from media_relay.forwarding.python.srtp import SrtpSession
+from media_relay.forwarding.python.stream import PythonStream
 
 from .measure import Figure, measure
 

@@ -12,8 +12,12 @@ import yaml
 DEPLOY = Path(__file__).parent
 BASE = DEPLOY / "k8s" / "base"
 OVERLAYS = sorted(path.parent for path in (DEPLOY / "k8s" / "overlays").glob("*/kustomization.yaml"))
-COMPONENTS = sorted(path.parent for path in DEPLOY.rglob("kustomization.yaml") if "kind: Component" in path.read_text())
 _K8S = DEPLOY / "k8s" / "components"
+_LAST = _K8S / "sip-tls"  # changes what others bring
+COMPONENTS = sorted(
+    (path.parent for path in DEPLOY.rglob("kustomization.yaml") if "kind: Component" in path.read_text()),
+    key=lambda component: (component == _LAST, component),
+)
 _EITHER_OR = ((_K8S / "nats-trial", DEPLOY / "nats"), (_K8S / "host-network", _K8S / "udp-load-balancer"))
 
 Manifest = dict[str, Any]

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench import memory
+
 _TICK = os.sysconf("SC_CLK_TCK")
 ENDS_WITHIN = 30.0
 
@@ -30,8 +32,7 @@ class Measured:
 
     def resident_kib(self) -> int:
         """The memory that it holds."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+        return memory.resident_kib(self._process.pid)
 
     def line_with(self, words: str) -> str:
         """Return the next line of its output that has these words; `RuntimeError` where it ends first."""

@@ -17,6 +17,7 @@ from .page_media import PageMedia, Way
 
 REPLY_SECONDS = 10.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0  # of the SDK
+_SOCKET: dict[str, Any] = {"open_timeout": REPLY_SECONDS, "close_timeout": 1, "ping_interval": 5, "ping_timeout": 5}
 _NOT_NOW = {408, 429, 480, 500, 503, 504}
 _REFUSED_TOKEN = 403
 
@@ -118,7 +119,7 @@ class Page:
         attempt, failures = 0, 0
         while not self._leaves and not self.is_over:
             try:
-                async with connect(self._front.url(attempt), open_timeout=REPLY_SECONDS, close_timeout=1) as socket:
+                async with connect(self._front.url(attempt), **_SOCKET) as socket:
                     await self._serve(socket)
                     failures = 0
             except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError):

@@ -10,7 +10,7 @@ from tests.support.webrtc_client import WebRtcClient
 from media_relay.core.description.sdp import parse
 from media_relay.core.packet.demux import DatagramKind, kind_of
 from media_relay.core.plan import Address, IceCredentials
-from media_relay.srtp import SrtpRefused
+from media_relay.forwarding.python.srtp import SrtpRefused
 
 from .datagrams import StampedPort
 from .stream import Ear, packet_of, read

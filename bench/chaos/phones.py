@@ -7,6 +7,7 @@ they are heard (RFC 3261 §17.1.1.2, §13.3.1.4), as whoever should hear them ma
 import asyncio
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,12 +16,14 @@ from sip_agent.core.syntax.message import Message, Request, Response, make_respo
 from sip_agent.core.syntax.parser import parse
 
 from .datagrams import StampedPort
-from .stream import Ear, packet_of, read
+from .stream import Ear, packet_of
 
 HOST = "127.0.0.1"
 _T1, _T2, _LIFETIME = 0.5, 4.0, 32.0
 _EXPIRES = 300
 _numbers = itertools.count(1)
+
+Sender = tuple[int, int]  # an agent: its port, and how many had that before
 
 
 class PhoneMedia:
@@ -29,7 +32,7 @@ class PhoneMedia:
     def __init__(self) -> None:
         self.ear = Ear()
         self._ssrc = 0x8000 + next(_numbers)
-        self._port = StampedPort(HOST, lambda data, source, came: self.ear.hear(read(data, came)))
+        self._port = StampedPort(HOST, lambda data, source, came: self.ear.take(data, came))
         self._relay: tuple[str, int] | None = None
 
     def description(self) -> bytes:
@@ -62,7 +65,7 @@ class PhoneCall:
     target: str
     media: PhoneMedia = field(default_factory=PhoneMedia)
     pending: Request | None = None  # the INVITE that rings here
-    senders: list[int] = field(default_factory=list)  # ports that requests came from, those in a row once
+    senders: list[Sender] = field(default_factory=list)  # whom requests came from, those in a row once
     is_established: bool = False
     is_over: bool = False  # BYE, CANCEL without another INVITE, or a final refusal
     infos: int = 0
@@ -85,10 +88,13 @@ class Bindings:
         """Keep what is bound now."""
         self.history.append((time.time(), frozenset(self.uris)))
 
-    def restored_after(self, death: float, alive: set[int]) -> float:
-        """Return the seconds from then until one who lives was bound; 0 if one was all the time."""
+    def restored_after(self, dead: int, death: float, alive: set[int]) -> float:
+        """Return the seconds from then until one who lives was bound; 0 if one was all the time.
+
+        At the dead one's port another may live by now.
+        """
         before = [ports for at, ports in self.history if at <= death]
-        if before and before[-1] & alive:
+        if before and before[-1] & alive - {dead}:
             return 0.0
         return next((at - death for at, ports in self.history if at > death and ports & alive), float("inf"))
 
@@ -100,6 +106,7 @@ class Phones(asyncio.DatagramProtocol):
         self.calls: dict[str, PhoneCall] = {}
         self.bindings: dict[str, Bindings] = {}
         self.contacts: dict[str, str] = {}  # by address of record: whom to call
+        self._ends: Counter[int] = Counter()  # of agents, by their port
         self._done: dict[tuple[str, str], list[bytes]] = {}  # responses, by branch and method
         self._repeated: dict[tuple[str, int, str], asyncio.TimerHandle] = {}
         self._awaited: dict[tuple[str, int, str], asyncio.Future[Response]] = {}
@@ -126,6 +133,10 @@ class Phones(asyncio.DatagramProtocol):
         for call in self.calls.values():
             call.media.close()
         self._transport.close()
+
+    def note_end(self, port: int) -> None:
+        """Who sends from this port from now on is another agent."""
+        self._ends[port] += 1
 
     # -- what they do
 
@@ -204,16 +215,17 @@ class Phones(asyncio.DatagramProtocol):
         if message.method != "ACK":
             self._done[key] = []
         call = self.calls.get(message.call_id)
-        if call is not None and (not call.senders or call.senders[-1] != addr[1]):
-            call.senders.append(addr[1])
-        self._handle(message, call, addr[1])
+        sender = addr[1], self._ends[addr[1]]
+        if call is not None and (not call.senders or call.senders[-1] != sender):
+            call.senders.append(sender)
+        self._handle(message, call, sender)
 
-    def _handle(self, request: Request, call: PhoneCall | None, port: int) -> None:
+    def _handle(self, request: Request, call: PhoneCall | None, sender: Sender) -> None:
         match request.method:
             case "REGISTER":
                 self._register(request)
             case "INVITE" if call is None or not call.is_established:
-                self._ring(request, call, port)
+                self._ring(request, call, sender)
             case "ACK":
                 self._stop((request.call_id, request.cseq[0], "200"))
             case _ if call is None or (call.is_over and request.method != "BYE"):
@@ -243,9 +255,9 @@ class Phones(asyncio.DatagramProtocol):
         told = [("Contact", f"<{uri}>;expires={_EXPIRES}") for uri in bound.uris.values()]
         self._respond(request, 200, headers=told)
 
-    def _ring(self, request: Request, call: PhoneCall | None, port: int) -> None:
+    def _ring(self, request: Request, call: PhoneCall | None, sender: Sender) -> None:
         if call is None:
-            call = PhoneCall(request.call_id, "", str(request.from_), "", senders=[port])
+            call = PhoneCall(request.call_id, "", str(request.from_), "", senders=[sender])
             self.calls[request.call_id] = call
         call.is_over = False
         call.pending = request

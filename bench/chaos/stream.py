@@ -14,6 +14,8 @@ from typing import Protocol
 
 from tests.support.g711 import tone_packets
 
+from media_relay.core.packet.demux import DatagramKind, kind_of
+
 PERIOD = 0.04  # 25 packets a second
 JITTER_BUFFER = 0.06  # seconds late that a usual one makes up for
 _SLICES = 8  # of a period: not all speak in the same moment
@@ -75,6 +77,11 @@ class Ear:
         """Note it, if nothing later has come: two ways may bring the same for a while."""
         if not self.heard or packet.number > self.heard[-1].number:
             self.heard.append(packet)
+
+    def take(self, datagram: bytes, came: float) -> None:
+        """Hear a datagram that is RTP: RTCP for the port before, which another phone may have, comes here as well."""
+        if kind_of(datagram) is DatagramKind.RTP:
+            self.hear(read(datagram, came))
 
     def gap_since(self, begin: float) -> float:
         """Return the longest silence that ended after that time."""

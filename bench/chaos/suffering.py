@@ -17,7 +17,7 @@ from .table import Row
 
 CALLS, RINGING = 100, 20
 PORTS_OF_CALL = 4  # two, and as many in quarantine
-SETTLED_SECONDS = 30.0
+SETTLED_SECONDS = 60.0
 CALM_SECONDS = 3.0  # before the fault, and after it
 LIMITS = {"AGENT_MAX_CALLS_PER_MINUTE": "0", "SIGNALING_MAX_UNAUTHENTICATED_OF_HOST": "500"}
 
@@ -44,19 +44,28 @@ async def suffer(fault: Fault, size: Size) -> Row:
         front = Front([cluster.websocket_url(number) for number in range(signaling)])
         load = Load(front, await Phones.open(), Tasks("ends"))
         await load.begin(size.calls, size.ringing)
-        if fault.alone:
-            await cluster.start_one_more(fault.alone)
+        run = Run(cluster, load)
+        for kind in fault.alone:
+            await run.start_one_more(kind)
         await know_each_other(cluster)
         await spend(CALM_SECONDS)
-        run = Run(cluster, load)
-        begin = time.time()
-        await fault.strike(run)
-        await load.until_settled({pod.port for pod in cluster.agents if not pod.stopped}, SETTLED_SECONDS)
-        await spend(CALM_SECONDS)
-        ringing = run.ringing or await load.answer_all()
-        row = measured(fault, run, begin, ringing, *await load.kept())
-        await load.end()
-        return row
+        try:
+            return await _struck(fault, run)
+        finally:
+            for pod in run.vanished:
+                await pod.kill()
+
+
+async def _struck(fault: Fault, run: Run) -> Row:
+    load = run.load
+    begin = time.time()
+    await fault.strike(run)
+    await load.until_settled({pod.port for pod in run.cluster.agents if not pod.stopped}, SETTLED_SECONDS)
+    await spend(CALM_SECONDS)
+    ringing = run.ringing or await load.answer_all()
+    row = measured(fault, run, begin, ringing, *await load.kept())
+    await load.end()
+    return row
 
 
 async def know_each_other(cluster: Cordboard) -> None:
@@ -73,7 +82,7 @@ def measured(
     load, phones = run.load, run.load.phones
     alive = {pod.port for pod in run.cluster.agents if not pod.stopped}
     restored = [
-        max((bound.restored_after(at, alive | later(run, port)) for port, at in run.deaths.items()), default=0.0)
+        max((bound.restored_after(port, at, alive | later(run, port)) for port, at in run.deaths.items()), default=0.0)
         for bound in phones.bindings.values()
     ]
     two_owners = sum(call.has_had_two_owners for call in phones.calls.values())

@@ -20,7 +20,7 @@ from media_relay.core.packet.demux import DatagramKind
 from media_relay.core.plan import Address, BrowserPath, StreamPlan
 from media_relay.core.ports import PortPool, even_ports
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
-from media_relay.forwarder import Forwarder
+from media_relay.forwarding.forwarder import Forwarder
 from media_relay.sip_ports import SipPorts
 from shared.messages.media import Side
 
@@ -28,8 +28,8 @@ from .calls import RELAY_HOST, browser, phone
 
 # Where it is, and its ports: both run at a time.
 FORWARDERS = {
-    "native": ("media_relay.native_forwarder", "NativeForwarder", even_ports(10000, 16999)),
-    "python": ("media_relay.python_forwarder", "PythonForwarder", even_ports(17000, 19999)),
+    "native": ("media_relay.forwarding.native", "NativeForwarder", even_ports(10000, 16999)),
+    "python": ("media_relay.forwarding.python.forwarder", "PythonForwarder", even_ports(17000, 19999)),
 }
 
 

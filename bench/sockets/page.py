@@ -6,17 +6,19 @@ from typing import Any
 
 _HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
 )
 _TEXT, _CLOSE, _PING = 1, 8, 9
 _FIN, _MASKED, _NO_MASK = 0x80, 0x80, b"\0\0\0\0"
 
 
 class Page(asyncio.Protocol):
-    """Requests and their replies. Events are read and forgotten."""
+    """Requests and their replies. Events are read and forgotten. `host` is whom a load balancer would name."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "") -> None:
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed = asyncio.Event()
+        self._host = host
         self._received = bytearray()
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._asked = 0
@@ -24,10 +26,12 @@ class Page(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for a WebSocket."""
         self._transport: Any = transport
-        self._transport.write(_HANDSHAKE)
+        forwarded_for = f"X-Forwarded-For: {self._host}\r\n" if self._host else ""
+        self._transport.write(_HANDSHAKE + forwarded_for.encode() + b"\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody answers any more."""
+        self.closed.set()
         for waiting in (self.opened, *self._waiting.values()):
             if not waiting.done():
                 waiting.set_exception(ConnectionError("the pod has closed the socket"))
@@ -74,10 +78,16 @@ class Page(asyncio.Protocol):
         head = bytes((_FIN | opcode, _MASKED | size)) if size < 126 else bytes((_FIN | opcode, _MASKED | 126))
         self._transport.write(head + (size.to_bytes(2, "big") if size >= 126 else b"") + _NO_MASK + payload)
 
+    def cut(self) -> None:
+        """Close the socket."""
+        self._transport.close()
+
     async def ask(self, type: str, **fields: Any) -> dict[str, Any]:
         """Send a request; return its reply, which must be ok."""
         self._asked += 1
         number = str(self._asked)
+        if self.closed.is_set():
+            raise ConnectionError("the pod has closed the socket")
         self._waiting[number] = reply = asyncio.get_running_loop().create_future()
         self._send(_TEXT, json.dumps({"type": type, "id": number, **fields}).encode())
         answer = await reply

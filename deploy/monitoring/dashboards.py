@@ -1,9 +1,12 @@
 """The dashboards: `make dashboards` writes them to `grafana/dashboards`, and the alert rules for Prometheus's Operator.
 
-`tests/e2e/test_dashboards.py` asks every query of a live Prometheus.
+`make dashboards RUNBOOKS=<address of docs/operations.md>` makes alerts point there. `tests/e2e/test_dashboards.py` asks
+every query of a live Prometheus.
 """
 
 import json
+import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from .resilience import RESILIENCE
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "grafana" / "dashboards"
-ALERTS, OPERATOR_RULES = HERE / "alerts.yml", HERE / "k8s" / "rules.yaml"
+ALERTS, ALERT_TESTS, OPERATOR_RULES = HERE / "alerts.yml", HERE / "alerts.test.yml", HERE / "k8s" / "rules.yaml"
 
 _ENDED = f"sum(rate(cordboard_sip_agent_calls_total{RATE}))"
 _ANSWERED = f'sum(rate(cordboard_sip_agent_calls_total{{result="answered"}}{RATE})) / ({_ENDED} > 0) or vector(0)'
@@ -138,7 +141,7 @@ MEDIA_RELAY = Dashboard(
         gauge("Busiest thread, of a core", "cordboard_media_relay_busiest_thread_ratio", "percentunit", most=1),
         gauge("Packets moved by native code", "cordboard_media_relay_native", most=1),
         slow("Set-up", "media_relay_setup_duration_seconds", "stage"),
-        *process("media-relay"),
+        *process("media-relay", asks=False),
     ),
 )
 
@@ -158,12 +161,20 @@ def operator_rules() -> str:
     return f"{head}{kind}  groups:\n{textwrap.indent(rules, '  ')}"
 
 
-def main() -> None:
+def pointing_to(rules: str, runbooks: str) -> str:
+    """Return alert rules, or their tests, with another address of the run-books."""
+    return re.sub(r"(?<=\brunbook_url: )[^\s#]+(?=#)", lambda _: runbooks, rules)
+
+
+def main(*runbooks: str) -> None:
     """Write the files."""
+    for address in runbooks:
+        for path in (ALERTS, ALERT_TESTS):
+            path.write_text(pointing_to(path.read_text(), address))
     OPERATOR_RULES.write_text(operator_rules())
     for dashboard in DASHBOARDS:
         (FOLDER / f"{dashboard.uid}.json").write_text(written(dashboard))
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -55,11 +55,15 @@ def stat(title: str, expr: str, unit: str = "none", most: float | None = None) -
     return Panel(title, (Query(expr, title),), unit, kind="stat", width=4, most=most)
 
 
-def process(service: str) -> tuple[Panel, ...]:
-    """What every service is asked: is it there, is it late, does it hear NATS, what does it take."""
+def process(service: str, asks: bool = True) -> tuple[Panel, ...]:
+    """What every service is asked: is it there, is it late, does it hear NATS, what does it take.
+
+    One that asks the others nothing is judged by what it was asked.
+    """
     of = f'{{service="{service}"}}'
     pods = (Query(f"count(up{of} == 1) or vector(0)", "up"), Query(f"sum(cordboard_draining{of})", "draining"))
     cpu = f"sum by (pod) (rate(process_cpu_seconds_total{of}{RATE}))"
+    heard = Query(rate("bus_messages_total", "type, result", of), legend("type, result"))
     failures = Query(rate("task_failures_total", "owner", of), "{{owner}}")
     return (
         Panel("Pods", pods),
@@ -67,6 +71,8 @@ def process(service: str) -> tuple[Panel, ...]:
         gauge("CPU, of one core", cpu, "percentunit"),
         gauge("Memory", f"process_resident_memory_bytes{of}", "bytes"),
         gauge("NATS is there", f"cordboard_nats_connected{of}", most=1),
-        slow("Requests on the bus", "bus_request_duration_seconds", "type", of, 0.99),
+        slow("Requests on the bus", "bus_request_duration_seconds", "type", of, 0.99)
+        if asks
+        else Panel("Commands from the bus", (heard,), "reqps"),
         Panel("Failed tasks", (failures,), "reqps", "Of a bug of ours."),
     )

@@ -87,9 +87,9 @@ async def know_each_other(cluster: Cordboard) -> None:
             await asyncio.sleep(0.05)
 
 
-async def moved(seat: SessionSeat) -> AccountMoved:
+async def moved(seat: SessionSeat, within: float = TAKEN_OVER_WITHIN) -> AccountMoved:
     """Wait until a session has a new agent, and follow it there."""
-    event = await seat.expect(AccountMoved, within=TAKEN_OVER_WITHIN)
+    event = await seat.expect(AccountMoved, within=within)
     seat.agent = event.agent
     return event
 

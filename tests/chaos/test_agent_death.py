@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.chaos.stage import Stage, called, moved, ringing, staged, talking
-from tests.support.bus_seats import eventually_empty, sdp
+from tests.chaos.stage import TAKEN_OVER_WITHIN, Stage, called, moved, ringing, staged, talking
+from tests.support.bus_seats import eventually, eventually_empty, sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.messages import AccountMoved, CallEstablished, CallHold, CallProgress, IncomingCall
@@ -24,7 +24,8 @@ async def test_an_established_call_goes_on_at_another_agent(stage: Stage, server
     assert again.cseq[0] > 1 and again.contacts[0].sip_uri.port == second.port
     server.respond(again, 200, sdp(30000))
     await server.expect("ACK")
-    assert stage.adopters("media of s-alice") == [(second.name, 2)]
+    # It is told aside, while the far side is.
+    await eventually(lambda: stage.adopters("media of s-alice") == [(second.name, 2)])
     await alice.hang_up("c-1")
     server.respond(await server.expect("BYE"), 200)
     assert (await alice.ended("c-1")).was_established
@@ -65,7 +66,7 @@ async def test_the_far_side_hangs_up_at_the_new_agent(stage: Stage, server: SipP
     alice = await stage.at_server(server, first)
     dialog = await talking(server, alice)
     await first.kill()
-    again = await server.expect("INVITE")
+    again = await server.expect("INVITE", TAKEN_OVER_WITHIN)
     server.respond(again, 200, sdp(30000))
     await server.expect("ACK")
     dialog.target = str(again.contacts[0].uri)
@@ -104,7 +105,7 @@ async def test_a_call_that_rings_at_the_far_side_is_cancelled_and_dialled_anew(s
     alice = await stage.at_server(server, first)
     invite = await ringing(server, alice)
     await first.kill()
-    cancel = await server.expect("CANCEL")
+    cancel = await server.expect("CANCEL", TAKEN_OVER_WITHIN)
     assert (cancel.top_via.branch, cancel.top_via.sent_by) == (invite.top_via.branch, invite.top_via.sent_by)
     server.respond(cancel, 200)
     again = await server.expect("INVITE")

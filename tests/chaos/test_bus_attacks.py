@@ -19,8 +19,24 @@ from tests.support.until import until_so
 
 from shared.bus import expiry
 from shared.errors import RemoteError
-from shared.messages import AdoptMedia, AllocateMedia, Done, MediaAllocated, ReleaseMedia, decode, encode
-from shared.subjects import relay_commands
+from shared.messages import (
+    AccountOpened,
+    AdoptAccount,
+    AdoptMedia,
+    AllocateMedia,
+    CloseAccount,
+    Done,
+    MediaAllocated,
+    MediaRef,
+    OpenAccount,
+    Refused,
+    ReleaseMedia,
+    SipAccount,
+    StartCall,
+    decode,
+    encode,
+)
+from shared.subjects import agent_commands, agent_events, relay_commands
 
 OFFER = sdp("chromium_audio_video_offer")
 
@@ -102,6 +118,30 @@ async def test_a_relay_that_is_taken_over_commands_no_other(target: Target) -> N
         await client.subscribe("agent.*.cmd")
         await until_so(lambda: any('subscription to "agent.*.cmd"' in one.lower() for one in objections))
     assert await target.sessions() == 0
+
+
+async def test_a_relay_that_is_taken_over_makes_no_call(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    async with cordboard(signaling=0, agents=1, relays=1, authority=authority) as cluster:
+        target, agent = Target(cluster, authority), cluster.agents[0].name
+        account = SipAccount(login="alice", domain="example.com", register_required=False)
+        envelope = {"expires_at": expiry(60.0), "session_id": "s-1"}  # what is stale would be refused for that alone
+        opening = OpenAccount(id=command_id(), pod="", account=account, idle_seconds=60.0, **envelope)
+        await cluster.bus.request(agent_commands(agent), opening, AccountOpened)
+        ours = MediaRef(relay=target.relay.name, media_id="m-1")
+        call = {"call_id": "c-1", "callee": "sip:+900@example.com", "media": ours, "sip_sdp": OFFER}
+        commands = (
+            StartCall(id=command_id(), is_headless=True, **call, **envelope),
+            CloseAccount(id=command_id(), **envelope),
+            AdoptAccount(id=command_id(), epoch=2, **envelope),
+        )
+        async with target.connected("relay", PASSWORDS["relay"]) as (client, objections):
+            for command in commands:
+                refusal = decode((await client.request(agent_events(agent), encode(command), timeout=5)).data)
+                assert refusal == Refused(status=403, reason=f"{type(command).__name__} On This Subject")
+            await client.publish(agent_commands(agent), encode(commands[0]))
+            await until_so(lambda: any(f'publish to "{agent_commands(agent)}"' in one.lower() for one in objections))
+        assert await cluster.store.calls.names() == [] and await cluster.store.accounts.names() == ["s-1"]
 
 
 async def test_a_command_that_is_heard_twice_is_carried_out_once(target: Target) -> None:

@@ -33,8 +33,8 @@ from shared.messages import (
 )
 from shared.settings import CommonSettings
 from shared.tasks import Tasks
-from sip_agent.accounts.lease import RENEW_EVERY
 from sip_agent.core.syntax.message import Request
+from sip_agent.ownership.lease import RENEW_EVERY
 
 pytestmark = pytest.mark.timeout(180)  # elections take their time, several of them longer
 

@@ -4,17 +4,22 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from tests.chaos.stage import Stage, know_each_other, moved, staged, talking
-from tests.support.bus_seats import sdp
+from tests.support.bus_seats import command_id, sdp
 from tests.support.cut_link import CutLink, cut_link
 from tests.support.pace import spend
 from tests.support.services import Pod
 from tests.support.sip_peer import PeerDialog, SipPeer
-from tests.support.until import until_so
+from tests.support.until import until, until_so
 
+from shared.bus import expiry
+from shared.errors import RemoteError
 from shared.kv import LEASE_TTL
+from shared.messages import Done, Probe
+from shared.subjects import agent_commands
 
 ASK_EVERY = 0.2
 CUT_FOR = LEASE_TTL + 10.0
@@ -54,6 +59,15 @@ async def ask_for_ever(dialog: PeerDialog) -> None:
     while True:
         dialog.send("OPTIONS")
         await spend(ASK_EVERY)
+
+
+async def is_served(stage: Stage, agent: Pod) -> bool:
+    """Whether commands come to an agent."""
+    try:
+        await stage.cluster.bus.request(agent_commands(agent.name), Probe(id=command_id(), expires_at=expiry()), Done)
+    except RemoteError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -97,9 +111,11 @@ async def test_an_agent_that_is_back_before_its_lease_has_ended_keeps_what_it_ha
         await talking(server, alice)
         link.cut()
         await second.process.wait_for_output("no answer")
-        await spend(LEASE_TTL / 2)
+        await first.process.wait_for_output("nats disconnected")
+        await spend(LEASE_TTL / 6)  # the rest is for a busy machine: to connect, and to renew the lease in time
         link.heal()
         await first.process.wait_for_output("nats reconnected")
+        await until(partial(is_served, stage, first))  # NATS may learn a moment later to what it listens
         await alice.hang_up("c-1")
         bye = await server.expect("BYE")
         assert bye.contacts == [] or bye.contacts[0].sip_uri.port == first.port

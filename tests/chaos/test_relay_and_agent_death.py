@@ -1,16 +1,17 @@
-"""A relay dies, and then the agent that was about to move its calls: whoever takes these over moves them."""
+"""A relay and the agent of its calls die, in either order: whoever takes the calls over moves them."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.chaos.stage import Stage, moved, talking
+from tests.chaos.stage import Stage, called, moved, talking
 from tests.integration.test_sip_agent_reanchor import OTHER, Pulse, come
-from tests.support.bus_seats import RELAY, RelaySeat, eventually, sdp
-from tests.support.sip_peer import SipPeer
+from tests.support.bus_seats import RELAY, RelaySeat, command_id, eventually, sdp
+from tests.support.sip_peer import PeerDialog, SipPeer
 from tests.support.until import until
 
-from shared.messages import ReanchorMedia
+from shared.bus import expiry
+from shared.messages import AttachSession, CallEstablished, ReanchorMedia, SessionSnapshot
 from shared.records import CallRecord
 
 
@@ -38,7 +39,7 @@ async def has_moved(stage: Stage) -> bool:
 async def answer_reinvites(server: SipPeer) -> None:
     """Take whatever the call's side says of itself."""
     while True:
-        server.respond(await server.expect("INVITE"), 200, sdp(30000))
+        server.respond(await server.expect("INVITE", within=60.0), 200, sdp(30000))  # until it is told to end
 
 
 async def test_a_call_whose_media_was_on_its_way_is_moved_by_the_next_agent(
@@ -68,3 +69,28 @@ async def test_a_call_whose_media_was_on_its_way_is_moved_by_the_next_agent(
     await alice.hang_up("c-1")
     server.respond(await server.expect("BYE"), 200)
     assert (await alice.ended("c-1")).was_established
+
+
+async def test_a_page_whose_ringing_call_has_another_agent_and_relay_comes_back_to_the_new_offer(
+    stage: Stage, server: SipPeer, other: RelaySeat
+) -> None:
+    first, _ = stage.agents
+    bus = stage.cluster.bus
+    pulse = Pulse(bus, RELAY)
+    alice = await stage.at_server(server, first)
+    call_id, _ = await called(server, alice, first)
+    await first.kill()
+    await moved(alice)
+    await pulse.stop()
+    await stage.relay.leave(bus)
+    assert (await alice.expect(ReanchorMedia, within=10.0)).browser_sdp == f"offer of {OTHER}"
+    attach = AttachSession(id=command_id(), expires_at=expiry(), session_id=alice.session_id, pod="signaling-1")
+    (call,) = (await alice.ask(attach, SessionSnapshot)).calls
+    assert (call.call_id, call.state, call.browser_sdp) == (call_id, "incoming", f"offer of {OTHER}")
+    await alice.answer(call_id)
+    dialog = PeerDialog(server, answered=await server.response("INVITE"))
+    dialog.send("ACK", cseq=1)
+    await alice.expect(CallEstablished)
+    dialog.send("BYE")
+    assert (await server.response("BYE")).status == 200
+    assert (await alice.ended(call_id)).was_established

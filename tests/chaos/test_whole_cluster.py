@@ -8,7 +8,7 @@ CALLS, RINGING = 4, 4
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", ["signaling", "rollout", "nats"])
+@pytest.mark.parametrize("name", ["signaling", "rollout", "rollout-in-place", "nats"])
 async def test_every_call_is_kept(name: str) -> None:
     fault = next(fault for fault in FAULTS if fault.name == name)
     row = await suffer(fault, Size(CALLS, RINGING))

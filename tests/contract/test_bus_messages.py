@@ -256,6 +256,7 @@ MESSAGES: tuple[Message, ...] = (
         incarnation="i-bcdefghj34567890",
         full=True,
         address="192.0.2.1:5060",
+        at=1_780_000_000.5,
     ),
     Probe(**COMMAND),
 )

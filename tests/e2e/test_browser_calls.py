@@ -2,9 +2,12 @@
 
 import asyncio
 
+from tests.e2e.forwarders import cluster
 from tests.support.browser.tab import Browser
 from tests.support.page import Account, OpenPhone, PhonePage, establish, hear_each_other
 from tests.support.services import Cordboard
+
+__all__ = ["cluster"]  # a fixture
 
 
 async def connect(cluster: Cordboard, page: PhonePage, user: str) -> None:

@@ -178,15 +178,15 @@ async def test_phone_is_released_when_the_page_in_a_call_with_it_is_closed(
 
 
 async def test_nobody_answers(open_page: OpenPhone) -> None:
-    async with cordboard(AGENT_RING_SECONDS="2") as impatient:
+    async with cordboard(AGENT_RING_SECONDS="4") as impatient:
         alice, bob = await asyncio.gather(
             open_page(440, url=impatient.page_url()), open_page(620, url=impatient.page_url())
         )
         for page, user in _named(alice, bob):
             await page.connect(Account(user, impatient.users[user]))
         before = await impatient.resting_state()
-        await alice.call("bob")
-        await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"))
+        # Waited for before it comes: it does not ring for long.
+        await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"), alice.call("bob"))
         await alice.wait_for_call("^FAILED.*(408|480)")
         await bob.wait_for_call("^(FAILED|FINISH)")
         await impatient.wait_until_settled(before)

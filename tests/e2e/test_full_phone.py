@@ -50,6 +50,7 @@ async def test_what_came_of_calls_that_nobody_took(alice: FullPhone, bob: FullPh
     await bob.wait_for_call("^Incoming call$")
     await alice.hang_up()
     await bob.wait_for_call("487")
+    await alice.wait_for_call("^Call ended")  # bob may know before, and until then there is no place to dial
     await alice.call("nobody")
     await alice.wait_for_call("404")
     assert await alice.past_calls() == ["nobody: 404 Not Found", "bob: given up", "bob: 603 Decline"]
@@ -152,6 +153,7 @@ async def test_the_keyboard_is_a_telephone(alice: FullPhone, bob: FullPhone) -> 
     await bob.call("alice")
     await alice.wait_for_call("^Incoming call$")
     await alice.type_key("Enter")
+    await alice.wait_for_call("^In call$")  # she may hear bob before, when a key would find no button
     await hear_each_other(alice, bob)
     await alice.type_key("m")
     await bob.hears_silence()

@@ -44,7 +44,7 @@ BELL_HZ, LONG_HZ, RINGBACK_HZ, MUSIC_HZ = 1000, 700, 425, 850
 async def sounding(tmp_path: Path) -> AsyncIterator[Cordboard]:
     """A cluster whose relay has sounds, and plays one of them to who is held."""
     write_tone(tmp_path / "bell.wav", BELL_HZ, 0.5)
-    write_tone(tmp_path / "long.wav", LONG_HZ, 3.0)
+    write_tone(tmp_path / "long.wav", LONG_HZ, 5.0)
     write_tone(tmp_path / "hold.wav", MUSIC_HZ, 2.0)
     (tmp_path / "text.wav").write_text("no sound at all")
     settings = {"RELAY_SOUNDS_DIR": str(tmp_path), "AGENT_HOLD_MUSIC": "hold.wav", "RELAY_QUALITY_SECONDS": "1"}
@@ -236,6 +236,8 @@ async def test_two_phones_that_are_joined_stay_so_when_the_agent_dies_or_leaves(
             return await owners(cluster) == {taker.name}
 
         await until(are_taken, 20)
+        for each in (bob, carol):  # what it says before goes to the agent that is gone
+            await each.process.wait_for_output("got re-INVITE")
         await asyncio.gather(bob.wait_for_other_tone(880), carol.wait_for_other_tone(620))
         await carol.hang_up()
         ends = [await alice.expect(CallEnded), await alice.expect(CallEnded)]
@@ -255,7 +257,7 @@ async def owners(cluster: Cordboard) -> set[str]:
 async def test_an_account_without_a_socket_lives_as_long_as_its_calls(sounding: Cordboard) -> None:
     async with phone(sounding, "bob", 620) as bob:
         alice = HeadlessSession(sounding, "alice")
-        await alice.open(idle_seconds=1.0)
+        await alice.open(idle_seconds=3.0)  # less than the sound lasts, and enough to begin the call
         await alice.call("c-1", "bob", sound=LONG, ends_with_sound=True)
         await answered(alice, bob, "c-1")
         await bob.wait_for_tone(LONG_HZ)

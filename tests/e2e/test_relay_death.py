@@ -18,7 +18,18 @@ from tests.support.page import (
     hear_each_other,
 )
 from tests.support.services import Cordboard, Pod, cordboard
+from tests.support.until import until
 from tests.support.wcs_pages import open_wcs_phone, package_server
+
+# While it rings the page shows nothing of another relay's offer.
+NOTE_OFFERS = """() => {
+  const { call } = cordboard, handle = call.handle.bind(call);
+  window.offer = "";
+  call.handle = (event) => {
+    handle(event);
+    if (event.type === "call.reanchor") window.offer = event.sdp;
+  };
+}"""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -99,10 +110,17 @@ async def test_calls_that_ring_are_answered_and_heard_after_the_death_of_their_r
         await page.connect(Account(user, relays.users[user]))
     await alice.call("bob")
     await asyncio.gather(alice.wait_for_call("^RING"), bob.wait_for_call("^RING"))
+    await bob.tab.evaluate(NOTE_OFFERS)
     for relay in list(relays.relays):  # the one that the call is at, and the one that it moves to
         await asyncio.gather(relays.start_relay(), relay.kill())
         # An answer to the offer of a relay whose death nobody has noticed yet would end the call.
         await relays.agents[0].process.wait_for_output(f'"relay": "{relay.name}", "event": "media relay has no resp')
+
+    async def has_offer_of_a_live_relay() -> bool:
+        offer = str(await bob.tab.evaluate("() => window.offer"))
+        return any(f"m=audio {relay.port} " in offer for relay in relays.relays if not relay.stopped)
+
+    await until(has_offer_of_a_live_relay, 20.0)
     await bob.answer()
     await asyncio.gather(alice.wait_for_call("^ESTABLISHED"), bob.wait_for_call("^ESTABLISHED"))
     await hear_each_other(alice, bob)

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from tests.e2e.test_rest import account, cluster, first, phone, second, until
+from tests.e2e.test_rest import account, cluster, first, only_call, phone, second, until, until_through
 from tests.support.browser.tab import Browser
 from tests.support.linphone import Linphone, linphone
 from tests.support.page import Account, call_phone, hear_and_be_heard, open_phone
@@ -21,12 +21,13 @@ async def hear(one: ScriptedPhone, other: ScriptedPhone) -> None:
     await asyncio.gather(one.wait_for_tone(other.frequency), other.wait_for_tone(one.frequency))
 
 
-async def call(rest: httpx.AsyncClient, session: str, callee: str, phone: ScriptedPhone) -> str:
+async def call(cluster: Cordboard, rest: httpx.AsyncClient, session: str, callee: str, phone: ScriptedPhone) -> str:
     """Let a session without a page call a phone, which answers; return the call's path."""
     started = await rest.post("api/v1/calls", json={"session": session, "to": callee})
     await phone.wait_for_ring()
     await phone.accept()
     await until(rest, started.json()["id"], lambda told: told["state"] == "established")
+    await until_through(cluster, started.json()["id"])
     return f"api/v1/calls/{started.json()['id']}"
 
 
@@ -41,7 +42,7 @@ async def test_the_far_side_of_a_page_is_held_and_sent_on_by_another_service(
         phone(cluster, "carol", 830) as carol,
     ):
         await call_phone(alice, bob, "bob")
-        (told,) = (await second.get("api/v1/calls")).json()["items"]
+        told = await only_call(second, state="established")
         path = f"api/v1/calls/{told['id']}"
         assert (await second.post(f"{path}/hold")).status_code == 202
         await asyncio.gather(alice.wait_for_call("^HOLD you"), alice.hears_silence(), bob.wait_for_silence())
@@ -69,8 +70,8 @@ async def test_two_calls_of_a_service_are_connected(
         linphone("bob", cluster.users["bob"], cluster.domain, port, frequency=620) as bob,
         linphone("carol", cluster.users["carol"], cluster.domain, port, frequency=830) as carol,
     ):
-        to_bob = await call(first, session, "bob", bob)
-        to_carol = await call(second, session, "carol", carol)
+        to_bob = await call(cluster, first, session, "bob", bob)
+        to_carol = await call(cluster, second, session, "carol", carol)
         assert (await first.post(f"{to_bob}/hold")).status_code == 202
         await until(second, to_bob.rpartition("/")[2], lambda told: told["held"]["local"])
         other = {"other": to_bob.rpartition("/")[2]}

@@ -1,11 +1,14 @@
 """A SIP phone registered at the built-in domain, and a page."""
 
 import pytest
+from tests.e2e.forwarders import cluster
 from tests.support.baresip import baresip
 from tests.support.browser.tab import Browser
 from tests.support.linphone import linphone
 from tests.support.page import Account, OpenPhone, call_phone, called_by_phone, open_phone
 from tests.support.services import Cordboard, cordboard
+
+__all__ = ["cluster"]  # a fixture
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

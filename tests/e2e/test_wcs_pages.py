@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.linphone import linphone
 from tests.support.page import Account, OpenPhone, PhonePage, hear_each_other
 from tests.support.scripted_phone import Phone
 from tests.support.services import Cordboard
+from tests.support.until import until
 from tests.support.wcs_pages import (
     ClickToCall,
     OpenWcsPhone,
@@ -61,6 +63,13 @@ def local(cluster: Cordboard, user: str) -> Account:
 
 async def connect(cluster: Cordboard, page: WcsPhone, user: str) -> None:
     await page.connect(local(cluster, user), "^(ESTABLISHED|REGISTERED)$")
+
+
+async def is_registered(cluster: Cordboard, user: str) -> bool:
+    """Whether a user who is logged in can be called."""
+    entries = [await cluster.store.accounts.get(name) for name in await cluster.store.accounts.names()]
+    records = [entry.record for entry in entries if entry]
+    return any(record.account.login == user and record.registration == "registered" for record in records)
 
 
 def phone(cluster: Cordboard, kind: Phone, user: str, frequency: int) -> Any:
@@ -260,6 +269,7 @@ async def test_phone_ui_is_called(cluster: Cordboard, open_wcs: OpenWcsPhone, op
     assert isinstance(alice, PhoneUi)
     await alice.connect(local(cluster, "alice"))
     await bob.connect(Account("bob", cluster.users["bob"]))
+    await until(partial(is_registered, cluster, "alice"))  # which this page does not show
     await bob.call("alice")
     await alice.wait_for_ring()
     await alice.answer()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["sip_agent.core", "media_relay.core"]):
+with atheris.instrument_imports(include=["sip_agent.core", "media_relay.core", "media_relay.browser"]):
     from tests.fuzz.corpus import seeds
     from tests.fuzz.targets import TARGETS
 

@@ -1,6 +1,7 @@
 """Where fuzzing starts: the torture messages, and the pieces of them for the targets that take less than a message."""
 
 from media_relay.core.packet.framing import frame
+from tests.fuzz import transports
 from tests.fuzz.transactions import script
 from tests.support import descriptions, torture
 
@@ -16,6 +17,12 @@ _PACKETS = (
     "90e0000100000001000000010bede00011022330",
     "81c8000600000001000000000000000000000000000000000000000000",
     "000100002112a442000102030405060708090a0b",
+)
+_FEEDBACK = (
+    "80c80006000000010000000200000003000000040000000500000006",  # a sender report
+    "80c9000100000001" + "81cd0003000000010000000200058003",  # a NACK of 5, 6, 7 and 21
+    "80c9000100000001" + "81ce00020000000100000002" + "84ce000400000001000000000000000201000000",  # PLI, FIR
+    "81cd0004000000010000000200058003ffff0001" + "8fce000500000001000000005245 4d420106000000000002",  # NACK, REMB
 )
 
 
@@ -37,4 +44,6 @@ def seeds(target: str) -> list[bytes]:
         return [descriptions.sdp(name).encode() for name in descriptions.all_names()]
     if target == "frames":
         return [b"\3" + b"".join(frame(bytes.fromhex(text)) for text in _PACKETS)]
-    return [bytes.fromhex(text) for text in _PACKETS]
+    if target == "transports":
+        return list(transports.SEEDS)
+    return [bytes.fromhex(text) for text in (_FEEDBACK if target == "wishes" else _PACKETS)]

@@ -6,23 +6,24 @@ from contextlib import suppress
 from media_relay.core.description import sdp
 from media_relay.core.description.rtp_avp import read_streams
 from media_relay.core.description.webrtc import read_description
-from media_relay.core.packet import rtcp, rtp, stun, telephone_event
+from media_relay.core.packet import feedback, rtcp, rtp, stun, telephone_event
 from media_relay.core.packet.framing import Deframer, frame
 from shared.errors import RemoteError
 from sip_agent.core.auth.digest import Challenge, parse_credentials
 from sip_agent.core.dialog import capabilities, dialog
-from sip_agent.core.errors import ParseError, SipError
+from sip_agent.core.errors import SipError
 from sip_agent.core.in_dialog import session_timer
 from sip_agent.core.instant import message as instant
 from sip_agent.core.registration.register_request import read_register
 from sip_agent.core.syntax.message import Message, Request, make_response
-from sip_agent.core.syntax.parser import StreamParser, parse
+from sip_agent.core.syntax.parser import ParseError, StreamParser, parse
 from sip_agent.core.syntax.uri import NameAddr, parse_uri
 from sip_agent.core.syntax.via import Via
 from sip_agent.core.transfer import sipfrag
 from sip_agent.core.transfer.referral import read_referral
 from sip_agent.core.transfer.replaces import replaces_of
 from tests.fuzz.transactions import run_transactions
+from tests.fuzz.transports import run_transports
 
 Target = Callable[[bytes], None]
 
@@ -116,6 +117,28 @@ def packets(data: bytes) -> None:
     stun.parse_binding_request(data)
 
 
+def wishes(data: bytes) -> None:
+    """A valid compound packet is the same where nothing is taken out of it, and valid where something is."""
+    if rtcp.parse(data) is None:
+        return
+    rtcp.read_reports(data)
+    assert len(rtcp.with_sender_counts(data, lambda _: (1, 2))) == len(data)
+    assert feedback.rewrite(data, lambda packet: packet) == data
+
+    def treat(packet: bytes) -> bytes:
+        if feedback.wants_picture(packet):
+            feedback.picture_sources(packet)
+        if not feedback.is_nack(packet):
+            return packet
+        feedback.source_of(packet)
+        assert not feedback.without(packet, lambda _: True)
+        left = feedback.without(packet, lambda number: number & 1 == 1)
+        assert len(left) <= len(packet)
+        return left
+
+    assert rtcp.parse(feedback.rewrite(data, treat) or data) is not None
+
+
 def frames(data: bytes) -> None:
     """Datagrams in a stream are the same wherever it is cut; the first byte says where."""
     size = 1 + data[0] if data else 1
@@ -137,4 +160,6 @@ TARGETS: dict[str, Target] = {
     "descriptions": descriptions,
     "frames": frames,
     "packets": packets,
+    "transports": run_transports,
+    "wishes": wishes,
 }

@@ -12,6 +12,7 @@ from sip_agent.core.events import (
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.transaction.layer import TransactionLayer
 from sip_agent.core.transaction.timers import Timers
+from tests.fuzz.clock import let_pass
 from tests.support.sip_messages import make_request
 
 _FLOWS = (Flow("udp", "192.0.2.1", 5060), Flow("udp", "2001:db8::1", 5062), Flow("tcp", "192.0.2.2", 40000))
@@ -34,7 +35,7 @@ class _User:
     def do(self, verb: int, choice: int, data: bytes) -> None:
         layer, flow = self.layer, _FLOWS[choice % len(_FLOWS)]
         if verb == _TICK:
-            self.wait(choice / 8)
+            let_pass(self, self.layer, choice / 8)
         elif verb == _SEND:
             request = make_request(("INVITE", "OPTIONS", "BYE")[choice % 3])
             request.headers.remove("Via")
@@ -52,18 +53,6 @@ class _User:
             layer.receive_data(data, flow, self.now)
         self.drain()
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass, each timer in its turn."""
-        end = self.now + seconds
-        while (due := self.layer.next_timer()) is not None and due <= end:
-            assert due >= self.now, "a timer before its time"
-            self.now = due
-            self.layer.handle_timer(due)
-            following = self.layer.next_timer()
-            assert following is None or following > due, "a timer that was due was not fired"
-            self.drain()
-        self.now = end
-
     def drain(self) -> None:
         for output in self.layer.take_output():
             if isinstance(output, RequestReceived):
@@ -80,7 +69,7 @@ class _User:
         # A provisional response stops timer B (RFC 3261 §17.1.1.2): what still rings is for the user to cancel.
         for transaction in self.sent:
             self.layer.cancel(transaction, self.now)
-        self.wait(200.0)
+        let_pass(self, self.layer, 200.0)
         assert self.layer.live == 0 and self.layer.next_timer() is None, "a transaction without an end"
         left = [self.layer._origins, self.layer._origin_of, self.layer._by_flow, self.layer._heap]
         assert not any(left), "memory of transactions that have ended"

@@ -7,16 +7,24 @@ from collections.abc import AsyncIterator
 import nats
 import nats.errors
 import pytest
+from msgspec import UNSET
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 from tests.support.nats import nats_server
+from tests.support.until import until_so
 
+from shared import presence
 from shared.bus import Bus, expiry
+from shared.clocks import TOLD_EVERY
 from shared.errors import DeadlineExceeded, NoOwner, RemoteError
-from shared.kv import Conflict, open_store
-from shared.messages import Done, Message, ReleaseMedia, encode
+from shared.kv import Conflict
+from shared.messages import Done, Heartbeat, Message, ReleaseMedia, encode
 from shared.records import AgentLease, LocationRecord
 from shared.settings import CommonSettings
+from shared.store import open_store
+from shared.tasks import Tasks
 
 
 @pytest.fixture
@@ -72,7 +80,7 @@ async def test_a_command_that_is_lost_on_its_way_is_sent_again(bus: Bus, nats_ur
 
     await client.subscribe("relay.r.cmd", cb=lose_the_first)
     await known(client)
-    assert await bus.request("relay.r.cmd", command(), Done, deadline=0.5) == Done()
+    assert await bus.request("relay.r.cmd", command(), Done, deadline=2.0) == Done()
     assert len(came) == 2
     await client.close()
 
@@ -163,3 +171,35 @@ async def emptied(js: JetStreamContext, stream: str) -> bool:
         while (await js.stream_info(stream)).state.messages:
             await js.account_info()  # a round trip each turn
     return True
+
+
+async def test_a_pod_whose_clock_differs_is_named(bus: Bus) -> None:
+    async def ignore(_: Message) -> None:
+        return None
+
+    def difference() -> float | None:
+        return REGISTRY.get_sample_value("cordboard_clock_difference_seconds")
+
+    await bus.serve("hb.relay.*", ignore)
+    with capture_logs() as logs:
+        for pod, ahead in (("relay-1", 0.0), ("relay-2", 2.0)):
+            beat = Heartbeat(kind="relay", pod=pod, load=0, capacity=1, at=time.time() + ahead)
+            await bus.publish(f"hb.relay.{pod}", beat)
+        await until_so(lambda: (difference() or 0.0) > 1.5)
+    assert [entry["pod"] for entry in logs if entry["log_level"] == "warning"] == ["relay-2"]
+
+
+async def test_a_heartbeat_tells_the_time_now_and_then(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.presence.PERIOD", 0.001)
+    heard: list[Message] = []
+
+    async def hear(message: Message) -> None:
+        heard.append(message)
+
+    await bus.serve("hb.relay.*", hear)
+    tasks = Tasks("test")
+    tasks.spawn(presence.beat(bus, lambda: Heartbeat(kind="relay", pod="relay-1", load=0, capacity=1)), "beat")
+    await until_so(lambda: len(heard) >= 2 * TOLD_EVERY)
+    await tasks.aclose()
+    times = [beat.at for beat in heard[:TOLD_EVERY] if isinstance(beat, Heartbeat)]
+    assert isinstance(times[0], float) and abs(times[0] - time.time()) < 10 and times[1:] == [UNSET] * (TOLD_EVERY - 1)

@@ -16,11 +16,12 @@ from tests.support.until import until_so
 from shared import acknowledgement
 from shared.bus import Bus, expiry
 from shared.errors import DeadlineExceeded, LocalError
-from shared.kv import Bucket, open_store
+from shared.kv import Bucket
 from shared.listing import SLICE
 from shared.messages import Done, Message, ReleaseMedia
 from shared.records import AgentLease, CallRecord, EndingRecord, LifeRecord, NameRecord, RequestRecord, SessionRecord
 from shared.settings import CommonSettings, StreamSettings
+from shared.store import open_store
 from shared.streams import open_streams
 from shared.subjects import told
 from shared.tasks import Tasks
@@ -62,7 +63,14 @@ async def done(_: Message) -> Message:
 
 @pytest.mark.parametrize(
     ("asks", "subject", "answers"),
-    [("signaling", "relay.r.cmd", "relay"), ("agent", "relay.r.cmd", "relay"), ("signaling", "agent.a.cmd", "agent")],
+    [
+        ("signaling", "relay.r.cmd", "relay"),
+        ("agent", "relay.r.cmd", "relay"),
+        ("signaling", "agent.a.cmd", "agent"),
+        ("agent", "agent.b.cmd", "agent"),
+        ("relay", "agent.a.evt", "agent"),
+        ("agent", "session.s.evt", "signaling"),
+    ],
 )
 async def test_services_hear_each_other(buses: dict[str, Bus], asks: str, subject: str, answers: str) -> None:
     await buses[answers].serve(subject, done)
@@ -75,6 +83,9 @@ async def test_services_hear_each_other(buses: dict[str, Bus], asks: str, subjec
     [
         ("relay", "relay.another.cmd"),
         ("relay", "session.s.evt"),
+        ("relay", "agent.a.cmd"),
+        ("signaling", "agent.a.evt"),
+        ("agent", "agent.a.evt"),
         ("relay", "hb.agent.agent-1"),
         ("signaling", "hb.relay.relay-1"),
         ("agent", "hb.signaling.signaling-1"),
@@ -87,7 +98,7 @@ async def test_a_service_speaks_for_no_other(buses: dict[str, Bus], user: str, s
         heard.put_nowait(message)
         return Done()
 
-    owner = {"relay": "relay", "session": "signaling", "hb": "agent"}[subject.partition(".")[0]]
+    owner = {"relay": "relay", "session": "signaling", "hb": "agent", "agent": "agent"}[subject.partition(".")[0]]
     await buses[owner].serve(subject, hear)
     await buses[owner].settle()
     with pytest.raises(DeadlineExceeded):
@@ -155,6 +166,8 @@ async def test_no_service_makes_streams_of_its_own_or_reads_those_for_others(bus
         refused("STREAM.DELETE.events"),
         refused("STREAM.MSG.GET.cdr", seq=1),
         refused("CONSUMER.CREATE.cdr", stream_name="cdr", config={"ack_policy": "explicit"}),
+        refused("CONSUMER.INFO.cdr.billing"),
+        refused("CONSUMER.DELETE.cdr.billing"),
     )
 
 
@@ -199,6 +212,42 @@ async def refused(secured: SecuredNats, **other: str) -> list[str]:
 
 async def test_a_wrong_password_is_named(secured: SecuredNats) -> None:
     assert "Authorization Violation" in (await refused(secured, nats_password="another"))[0]
+
+
+async def test_a_password_is_changed_at_one_server_after_the_other(secured: SecuredNats) -> None:
+    """docs/operations.md: who has the former one stays where it is known, who has the new one finds where that is."""
+    async with secured_nats(secured.authority, agent="changed") as changed:
+        both = {"nats_url": f"{secured.url},{changed.url}"}
+        former = await Bus.connect(CommonSettings(pod="former", **(secured.settings("agent") | both)))
+        new = await Bus.connect(
+            CommonSettings(pod="new", **(secured.settings("agent") | both | {"nats_password": "changed"}))
+        )
+        assert (former.connected, new.connected) == (True, True)
+        (server,) = secured.servers
+        await server.stop()  # it is renewed, say
+        await until_so(lambda: not former.connected)
+        await server.start()
+        await until_so(lambda: former.connected)
+        await former.aclose()
+        await new.aclose()
+
+
+async def test_a_renewed_certificate_counts_once_the_server_is_told(secured: SecuredNats, tmp_path: Path) -> None:
+    settings = CommonSettings(pod="p", **secured.settings("agent"))
+    former = await Bus.connect(settings)
+    # Another authority, and what it has issued, in the place of the former files.
+    Authority(tmp_path).issue("127.0.0.1")
+    tasks = Tasks("newcomer")
+    with capture_logs() as logs:
+        connecting = tasks.spawn(Bus.connect(settings), "connect")
+        await until_so(lambda: any("CERTIFICATE_VERIFY_FAILED" in entry.get("error", "") for entry in logs))
+    (server,) = secured.servers
+    server.reload()
+    bus = await connecting  # it has tried again
+    assert (former.connected, former.reconnects) == (True, 0)
+    await former.aclose()
+    await bus.aclose()
+    await tasks.aclose()
 
 
 async def test_a_server_that_is_not_believed_is_named(secured: SecuredNats, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,13 +10,14 @@ from tests.support.data_path import Call, Relay, audio, browser_plan, connect
 from tests.support.data_path import relay as relay
 from tests.support.pace import turn
 from tests.support.rtp_packets import receiver_report, rtp_packet, sender_report
+from tests.support.until import until_so
 from tests.support.webrtc_client import WebRtcClient, binding_request
 
 from media_relay.core import ice
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamKind, StreamPlan
 from media_relay.events import Connected, Failed
-from media_relay.forwarder import ForwarderFactory
+from media_relay.forwarding.forwarder import ForwarderFactory, StreamSockets
 from shared.errors import LocalError, RemoteError
 
 
@@ -25,8 +27,29 @@ async def test_rtp_goes_both_ways_with_payload_types_rewritten_and_all_else_kept
     assert await call.phone.receive() == (rtp_packet(0x80 | 96, 7, 0xB1), Address("127.0.0.1", call.rtp_port))
     call.phone.send(rtp_packet(96, 9, 0x51), call.rtp_port)
     assert await call.browser.receive_rtp() == rtp_packet(111, 9, 0x51)
-    counters = relay.path.stats().sessions["m1"]
-    assert counters.packets == {("browser_to_sip", "audio"): 1, ("sip_to_browser", "audio"): 1}
+    counted = {("browser_to_sip", "audio"): 1, ("sip_to_browser", "audio"): 1}
+    await until_so(lambda: relay.path.stats().sessions["m1"].packets == counted)  # which is after they are sent
+
+
+@pytest.mark.parametrize(
+    ("anew", "heard", "refused"),
+    [
+        (20000, (40002, 40003, 40004), 2),  # the first of the new run, and what is said twice
+        (39000, (39000, 40002, 40003, 40004), 1),  # the first might have been late
+        (1000, (1000, 1001, 1002, 1003), 1),  # further on than back: as if what is between were lost
+    ],
+    ids=["far back", "a little back", "further on"],
+)
+async def test_a_phone_that_numbers_anew_is_heard_on(
+    relay: Relay, anew: int, heard: tuple[int, ...], refused: int
+) -> None:
+    """Under one SSRC, as after a restart or in a PBX's music (RFC 3550 A.1); SRTP takes no number twice."""
+    call = await connect(relay)
+    for sent in (40000, 40001, anew, anew + 1, anew + 2, anew + 1, anew + 3):
+        call.phone.send(rtp_packet(96, sent, 0x51), call.rtp_port)
+    for number in (40000, 40001, *heard):
+        assert int.from_bytes((await call.browser.receive_rtp())[2:4], "big") == number
+    assert relay.drops(Drop.REPLAY) == refused
 
 
 async def test_rtcp_goes_both_ways_on_the_odd_port(relay: Relay) -> None:
@@ -104,7 +127,22 @@ async def test_checks_without_the_password_get_no_answer(relay: Relay) -> None:
     browser.send(binding_request("nobody", allocation.ice.pwd))
     await browser.check()
     assert browser.stun.empty()
-    assert relay.drops(Drop.STUN_AUTH) == 2
+    assert (relay.drops(Drop.STUN_AUTH), relay.drops(Drop.UNKNOWN_SOURCE)) == (1, 1)
+
+
+async def test_a_session_for_which_there_is_no_room_leaves_nothing(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(session: int, streams: Sequence[StreamSockets]) -> None:
+        raise OSError("no room for a session")
+
+    with monkeypatch.context() as without_room:
+        without_room.setattr(relay.path._forwarder, "add_session", refuse)
+        with pytest.raises(RemoteError, match="503 No Room For Media"):
+            relay.path.allocate("m1", 1)
+    assert relay.path.stats().sessions == {}
+    assert relay.path.stats().ports.used == 0
+    await connect(relay, "m1")
 
 
 async def test_a_stranger_on_the_sip_port_reaches_nobody_and_gets_nothing(relay: Relay) -> None:
@@ -226,7 +264,7 @@ async def test_a_browser_that_says_it_comes_anew_and_does_not_stays_as_it_is(rel
     relay.path.apply("m1", plan)
     await exchange(call, call.browser, 1)
     assert not given_up.connected.is_set()
-    assert relay.drops(Drop.STUN_AUTH) == 1
+    assert relay.drops(Drop.UNKNOWN_SOURCE) == 2
 
 
 @pytest.mark.parametrize(("kind", "most"), [("audio", 100), ("video", 1000)])

@@ -11,7 +11,7 @@ from tests.support.webrtc_client import WebRtcClient
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials
 from media_relay.events import Connected
-from media_relay.forwarder import ForwarderFactory
+from media_relay.forwarding.forwarder import ForwarderFactory
 from shared.errors import LocalError
 
 HOSTS = ("127.0.0.1", "127.0.0.2")

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 from tests.support.data_path import Call, Relay, audio, connect
 from tests.support.data_path import relay as relay
-from tests.support.rtp_packets import receiver_report, rtp_packet, sender_report
+from tests.support.rtp_packets import picture_loss_indication, receiver_report, rtp_packet, sender_report
 
 from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, StreamPlan
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
-from media_relay.srtp import SrtpSession
+from media_relay.forwarding.python.sources import MAX_SSRCS
+from media_relay.forwarding.python.srtp import SrtpSession
 
 EACH_PROFILE = pytest.mark.parametrize("profile", list(SrtpProfile), ids=lambda profile: profile.name)
 
@@ -114,6 +115,23 @@ async def test_a_replay_is_known_after_a_description_with_the_same_keys(relay: R
     call.phone.send(phone.protect_rtp(rtp_packet(96, 10, 0x51)), call.rtp_port)
     assert await call.browser.receive_rtp() == rtp_packet(111, 10, 0x51)
     assert relay.drops(Drop.REPLAY) == 1
+
+
+async def test_a_browser_has_as_many_sources_of_rtcp_as_of_rtp(relay: Relay) -> None:
+    """Also where what a packet begins with is answered here, so that another sender stands first: each costs state."""
+    profile = SrtpProfile.AES128_CM_SHA1_80
+    call, phone = await connect(relay, stream=encrypted(keys(profile))), of_phone(keys(profile))
+    call.phone.send(phone.protect_rtp(rtp_packet(96, 9, 0x51)), call.rtp_port)
+    await call.browser.receive_rtp()
+    wish, passed = picture_loss_indication(0xB1, 0x51), MAX_SSRCS - 1  # one is the wish's
+    for sender in range(passed):
+        call.browser.send_rtcp(wish + receiver_report(1000 + sender))
+        assert phone.unprotect_rtcp((await call.phone_rtcp.receive())[0]) == receiver_report(1000 + sender)
+    for sender in range(10):
+        call.browser.send_rtcp(wish + receiver_report(5000 + sender))
+    call.browser.send_rtcp(wish + receiver_report(1000))
+    assert phone.unprotect_rtcp((await call.phone_rtcp.receive())[0]) == receiver_report(1000)
+    assert relay.drops(Drop.SSRC_LIMIT) == 10
 
 
 async def test_plain_rtp_again_where_a_description_says_so(relay: Relay) -> None:

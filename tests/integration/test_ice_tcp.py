@@ -1,30 +1,37 @@
 """A browser that has TCP alone, and what strangers get who connect."""
 
 import asyncio
+import os
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+import uvloop
 from tests.support.data_path import Relay, audio, browser_plan
 from tests.support.descriptions import sdp
 from tests.support.media_relay import StartRelay, start_relay
 from tests.support.processes import free_ports
 from tests.support.rtp_packets import rtp_packet
-from tests.support.webrtc_client import WebRtcClient
+from tests.support.until import until_so
+from tests.support.webrtc_client import WebRtcClient, binding_request
 
-from media_relay import ice_tcp
+from media_relay.browser import ice_tcp
+from media_relay.browser.ice_tcp import IceTcp
 from media_relay.core.counters import Drop
 from media_relay.core.description.sdp import parse
 from media_relay.core.packet.framing import Deframer, frame
-from media_relay.core.plan import IceCredentials
+from media_relay.core.plan import Address, IceCredentials
 from media_relay.events import Connected, Failed
-from media_relay.forwarder import ForwarderFactory
+from media_relay.forwarding.forwarder import ForwarderFactory
 from shared.errors import LocalError
 from shared.tasks import Tasks
 
 __all__ = ["start_relay"]  # a fixture
 
 HOST = "127.0.0.1"
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, no time
 
 
 class TcpBrowser(WebRtcClient):
@@ -42,6 +49,12 @@ class TcpBrowser(WebRtcClient):
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
+
+    @property
+    def end(self) -> tuple[str, int]:
+        """Our end of the connection."""
+        host, port = self._writer.get_extra_info("sockname")
+        return host, port
 
     async def aclose(self) -> None:
         await self._tasks.aclose()
@@ -98,6 +111,40 @@ async def test_a_call_over_tcp(relay: TcpRelay) -> None:
     assert await relay.event() == Failed("m1", "closed")
 
 
+async def test_a_browser_is_told_its_own_end_of_the_connection(relay: TcpRelay) -> None:
+    allocation = relay.path.allocate("m1", 1)
+    first, second = await relay.connect(allocation.ice), await relay.connect(allocation.ice)
+    for browser in (first, second, first):
+        assert (await browser.check()).attributes["XOR-MAPPED-ADDRESS"] == browser.end
+
+
+def test_who_is_gone_before_he_is_taken_costs_nothing() -> None:
+    """On the service's own loop: asyncio's still knows who it was, uvloop's does not."""
+    assert uvloop.run(errors_by_strangers_who_are_gone()) == []
+
+
+async def errors_by_strangers_who_are_gone() -> list[object]:
+    loop, errors = asyncio.get_running_loop(), list[object]()
+    loop.set_exception_handler(lambda _, context: errors.append(context))
+    async with AsyncExitStack() as stack:
+        data_path = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        data_path.bind((HOST, 0))
+        data_path.setblocking(False)
+        port = free_ports()
+        listening = await IceTcp.open([HOST], port, Address(*data_path.getsockname()))
+        stack.push_async_callback(listening.aclose)
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            with socket.create_connection((HOST, port)) as stranger:  # which blocks the loop that would accept it
+                stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        _, browser = await asyncio.open_connection(HOST, port)  # behind them in the queue
+        browser.write(frame(b"a datagram"))
+        assert await asyncio.wait_for(loop.sock_recv(data_path, 1500), 5) == b"a datagram"
+        browser.close()
+        await until_so(lambda: len(os.listdir("/proc/self/fd")) <= before)
+    return errors
+
+
 async def test_a_browser_may_move_from_udp_to_tcp(relay: TcpRelay) -> None:
     allocation = relay.path.allocate("m1", 1)
     udp, phone = await relay.browser(allocation.ice), await relay.phone()
@@ -119,9 +166,10 @@ async def test_who_does_not_prove_itself_gets_nothing_and_is_closed(
     stranger = await relay.connect(allocation.ice)
     stranger.send(rtp_packet(111))
     stranger.send_check(pwd="not the password")
+    stranger.send(binding_request("nobody-1", allocation.ice.pwd))
     await asyncio.wait_for(stranger.closed.wait(), 5)
     assert stranger.stun.empty()
-    assert (relay.drops(Drop.UNKNOWN_SOURCE), relay.drops(Drop.STUN_AUTH)) == (1, 1)
+    assert (relay.drops(Drop.UNKNOWN_SOURCE), relay.drops(Drop.STUN_AUTH)) == (2, 1)
 
 
 async def test_a_broken_frame_closes_the_connection(relay: TcpRelay) -> None:

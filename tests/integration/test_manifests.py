@@ -10,9 +10,15 @@ import pytest
 from deploy.kustomize import DEPLOY, OVERLAYS, Manifest, alone_and_together, build, with_components
 from deploy.schemas import faults
 
+from signaling.settings import Settings
+from sip_agent.settings import Settings as AgentSettings
+
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 SERVICES = {"signaling", "sip-agent", "media-relay"}
+ENDS_WITHIN = 20.0  # seconds, of a pod that has nothing left
 MOST_PODS = 3  # that have load balancers of their own
+# coturn's program is marked with it (`setcap`), and cannot be started by whom it is kept from.
+CAPABILITIES = {"coturn": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}}
 
 
 @pytest.fixture(params=alone_and_together(), ids=lambda some: "+".join(one.name for one in some) or "base")
@@ -50,10 +56,20 @@ def check_secured(workload: Manifest) -> None:
     for container in pod["containers"]:
         context = container["securityContext"]
         assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"]
-        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["capabilities"] == CAPABILITIES.get(container["name"], {"drop": ["ALL"]})
         assert ":" in container["image"] and not container["image"].endswith(":latest")
         assert {"livenessProbe", "readinessProbe"} <= container.keys()
         assert "memory" in container["resources"]["limits"] and "cpu" not in container["resources"]["limits"]
+
+
+def check_expands(container: dict[str, Any]) -> None:
+    """Kubernetes knows in a variable's value those that stand before it; what it does not know stays as it is."""
+    before: set[str] = set()
+    for variable in container.get("env", []):
+        assert set(re.findall(r"\$\((\w+)\)", variable.get("value", ""))) <= before, variable
+        before.add(variable["name"])
+    told = " ".join([*container.get("command", []), *container.get("args", [])])
+    assert set(re.findall(r"\$\((\w+)\)", told)) <= before
 
 
 def check_refers(manifests: list[Manifest]) -> None:
@@ -68,6 +84,8 @@ def check_refers(manifests: list[Manifest]) -> None:
         mounts = {mount["name"] for container in pod["containers"] for mount in container.get("volumeMounts", [])}
         claims = {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
         assert mounts == {volume["name"] for volume in pod.get("volumes", [])} | claims
+        for container in pod["containers"]:
+            check_expands(container)
     labels = list(chain.from_iterable(labels_of_pods(workload) for workload in workloads(manifests)))
     for one in manifests:
         if one["kind"] in ("Service", "PodDisruptionBudget"):
@@ -75,8 +93,14 @@ def check_refers(manifests: list[Manifest]) -> None:
             wanted = selector.get("matchLabels", selector).items()
             assert any(wanted <= some.items() for some in labels), name(one)
         if one["kind"] == "ScaledObject":
-            target = one["spec"]["scaleTargetRef"]
-            assert f"{target.get('kind', 'Deployment')}/{target['name']}" in there
+            check_scales(one, manifests)
+
+
+def check_scales(scaled: Manifest, manifests: list[Manifest]) -> None:
+    """Its target is there, and has no number of its own, which each `kubectl apply` would go back to."""
+    wanted = scaled["spec"]["scaleTargetRef"]
+    (target,) = [one for one in manifests if name(one) == f"{wanted.get('kind', 'Deployment')}/{wanted['name']}"]
+    assert "replicas" not in target["spec"]
 
 
 def _sources(container: dict[str, Any]) -> list[dict[str, Any]]:
@@ -107,12 +131,44 @@ def test_every_service_may_be_disrupted_one_at_a_time_and_has_time_to_leave(over
         assert workload["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30) >= 30
 
 
+def test_every_service_drains_from_its_hook_on_within_the_time_that_it_has(overlay: list[Manifest]) -> None:
+    pods = {one["metadata"]["name"]: one["spec"]["template"]["spec"] for one in workloads(overlay)}
+    for service in SERVICES:
+        (container,) = pods[service]["containers"]
+        python, module, name, *after = container["lifecycle"]["preStop"]["exec"]["command"]
+        assert [python, module, name] == ["python", "-m", "shared.drain"]
+        env = {variable["name"]: variable.get("value", "") for variable in container["env"]}
+        assert env["CORDBOARD_OPS_PORT"].isdigit()  # where the command finds the pod
+        told = [value for variable, value in env.items() if variable.endswith("_DRAIN_SECONDS")]
+        seconds = float(told[0]) if told else Settings().drain_seconds
+        waits = float(after[1]) if after else 0.0
+        assert waits + seconds + ENDS_WITHIN <= pods[service]["terminationGracePeriodSeconds"]
+
+
 def test_a_server_of_nats_has_left_before_it_is_killed(tmp_path: Path) -> None:
     manifests = with_components(tmp_path, [DEPLOY / "nats"])
     (server,) = [one for one in workloads(manifests) if one["metadata"]["name"] == "nats"]
     (files,) = [one["data"] for one in manifests if name(one).startswith("ConfigMap/nats")]
     leaves = re.search(r'^lame_duck_duration: "(\d+)s"$', files["cluster.conf"], re.MULTILINE)
     assert leaves and server["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > int(leaves[1])
+
+
+def in_bytes(size: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)([MG])i?B?", size).groups()  # type: ignore[union-attr]
+    return int(number) * {"M": 2**20, "G": 2**30}[unit]
+
+
+def test_a_server_of_nats_stores_no_more_than_its_disk_and_memory_hold(tmp_path: Path) -> None:
+    manifests = with_components(tmp_path, [DEPLOY / "nats"])
+    (spec,) = [one["spec"] for one in workloads(manifests) if one["metadata"]["name"] == "nats"]
+    (files,) = [one["data"] for one in manifests if name(one).startswith("ConfigMap/nats")]
+    bounds = dict(re.findall(r"(max_\w+): (\w+)", files["cluster.conf"]))
+    (disk,) = [claim["spec"]["resources"]["requests"]["storage"] for claim in spec["volumeClaimTemplates"]]
+    server = spec["template"]["spec"]["containers"][0]
+    memory = in_bytes(server["resources"]["limits"]["memory"])
+    (for_go,) = [in_bytes(one["value"]) for one in server["env"] if one["name"] == "GOMEMLIMIT"]
+    assert in_bytes(bounds["max_file_store"]) <= 0.8 * in_bytes(disk)
+    assert in_bytes(bounds["max_memory_store"]) <= for_go / 2 and for_go <= 0.9 * memory
 
 
 def test_pods_on_the_nodes_network_are_admitted(overlay: list[Manifest]) -> None:
@@ -132,7 +188,7 @@ def test_each_pod_with_a_load_balancer_says_its_name_and_is_sent_to_while_it_dra
     balancers = [one for one in manifests if one["kind"] == "Service" and one["spec"].get("type") == "LoadBalancer"]
     names = {one["metadata"]["annotations"]["external-dns.alpha.kubernetes.io/hostname"] for one in balancers}
     told = {
-        variable["value"].replace("$(CORDBOARD_POD)", f"{workload['metadata']['name']}-{number}")
+        variable["value"].replace("$(POD)", f"{workload['metadata']['name']}-{number}")
         for workload in workloads(manifests)
         for variable in workload["spec"]["template"]["spec"]["containers"][0]["env"]
         if variable["name"] in ("CORDBOARD_RELAY_ADDRESSES", "CORDBOARD_AGENT_ADVERTISED_HOST")
@@ -142,6 +198,37 @@ def test_each_pod_with_a_load_balancer_says_its_name_and_is_sent_to_while_it_dra
     assert all(one["spec"]["publishNotReadyAddresses"] for one in balancers)
     scaled = {one["metadata"]["name"]: one["spec"] for one in manifests if one["kind"] == "ScaledObject"}
     assert {scaled[kind]["maxReplicaCount"] for kind in ("media-relay", "sip-agent")} == {MOST_PODS}
+
+
+def test_relays_and_agents_tell_the_names_of_their_nodes(tmp_path: Path) -> None:
+    components = DEPLOY / "k8s" / "components"
+    manifests = with_components(tmp_path, [components / "host-network", components / "node-names"])
+    told = {}
+    for workload in workloads(manifests):
+        env = workload["spec"]["template"]["spec"]["containers"][0]["env"]
+        told |= {one["name"]: one for one in env if "nodes.example.com" in one.get("value", "")}
+    names = {"CORDBOARD_RELAY_ADDRESSES", "CORDBOARD_RELAY_SIP_ADDRESS", "CORDBOARD_AGENT_ADVERTISED_HOST"}
+    assert told == {name: {"name": name, "value": "$(NODE).nodes.example.com"} for name in names}
+
+
+@pytest.mark.parametrize("network", [(), ("host-network",), ("udp-load-balancer",)], ids="".join)
+def test_sip_by_tls_comes_wherever_sip_does(tmp_path: Path, network: tuple[str, ...]) -> None:
+    components = DEPLOY / "k8s" / "components"
+    manifests = with_components(tmp_path, [components / one for one in (*network, "sip-tls")])
+    services = [one["spec"]["ports"] for one in manifests if one["kind"] == "Service"]
+    with_sip = [ports for ports in services if 5060 in {port["port"] for port in ports}]
+    assert len(with_sip) == (1 + MOST_PODS if "udp-load-balancer" in network else 1)
+    tls = {"name": "sip-tls", "port": 5061, "targetPort": "sip-tls", "protocol": "TCP"}
+    assert all(tls in ports for ports in with_sip)
+    (agent,) = [one["spec"]["template"]["spec"] for one in workloads(manifests) if name(one) == "StatefulSet/sip-agent"]
+    (container,) = agent["containers"]
+    assert {"name": "sip-tls", "containerPort": AgentSettings().sip_tls_port, "protocol": "TCP"} in container["ports"]
+    (folder,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "sip-tls"]
+    env = {one["name"]: one.get("value") for one in container["env"]}
+    told = (env["CORDBOARD_AGENT_SIP_TLS_CERTIFICATE"], env["CORDBOARD_AGENT_SIP_TLS_KEY"])
+    assert told == (f"{folder}/tls.crt", f"{folder}/tls.key")
+    (policy,) = [one["spec"] for one in manifests if name(one) == "NetworkPolicy/sip"]
+    assert {"port": 5061, "protocol": "TCP"} in policy["ingress"][0]["ports"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tests.support.media_relay import (
 )
 from tests.support.processes import free_ports, running
 from tests.support.rtp_packets import rtp_packet
+from tests.support.until import until
 
 from media_relay.core.description.sdp import parse
 from shared.errors import NoOwner, RemoteError
@@ -43,8 +44,11 @@ async def test_an_outgoing_call_carries_audio_both_ways_under_the_numbers_of_eac
     packet = await ends.browser.receive_rtp()
     assert (payload_type(packet), packet[12:]) == (111, b"from the phone")
 
-    assert await relay.metric('packets_total{direction="browser_to_sip",kind="audio"}') == 1
-    assert await relay.metric('packets_total{direction="sip_to_browser",kind="audio"}') == 1
+    async def counted() -> bool:  # which is after they are sent
+        directions = ("browser_to_sip", "sip_to_browser")
+        return [await relay.counted(f'packets_total{{direction="{one}",kind="audio"}}') for one in directions] == [1, 1]
+
+    await until(counted)
     assert await relay.metric("dtls_handshakes_total") == 1
     assert await relay.metric('setup_duration_seconds_count{stage="connect"}') == 1
 
@@ -155,7 +159,7 @@ async def test_bad_commands_are_refused_and_the_relay_goes_on(relay: Relay) -> N
 
 
 async def test_a_session_that_no_agent_commands_ends(start_relay: StartRelay) -> None:
-    relay = await start_relay(RELAY_UNCLAIMED_SECONDS=0.1)
+    relay = await start_relay(RELAY_UNCLAIMED_SECONDS=1)  # longer than a heartbeat takes to tell of it
     await relay.allocate(browser_sdp=sdp("chromium_audio_video_offer"))
     await relay.beat(lambda beat: beat.load == 1)
     await relay.beat(lambda beat: beat.load == 0)

@@ -43,6 +43,14 @@ TAKE = """async (sdp) => {
 }"""
 
 
+# To which the page sends, of all that it was told.
+REMOTE_ADDRESSES = """async () => {
+    const reports = [...(await pc.getStats()).values()];
+    const pairs = reports.filter((each) => each.type === 'candidate-pair' && each.nominated);
+    return pairs.map((pair) => reports.find((each) => each.id === pair.remoteCandidateId).address);
+}"""
+
+
 @pytest.fixture
 async def relay(start_relay: StartRelay) -> Relay:
     # Firefox sends from the address of the default route alone.
@@ -87,14 +95,30 @@ async def test_a_branch_gives_early_media_another_answers_and_a_third_one_takes_
         await third.hear(MICROPHONE)
 
 
-async def test_a_call_without_an_offer_is_spoken_in_what_every_phone_has(
-    relay: Relay, tab: Tab, far_side: FarSides
-) -> None:
+async def answer_and_talk(relay: Relay, tab: Tab, far_side: FarSides) -> str:
+    """Let the browser answer the relay's offer; each side hears the other. Return what the SIP side is offered."""
     side = await far_side("PCMU", 0xA)
     allocated = await relay.allocate()
     offer = await relay.answer("browser", await tab.evaluate(ANSWER, MICROPHONE, allocated.browser_sdp))
-    assert parse(offer).media[0].formats == ("0", "101")
     await relay.answer("sip", side.audio())
     with side.speaking(parse(offer).media[0].port):
         await wait_for_tone(tab, 1000.0)
         await side.hear(MICROPHONE)
+    return offer
+
+
+async def test_a_call_without_an_offer_is_spoken_in_what_every_phone_has(
+    relay: Relay, tab: Tab, far_side: FarSides
+) -> None:
+    offer = await answer_and_talk(relay, tab, far_side)
+    assert parse(offer).media[0].formats == ("0", "101")
+
+
+async def test_firefox_talks_over_ipv6(start_relay: StartRelay, far_side: FarSides) -> None:
+    """Chromium does not send to ::1 where loopback is the only interface."""
+    relay = await start_relay(RELAY_BROWSER_HOST="0.0.0.0,::", RELAY_ADDRESSES="::1")
+    async with firefox() as browser:
+        tab = await browser.tab()
+        await tab.goto(f"http://{relay.ops}/healthz")
+        await answer_and_talk(relay, tab, far_side)
+        assert await tab.evaluate(REMOTE_ADDRESSES) == ["::1"]

@@ -11,7 +11,8 @@ from shared.errors import RemoteError
 
 __all__ = ["ends", "start_relay"]  # fixtures
 
-DRAIN_SECONDS = 2
+DRAIN_SECONDS = 20
+AT_ONCE = DRAIN_SECONDS / 2  # for a loaded machine
 
 
 @pytest.fixture
@@ -34,18 +35,19 @@ async def test_it_forwards_until_its_last_session_is_released(relay: Relay, ends
     assert refused.value.status == 503
     assert relay.process.alive
     await relay.release()
-    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS) == 0
+    assert await asyncio.wait_for(relay.process.wait(), AT_ONCE) == 0
 
 
-async def test_it_leaves_when_its_time_is_over(relay: Relay, ends: Ends) -> None:
+async def test_it_leaves_when_its_time_is_over(start_relay: StartRelay, ends: Ends) -> None:
+    relay = await start_relay(RELAY_DRAIN_SECONDS=2)
     await outgoing_call(relay, ends)
+    begin = asyncio.get_running_loop().time()  # what tells that it drains may come late
     await told_to_stop(relay)
-    begin = asyncio.get_running_loop().time()
-    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS + 5) == 0
-    assert asyncio.get_running_loop().time() - begin > DRAIN_SECONDS - 0.5
+    assert await asyncio.wait_for(relay.process.wait(), 10) == 0
+    assert asyncio.get_running_loop().time() - begin > 1.9
     await asyncio.wait_for(ends.browser.ended.wait(), 5)  # its page is told
 
 
 async def test_it_leaves_at_once_where_it_has_nothing(relay: Relay) -> None:
     await told_to_stop(relay)
-    assert await asyncio.wait_for(relay.process.wait(), DRAIN_SECONDS - 0.5) == 0
+    assert await asyncio.wait_for(relay.process.wait(), AT_ONCE) == 0

@@ -64,7 +64,7 @@ async def called_phone(relay: Relay, tab: Tab, bandwidth: str = "") -> AsyncIter
 async def read_until(tab: Tab, video: RtpSocket, fits: Callable[[float], bool]) -> list[float]:
     """Return the bit rates that Chromium aims at, up to one that fits."""
     reached = [0.0]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not fits(reached[-1]):
             await video.receive()
             reached.append(await bit_rate(tab))

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,7 +36,7 @@ class Member:
         path = self.folder / "cluster.conf"
         text = path.read_text()
         changes = {
-            "jetstream { store_dir: /data }\n": "",  # it is told by an option
+            "store_dir: /data, ": "",  # it is told by an option
             "port: 6222\n": f"port: {self.route}\n",
             "http_port: 8222\n": f"http_port: {self.monitor}\n",
         }
@@ -45,11 +46,15 @@ class Member:
         path.write_text(text)
         return path
 
+    async def told(self, path: str) -> dict[str, Any]:
+        """Return what its monitor says, as the exporter for Prometheus reads it."""
+        async with httpx.AsyncClient() as client:
+            said: dict[str, Any] = (await client.get(f"http://{HOST}:{self.monitor}/{path}")).json()
+        return said
+
     async def neighbours(self) -> set[str]:
         """Return the names of the servers that it is joined to."""
-        async with httpx.AsyncClient() as client:
-            routes = (await client.get(f"http://{HOST}:{self.monitor}/routez")).json()["routes"]
-        return {route["remote_name"] for route in routes}
+        return {route["remote_name"] for route in (await self.told("routez"))["routes"]}
 
 
 @pytest.fixture
@@ -65,7 +70,7 @@ async def members(tmp_path: Path, authority: Authority) -> AsyncIterator[list[Me
     members = [Member(tmp_path / f"nats-{number}", first + number, first + 3 + number) for number in range(2)]
     env = {f"NATS_{user.upper()}_PASSWORD": password for user, password in PASSWORDS.items()}
     env |= {"NATS_CERTIFICATE": str(own.certificate), "NATS_KEY": str(own.key), "NATS_CA": str(authority.certificate)}
-    env |= {"NATS_ROUTE_PASSWORD": PASSWORD}
+    env |= {"NATS_ROUTE_PASSWORD": PASSWORD, "GOMEMLIMIT": "900MiB"}
     env |= {f"NATS_ROUTE_{number}": f"nats://route:{PASSWORD}@{HOST}:{first + number}" for number in range(3)}
     async with contextlib.AsyncExitStack() as stack:
         for number, member in enumerate(members):
@@ -83,6 +88,17 @@ async def test_servers_that_know_the_password_join(members: list[Member]) -> Non
 
     await until(have_neighbours, within=10.0)
     assert [await member.neighbours() for member in members] == [{"nats-1"}, {"nats-0"}]
+
+
+async def test_what_alerts_look_at_is_told(members: list[Member]) -> None:
+    """To the exporter it is `nats_varz_<path with underscores>`; `meta_cluster` becomes `is_meta_leader`."""
+    told = await members[0].told("varz")
+    assert {"mem", "slow_consumers"} <= told.keys()
+    assert told["gomemlimit"] == 900 * 2**20
+    assert told["jetstream"]["config"]["max_storage"] == 8 * 2**30
+    assert told["jetstream"]["config"]["max_memory"] == 2**28
+    assert told["jetstream"]["stats"]["storage"] == 0
+    assert {"streams", "account_details", "meta_cluster"} <= (await members[0].told("jsz?streams=true")).keys()
 
 
 async def joining(member: Member, context: ssl.SSLContext, password: str) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from deploy.kustomize import DEPLOY, OVERLAYS, Manifest, build, with_components
 
 CLIENTS, ROUTES = 4222, 6222  # of NATS
+NODE_PORTS = range(30000, 32768)  # of Kubernetes' Services
 HTTPS = 443
 
 
@@ -40,6 +41,42 @@ def test_pods_on_the_nodes_network_reach_nats_as_its_clients(overlay: list[Manif
     assert sorted(on_host) == ["media-relay", "sip-agent"]
     blocks = admitted(policy(overlay, "nats"), "ipBlock")
     assert blocks and all("/" in block["cidr"] and ports == {CLIENTS} for block, ports in blocks)
+
+
+def test_prometheus_alone_reads_what_nats_does(tmp_path: Path) -> None:
+    manifests = with_components(tmp_path, [DEPLOY / "nats", DEPLOY / "monitoring"])
+    (server,) = [one for one in manifests if (one["kind"], one["metadata"]["name"]) == ("StatefulSet", "nats")]
+    ports = {
+        port["name"]: port["containerPort"]
+        for c in server["spec"]["template"]["spec"]["containers"]
+        for port in c["ports"]
+    }
+    nats = {"matchLabels": {"app.kubernetes.io/name": "nats"}}
+    (monitor,) = [one["spec"] for one in manifests if one["kind"] == "PodMonitor" and one["spec"]["selector"] == nats]
+    (read,) = [ports[end_point["port"]] for end_point in monitor["podMetricsEndpoints"]]
+    prometheus = {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
+    assert admitted(policy(manifests, "nats-metrics"), "namespaceSelector") == [(prometheus, {read})]
+    policies = [
+        one["spec"] for one in manifests if one["kind"] == "NetworkPolicy" and one["spec"]["podSelector"] == nats
+    ]
+    open_ports = {port["port"] for spec in policies for rule in spec["ingress"] for port in rule["ports"]}
+    assert open_ports == {CLIENTS, ROUTES, read} and ports["monitor"] not in open_ports
+
+
+def test_rtp_comes_to_the_ports_that_relays_use_and_no_service_may_take(overlay: list[Manifest]) -> None:
+    (settings,) = [one["data"] for one in overlay if one["kind"] == "ConfigMap" and "CORDBOARD_DOMAIN" in one["data"]]
+    low, high = int(settings["CORDBOARD_RELAY_RTP_MIN"]), int(settings["CORDBOARD_RELAY_RTP_MAX"])
+    (admits,) = policy(overlay, "media")["ingress"]
+    assert {"port": low, "endPort": high, "protocol": "UDP"} in admits["ports"]
+    ports = [
+        port["hostPort"]
+        for one in overlay
+        if one["kind"] in ("Deployment", "StatefulSet")
+        for container in one["spec"]["template"]["spec"]["containers"]
+        for port in container["ports"]
+        if "hostPort" in port
+    ]
+    assert not {*range(low, high + 1), *ports} & {*NODE_PORTS}
 
 
 def test_servers_of_nats_alone_join_it(overlay: list[Manifest]) -> None:

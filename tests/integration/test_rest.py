@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from tests.support.rest import KEY, key_file
+from tests.support.rest import KEY, key_file, recorded
 from tests.support.signaling import BROWSER_SDP, SECRET, Stage, stage
 
 from shared.errors import RemoteError
@@ -144,7 +144,7 @@ async def test_tokens_are_not_taken_unless_that_is_said(here: Stage, tmp_path: P
 
 
 async def test_a_call_is_found_wherever_it_is(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record(local_hold=True, established_at=1_793_370_010.0))
+    await recorded(here.store, record(local_hold=True, established_at=1_793_370_010.0))
     told = (await rest.get(f"/api/v1/calls/{CALL}")).json()
     assert told == {
         "id": CALL,
@@ -179,7 +179,7 @@ async def test_how_a_call_has_ended_is_found_for_a_while(here: Stage, rest: http
 async def test_calls_are_listed_in_pages(here: Stage, rest: httpx.AsyncClient) -> None:
     ids = [f"c-{number:016}" for number in range(7)]
     for number, call_id in enumerate(ids):
-        await here.store.calls.create(call_id, record(call_id, state="ringing" if number % 2 else "established"))
+        await recorded(here.store, record(call_id, state="ringing" if number % 2 else "established"))
     seen, after = [], ""
     while True:
         page = (await rest.get("/api/v1/calls", params={"limit": 3, "after": after})).json()
@@ -209,7 +209,7 @@ async def test_calls_are_listed_in_pages(here: Stage, rest: httpx.AsyncClient) -
 async def test_what_is_asked_of_a_call_goes_to_its_agent(
     here: Stage, rest: httpx.AsyncClient, path: str, body: Any, kind: Any, fields: dict[str, Any]
 ) -> None:
-    await here.store.calls.create(CALL, record())
+    await recorded(here.store, record())
     response = await rest.post(f"/api/v1/calls/{CALL}/{path}", json=body)
     assert (response.status_code, response.content) == (202, b"")
     command = await here.agent.expect(kind)
@@ -218,7 +218,7 @@ async def test_what_is_asked_of_a_call_goes_to_its_agent(
 
 
 async def test_a_sound_is_played_and_stopped(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record())
+    await recorded(here.store, record())
     assert (await rest.post(f"/api/v1/calls/{CALL}/sound", json={"name": "music", "loop": True})).status_code == 202
     sound = (await here.agent.expect(PlaySound)).sound
     assert (sound.name, sound.is_looped) == ("music", True)
@@ -230,14 +230,24 @@ async def test_a_sound_is_played_and_stopped(here: Stage, rest: httpx.AsyncClien
 
 
 async def test_what_the_agent_refuses_is_told_with_its_status(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record(state="ringing"))
+    await recorded(here.store, record(state="ringing"))
     here.agent.refuse[HoldCall] = RemoteError(491, "Call Is Not Established")
     told = check_problem(await rest.post(f"/api/v1/calls/{CALL}/hold"), 409)
     assert (told["detail"], told["sip_status"]) == ("Call Is Not Established", 491)
 
 
+async def test_a_call_that_is_written_as_established_is_waited_for(here: Stage, rest: httpx.AsyncClient) -> None:
+    await recorded(here.store, record())
+    here.agent.refuse[HoldCall] = RemoteError(491, "Call Is Not Established")
+    asked = asyncio.ensure_future(rest.post(f"/api/v1/calls/{CALL}/hold"))
+    first, second = [(await here.agent.expect(HoldCall)).id for _ in range(2)]
+    assert first != second and not asked.done()
+    del here.agent.refuse[HoldCall]
+    assert (await asked).status_code == 202
+
+
 async def test_a_call_whose_agent_is_gone_is_out_of_service(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record(owner="agent-9"))
+    await recorded(here.store, record(owner="agent-9"))
     response = await rest.post(f"/api/v1/calls/{CALL}/hangup", json={})
     assert check_problem(response, 503)["sip_status"] == 503
     assert response.headers["retry-after"] == "1"
@@ -310,7 +320,7 @@ async def test_a_page_is_asked_to_answer(here: Stage, pod: Running, rest: httpx.
     session = await page.log_in()
     await here.agent.ring(session, CALL)
     await page.event("call.incoming")
-    await here.store.calls.create(CALL, record(session_id=session, direction="incoming", state="incoming"))
+    await recorded(here.store, record(session_id=session, direction="incoming", state="incoming"))
     assert (await rest.post(f"/api/v1/calls/{CALL}/answer")).status_code == 202
     assert await page.event("call.answer_requested") == {"call": CALL}
     assert (await page.ask("answer", call=CALL, sdp=BROWSER_SDP))["type"] == "ok"
@@ -318,7 +328,7 @@ async def test_a_page_is_asked_to_answer(here: Stage, pod: Running, rest: httpx.
 
 
 async def test_a_call_of_a_session_that_takes_calls_is_answered(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record(direction="incoming", state="incoming", is_headless=True))
+    await recorded(here.store, record(direction="incoming", state="incoming", is_headless=True))
     assert (await rest.post(f"/api/v1/calls/{CALL}/answer")).status_code == 202
     answer = await here.agent.expect(AnswerCall)
     assert (answer.call_id, answer.session_id, answer.browser_sdp) == (CALL, SESSION, "")
@@ -337,7 +347,7 @@ async def test_whether_a_session_takes_calls_is_said_when_it_is_opened(
 
 
 async def test_nobody_answers_where_no_page_is(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record(direction="incoming", state="incoming"))
+    await recorded(here.store, record(direction="incoming", state="incoming"))
     assert check_problem(await rest.post(f"/api/v1/calls/{CALL}/answer"), 409)["detail"] == "The Page Is Away"
 
 
@@ -347,7 +357,7 @@ async def test_wcs_starts_finds_and_ends_a_call(here: Stage, rest: httpx.AsyncCl
     assert (response.status_code, response.json()) == (200, {})
     session = (await here.agent.expect(OpenAccount)).session_id
     start = await here.agent.expect(StartCall)
-    await here.store.calls.create(start.call_id, record(start.call_id, session_id=session, is_headless=True))
+    await recorded(here.store, record(start.call_id, session_id=session, is_headless=True))
     assert (await rest.post("/rest-api/call/startup", json=asked)).status_code == 409
     for path, body in (("find", {"callId": "mine-1"}), ("find", {"status": "ESTABLISHED"}), ("find_all", {})):
         (found,) = (await rest.post(f"/rest-api/call/{path}", json=body)).json()
@@ -362,7 +372,7 @@ async def test_wcs_starts_finds_and_ends_a_call(here: Stage, rest: httpx.AsyncCl
     assert (await here.agent.expect(PlaySound)).sound.name == "a.wav"
     assert (await rest.post("/rest-api/call/terminate", json={"callId": "mine-1"})).is_success
     assert (await here.agent.expect(HangupCall)).call_id == start.call_id
-    await here.store.calls.delete(start.call_id)
+    await here.store.calls.of(session).delete(start.call_id)
     assert (await rest.post("/rest-api/call/startup", json=asked)).status_code == 200  # the name is free again
     error = (await rest.post("/rest-api/call/terminate", json={"callId": "nobody's"})).json()
     assert (error["status"], error["error"], error["path"]) == (404, "Not Found", "/rest-api/call/terminate")

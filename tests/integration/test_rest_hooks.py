@@ -8,15 +8,15 @@ import httpx
 import pytest
 from tests.integration.test_rest import ACCOUNT, NEW_CALL, SESSION, account, check_problem, client, record
 from tests.integration.test_signaling_hooks import backend, here
-from tests.support.rest import key_file
+from tests.support.rest import key_file, recorded
 from tests.support.signaling import Stage, eventually
 from tests.support.web_backend import WebBackend
 
 from shared.errors import RemoteError
 from shared.messages import CallEnded, CallEstablished, CallProgress, OpenAccount, StartCall
 from shared.records import EndingRecord
-from signaling import headless
 from signaling.app import Running
+from signaling.hooks import rest_calls
 
 __all__ = ["backend", "here"]  # fixtures
 
@@ -25,8 +25,7 @@ JOINED = {**NEW_CALL, "join": {"to": "carol", "headers": {"X-Ticket": "7"}}}
 
 
 async def pod_with(here: Stage, backend: WebBackend, folder: Path, **settings: Any) -> Running:
-    given = {"rest_keys": key_file(folder), "hooks_url": backend.url, "hooks_timeout_seconds": 0.5}
-    return await here.pod(**given | settings)
+    return await here.pod(**{"rest_keys": key_file(folder), "hooks_url": backend.url, **settings})
 
 
 @pytest.fixture
@@ -143,8 +142,8 @@ async def test_an_end_that_was_not_heard_is_found(
     over = record(finished.call_id, session_id=finished.session_id, state="ended", is_headless=True)
     ending = EndingRecord(call=over, status=200, reason="Normal Call Clearing", by="remote", ended_at=1.0)
     await here.store.endings.put(finished.call_id, ending)
-    await here.store.calls.create(live.call_id, record(live.call_id, session_id=live.session_id))
-    monkeypatch.setattr(headless, "_LOOK_EVERY", 0.0)
+    await recorded(here.store, record(live.call_id, session_id=live.session_id))
+    monkeypatch.setattr(rest_calls, "_LOOK_EVERY", 0.0)
     assert await statuses(backend, finished.call_id, 1) == ["FINISH"]
     assert await statuses(backend, vanished.call_id, 1) == ["FAILED"]
     await here.agent.tell(live.session_id, ended(live, 486, "Busy Here"))
@@ -164,7 +163,7 @@ async def test_of_a_dead_web_server_the_operator_says_what_counts(
 async def test_calls_that_have_ended_are_listened_for_no_more(
     here: Stage, backend: WebBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(headless, "_LEAVE_EVERY", 0.05)
+    monkeypatch.setattr(rest_calls, "_LEAVE_EVERY", 0.05)
     pod = await pod_with(here, backend, tmp_path)
     async with client(pod) as rest:
         assert (await rest.post("/api/v1/calls", json={"account": ACCOUNT, "to": "bob"})).status_code == 201

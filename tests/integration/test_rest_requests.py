@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.integration.test_rest import CALL, NEW_CALL, check_problem, client, here, pod, record, rest
-from tests.support.rest import KEY, key_file
+from tests.support.rest import KEY, key_file, recorded
 from tests.support.signaling import Stage
 
 from shared.errors import RemoteError
@@ -45,14 +45,14 @@ async def test_a_request_under_a_key_is_carried_out_once_whichever_pod_gets_it(
 
 async def test_a_call_that_a_dead_pod_has_started_is_found_by_its_key(here: Stage, rest: httpx.AsyncClient) -> None:
     call_id = f"c-{hashlib.sha256(b'tests' + bytes([10]) + b'order-4712').hexdigest()[:32]}"
-    await here.store.calls.create(call_id, record(call_id, is_headless=True))
+    await recorded(here.store, record(call_id, is_headless=True))
     response = await rest.post("/api/v1/calls", json=NEW_CALL, headers={"Idempotency-Key": "order-4712"})
     assert (response.status_code, response.json()["id"]) == (201, call_id)
     assert here.agent.got.empty()
 
 
 async def test_the_same_request_at_the_same_time_is_told_to_wait(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record())
+    await recorded(here.store, record())
     here.agent.hold[HoldCall] = asyncio.Event()
     headers = {"Idempotency-Key": "hold-1"}
     first = asyncio.ensure_future(rest.post(f"/api/v1/calls/{CALL}/hold", headers=headers))
@@ -64,7 +64,7 @@ async def test_the_same_request_at_the_same_time_is_told_to_wait(here: Stage, re
 
 
 async def test_what_failed_under_a_key_may_be_tried_again(here: Stage, rest: httpx.AsyncClient) -> None:
-    await here.store.calls.create(CALL, record())
+    await recorded(here.store, record(state="ringing"))
     headers = {"Idempotency-Key": "digits-1"}
     here.agent.refuse[SendDtmf] = RemoteError(491, "Call Is Not Established")
     check_problem(await rest.post(f"/api/v1/calls/{CALL}/dtmf", json={"digits": "1"}, headers=headers), 409)
@@ -80,7 +80,7 @@ async def test_what_failed_under_a_key_may_be_tried_again(here: Stage, rest: htt
 async def test_keys_of_several_callers_do_not_meet(here: Stage, tmp_path: Path) -> None:
     other_key = "o" * 40
     pod = await here.pod(rest_keys=key_file(tmp_path, others={"other": other_key}))
-    await here.store.calls.create(CALL, record())
+    await recorded(here.store, record())
     for key in (KEY, other_key):
         async with client(pod, key) as rest:
             response = await rest.post(f"/api/v1/calls/{CALL}/hold", headers={"Idempotency-Key": "1"})

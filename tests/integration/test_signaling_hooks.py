@@ -46,7 +46,7 @@ async def here(nats_url: str, backend: WebBackend) -> AsyncIterator[Stage]:
 
 
 async def pod_with(here: Stage, backend: WebBackend, **settings: Any) -> Running:
-    return await here.pod(**{"hooks_url": backend.url, "hooks_secret": KEY, "hooks_timeout_seconds": 0.5, **settings})
+    return await here.pod(**{"hooks_url": backend.url, "hooks_secret": KEY, **settings})
 
 
 async def place(page: Page, call: str = CALL, to: str = "bob") -> dict[str, Any]:
@@ -227,7 +227,7 @@ async def test_a_call_that_comes_in_is_refused_to_its_caller(here: Stage, backen
 async def test_a_slow_web_server_holds_up_its_own_call_alone(
     here: Stage, backend: WebBackend, policy: str, status: int
 ) -> None:
-    pod = await pod_with(here, backend, hooks_on_failure=policy)
+    pod = await pod_with(here, backend, hooks_timeout_seconds=1.5, hooks_on_failure=policy)
     page, other = await log_in(here, pod), await log_in(here, pod, "carol")
     await place(other, OTHER)
     await here.agent.expect(StartCall)

@@ -110,7 +110,7 @@ async def test_a_socket_that_is_lost_meanwhile_is_forgotten(nats: NatsServer, he
 
 
 async def test_an_account_without_a_session_is_closed_unless_it_was_opened_without_a_socket(here: Stage) -> None:
-    await here.pod()
+    await here.pod(sweep_seconds=1.0)  # no orphan is to be closed once more before it is deleted
     account = SipAccount(login="alice", domain="cordboard.local")
     record = AccountRecord(session_id="s-headless", account=account, owner="agent-1", epoch=3, pod="")
     await here.store.accounts.create("s-headless", record)

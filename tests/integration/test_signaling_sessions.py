@@ -20,7 +20,7 @@ from shared.messages import (
     StartCall,
 )
 from shared.records import AccountRecord, SessionRecord
-from signaling.directory import token_hash
+from signaling.sessions.directory import token_hash
 
 CALL = "c-abcdefgh12345678"
 
@@ -32,13 +32,13 @@ async def here(nats_url: str) -> AsyncIterator[Stage]:
 
 
 async def test_a_resume_brings_registration_and_calls_to_another_pod(here: Stage) -> None:
-    first, second = await here.pod(), await here.pod("signaling-2")
+    first, second = [await here.pod(f"signaling-{number}", resume_grace_seconds=30.0) for number in (1, 2)]
     page = await here.page(first)
     session = await page.log_in()
     await here.agent.expect(OpenAccount)
     await page.socket.close()
     detach = await here.agent.expect(DetachSession)
-    assert (detach.session_id, detach.pod, detach.grace_seconds) == (session, "signaling-1", 0.2)
+    assert (detach.session_id, detach.pod, detach.grace_seconds) == (session, "signaling-1", 30.0)
     call = CallSnapshot(
         call_id=CALL,
         direction="outgoing",

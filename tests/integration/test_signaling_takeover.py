@@ -7,9 +7,20 @@ import msgspec
 import pytest
 from tests.integration.test_signaling_call_use import CALL, talking
 from tests.support.pace import spend
-from tests.support.signaling import AgentSeat, Stage, stage
+from tests.support.signaling import BROWSER_SDP, AgentSeat, Stage, stage
 
-from shared.messages import AccountMoved, AttachSession, CallSnapshot, HoldCall
+from shared.errors import RemoteError
+from shared.messages import (
+    AccountMoved,
+    AdoptMedia,
+    AllocateMedia,
+    AttachSession,
+    CallSnapshot,
+    HangupCall,
+    HoldCall,
+    OpenAccount,
+    StartCall,
+)
 from shared.messages.account import SipAccount
 from shared.records import AccountRecord
 
@@ -72,3 +83,34 @@ async def test_a_command_waits_for_the_agent_that_takes_over(here: Stage) -> Non
     await own(here, session, "agent-2", 8, revision)
     assert (await asked)["type"] == "ok"
     assert (await other.expect(HoldCall)).epoch == 8
+
+
+async def test_a_call_that_makes_its_account_move_starts_at_the_next_agent(here: Stage) -> None:
+    page = await here.page(await here.pod())
+    session = await page.log_in()
+    await here.agent.expect(OpenAccount)
+    other = await adopter(here)
+    await own(here, session, "agent-2", 8)
+    here.agent.refuse[StartCall] = RemoteError(481, "Account Has Moved")
+    assert (await page.ask("call", call=CALL, to="bob", sdp=BROWSER_SDP))["type"] == "ok"
+    start = await other.expect(StartCall)
+    assert start.epoch == 8
+    assert (await here.relay.expect(AllocateMedia)).agent == "agent-1"
+    adopted = await here.relay.expect(AdoptMedia)  # events of the media go where the call is
+    assert (adopted.media_id, adopted.agent, adopted.epoch) == (start.media.media_id, "agent-2", 8)
+
+
+async def test_a_command_that_was_on_its_way_while_the_account_moved_is_carried_out(here: Stage) -> None:
+    page, session = await talking(here)
+    revision = await own(here, session, "agent-1", 7)
+    other = await adopter(here, CALL)
+    here.agent.hold[HangupCall] = answers = asyncio.Event()
+    here.agent.refuse[HangupCall] = RemoteError(481, "Account Has Moved")
+    asked = asyncio.ensure_future(page.ask("hangup", call=CALL))
+    await here.agent.expect(HangupCall)
+    await own(here, session, "agent-2", 8, revision)
+    await here.agent.tell(session, moved(session))
+    await other.expect(AttachSession)  # the pod knows of the move before its command is refused
+    answers.set()
+    assert (await asked)["type"] == "ok"
+    assert (await other.expect(HangupCall)).epoch == 8

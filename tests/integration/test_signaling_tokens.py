@@ -82,7 +82,7 @@ async def test_the_right_name_of_a_key_does_not_make_a_token_the_issuers(here: S
 async def test_an_issuer_that_does_not_answer_is_told_and_holds_up_nobody_whose_key_is_known(
     here: Stage, signer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "_FETCH_SECONDS", 0.3)
+    monkeypatch.setattr(sources, "_FETCH_SECONDS", 1.0)
     monkeypatch.setattr(key_set, "SHORTEST_PAUSE", 0.0)
     signer.is_silent = True
     pod = await here.pod(**signer.settings)
@@ -97,7 +97,7 @@ async def test_an_issuer_that_does_not_answer_is_told_and_holds_up_nobody_whose_
 async def test_a_key_file_that_changes_is_read_anew(
     here: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("signaling.renewed._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("shared.reloaded_file._LOOK_EVERY", 0.0)
     signer, file = Issuer(), tmp_path / "keys.json"
     file.write_text(json.dumps(signer.key_set()))
     pod = await here.pod(jwt_key=str(file), jwt_issuer=NAME, jwt_audience=AUDIENCE)

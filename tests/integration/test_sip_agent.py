@@ -17,7 +17,6 @@ from tests.support.bus_seats import (
 
 from shared.bus import Bus, expiry
 from shared.errors import RemoteError
-from shared.kv import open_store
 from shared.messages import (
     AnswerMedia,
     AttachSession,
@@ -33,6 +32,7 @@ from shared.messages import (
 from shared.records import AccountRecord, AgentLease
 from shared.sealing import account_password
 from shared.settings import CommonSettings
+from shared.store import open_store
 from shared.tasks import Tasks
 from sip_agent.app import Agent, running
 from sip_agent.core.transaction.timers import Timers

@@ -56,7 +56,7 @@ async def test_a_contact_with_maddr_is_reached_where_its_register_came_from(
 
 async def test_many_changes_of_one_address_at_once_are_all_made(agent: Agent) -> None:
     routes = FlowRoutes(agent.services, FlowTokens(b"key"))
-    domain = Domain(agent.services, Users(DOMAIN, "", {}), DigestServer(DOMAIN, b"key", lambda: "salt"), [], routes)
+    domain = Domain(agent.services, Users("", DOMAIN, ""), DigestServer(DOMAIN, b"key", lambda: "salt"), [], routes)
 
     def add(number: int) -> Callable[[tuple[Binding, ...]], tuple[Binding, ...]]:
         made = Binding(contact=f"sip:{number}@192.0.2.1", call_id="r", cseq=1, expires_at=time.time() + 60)

@@ -6,20 +6,26 @@ from tests.integration.test_sip_agent import agent, bus, relay, signaling_tasks
 from tests.integration.test_sip_agent import settings as plain_settings
 from tests.integration.test_sip_agent_established import RELAY_DTMF, far_hangs_up, settings, talking
 from tests.integration.test_sip_agent_set_up import alice, server
-from tests.support.bus_seats import RelaySeat, SessionSeat, sdp
+from tests.support.bus_seats import RelaySeat, SessionSeat, command_id, sdp
 from tests.support.sip_peer import PeerDialog, SipPeer
 
-from shared.bus import Bus
+from shared.bus import Bus, expiry
 from shared.errors import RemoteError
 from shared.messages import (
     CallActionFailed,
+    CallEnded,
     CallEstablished,
     CallProgress,
+    CallQuality,
+    Done,
     DtmfReceived,
     MediaDigit,
+    MediaFailed,
+    MediaQuality,
     PictureWanted,
+    Probe,
 )
-from shared.subjects import agent_commands
+from shared.subjects import agent_commands, agent_events
 
 __all__ = ["agent", "alice", "bus", "plain_settings", "relay", "server", "settings", "signaling_tasks"]  # fixtures
 
@@ -82,13 +88,27 @@ async def test_digits_in_the_media_are_told_and_the_browsers_own_go_on(
 ) -> None:
     dialog = await talking(server, alice)
     of_phone = MediaDigit(media_id="media of s-alice", call_id="c-1", side="sip", digit="*", duration_ms=90)
-    await bus.publish(agent_commands("agent-1"), of_phone)
+    await bus.publish(agent_events("agent-1"), of_phone)
     digit = await alice.expect(DtmfReceived)
     assert (digit.call_id, digit.digit, digit.duration_ms) == ("c-1", "*", 90)
-    await bus.publish(agent_commands("agent-1"), msgspec.structs.replace(of_phone, side="browser", digit="7"))
+    await bus.publish(agent_events("agent-1"), msgspec.structs.replace(of_phone, side="browser", digit="7"))
     info = await server.expect("INFO")
     assert info.body == b"Signal=7\r\nDuration=90\r\n"
     server.respond(info, 200)
+    await far_hangs_up(server, alice, dialog)
+
+
+async def test_what_relays_tell_is_not_taken_where_commands_come(alice: SessionSeat, bus: Bus, server: SipPeer) -> None:
+    dialog = await talking(server, alice)
+    digit = MediaDigit(media_id="media of s-alice", call_id="c-1", side="sip", digit="1", duration_ms=90)
+    measured = MediaQuality(media_id="media of s-alice", call_id="c-1", legs=())
+    failed = MediaFailed(media_id="media of s-alice", call_id="c-1", reason="dtls")
+    for event in (digit, measured, failed):
+        await bus.publish(agent_commands("agent-1"), event)
+    await alice.ask(Probe(id=command_id(), expires_at=expiry()), Done)  # those before it have been looked at
+    await bus.publish(agent_events("agent-1"), msgspec.structs.replace(digit, digit="2"))
+    assert (await alice.expect(DtmfReceived)).digit == "2"
+    assert not [event for event in alice.events if isinstance(event, CallQuality | CallEnded)]
     await far_hangs_up(server, alice, dialog)
 
 
@@ -97,7 +117,7 @@ async def test_a_picture_that_the_browser_wants_is_asked_for_until_the_far_side_
 ) -> None:
     dialog = await talking(server, alice)
     for status in (200, 415, None):
-        await alice.bus.publish(agent_commands(alice.agent), PictureWanted(media_id="m-1", call_id="c-1"))
+        await alice.bus.publish(agent_events(alice.agent), PictureWanted(media_id="m-1", call_id="c-1"))
         await alice.send_dtmf("c-1", "1")
         if status is not None:
             asked = await server.expect("INFO")

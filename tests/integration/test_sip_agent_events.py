@@ -18,12 +18,20 @@ from tests.integration.test_sip_agent import (
     signaling_tasks,
     talking,
 )
-from tests.support.bus_seats import RELAY, RelaySeat, SessionSeat, account, eventually_empty, pretend_signaling
+from tests.support.bus_seats import (
+    RELAY,
+    RelaySeat,
+    SessionSeat,
+    account,
+    eventually,
+    eventually_empty,
+    pretend_signaling,
+)
 from tests.support.streams import Reader, reading
 
 from shared.bus import Bus
 from shared.errors import RemoteError
-from shared.messages import IncomingCall, LegQuality, MediaQuality
+from shared.messages import CallQuality, IncomingCall, LegQuality, MediaQuality
 from shared.messages.stream import (
     CallEnded,
     CallHeld,
@@ -32,7 +40,7 @@ from shared.messages.stream import (
 )
 from shared.settings import CommonSettings
 from shared.streams import CDR, EVENTS
-from shared.subjects import agent_commands
+from shared.subjects import agent_events
 from shared.tasks import Tasks
 from sip_agent.app import Agent, running
 from sip_agent.core.transaction.timers import Timers
@@ -53,6 +61,12 @@ async def records(bus: Bus) -> AsyncIterator[Reader]:
         yield reader
 
 
+async def all_over(agent: Agent) -> None:
+    """Wait until the ids of the calls can be given again."""
+    await eventually_empty(agent.services.store.calls.names)
+    await eventually(lambda: len(agent.accounts.calls) == 0)
+
+
 async def test_a_call_is_told_from_its_start_to_its_record(
     bus: Bus, relay: RelaySeat, login: Login, events: Reader, records: Reader
 ) -> None:
@@ -64,7 +78,8 @@ async def test_a_call_is_told_from_its_start_to_its_record(
     for mos in (4.0, 3.0):
         leg = LegQuality(side="browser", kind="audio", loss=0.01, mos=mos)
         measured = MediaQuality(media_id="media of s-alice", call_id="c-1", legs=(leg,))
-        await bus.publish(agent_commands("agent-1"), measured)
+        await bus.publish(agent_events("agent-1"), measured)
+        await alice.expect(CallQuality)
     await bob.hang_up(bobs)
     await alice.ended()
     mine, his = [await records.expect(CallEnded, lambda one, of=of: one.call_id == of) for of in ("c-1", bobs)]
@@ -92,7 +107,7 @@ async def test_two_calls_to_which_a_page_gives_one_id_have_a_record_each(
         await alice.hang_up("c-1")
         await alice.ended()
         await bob.ended()
-        await eventually_empty(agent.services.store.calls.names)
+        await all_over(agent)
     mine = [await records.expect(CallEnded, lambda one: one.call_id == "c-1") for _ in range(2)]
     assert mine[0].id != mine[1].id and mine[0].started_at < mine[1].started_at
 
@@ -187,4 +202,4 @@ async def test_calls_do_not_mind_a_stream_that_is_gone(agent: Agent, bus: Bus, r
             await alice.hang_up("c-1")
             await alice.ended()
             assert (await bob.ended()).was_established
-        await eventually_empty(agent.services.store.calls.names)
+        await all_over(agent)

@@ -48,11 +48,13 @@ __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]  # f
 
 
 @contextlib.asynccontextmanager
-async def second(agent: Agent, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Agent]:
+async def second(
+    agent: Agent, settings: Settings, monkeypatch: pytest.MonkeyPatch, capacity: int = 2000
+) -> AsyncIterator[Agent]:
     """Run a second agent, which the first has heard."""
     with monkeypatch.context() as patched:
         patched.setattr(metrics, "REGISTRY", CollectorRegistry())
-        theirs = msgspec.structs.replace(settings, pod="agent-2", ops_port=0)
+        theirs = msgspec.structs.replace(settings, pod="agent-2", ops_port=0, capacity=capacity)
         async with running(theirs, Timers(t1=0.02, t2=0.16, t4=0.2)) as other:
             await heard(agent, "agent-2")
             yield other
@@ -64,8 +66,8 @@ async def other(agent: Agent, settings: Settings, monkeypatch: pytest.MonkeyPatc
         yield other
 
 
-async def heard(agent: Agent, pod: str) -> None:
-    await eventually(lambda: agent.departure.choose() == pod)
+async def heard(agent: Agent, pod: str, within: float = 10.0) -> None:
+    await eventually(lambda: agent.departure.choose() == pod, within)
 
 
 async def leave(agent: Agent, within: float = 60.0) -> None:
@@ -121,6 +123,18 @@ async def test_an_account_moves_without_a_moment_in_which_it_has_no_contact(
     assert (len(agent.accounts), len(other.accounts)) == (0, 1)
 
 
+async def test_an_agent_that_is_full_takes_what_another_one_leaves_and_nothing_new(
+    agent: Agent, settings: Settings, login: Login, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with second(agent, settings, monkeypatch, capacity=1) as other:
+        await registered(login, "alice", "bob", "carol")
+        await leave(agent)
+        assert (len(agent.accounts), len(other.accounts)) == (0, 3)
+        new = SessionSeat(bus, "agent-2", "s-new", SipAccount(login="new", domain="example.com"))
+        with pytest.raises(RemoteError, match="503 Full"):
+            await new.open()
+
+
 async def test_a_session_that_moved_calls_and_is_called_at_its_new_agent(
     agent: Agent, other: Agent, relay: RelaySeat, login: Login
 ) -> None:
@@ -144,10 +158,14 @@ async def test_a_call_goes_with_its_account(agent: Agent, other: Agent, relay: R
         assert (moved.agent, moved.epoch, moved.has_calls) == ("agent-2", 2, True)
         seat.agent = "agent-2"
     assert [await owner(agent, seat.session_id) for seat in (alice, bob)] == [("agent-2", 2)] * 2
-    adopted = {(one.media_id, one.agent, one.epoch) for one in relay.commands if isinstance(one, AdoptMedia)}
-    assert adopted == {("media of s-alice", "agent-2", 2), ("media of s-bob", "agent-2", 2)}
+
+    def adopted() -> set[tuple[str, str, int]]:
+        return {(one.media_id, one.agent, one.epoch) for one in relay.commands if isinstance(one, AdoptMedia)}
+
+    await eventually(lambda: len(adopted()) == 2)  # the relay is asked aside
+    assert adopted() == {("media of s-alice", "agent-2", 2), ("media of s-bob", "agent-2", 2)}
     await alice.hold("c-1")  # which is after the re-INVITEs of both sides
-    assert (await alice.expect(CallHold)).local
+    assert (await alice.expect(CallHold, within=15.0)).local
     await alice.hang_up("c-1")
     assert (await alice.ended("c-1")).was_established and (await bob.ended(call_id)).was_established
     assert not relay.refuse and len(agent.accounts.calls) == 0

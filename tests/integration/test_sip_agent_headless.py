@@ -14,7 +14,6 @@ from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.bus import Bus, expiry
 from shared.errors import RemoteError
-from shared.kv import Store, open_store
 from shared.messages import (
     AccountOpened,
     AllocateMedia,
@@ -40,7 +39,8 @@ from shared.messages import (
     StartCall,
     StopSound,
 )
-from shared.subjects import agent_commands
+from shared.store import Store, open_store
+from shared.subjects import agent_events
 from sip_agent.app import Agent
 from sip_agent.settings import Settings
 
@@ -125,7 +125,7 @@ async def over(alice: Headless, played: SendSound, outcome: Any) -> None:
         sound=played.sound.name,
         outcome=outcome,
     )
-    await alice.bus.publish(agent_commands(alice.agent), told)
+    await alice.bus.publish(agent_events(alice.agent), told)
 
 
 async def test_an_account_without_a_socket_is_no_orphan_and_ends_when_it_is_idle(
@@ -133,14 +133,14 @@ async def test_an_account_without_a_socket_is_no_orphan_and_ends_when_it_is_idle
 ) -> None:
     idle = Headless(bus, "agent-1", "s-idle", alice.account)
     await idle.sit()
-    await idle.open_without_a_socket(idle_seconds=0.2)
+    await idle.open_without_a_socket(idle_seconds=1.0)
     entry = await store.accounts.get("s-idle")
     assert entry is not None
-    assert (entry.record.pod, entry.record.idle_seconds, entry.record.detached_at) == ("", 0.2, None)
+    assert (entry.record.pod, entry.record.idle_seconds, entry.record.detached_at) == ("", 1.0, None)
     assert entry.record.created_at > 0
     await idle.start()
-    await spend(0.5)  # for longer than it may be idle: there is no event of nothing
     dialog = await answered(server, idle)
+    await spend(1.2)  # for longer than it may be idle: there is no event of nothing
     dialog.send("BYE")
     await idle.expect(CallEnded)
     assert (await idle.expect(SessionEnded)).reason == "account closed"
@@ -245,7 +245,7 @@ async def test_a_far_side_that_is_not_heard_ends_the_call_for_no_browser_can_com
     await alice.start()
     await answered(server, alice)
     failed = MediaFailed(media_id="m-c-1", call_id="c-1", reason="unheard")
-    await alice.bus.publish(agent_commands(alice.agent), failed)
+    await alice.bus.publish(agent_events(alice.agent), failed)
     server.respond(await server.expect("BYE"), 200)
     end = await alice.ended()
     assert (end.status, end.reason, end.by) == (503, "Media Failed (unheard)", "system")
@@ -284,6 +284,17 @@ async def test_the_second_party_is_called_and_joined(
     ]
     await eventually_empty(store.calls.names)
     await eventually(lambda: sorted(relay.released) == sorted(["m-c-1", allocated.media_id]))
+
+
+async def test_the_second_party_is_called_by_an_agent_that_leaves(
+    alice: Headless, agent: Agent, relay: RelaySeat, server: SipPeer
+) -> None:
+    await alice.start(second=SECOND)
+    invite = await server.expect("INVITE")
+    agent.accounts.is_draining = True
+    server.respond(invite, 200, sdp(30000))
+    server.respond(await server.expect("INVITE"), 200, sdp(30002))
+    await alice.expect(CallEstablished, lambda event: event.call_id == "c-2")
 
 
 async def test_what_becomes_of_the_second_party_is_told_to_the_first(

@@ -22,14 +22,15 @@ from tests.support.nats import stoppable_nats_server
 from tests.support.until import until
 
 from shared.bus import Bus
-from shared.kv import Conflict, Store, open_store
+from shared.kv import Conflict
 from shared.messages import Heartbeat
 from shared.records import AccountRecord, AgentLease, LifeRecord
 from shared.settings import CommonSettings
+from shared.store import Store, open_store
 from shared.subjects import heartbeat
-from sip_agent.accounts import rescue
-from sip_agent.accounts.owner_index import OwnerIndex
 from sip_agent.app import Agent, running
+from sip_agent.ownership import rescue
+from sip_agent.ownership.owner_index import OwnerIndex
 from sip_agent.settings import Settings
 
 __all__ = ["agent", "bus", "login", "other", "settings", "signaling_tasks"]  # fixtures
@@ -59,6 +60,13 @@ async def owners(store: Store) -> dict[str, str]:
 async def has_looked(store: Store, incarnation: str) -> bool:
     life = await store.lives.get(incarnation)
     return life is not None and life.record.has_looked
+
+
+async def test_a_life_whose_beginning_was_written_and_not_acknowledged_begins_once(store: Store) -> None:
+    index = OwnerIndex(store)
+    for _ in range(2):
+        await index.begin(FORMER)
+    assert [life.incarnation for life in await index.lives()] == ["i-former"]
 
 
 async def is_over(store: Store, incarnation: str) -> bool:

@@ -1,6 +1,7 @@
 """What an agent owns in a real KV: records through lost acknowledgements, the lease, and other owners."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import nats.errors
@@ -10,13 +11,14 @@ from tests.support.bus_seats import SessionSeat, account, eventually
 
 from shared.bus import Bus
 from shared.errors import LocalError
-from shared.kv import LEASE_TTL, Conflict, Entry, Store, open_store
+from shared.kv import LEASE_TTL, Conflict, Entry
 from shared.records import AccountRecord, AgentLease
 from shared.settings import CommonSettings
-from sip_agent.accounts import lease as lease_module
-from sip_agent.accounts.lease import Lease, bury, find_live
-from sip_agent.accounts.owned import OwnedRecord
+from shared.store import Store, open_store
 from sip_agent.app import running
+from sip_agent.ownership import lease as lease_module
+from sip_agent.ownership.lease import Lease, bury, find_live
+from sip_agent.ownership.owned import OwnedRecord
 from sip_agent.settings import Settings
 
 __all__ = ["settings"]  # fixture
@@ -113,14 +115,13 @@ async def test_an_agent_whose_name_another_process_has_taken_drops_what_it_has_a
         async with running(settings) as agent:
             await alice.open()
             await alice.registration("registered")
-            entry = await store.leases.get("agent-1")
-            assert entry is not None
             other = AgentLease(agent="agent-1", incarnation="i-2", address="192.0.2.2:5060")
-            revision = await store.leases.update("agent-1", other, entry.revision, LEASE_TTL)
+            # The agent may renew it at the same moment.
+            taken = await store.leases.change("agent-1", lambda _: other, random.random, ttl=lambda _: LEASE_TTL)
             await asyncio.Event().wait()
     assert (len(agent.accounts), agent.services.lease.held()) == (0, False)
     entry = await store.leases.get("agent-1")
-    assert entry is not None and (entry.record, entry.revision) == (other, revision)
+    assert entry is not None and taken is not None and (entry.record, entry.revision) == (other, taken.revision)
     assert await store.accounts.names() == ["s-alice"]  # for the other one to take
     await bus.aclose()
 

@@ -15,7 +15,7 @@ from tests.support.bus_seats import RelaySeat
 
 from shared.bus import Bus
 from shared.messages import CallEstablished, CallQuality, LegQuality, MediaQuality
-from shared.subjects import agent_commands
+from shared.subjects import agent_events
 
 __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]
 
@@ -29,9 +29,9 @@ async def test_what_the_relay_measures_is_told_to_the_session_while_its_call_sta
         MediaQuality(media_id="media of s-alice", call_id="c-1", legs=legs, unheard=("sip",))
         for legs in ((), (LegQuality(side="sip", kind="audio", loss=0.25),))
     )
-    await bus.publish(agent_commands("agent-1"), early)  # of a call that only rings nobody is told
+    await bus.publish(agent_events("agent-1"), early)  # of a call that only rings nobody is told
     await bob.answer(call_id)
     await alice.expect(CallEstablished)
-    await bus.publish(agent_commands("agent-1"), measured)
+    await bus.publish(agent_events("agent-1"), measured)
     told = await alice.expect(CallQuality)
     assert told == CallQuality(session_id="s-alice", call_id="c-1", legs=measured.legs, unheard=("sip",))

@@ -1,7 +1,9 @@
 """Relays that die, start anew or drain: the agent takes its calls to another one. Relays and sessions are played."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,11 +19,15 @@ from tests.integration.test_sip_agent import (
     talking,
 )
 from tests.integration.test_sip_agent import settings as short_settings
+from tests.integration.test_sip_agent_hand_over import leave, second
 from tests.support.bus_seats import RELAY, RelaySeat, SessionSeat, command_id, eventually
+from tests.support.pace import spend
+from tests.support.until import until
 
 from shared.bus import Bus, expiry
 from shared.errors import RemoteError
 from shared.messages import (
+    AccountMoved,
     AllocateMedia,
     AnswerMedia,
     AnswerRenewal,
@@ -33,6 +39,7 @@ from shared.messages import (
     Heartbeat,
     MediaConnected,
     MediaQuality,
+    Message,
     OfferMedia,
     ReanchorMedia,
     RebuildMedia,
@@ -43,9 +50,10 @@ from shared.messages import (
 )
 from shared.presence import beat
 from shared.records import CallRecord
-from shared.subjects import agent_commands, heartbeat
+from shared.subjects import agent_events, heartbeat, relay_commands
 from shared.tasks import Tasks
 from sip_agent.app import Agent
+from sip_agent.ownership.departure import LOOK_EVERY
 from sip_agent.settings import Settings
 
 __all__ = ["agent", "bus", "login", "relay", "short_settings", "signaling_tasks"]  # fixtures
@@ -115,9 +123,19 @@ async def die(bus: Bus, relay: RelaySeat, pulse: Pulse) -> None:
     await relay.leave(bus)
 
 
+async def vanish(bus: Bus, relay: RelaySeat, pulse: Pulse) -> None:
+    """As its host does: no heartbeat, and whoever is at the subject says nothing."""
+    await die(bus, relay, pulse)
+    await bus.serve(relay_commands(RELAY), _say_nothing)
+
+
+async def _say_nothing(_: Message) -> None:
+    await asyncio.Event().wait()
+
+
 async def come(bus: Bus, seat: SessionSeat, relay: RelaySeat, *, is_heard_of: bool = True) -> ReanchorMedia:
     """Be a page that answers the offer of the new relay, and connects there; the word of that may get lost."""
-    offered = await seat.expect(ReanchorMedia)
+    offered = await seat.expect(ReanchorMedia, within=15.0)
     answer = AnswerRenewal(
         id=command_id(),
         expires_at=expiry(),
@@ -128,7 +146,7 @@ async def come(bus: Bus, seat: SessionSeat, relay: RelaySeat, *, is_heard_of: bo
     await seat.ask(answer, Done)
     about = {"media_id": media_of(relay, offered.call_id), "call_id": offered.call_id}
     event = MediaConnected(**about) if is_heard_of else MediaQuality(**about, legs=())
-    await bus.publish(agent_commands(seat.agent), event)
+    await bus.publish(agent_events(seat.agent), event)
     return offered
 
 
@@ -152,9 +170,12 @@ async def wait_until_anchored_at(agent: Agent, relay: str, calls: int = 2) -> No
         at = [side for side in sides if side.current and side.current.relay == relay and not side.is_moving]
         return len(at) == calls
 
+    async def recorded() -> bool:  # which is after it is so
+        found = await records(agent)
+        return {(record.media and record.media.relay, record.is_moving) for record in found} == {(relay, False)}
+
     await eventually(there)
-    found = await records(agent)
-    assert {(record.media and record.media.relay, record.is_moving) for record in found} == {(relay, False)}
+    await until(recorded)
 
 
 async def test_a_call_goes_on_at_another_relay_when_its_own_is_gone(
@@ -212,7 +233,7 @@ async def test_a_relay_that_knows_nothing_of_the_session_is_left_at_once_and_the
     await alice.hold("c-1")
     for seat in (alice, bob):
         await come(bus, seat, other)
-    assert (await alice.expect(CallHold)).local
+    assert (await alice.expect(CallHold, within=15.0)).local
     await wait_until_anchored_at(agent, OTHER)
 
 
@@ -266,7 +287,7 @@ async def test_a_call_without_another_relay_ends_with_that_reason(
     alice, bob = await registered(login, "alice", "bob")
     await talking(alice, bob)
     await die(bus, relay, pulse)
-    ends = [await seat.expect(CallEnded, within=10.0) for seat in (alice, bob)]
+    ends = [await seat.expect(CallEnded, within=20.0) for seat in (alice, bob)]
     assert {(end.status, end.reason) for end in ends} == {(503, "Media Relay Is Gone")}
 
 
@@ -277,7 +298,7 @@ async def test_a_page_with_one_connection_is_told_the_truth(
     alice.reanchor_status = 501
     await talking(alice, bob)
     await die(bus, relay, pulse)
-    end = await alice.ended()
+    end = await alice.expect(CallEnded, within=15.0)
     assert (end.status, end.reason, end.by, end.was_established) == (503, "Media Relay Is Gone", "system", True)
     await bob.ended()
     await eventually(lambda: len(other.released) == 2)
@@ -291,6 +312,9 @@ async def test_a_page_that_comes_back_later_finds_the_offer(
     await alice.leave()
     await die(bus, relay, pulse)
     await come(bus, bob, other)
+    moving = agent.accounts.calls.find("c-1")
+    assert moving is not None
+    await eventually(lambda: bool(moving.media_side.anchor.offer))  # of which bob hears nothing
     await alice.sit()
     attach = AttachSession(id=command_id(), expires_at=expiry(), session_id="s-alice", pod="signaling-1")
     (call,) = (await alice.ask(attach, SessionSnapshot)).calls
@@ -314,13 +338,42 @@ async def test_calls_leave_a_relay_that_drains_when_their_browsers_are_at_the_ot
     await eventually(lambda: sorted(relay.released) == ["media of s-alice", "media of s-bob"])
 
 
+async def test_an_account_whose_media_is_on_its_way_moves_after_that(
+    agent: Agent,
+    bus: Bus,
+    relay: RelaySeat,
+    other: RelaySeat,
+    pulse: Pulse,
+    login: Login,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alice, bob = await registered(login, "alice", "bob")
+    call_id = await talking(alice, bob)
+    await pulse.say(draining=True)
+    await eventually(lambda: len([one for one in other.commands if isinstance(one, RebuildMedia)]) == 2)
+    async with second(agent, settings, monkeypatch):
+        leaving = asyncio.ensure_future(leave(agent))
+        await spend(2 * LOOK_EVERY)
+        for seat in (alice, bob):
+            await come(bus, seat, other)
+        await leaving
+        for seat in (alice, bob):
+            seat.agent = (await seat.expect(AccountMoved)).agent
+        await eventually(lambda: sorted(relay.released) == ["media of s-alice", "media of s-bob"])
+        assert len([one for one in other.commands if isinstance(one, RebuildMedia)]) == 2
+        await alice.hang_up("c-1")
+        assert (await alice.ended("c-1")).was_established and (await bob.ended(call_id)).was_established
+
+
+@pytest.mark.parametrize("end", [die, vanish])
 async def test_a_call_that_rings_goes_on_ringing_and_has_media_once_it_is_answered(
-    agent: Agent, bus: Bus, relay: RelaySeat, other: RelaySeat, pulse: Pulse, login: Login
+    agent: Agent, bus: Bus, relay: RelaySeat, other: RelaySeat, pulse: Pulse, login: Login, end: Any
 ) -> None:
     alice, bob = await registered(login, "alice", "bob")
     call_id = await ringing(alice, bob)
-    await die(bus, relay, pulse)
-    offered = await bob.expect(ReanchorMedia)
+    await end(bus, relay, pulse)
+    offered = await bob.expect(ReanchorMedia, within=15.0)
     assert (offered.call_id, offered.browser_sdp) == (call_id, f"offer of {OTHER}")
     assert isinstance(other.commands[0], AllocateMedia)
     await bob.answer(call_id)

@@ -26,7 +26,7 @@ from shared.messages import (
     RenewMedia,
     RequestOffer,
 )
-from shared.subjects import agent_commands
+from shared.subjects import agent_events
 
 __all__ = ["agent", "bus", "login", "relay", "settings", "signaling_tasks"]
 
@@ -36,7 +36,7 @@ async def test_a_browser_that_does_not_come_back_ends_the_call_with_that_reason(
 ) -> None:
     alice, bob = await registered(login, "alice", "bob")
     await talking(alice, bob)
-    await bus.publish(agent_commands("agent-1"), MediaFailed(media_id="media of s-alice", call_id="c-1", reason="dtls"))
+    await bus.publish(agent_events("agent-1"), MediaFailed(media_id="media of s-alice", call_id="c-1", reason="dtls"))
     assert [(end.status, end.reason, end.by) for end in (await alice.ended(), await bob.ended())] == [
         (503, "Media Failed (dtls)", "system"),
         (503, "Media Failed (dtls)", "remote"),
@@ -48,7 +48,7 @@ async def test_somebody_else_in_place_of_the_browser_ends_the_call_at_once(bus: 
     alice, bob = await registered(login, "alice", "bob")
     await talking(alice, bob)
     failed = MediaFailed(media_id="media of s-alice", call_id="c-1", reason="fingerprint")
-    await bus.publish(agent_commands("agent-1"), failed)
+    await bus.publish(agent_events("agent-1"), failed)
     assert (await alice.ended()).reason == "Media Failed (fingerprint)"
 
 

@@ -1,5 +1,6 @@
 """Incoming calls of an account without a browser, which another service answers; the relay is played by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +13,6 @@ from tests.support.sip_peer import PeerDialog, SipPeer
 
 from shared.bus import Bus, expiry
 from shared.errors import RemoteError
-from shared.kv import Store
 from shared.messages import (
     AccountOpened,
     AllocateMedia,
@@ -28,6 +28,7 @@ from shared.messages import (
 )
 from shared.presence import beat
 from shared.records import CallRecord
+from shared.store import Store
 from shared.tasks import Tasks
 from sip_agent.app import Agent
 
@@ -93,9 +94,10 @@ async def test_a_call_that_was_answered_goes_with_its_account_to_another_agent(
     await alice.do(AnswerCall, record.call_id, browser_sdp="")
     PeerDialog(server, answered=await server.response("INVITE")).send("ACK", cseq=1)
     await alice.expect(CallEstablished)
-    await leave(agent)
-    server.respond(await server.expect("INVITE"), 200, sdp(30000))
+    leaving = asyncio.ensure_future(leave(agent))
+    server.respond(await server.expect("INVITE"), 200, sdp(30000))  # by the other one: it does not wait long
     await server.expect("ACK")
+    await leaving
     entry = await store.calls.get(record.call_id)
     assert entry is not None and (entry.record.owner, entry.record.is_headless) == ("agent-2", True)
     alice.agent = "agent-2"

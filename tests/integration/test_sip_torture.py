@@ -19,10 +19,9 @@ from tests.support.torture.verdicts import VERDICTS
 
 from shared.bus import Bus
 from sip_agent.app import Agent, running
-from sip_agent.core.errors import ParseError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response
-from sip_agent.core.syntax.parser import parse
+from sip_agent.core.syntax.parser import ParseError, parse
 from sip_agent.core.transaction.hop_by_hop import ack_for_failure, cancel_for
 from sip_agent.core.transaction.matching import server_id
 from sip_agent.core.transaction.timers import Timers

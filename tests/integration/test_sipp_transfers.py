@@ -111,7 +111,7 @@ async def test_a_transfer_that_is_refused_leaves_the_call(member: SessionSeat, p
 async def test_an_attended_transfer_names_the_other_call(member: SessionSeat, phones: Phones) -> None:
     async with phones.plays("dave", "answer") as dave:
         other = await called(member, "dave")
-        call_id, to_tag, from_tag = dialog_of(dave)
+        call_id, to_tag, from_tag = await dialog_of(dave)
         replaces = f"{AT_DAVE}.Replaces={call_id}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3D{from_tag}"
         async with phones.plays("carol", "answer_referred", refer_to=replaces, outcome="200 OK"):
             transferred = await called(member, "carol")
@@ -151,8 +151,9 @@ async def test_being_transferred_in_vain_leaves_the_call(member: SessionSeat, ph
         await hung_up(member, call_id)
 
 
-def dialog_of(callee: Sipp) -> tuple[str, str, str]:
+async def dialog_of(callee: Sipp) -> tuple[str, str, str]:
     """Return the Call-ID, and the tags of To and From, of the call that a sipp has answered."""
+    await callee.seen("ACK sip:")  # it logs what it sends after it has sent it
     found = [
         re.search(pattern, callee.messages, re.MULTILINE)
         for pattern in (r"^Call-ID: (\S+)", r"^To: .*;tag=(\S+)", r"^From: .*;tag=(\S+)")
@@ -164,7 +165,7 @@ def dialog_of(callee: Sipp) -> tuple[str, str, str]:
 async def test_an_invite_takes_the_place_of_a_call(member: SessionSeat, phones: Phones) -> None:
     async with phones.plays("carol", "answer") as carol:
         call_id = await called(member, "carol")
-        sip_call_id, at_carol, at_alice = dialog_of(carol)
+        sip_call_id, at_carol, at_alice = await dialog_of(carol)
         replaces = f"Replaces: {sip_call_id};to-tag={at_alice};from-tag={at_carol}\nRequire: replaces"
         async with phones.calls_alice("dave", "call_in_domain", call_fields=replaces):
             assert (await member.expect(CallTransferred)).call_id == call_id

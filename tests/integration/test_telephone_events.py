@@ -15,8 +15,8 @@ from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import Address, EventFormat, StreamPlan
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
 from media_relay.digits import DigitReceived
-from media_relay.forwarder import ForwarderFactory
-from media_relay.srtp import SrtpSession
+from media_relay.forwarding.forwarder import ForwarderFactory
+from media_relay.forwarding.python.srtp import SrtpSession
 from shared.errors import RemoteError
 
 OPUS, EVENT, EVENT_48000 = 111, 126, 110  # the browser's numbers; the phone's are 96 and 101

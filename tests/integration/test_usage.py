@@ -9,9 +9,9 @@ from tests.support.bus_seats import eventually
 
 from shared.bus import Bus
 from shared.errors import RemoteError
-from shared.kv import Store, open_store
 from shared.records import AgentLease
 from shared.settings import CommonSettings
+from shared.store import Store, open_store
 from shared.tasks import Tasks
 from sip_agent.calls.usage import Usage
 from sip_agent.core.policy.usage import Caps

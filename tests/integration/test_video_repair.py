@@ -18,10 +18,11 @@ from tests.support.rtp_packets import (
     rtp_packet,
     sender_report,
 )
+from tests.support.until import until_so
 
 from media_relay.core.counters import Drop, Repair
 from media_relay.core.plan import Address, StreamPlan
-from media_relay.core.send_buffer import MAX_RESENT
+from media_relay.core.send_buffer import MAX_RESENT, RESEND_PAUSE
 from media_relay.events import KeyframeWanted
 
 BROWSER, PHONE, OURS = 0xB2, 0x52, 1
@@ -71,7 +72,8 @@ async def test_what_is_lost_on_the_way_to_the_browser_is_sent_again(relay: Relay
         call.browser.send_rtcp(receiver_report(BROWSER) + generic_nack(BROWSER, PHONE, *lost))
         assert {await call.browser.receive_rtp() for _ in missing} == missing
     assert call.browser.refused == []
-    assert relay.path.stats().sessions["m1"].packets["sip_to_browser", "video"] == COUNT + len(missing)
+    sent = COUNT + len(missing)  # which is counted after it
+    await until_so(lambda: relay.path.stats().sessions["m1"].packets["sip_to_browser", "video"] == sent)
     assert relay.path.stats().sessions["m1"].repairs == {Repair.RESENT_TO_BROWSER: len(missing)}
 
 
@@ -81,6 +83,7 @@ async def test_a_nack_goes_on_for_what_the_relay_never_had(relay: Relay) -> None
     assert await call.phone_rtcp.receive_packet() == (
         receiver_report(BROWSER) + generic_nack(BROWSER, PHONE, (2, 0b10), (90, 0))
     )
+    await spend(2 * RESEND_PAUSE)
     call.browser.send_rtcp(generic_nack(BROWSER, PHONE, (1, 0)))
     await nothing_more_came_to_the_phone(call)
     assert call.browser.refused == [Drop.REPLAY] * 2  # it had that packet
@@ -97,6 +100,7 @@ async def test_what_is_lost_on_the_way_to_the_phone_is_sent_again_and_the_browse
     call.phone_rtcp.send(receiver_report(PHONE) + generic_nack(PHONE, BROWSER, (1, 1)), call.rtcp_port)
     assert await call.phone.receive() == (rtp_packet(97, 1, BROWSER), Address("127.0.0.1", call.rtp_port))
     assert await call.browser.receive_rtcp() == receiver_report(PHONE)
+    await spend(2 * RESEND_PAUSE)
     call.phone_rtcp.send(generic_nack(PHONE, BROWSER, (1, 0)), call.rtcp_port)
     assert await call.phone.receive_packet() == rtp_packet(97, 1, BROWSER)
     await nothing_more_came_to_the_browser(call)
@@ -161,8 +165,24 @@ async def test_a_browser_gets_a_packet_again_no_more_often_than_it_needs(relay: 
     for _ in range(MAX_RESENT + 5):
         call.browser.send_rtcp(receiver_report(BROWSER) + generic_nack(BROWSER, PHONE, (1, 0)))
         assert await call.phone_rtcp.receive_packet() == receiver_report(BROWSER)
+        await spend(2 * RESEND_PAUSE)
     await nothing_more_came_to_the_browser(call)
     assert call.browser.refused == [Drop.REPLAY] * MAX_RESENT
+
+
+async def test_one_nack_makes_no_burst(relay: Relay) -> None:
+    """However often it names a packet: as a datagram of this size can name thousands."""
+    call = await video_call(relay)
+    groups = [(1 - first, 0xFFFF) for first in range(17)] * 21
+    call.browser.send_rtcp(generic_nack(BROWSER, PHONE, *((first & 0xFFFF, bits) for first, bits in groups)))
+    call.phone_rtcp.send(
+        generic_nack(PHONE, BROWSER, *((first & 0xFFFF, bits) for first, bits in groups)), call.rtcp_port
+    )
+    assert await call.phone.receive_packet() == rtp_packet(97, 1, BROWSER)
+    await nothing_more_came_to_the_browser(call)
+    assert call.browser.refused == [Drop.REPLAY]
+    repairs = relay.path.stats().sessions["m1"].repairs
+    assert (repairs[Repair.RESENT_TO_BROWSER], repairs[Repair.RESENT_TO_SIP]) == (1, 1)
 
 
 async def test_a_plan_that_is_applied_again_changes_nothing_of_what_is_kept(relay: Relay) -> None:

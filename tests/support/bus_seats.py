@@ -235,7 +235,7 @@ class SessionSeat:
             return Done()
         return None
 
-    async def expect(self, kind: type[E], such: Callable[[E], bool] = lambda _: True, within: float = 5.0) -> E:
+    async def expect(self, kind: type[E], such: Callable[[E], bool] = lambda _: True, within: float = 10.0) -> E:
         """Return the first event of a kind that was not returned before, waiting for it."""
         return await self._arrivals.first_of(kind, such, within)
 

@@ -11,7 +11,7 @@ from media_relay.core.counters import Drop
 from media_relay.core.plan import Address, IceCredentials, SessionPlan, StreamPlan
 from media_relay.datapath import DataPath
 from media_relay.events import Connected, DataPathEvent
-from media_relay.forwarder import ForwarderFactory
+from media_relay.forwarding.forwarder import ForwarderFactory
 
 from .sip_phone import RtpSocket
 from .webrtc_client import WebRtcClient

@@ -5,10 +5,10 @@ import datetime
 from collections.abc import Callable
 from time import monotonic
 
-from media_relay import certificate
+from media_relay.browser import certificate
+from media_relay.browser.dtls import DtlsEnded, DtlsEndpoint, KeysReady, SendDtls, create_context
 from media_relay.core.plan import DtlsRole
 from media_relay.core.srtp_keys import SrtpKeys
-from media_relay.dtls import DtlsEnded, DtlsEndpoint, KeysReady, SendDtls, create_context
 
 
 class DtlsPeer:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from media_relay.forwarder import ForwarderFactory
-from media_relay.native_forwarder import NativeForwarder
-from media_relay.python_forwarder import PythonForwarder
+from media_relay.forwarding.forwarder import ForwarderFactory
+from media_relay.forwarding.native import NativeForwarder
+from media_relay.forwarding.python.forwarder import PythonForwarder
 
 FORWARDERS: dict[str, ForwarderFactory] = {"python": PythonForwarder, "native": NativeForwarder}
 

@@ -24,6 +24,7 @@ class Issuer:
         self.is_silent = False
         self.asked = 0
         self.url = ""
+        self._silent: set[asyncio.StreamWriter] = set()
         self.rotate("first")
 
     def rotate(self, key_id: str) -> None:
@@ -56,8 +57,16 @@ class Issuer:
             writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + body)
             writer.close()
         else:
-            await reader.read()  # until the pod has given up
+            self._silent.add(writer)
+            await reader.read()  # until the pod has given up, or we do
             writer.close()
+            self._silent.discard(writer)
+
+    async def hang_up(self) -> None:
+        """Close what is asked and not answered."""
+        for writer in list(self._silent):
+            writer.close()
+            await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
@@ -68,3 +77,4 @@ async def issuer() -> AsyncIterator[Issuer]:
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
     async with server:
         yield made
+        await made.hang_up()

@@ -30,7 +30,7 @@ from shared.messages import (
     RequestOffer,
 )
 from shared.settings import CommonSettings
-from shared.subjects import agent_commands, heartbeats, relay_commands
+from shared.subjects import agent_events, heartbeats, relay_commands
 from tests.support.descriptions import sdp
 from tests.support.processes import Process, free_port_pairs, running
 from tests.support.sip_phone import RtpSocket
@@ -157,7 +157,7 @@ async def start_relay(nats_url: str) -> AsyncIterator[StartRelay]:
             events: asyncio.Queue[Message] = asyncio.Queue()
             await bus.serve(heartbeats("relay"), _into(beats))
             measured: asyncio.Queue[Message] = asyncio.Queue()
-            await bus.serve(agent_commands(AGENT), _into(events, measured))
+            await bus.serve(agent_events(AGENT), _into(events, measured))
             process = await stack.enter_async_context(running("relay", (sys.executable, "-m", "media_relay"), env=env))
             ops = await process.wait_for_output(
                 r'"address": "(\S+)", "event": "serving"|"serving".*?"address": "(\S+)"'

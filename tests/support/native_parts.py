@@ -1,15 +1,15 @@
 """Rooms of the native packet path, driven one by one: its library's functions, called as C does."""
 
 import ctypes
-from collections.abc import Callable, Sequence
 
 from media_relay import _native
 from media_relay.core.counters import Drop
 from media_relay.core.latch import LatchPolicy, LatchState
+from media_relay.core.packet.rtp import RtpHeader
 from media_relay.core.plan import Address
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
 from media_relay.core.statistics import SourceStatistics
-from media_relay.srtp import SrtpRefused
+from media_relay.forwarding.python.srtp import SrtpRefused
 from shared.messages.media import Side
 
 _library = ctypes.CDLL(_native.__file__)
@@ -24,7 +24,7 @@ _PROFILES = {
     SrtpProfile.AEAD_AES_256_GCM: 2,
     SrtpProfile.AES128_CM_SHA1_32: 3,
 }
-_DROPS = (None, Drop.SRTP_AUTH, Drop.REPLAY, Drop.MALFORMED, Drop.TOO_LONG)
+_DROPS = (None, Drop.SRTP_AUTH, Drop.REPLAY, Drop.MALFORMED, Drop.TOO_LONG, Drop.SSRC_LIMIT)
 
 
 class NativeSrtpSession:
@@ -32,13 +32,13 @@ class NativeSrtpSession:
 
     def __init__(self, keys: SrtpKeys) -> None:
         receive, send = keys.receive, keys.send
-        self._session = _library.srtp_session_new(
+        self.address = _library.srtp_session_new(
             _PROFILES[keys.profile], receive, _SIZE(len(receive)), send, _SIZE(len(send))
         )
-        assert self._session, "no SRTP session of these keys"
+        assert self.address, "no SRTP session of these keys"
 
     def __del__(self) -> None:
-        _library.srtp_session_free(ctypes.c_void_p(self._session))
+        _library.srtp_session_free(ctypes.c_void_p(self.address))
 
     def protect_rtp(self, packet: bytes) -> bytes:
         return self._call("srtp_protect_rtp", packet)
@@ -55,7 +55,7 @@ class NativeSrtpSession:
     def _call(self, name: str, packet: bytes) -> bytes:
         buffer = ctypes.create_string_buffer(packet, _ROOM)
         length = _SIZE(len(packet))
-        drop = _DROPS[_library[name](ctypes.c_void_p(self._session), buffer, ctypes.byref(length))]
+        drop = _DROPS[_library[name](ctypes.c_void_p(self.address), buffer, ctypes.byref(length))]
         if drop is not None:
             raise SrtpRefused(drop)
         return buffer.raw[: length.value]
@@ -182,26 +182,59 @@ def _block(cipher: ctypes.c_void_p, counter: bytes) -> bytes:
     return block.raw
 
 
+class _RtpKeys(ctypes.Structure):
+    """`struct srtp_keys`."""
+
+    _fields_ = (("cipher", ctypes.c_void_p), ("hmac", ctypes.c_uint32 * 10), ("salt", ctypes.c_uint8 * 14))
+
+
 class _Keys(ctypes.Structure):
     """`struct srtp_direction_keys`."""
 
     _fields_ = (
-        ("cipher", ctypes.c_void_p),
-        ("hmac", ctypes.c_uint32 * 10),
-        ("salt", ctypes.c_uint8 * 14),
+        ("rtp", _RtpKeys),
         ("rtcp_key", ctypes.c_uint8 * 32),
         ("rtcp_authentication", ctypes.c_uint8 * 20),
         ("rtcp_salt", ctypes.c_uint8 * 14),
-        ("rest", ctypes.c_uint8 * 64),
     )
 
 
+class _SessionHead(ctypes.Structure):
+    """The head of `struct srtp_session`."""
+
+    _fields_ = (("profile", ctypes.c_int), ("receive", _Keys), ("send", _Keys))
+
+
+_library.gcm_new.restype = ctypes.c_void_p
+
+
+def with_session_keys(profile: SrtpProfile, key: bytes, salt: bytes) -> NativeSrtpSession:
+    """Return an AEAD session that has these for its session keys, both ways, RTP and RTCP: nothing is derived."""
+    unused = bytes(len(key) + len(salt))
+    session = NativeSrtpSession(SrtpKeys(profile, unused, unused))
+    head = _SessionHead.from_address(session.address)
+    for keys, use in ((head.send, 0), (head.receive, 1)):
+        keys.rtp.cipher = _library.gcm_new(key, _SIZE(len(key)), use)  # instead of one that the test leaves behind
+        keys.rtp.salt[: len(salt)] = keys.rtcp_salt[: len(salt)] = salt
+        keys.rtcp_key[: len(key)] = key
+    return session
+
+
 def derive(profile: SrtpProfile, master: bytes) -> dict[str, bytes]:
-    """Return the session salt, and the block of zeros that the session's cipher key encrypts."""
+    """Return the session salt, the block of zeros that the session's cipher key encrypts, and its HMAC, keyed."""
     assert _library.crypto_open() == 0
     keys = _Keys()
     assert _library.srtp_derive(ctypes.byref(keys), _PROFILES[profile], 0, master) & 0xFF
-    return {"salt": bytes(keys.salt), "block": _block(ctypes.c_void_p(keys.cipher), bytes(16))}
+    block = _block(ctypes.c_void_p(keys.rtp.cipher), bytes(16))
+    return {"salt": bytes(keys.rtp.salt), "block": block, "hmac": bytes(keys.rtp.hmac)}
+
+
+def hmac_of(key: bytes) -> bytes:
+    """Return HMAC-SHA1, keyed with this."""
+    keyed = (ctypes.c_uint32 * 10)()
+    assert _library.crypto_open() == 0
+    _library.hmac_key(ctypes.byref(keyed), key, _SIZE(len(key)))
+    return bytes(keyed)
 
 
 class _Header(ctypes.Structure):
@@ -212,6 +245,35 @@ class _Header(ctypes.Structure):
         ("ssrc", ctypes.c_uint32),
         ("length", _SIZE),
     )
+
+
+_library.outgoing_admit.restype = ctypes.c_bool
+
+
+class NativeOutgoingSource:
+    """`outgoing.OutgoingSource` of the native path."""
+
+    def __init__(self) -> None:
+        self._source = (ctypes.c_uint64 * 16)()
+
+    def admit(self, header: RtpHeader, now: float) -> int | None:
+        packet = ctypes.create_string_buffer(12)
+        parsed = _Header(header.payload_type, header.sequence_number, header.timestamp, header.ssrc, header.length)
+        is_admitted = _library.outgoing_admit(self._source, packet, ctypes.byref(parsed), ctypes.c_double(now))
+        return int.from_bytes(packet.raw[2:4], "big") if is_admitted else None
+
+    def begin_event(self, clock_rate: int, now: float) -> None:
+        _library.outgoing_begin_event(self._source, ctypes.c_uint32(clock_rate), ctypes.c_double(now))
+
+    def event_packet(self, payload_type: int, payload: bytes, marker: bool, later: int) -> bytes:
+        packet = ctypes.create_string_buffer(12)
+        _library.outgoing_event_header(
+            self._source, packet, ctypes.c_uint8(payload_type), ctypes.c_bool(marker), ctypes.c_uint32(later)
+        )
+        return packet.raw + payload
+
+    def end_event(self) -> None:
+        _library.outgoing_end_event(self._source)
 
 
 class _ReportBlock(ctypes.Structure):
@@ -233,6 +295,7 @@ class _Statistics(ctypes.Structure):
         ("restarts_at", ctypes.c_uint32),
         ("first", ctypes.c_uint16),
         ("highest", ctypes.c_uint16),
+        ("shift", ctypes.c_uint16),
         ("transit", ctypes.c_uint32),
         ("last_timestamp", ctypes.c_uint32),
         ("has_transit", ctypes.c_bool),
@@ -254,6 +317,10 @@ class NativeSourceRecord:
 
     def __init__(self) -> None:
         self._statistics = _Statistics()
+
+    @property
+    def shift(self) -> int:
+        return int(self._statistics.shift)
 
     def note_sender_report(self, middle: int, now: float) -> None:
         self._statistics.sender_report, self._statistics.sender_report_at = middle, now
@@ -294,80 +361,6 @@ class NativeSourceRecord:
             reported_jitter=known.reported_jitter if is_reported else None,
             round_trip=known.round_trip if known.has_round_trip else None,
         )
-
-
-_SEND_BUFFER_ROOM = 512 * 24 + 256 * 1024 + 64
-_BUFFERED, _RESENT_ENOUGH = 1, 2
-
-
-class NativeSendBuffer:
-    """`send_buffer.SendBuffer` of the native path."""
-
-    def __init__(self) -> None:
-        self._buffer = (ctypes.c_uint64 * (_SEND_BUFFER_ROOM // 8))()
-
-    def keep(self, ssrc: int, sequence_number: int, packet: bytes) -> None:
-        number = ctypes.c_uint16(sequence_number)
-        _library.send_buffer_keep(self._buffer, ctypes.c_uint32(ssrc), number, packet, _SIZE(len(packet)))
-
-    def find(self, ssrc: int, sequence_number: int) -> bytes | None:
-        packet, length = ctypes.c_void_p(), _SIZE()
-        found = _library.send_buffer_find(
-            self._buffer,
-            ctypes.c_uint32(ssrc),
-            ctypes.c_uint16(sequence_number),
-            ctypes.byref(packet),
-            ctypes.byref(length),
-        )
-        if found == _RESENT_ENOUGH:
-            return b""
-        return ctypes.string_at(packet, length.value) if found == _BUFFERED else None
-
-    def clear(self) -> None:
-        _library.send_buffer_clear(self._buffer)
-
-
-class NativeLosses:
-    """`losses.Losses` of the native path."""
-
-    def __init__(self) -> None:
-        self._losses = (ctypes.c_uint64 * 256)()
-
-    def receive(self, ssrc: int, sequence_number: int, now: float) -> list[int]:
-        due = (ctypes.c_uint16 * 64)()
-        count = _library.losses_receive(
-            self._losses, ctypes.c_uint32(ssrc), ctypes.c_uint16(sequence_number), ctypes.c_double(now), due
-        )
-        return list(due[:count])
-
-
-_IS_DONE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint16)
-
-
-class NativeFeedback:
-    """`packet.feedback` of the native path."""
-
-    @staticmethod
-    def without(nack: bytes, is_done: Callable[[int], bool]) -> bytes:
-        buffer = ctypes.create_string_buffer(nack, len(nack))
-        done = _IS_DONE(lambda _, number: is_done(number))
-        left = _library.feedback_without(buffer, _SIZE(len(nack)), done, None)
-        return buffer.raw[:left]
-
-    @staticmethod
-    def generic_nack(sender: int, about: int, numbers: Sequence[int]) -> bytes:
-        lost = (ctypes.c_uint16 * len(numbers))(*numbers)
-        return _written("feedback_generic_nack", sender, about, lost, _SIZE(len(numbers)))
-
-    @staticmethod
-    def full_intra_request(sender: int, about: int, number: int) -> bytes:
-        return _written("feedback_full_intra_request", sender, about, ctypes.c_uint8(number))
-
-
-def _written(name: str, sender: int, about: int, *what: object) -> bytes:
-    buffer = ctypes.create_string_buffer(_ROOM)
-    length = _library[name](buffer, ctypes.c_uint32(sender), ctypes.c_uint32(about), *what)
-    return buffer.raw[:length]
 
 
 def forbid_fragments(descriptor: int) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sysconfig
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -61,6 +62,11 @@ class NatsServer:
         assert process is not None
         process.kill()
         await process.communicate()
+
+    def reload(self) -> None:
+        """Let it read its files again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     async def stop(self) -> None:
         """End it."""

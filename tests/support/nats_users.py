@@ -10,7 +10,8 @@ from .nats import NatsServer, stoppable_nats_server
 from .processes import free_ports
 
 FILES = Path(__file__).parents[2] / "deploy" / "nats"
-PASSWORDS = {"signaling": "signaling-own", "agent": "agent-own", "relay": "relay-own"}
+USERS = ("signaling", "agent", "relay", "operator", "reader")
+PASSWORDS = {user: f"{user}-own" for user in USERS}
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ class SecuredNats(OpenNats):
 
 
 @contextlib.asynccontextmanager
-async def secured_nats(authority: Authority) -> AsyncIterator[SecuredNats]:
-    """Run a server while the block runs."""
+async def secured_nats(authority: Authority, **passwords: str) -> AsyncIterator[SecuredNats]:
+    """Run a server while the block runs; `passwords` of users who have others than in the other tests."""
     own = authority.issue("127.0.0.1")
-    env = {f"NATS_{user.upper()}_PASSWORD": password for user, password in PASSWORDS.items()}
+    env = {f"NATS_{user.upper()}_PASSWORD": password for user, password in (PASSWORDS | passwords).items()}
     env |= {"NATS_CERTIFICATE": str(own.certificate), "NATS_KEY": str(own.key)}
     monitor = free_ports()
     async with stoppable_nats_server("--config", str(FILES / "tls.conf"), "-m", str(monitor), env=env) as server:

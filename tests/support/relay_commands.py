@@ -13,8 +13,8 @@ from media_relay.core.sound import EncodedSound
 from media_relay.core.statistics import SourceStatistics
 from media_relay.datapath import Allocation, DataPath
 from media_relay.place import Place
-from media_relay.quality_watch import QualityWatch
-from media_relay.sound_library import SoundLibrary
+from media_relay.sounds.library import SoundLibrary
+from media_relay.watches.quality import QualityWatch
 from shared.errors import RemoteError
 from shared.messages import (
     AllocateMedia,

@@ -1,8 +1,11 @@
-"""What a caller of the REST API has: a key, whose hash is in a file of the pod."""
+"""What a caller of the REST API has: a key, whose hash is in a file of the pod, and calls to ask after."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from shared.records import CallRecord
+from shared.store import Store
 
 KEY = "a key of the tests alone, as long as one should be"
 ALL_SCOPES = ("calls:read", "calls:write", "sessions:read", "sessions:write")
@@ -19,3 +22,8 @@ def key_file(folder: Path, scopes: Sequence[str] = ALL_SCOPES, others: Mapping[s
         )
     )
     return str(path)
+
+
+async def recorded(store: Store, call: CallRecord) -> None:
+    """Write a call, as its agent does."""
+    await store.calls.of(call.session_id).create(call.call_id, call)

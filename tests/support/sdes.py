@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass
 
 from media_relay.core.srtp_keys import SrtpKeys, SrtpProfile
-from media_relay.srtp import SrtpSession
+from media_relay.forwarding.python.srtp import SrtpSession
 
 _SUITE = "AES_CM_128_HMAC_SHA1_80"
 _KEY = bytes(range(30))

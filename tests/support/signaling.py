@@ -16,7 +16,6 @@ from websockets.exceptions import ConnectionClosed
 from shared.bus import Bus, expiry
 from shared.errors import RemoteError
 from shared.ids import new_id
-from shared.kv import Store, open_store
 from shared.messages import (
     AccountOpened,
     AllocateMedia,
@@ -38,6 +37,7 @@ from shared.messages.presence import PodKind
 from shared.presence import beat
 from shared.records import SessionRecord
 from shared.settings import CommonSettings
+from shared.store import Store, open_store
 from shared.subjects import agent_commands, relay_commands, session_events
 from shared.tasks import Tasks
 from signaling.app import Running, running
@@ -260,8 +260,9 @@ class Stage:
         self.tasks.spawn(beat(self.bus, seat.heartbeat), seat.pod)
 
     async def leave_seat(self, seat: Seat) -> None:
-        """Be heard still, but not served any more."""
+        """Be heard still, but not served any more; return once the server knows."""
         await self._seats[seat.pod].unsubscribe()
+        await self.bus.settle()
 
     async def until_sessions(self, count: int) -> None:
         """Wait until KV has so many sessions."""

@@ -13,7 +13,7 @@ from sip_agent.core.syntax.parser import parse
 
 M = TypeVar("M", bound=Message)
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 _numbers = itertools.count(1)
 
 

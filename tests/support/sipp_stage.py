@@ -175,4 +175,5 @@ async def member(agent: Agent, bus: Bus, relay: RelaySeat) -> AsyncIterator[Sess
     await seat.registration("registered")
     yield seat
     await seat.log_out()
+    await seat.registration("unregistered")  # till then calls to its address reach it beside the next one's
     await seat.leave()

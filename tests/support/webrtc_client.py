@@ -6,11 +6,11 @@ import socket
 
 from aioice import stun
 
-from media_relay import certificate, dtls
+from media_relay.browser import certificate, dtls
 from media_relay.core.counters import Drop
 from media_relay.core.packet.demux import DatagramKind, kind_of
 from media_relay.core.plan import Address, DtlsRole, IceCredentials
-from media_relay.srtp import SrtpRefused, SrtpSession
+from media_relay.forwarding.python.srtp import SrtpRefused, SrtpSession
 
 RELAY_HOST = "127.0.0.1"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from tests.support.attacks import Forger, client_hello
 from tests.support.network import Network
 from tests.support.tap import tapped
@@ -11,6 +12,7 @@ SET_UPS = 500
 SPRAY = 2000
 
 
+@pytest.mark.timeout(180)
 async def test_every_call_is_set_up_while_client_hellos_are_sprayed(trial: Trial, network: Network) -> None:
     first = await trial.prepare("first")
     stop = asyncio.Event()

@@ -60,6 +60,7 @@ async def log_in(host: Host, pod: Running, here: Stage, user: str) -> None:
         assert await page.close_code() == 1000
 
 
+@pytest.mark.timeout(120)
 async def test_connections_that_say_nothing_keep_no_page_out(network: Network, here: Stage) -> None:
     pod = await here.pod(host=RELAY_HOST)
     most, half_open = pod.pod.settings.max_half_open_of_host, pod.pod.admission.half_open

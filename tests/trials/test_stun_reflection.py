@@ -5,6 +5,7 @@ import asyncio
 from aioice import stun
 from tests.support.attacks import Forger
 from tests.support.network import RELAY_HOST, Network
+from tests.support.pace import spend
 from tests.support.tap import tapped
 from tests.support.trial import Call, Trial, at_rate
 from tests.support.webrtc_client import binding_request
@@ -43,7 +44,7 @@ async def test_the_victim_whose_address_is_forged_gets_nothing(trial: Trial, net
             await at_rate(
                 lambda number: forger.send(kinds[number % len(kinds)], victim, call.relay_browser), RATE, SECONDS
             )
-        await trial.dropped(RATE * SECONDS, "stun_auth", "unknown_source")
+        await trial.dropped(RATE * SECONDS, "stun_auth", "flooded", "unknown_source")
         assert tap.datagrams(RELAY_HOST) == []
     assert heard.is_whole
 
@@ -62,33 +63,38 @@ async def test_an_answer_is_no_longer_than_what_it_answers(trial: Trial, network
     assert all(out <= len(check) for out, check in zip(lengths, checks, strict=True)), (lengths, list(map(len, checks)))
 
 
-async def test_browsers_that_repeat_their_check_get_through_a_flood_of_checks_for_nobody(
-    trial: Trial, network: Network
-) -> None:
+def from_nobody(number: int) -> bytes:
+    """Return a check for a session that is not there, or what only begins like one."""
+    return (binding_request(f"{number:08x}", "not the password"), bytes(1))[number % 2]
+
+
+async def test_browsers_connect_at_once_in_a_flood_of_checks_for_nobody(trial: Trial, network: Network) -> None:
     first = await trial.prepare("first")
     stop = asyncio.Event()
-    set_up: list[Call] = []
-    check_for_nobody = binding_request("nobody", "not the password")
     with network.attacker.udp() as attacker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(
-                at_rate(lambda _: attacker.sendto(check_for_nobody, first.relay_browser), FLOOD, stop=stop)
+                at_rate(lambda number: attacker.sendto(from_nobody(number), first.relay_browser), FLOOD, stop=stop)
             )
-            await trial.dropped(FLOOD / 2, "stun_auth", "unknown_source")
-            for number in range(SET_UPS):
-                call = await trial.prepare(f"m{number}")
-                await answered(call)
-                await trial.connect(call)
-                await call.greet()
-                set_up.append(call)
+            await trial.dropped(FLOOD / 2, "unknown_source")
+            # Each check is answered, and none is repeated.
+            calls = [await trial.call(f"m{number}") for number in range(SET_UPS)]
+            async with trial.talking(*calls) as heard:
+                await spend(SECONDS)
             stop.set()
-    assert len(set_up) == SET_UPS
+    assert heard.is_whole
 
 
-async def answered(call: Call) -> None:
-    """Check each 50 ms, as Chromium does, until the relay answers."""
-    checked = asyncio.Event()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        tasks.create_task(at_rate(lambda _: call.browser.send_check(), 20, stop=checked))
-        await call.browser.stun.get()
-        checked.set()
+async def test_browsers_connect_while_one_of_them_floods(trial: Trial, network: Network) -> None:
+    flooder = await trial.call("flooder")
+    check = binding_request(flooder.browser.relay_ice.ufrag, "not the password")
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(at_rate(lambda _: flooder.browser.send(check), FLOOD, stop=stop))
+        await trial.dropped(FLOOD / 2, "flooded")
+        for number in range(SET_UPS):
+            await trial.call(f"m{number}")
+        stop.set()
+    async with trial.talking(flooder) as heard:
+        await spend(SECONDS)
+    assert heard.is_whole

@@ -1,30 +1,10 @@
 /** The account's form: what is typed into it, the demo accounts, and links that fill it in. */
 
+import { podUrl } from "./credentials.js";
 import { account, dial } from "./elements.js";
-
-/** @typedef {import("../sdk/wire.js").SipCredentials} SipCredentials */
 
 /** Who the demo accounts are likely to call. */
 const FRIEND = { alice: "bob", bob: "alice" };
-
-/** @returns {SipCredentials} */
-export function credentials() {
-  return {
-    login: account.login.value.trim(),
-    password: account.password.value,
-    domain: account.domain.value.trim(),
-    authName: account.authName.value.trim(),
-    outboundProxy: account.proxy.value.trim(),
-    port: Number(account.port.value) || undefined,
-    transport: /** @type {"udp" | "tcp" | "tls"} */ (account.transport.value) || undefined,
-    register: account.register.checked,
-  };
-}
-
-/** @returns {string} where this page came from is where the pods are */
-export function defaultUrl() {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-}
 
 /** @param {"alice" | "bob"} name an account that every new installation has in its built-in domain */
 export function fillDemo(name) {
@@ -39,7 +19,7 @@ export function fillDemo(name) {
  * @param {URLSearchParams} query
  */
 export function fillFrom(query) {
-  account.url.value = defaultUrl();
+  account.url.value = podUrl();
   const named = [account.login, account.password, account.authName, account.domain, account.proxy, account.port];
   for (const field of [...named, account.transport, account.url, dial.callee]) field.value = query.get(field.name) ?? field.value;
   account.register.checked = isYes(query.get("register") ?? "1");

@@ -6,7 +6,9 @@
  */
 
 import { RequestError, Session } from "../sdk/index.js";
-import { credentials, fillDemo, fillFrom, isYes } from "./account.js";
+import { fillDemo, fillFrom, isYes } from "./account.js";
+import { showInConsole } from "./console.js";
+import { credentialsOf } from "./credentials.js";
 import { account, dial, stage } from "./elements.js";
 import { attempt, bindTools, logCall, logSession } from "./tools.js";
 import { draw, drawFacts } from "./view.js";
@@ -33,7 +35,7 @@ async function connect() {
   logSession(session);
   session.on("WARN", (error) => console.warn("Cordboard:", error.message));
   try {
-    await session.login(credentials());
+    await session.login(credentialsOf(account));
   } catch (error) {
     if (!(error instanceof RequestError)) throw error; // a refusal is on the page already
   }
@@ -125,17 +127,10 @@ bindTools(
 window.addEventListener("pagehide", ({ persisted }) => persisted || void session?.logout());
 setInterval(() => void drawFacts(current, establishedAt), 1000);
 
-window.cordboard = {
-  get session() {
-    return session;
-  },
-  get calls() {
-    return [...(session?.calls.values() ?? [])];
-  },
-  get call() {
-    return current;
-  },
-};
+showInConsole(
+  () => session,
+  () => current,
+);
 
 const query = new URLSearchParams(location.search);
 fillFrom(query);

@@ -48,6 +48,8 @@ import { decode, encode, readWelcome } from "./wire.js";
  * @property {number} [requestTimeout] milliseconds until a request without a reply has failed
  * @property {number} [resumeFor] milliseconds for which a lost session is asked for; the pods keep one for 30 s
  * @property {number} [pingInterval] milliseconds between checks that the socket is alive
+ * @property {number} [callPingInterval] the same in a call, and within how many each has to be answered there: a host that
+ *   vanishes closes no socket, and the call waits for the page to come back and take new media
  */
 
 const NORMAL_CLOSURE = 1000; // RFC 6455 §7.4.1
@@ -74,9 +76,10 @@ export class Connection extends Emitter {
    * @param {Greeting} greeting
    * @param {Platform} platform
    * @param {ConnectionOptions} [options]
+   * @param {() => boolean} [hasCalls]
    */
-  constructor(url, greeting, platform, options = {}) {
-    const { requestTimeout = 10_000, resumeFor = 30_000, pingInterval = 15_000 } = options;
+  constructor(url, greeting, platform, options = {}, hasCalls = () => false) {
+    const { requestTimeout = 10_000, resumeFor = 30_000, pingInterval = 15_000, callPingInterval = 5_000 } = options;
     super();
     this.url = url;
     this.greeting = greeting;
@@ -84,6 +87,8 @@ export class Connection extends Emitter {
     this.requestTimeout = requestTimeout;
     this.resumeFor = resumeFor;
     this.pingInterval = pingInterval;
+    this.callPingInterval = Math.min(callPingInterval, pingInterval);
+    this.hasCalls = hasCalls;
     this.#welcomed = greeting.isReturn ?? false;
   }
 
@@ -128,7 +133,7 @@ export class Connection extends Emitter {
       return;
     }
     this.#socket = socket;
-    this.#arm("open", this.requestTimeout, () => this.#lose(`no answer from ${this.url}`));
+    this.#arm("open", this.#patience, () => this.#lose(`no answer from ${this.url}`));
     socket.onopen = () => this.#ifCurrent(socket, () => this.#greet());
     socket.onmessage = ({ data }) => this.#ifCurrent(socket, () => this.#receive(data));
     socket.onclose = ({ code, reason }) => this.#ifCurrent(socket, () => this.#lose(reason || this.#sayClosed(code)));
@@ -172,7 +177,7 @@ export class Connection extends Emitter {
     this.#welcomed = true;
     this.#attempt = 0;
     this.#disarm("resume");
-    this.#schedulePing();
+    this.#pingIn(this.pingInterval);
     this.emit("welcome", welcome);
     const held = this.#held;
     this.#held = [];
@@ -193,13 +198,14 @@ export class Connection extends Emitter {
    * @param {Request} request
    * @param {(reply: OkReply) => void} onOk
    * @param {(error: RequestError) => void} onError
+   * @param {number} [within] milliseconds
    */
-  #send(request, onOk, onError) {
+  #send(request, onOk, onError, within = this.requestTimeout) {
     const id = String(this.#nextId++);
     const timer = this.platform.setTimer(() => {
       this.#pending.delete(id);
       onError(new RequestError("timeout", 408, `no reply to ${request.type}`));
-    }, this.requestTimeout);
+    }, within);
     this.#pending.set(id, { onOk, onError, timer });
     this.#socket?.send(encode(id, request));
   }
@@ -286,15 +292,29 @@ export class Connection extends Emitter {
     }
   }
 
-  /** A dead network closes no socket; a ping without an answer does. */
-  #schedulePing() {
-    this.#arm("ping", this.pingInterval, () =>
-      this.#send(
-        { type: "ping" },
-        () => this.#schedulePing(),
-        (error) => error.fault === "timeout" && this.#lose("the pod no longer answers"),
-      ),
+  /**
+   * A dead network closes no socket; a ping without an answer does. Whether there are calls is looked at meanwhile.
+   * @param {number} left milliseconds, where there is no call
+   */
+  #pingIn(left) {
+    this.#arm("ping", Math.min(left, this.callPingInterval), () => {
+      if (left <= this.callPingInterval || this.hasCalls()) this.#ping();
+      else this.#pingIn(left - this.callPingInterval);
+    });
+  }
+
+  #ping() {
+    this.#send(
+      { type: "ping" },
+      () => this.#pingIn(this.pingInterval),
+      (error) => error.fault === "timeout" && this.#lose("the pod no longer answers"),
+      this.#patience,
     );
+  }
+
+  /** Milliseconds for a pod to show that it is there. */
+  get #patience() {
+    return this.hasCalls() ? Math.min(this.callPingInterval, this.requestTimeout) : this.requestTimeout;
   }
 
   /**

@@ -126,7 +126,7 @@ export class Session extends Emitter {
     if (this.#connection) return Promise.reject(new Error(LOGGED_IN));
     const second = (/** @type {RequestError} */ refusal) => this.#secondGreeting(refusal);
     const greeting = { first, second, isReturn: this.#token.isKnown };
-    const connection = new Connection(this.url, greeting, this.platform, this.options);
+    const connection = new Connection(this.url, greeting, this.platform, this.options, () => this.#calls.size > 0);
     this.#connection = connection;
     this.#welcome = null;
     this.#registration = { state: registration, status: 0, reason: "" };

@@ -20,7 +20,7 @@
 enum { BATCH = 64, MOST = 2048, BATCHES = 4, MOST_SOCKETS = 8192, EVENTS = 512 };
 #define RECEIVE_BUFFER (8 * 1024 * 1024)
 #define OTHER_SIDE htonl(0x00030000u) /* 127.1 <-> 127.2 */
-/* The relay's: native/loop.c, native_forwarder.py. */
+/* The relay's: native/loop.c, forwarding/native.py. */
 #define PACED_RATE 5000
 #define TOGETHER 20
 #define SPARE_RATE 50000

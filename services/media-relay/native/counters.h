@@ -23,6 +23,7 @@ enum drop {
     DROP_UNHEARD,
     DROP_SSRC_LIMIT,
     DROP_TOO_MANY,
+    DROP_FLOODED,
     DROP_TOO_LONG,
     DROP_MALFORMED,
     DROP_SEND_FAILED,
@@ -31,7 +32,7 @@ enum drop {
 /* As Python calls them, in that order. */
 #define DROP_NAMES                                                                                                     \
     "unknown_source stun_auth srtp_auth replay not_connected no_stream on_hold unknown_pt during_event "               \
-    "latch_refused unheard ssrc_limit too_many too_long malformed send_failed"
+    "latch_refused unheard ssrc_limit too_many flooded too_long malformed send_failed"
 
 enum repair_kind {
     REPAIR_RESENT_TO_BROWSER,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HEADER = 12, GROUP = 4, EMPTY_REPORT = 8 };
+enum { PACKET_HEADER = 4, HEADER = 12, GROUP = 4, EMPTY_REPORT = 8 };
 #define REPORT_START 0x80C90001u /* a receiver report without a block */
 #define NACK_START 0x81CD0000u   /* transport feedback, generic NACK, its length still to come */
 #define PLI_START 0x81CE0002u    /* payload feedback */
@@ -12,9 +12,13 @@ enum { HEADER = 12, GROUP = 4, EMPTY_REPORT = 8 };
 size_t feedback_rewrite(uint8_t *compound, size_t length, feedback_treatment *treat, void *context)
 {
     size_t kept = 0;
-    for (size_t at = 0; at < length;) {
+    for (size_t at = 0; length - at >= PACKET_HEADER;) {
         size_t whole = 4 * ((size_t)read_16(compound + at + 2) + 1);
+        if (whole > length - at)
+            break;
         size_t left = treat(context, compound + at, whole);
+        if (left > whole)
+            left = whole;
         memmove(compound + kept, compound + at, left);
         kept += left;
         at += whole;

@@ -1,6 +1,6 @@
 /* Feedback that repairs video (RFC 4585): read, written, and taken out of the compound packets that it comes in.
  *
- * What is rewritten has passed rtcp_parse, so that each packet ends inside it; it only gets shorter.
+ * What is rewritten has passed rtcp_parse; it only gets shorter.
  */
 #ifndef CORDBOARD_FEEDBACK_H
 #define CORDBOARD_FEEDBACK_H
@@ -10,7 +10,7 @@
 /* What is left of a packet of a compound one: its new length, or 0. */
 typedef size_t feedback_treatment(void *context, uint8_t *packet, size_t length);
 
-/* Returns the new length of the whole. */
+/* Returns the new length of the whole, which ends before a packet that would go beyond its end. */
 size_t feedback_rewrite(uint8_t *compound, size_t length, feedback_treatment *treat, void *context);
 
 /* RFC 4585 6.2.1. One with padding, which nobody sends, is left as it is. */
@@ -33,7 +33,6 @@ typedef bool feedback_is_done(void *context, uint16_t number);
 /* Takes the numbers that are done out of a NACK; returns its new length, 0 if all are. */
 size_t feedback_without(uint8_t *nack, size_t length, feedback_is_done *is_done, void *context);
 
-#define NACK_ROOM(count) (20 + 4 * (size_t)(count))
 /* A NACK behind the report that a compound packet begins with; returns its length. */
 size_t feedback_generic_nack(uint8_t *packet, uint32_t sender, uint32_t about, const uint16_t *numbers, size_t count);
 

@@ -16,6 +16,7 @@ enum drop drop_of(enum srtp_status status)
         [SRTP_REPLAY] = DROP_REPLAY,
         [SRTP_MALFORMED] = DROP_MALFORMED,
         [SRTP_TOO_LONG] = DROP_TOO_LONG,
+        [SRTP_TOO_MANY] = DROP_SSRC_LIMIT,
     };
     return drops[status];
 }
@@ -128,6 +129,21 @@ void receive_browser_rtcp(struct forwarding *forwarding, struct session *session
     pass_rtcp_to_sip(forwarding, session, packet, length);
 }
 
+/* What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by. */
+static bool may_go_on_to_sip(struct session *session, const uint8_t *packet, size_t length)
+{
+    if (length < RTCP_HEADER) {
+        session_drop(session, DROP_MALFORMED);
+        return false;
+    }
+    uint32_t sender = read_32(packet + 4);
+    if (!ssrc_has_room(&session->browser_ssrcs, sender)) {
+        session_drop(session, DROP_SSRC_LIMIT);
+        return false;
+    }
+    return ssrc_add(&session->browser_ssrcs, sender);
+}
+
 void pass_rtcp_to_sip(struct forwarding *forwarding, struct session *session, uint8_t *packet, size_t length)
 {
     ssrc_add(&session->browser_ssrcs, read_32(packet + 4));
@@ -141,6 +157,8 @@ void pass_rtcp_to_sip(struct forwarding *forwarding, struct session *session, ui
     uint32_t concerned = streams_concerned(session, &sources);
     uint32_t pictures = 0;
     length = repair_from_browser(forwarding, session, packet, length, &pictures);
+    if (length && !may_go_on_to_sip(session, packet, length))
+        length = 0;
     for (uint32_t i = 0; i < session->stream_count; i++) {
         if (pictures & 1u << i)
             keyframe_ask(forwarding, session, &session->streams[i], SIDE_SIP);
@@ -205,6 +223,8 @@ void pass_rtp_to_browser(struct forwarding *forwarding, struct session *session,
     if (is_event)
         hand_up_event(forwarding, session, index, SIDE_SIP, packet, length);
     rtp_set_payload_type(packet, stream->plan.to_browser[header->payload_type]);
+    if (!stream->plan.is_video) /* SRTP takes no number twice */
+        write_16(packet + 2, (uint16_t)(header->sequence_number + heard->statistics.shift));
     if (session->is_headless) {
         statistics_sent(&heard->statistics, octets);
         partner_rtp(forwarding, session, kind_of(stream), length);
@@ -273,7 +293,7 @@ static enum drop why_not_rtcp_to_browser(struct session *session, struct stream 
     return ssrc_has_room(&session->sip_ssrcs, sources->sender) ? DROPS : DROP_SSRC_LIMIT;
 }
 
-/* What is left of RTCP may begin with a packet of another sender, which SRTCP then goes by. */
+/* The same for the other way. */
 static void send_rest_to_browser(struct forwarding *forwarding, struct session *session, const uint8_t *packet,
                                  size_t length)
 {
@@ -285,7 +305,7 @@ static void send_rest_to_browser(struct forwarding *forwarding, struct session *
         return;
     }
     ssrc_add(&session->sip_ssrcs, sources.sender);
-    memmove(outbox_buffer(&forwarding->outbox), packet, length);
+    memcpy(outbox_buffer(&forwarding->outbox), packet, length);
     if (session->is_headless)
         partner_rtcp(forwarding, session, length);
     else
@@ -317,8 +337,9 @@ void pass_rtcp_to_browser(struct forwarding *forwarding, struct session *session
 static void receive_sip_rtcp(struct forwarding *forwarding, struct session *session, struct stream *stream,
                              enum sip_port port, size_t length, const union address *source)
 {
-    uint8_t *packet = outbox_buffer(&forwarding->outbox);
+    uint8_t packet[MOST_DATAGRAM]; /* a copy: what answers it may be written where it stands */
     enum drop refusal = DROP_MALFORMED;
+    memcpy(packet, outbox_buffer(&forwarding->outbox), length);
     if (length >= RTCP_HEADER)
         refusal = sip_open(session, stream, read_32(packet + 4), srtp_unprotect_rtcp, packet, &length);
     if (refusal == DROPS)
@@ -330,8 +351,11 @@ static void receive_sip_rtcp(struct forwarding *forwarding, struct session *sess
 void receive_sip(struct forwarding *forwarding, struct session *session, uint32_t index, enum sip_port port,
                  size_t length, const union address *source)
 {
-    if (port == SIP_RTCP_PORT || is_rtcp(outbox_buffer(&forwarding->outbox), length))
-        receive_sip_rtcp(forwarding, session, &session->streams[index], port, length, source);
+    struct stream *stream = &session->streams[index];
+    if (stream->bridge.session) /* its ports listen to nobody meanwhile, whoever was named for them */
+        session_drop(session, DROP_LATCH_REFUSED);
+    else if (port == SIP_RTCP_PORT || is_rtcp(outbox_buffer(&forwarding->outbox), length))
+        receive_sip_rtcp(forwarding, session, stream, port, length, source);
     else
         receive_sip_rtp(forwarding, session, index, length, source);
 }

@@ -1,7 +1,7 @@
 /* How the packets of one session are treated: authenticate, find the stream, rewrite, send, count.
  *
  * Nothing is learned from a packet before it is known to be the peer's: SRTP by its tag, RTP by the latch. The Python
- * twin is media_relay/python_session.py.
+ * twin is media_relay/forwarding/python/session.py.
  */
 #ifndef CORDBOARD_FORWARD_H
 #define CORDBOARD_FORWARD_H

@@ -19,8 +19,9 @@ enum {
     PACED_RATE = 5000,     /* packets a second from which on rounds are spaced, */
     TOGETHER = 20,         /* until about so many have come: a wake-up costs as much as several packets; */
     SPARE_RATE = 50000,    /* up to this one they are spaced as far as they may be: it is the cheapest */
-    STRANGERS_RATE = 1000, /* datagrams of unknown sources a second that are handed up, */
-    STRANGERS_BURST = 2000, /* and at once: some hundred browsers whose first checks come together */
+    CHECKS_RATE = 50,   /* of a session a second that are handed up, from its browser and from others each, */
+    CHECKS_BURST = 200, /* and at once: a browser with many candidates checks them all, every 50 ms */
+    DTLS_RATE = 1000,   /* more than a handshake has: who forges the browser's address must not keep it out by a few */
 };
 #define RATE_WINDOW 0.01 /* seconds over which the rate is taken */
 
@@ -36,12 +37,33 @@ static void hand_up(struct relay *relay, enum datagram_kind kind, const uint8_t 
     count(session ? &session->counters.drops[DROP_SEND_FAILED] : &relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
 }
 
+/* Python is slow and serves all sessions: each has a share of it, which nobody else can use up. */
+static bool may_hand_up(const struct relay *relay, struct session *session, struct allowance *allowance, double rate,
+                        double burst)
+{
+    bool may = allowance_take(allowance, rate, burst, relay->forwarding.now);
+    if (!may)
+        session_drop(session, DROP_FLOODED);
+    return may;
+}
+
+/* A check must name a session, be it from the address of one or not: who forges an address knows no fragment. */
+static void receive_check(struct relay *relay, const uint8_t *datagram, size_t length, const struct path *source,
+                          struct session *owner)
+{
+    uint8_t ufrag[UFRAG];
+    struct session *named = stun_ufrag(datagram, length, ufrag) ? ufrags_find(&relay->ufrags, ufrag) : NULL;
+    if (!named)
+        count(owner ? &owner->counters.drops[DROP_STUN_AUTH] : &relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
+    else if (may_hand_up(relay, named, named == owner ? &named->checks : &named->newcomers, CHECKS_RATE, CHECKS_BURST))
+        hand_up(relay, KIND_STUN, datagram, length, source, owner);
+}
+
 void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, const struct path *source)
 {
     enum datagram_kind kind = datagram_kind(datagram, length);
     struct session *session = sources_find(&relay->sources, source);
-    if (!session && (kind != KIND_STUN || !allowance_take(&relay->strangers, STRANGERS_RATE, STRANGERS_BURST,
-                                                          relay->forwarding.now))) {
+    if (!session && kind != KIND_STUN) {
         count(&relay->unattributed.drops[DROP_UNKNOWN_SOURCE], 1);
         return;
     }
@@ -53,8 +75,11 @@ void receive_browser(struct relay *relay, uint8_t *datagram, size_t length, cons
         receive_browser_rtcp(&relay->forwarding, session, datagram, length);
         break;
     case KIND_STUN:
+        receive_check(relay, datagram, length, source, session);
+        break;
     case KIND_DTLS:
-        hand_up(relay, kind, datagram, length, source, session);
+        if (may_hand_up(relay, session, &session->handshake, DTLS_RATE, DTLS_RATE))
+            hand_up(relay, kind, datagram, length, source, session);
         break;
     default:
         session_drop(session, DROP_MALFORMED);
@@ -225,7 +250,6 @@ void *run_loop(void *argument)
     struct rate rate = {.since = monotonic_now()};
     prctl(PR_SET_TIMERSLACK, 1UL);
     prctl(PR_SET_NAME, "media");
-    relay->strangers = (struct allowance){STRANGERS_BURST, rate.since};
     prepare(&relay->inbox);
     while (!atomic_load_explicit(&relay->is_ending, memory_order_relaxed)) {
         int count = epoll_wait(relay->epoll, events, MOST_EVENTS, -1);

@@ -5,36 +5,52 @@
 #define REMEMBERED 0x1000
 #define HALF 0x8000
 
-static void begin_source(struct outgoing_source *source, const struct rtp_header *header)
+/* A source that comes again goes on with the offset that it had. What it has sent meanwhile, if anything, went elsewhere. */
+static void resume(struct numbering *numbers, uint16_t sequence_number)
 {
-    source->was_heard = true;
-    source->is_after_event = source->has_oldest = false;
-    source->ssrc = header->ssrc;
-    source->offset = 0;
-    source->sequence_number = header->sequence_number;
+    uint16_t number = (uint16_t)(sequence_number + numbers->offset);
+    uint16_t ahead = (uint16_t)(number - numbers->sequence_number);
+    if (numbers->is_after_event || ahead <= REMEMBERED || ahead >= 0x10000 - REMEMBERED)
+        return;
+    numbers->sequence_number = number;
+    numbers->has_oldest = false;
+}
+
+static void change_source(struct outgoing_source *source, const struct rtp_header *header)
+{
+    struct numbering former = source->former;
+    if (source->current.was_heard)
+        source->former = source->current;
+    source->current = (struct numbering){
+        .was_heard = true, .ssrc = header->ssrc, .sequence_number = header->sequence_number};
+    if (former.was_heard && former.ssrc == header->ssrc) {
+        resume(&former, header->sequence_number);
+        source->current = former;
+    }
 }
 
 bool outgoing_admit(struct outgoing_source *source, uint8_t *packet, const struct rtp_header *header, double now)
 {
+    struct numbering *numbers = &source->current;
     if (source->is_in_event)
         return false;
-    if (!source->was_heard || source->ssrc != header->ssrc)
-        begin_source(source, header);
-    if (source->is_after_event) {
-        source->is_after_event = false;
-        source->has_oldest = true;
-        source->oldest = header->sequence_number;
-        source->offset = (uint16_t)(source->sequence_number + 1 - header->sequence_number);
+    if (!numbers->was_heard || numbers->ssrc != header->ssrc)
+        change_source(source, header);
+    if (numbers->is_after_event) {
+        numbers->is_after_event = false;
+        numbers->has_oldest = true;
+        numbers->oldest = header->sequence_number;
+        numbers->offset = (uint16_t)(numbers->sequence_number + 1 - header->sequence_number);
     }
-    if (source->has_oldest) {
-        uint16_t ahead = (uint16_t)(header->sequence_number - source->oldest);
+    if (numbers->has_oldest) {
+        uint16_t ahead = (uint16_t)(header->sequence_number - numbers->oldest);
         if (ahead >= HALF)
             return false; /* its number would be one that the event has had */
-        source->has_oldest = ahead <= REMEMBERED;
+        numbers->has_oldest = ahead <= REMEMBERED;
     }
-    uint16_t number = (uint16_t)(header->sequence_number + source->offset);
-    if ((uint16_t)(number - source->sequence_number) < HALF) {
-        source->sequence_number = number;
+    uint16_t number = (uint16_t)(header->sequence_number + numbers->offset);
+    if ((uint16_t)(number - numbers->sequence_number) < HALF) {
+        numbers->sequence_number = number;
         source->timestamp = header->timestamp;
         source->at = now;
     }
@@ -54,13 +70,13 @@ void outgoing_event_header(struct outgoing_source *source, uint8_t packet[RTP_FI
 {
     packet[0] = 0x80;
     packet[1] = (uint8_t)(payload_type | (marker ? 0x80 : 0));
-    write_16(packet + 2, ++source->sequence_number);
+    write_16(packet + 2, ++source->current.sequence_number);
     write_32(packet + 4, source->timestamp + later);
-    write_32(packet + 8, source->was_heard ? source->ssrc : OWN_SSRC);
+    write_32(packet + 8, source->current.was_heard ? source->current.ssrc : OWN_SSRC);
 }
 
 void outgoing_end_event(struct outgoing_source *source)
 {
     source->is_in_event = false;
-    source->is_after_event = true;
+    source->current.is_after_event = true;
 }

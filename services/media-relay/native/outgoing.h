@@ -9,13 +9,19 @@
 #define OWN_SSRC 1 /* whom our own RTCP is from; browsers that only receive call themselves so */
 #define MOST_OWN_PAYLOAD 1300 /* of an event, or of media of ours */
 
-struct outgoing_source {
-    bool was_heard, is_in_event, is_after_event, has_oldest;
+struct numbering {
+    bool was_heard, is_after_event, has_oldest;
     uint32_t ssrc;            /* the browser's */
     uint16_t sequence_number; /* of the newest packet that went out */
     uint16_t offset;          /* from the browser's numbers to ours */
     uint16_t oldest;          /* number of the browser's that may still go out */
-    uint32_t timestamp;       /* of the newest packet, and when it went out */
+};
+
+struct outgoing_source {
+    struct numbering current;
+    struct numbering former; /* of the source before: it may come again, and no number may then be there twice */
+    bool is_in_event;
+    uint32_t timestamp; /* of the newest packet, and when it went out */
     double at;
 };
 

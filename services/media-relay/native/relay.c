@@ -61,6 +61,7 @@ static void give_back(struct relay *relay)
     pthread_mutex_destroy(&relay->lock);
     free(relay->slots);
     free(relay->sources.entries);
+    free(relay->ufrags.entries);
     free(relay);
 }
 
@@ -260,6 +261,14 @@ void relay_set_headless(struct relay *relay, uint32_t slot, uint32_t partner_slo
     unlock(relay);
 }
 
+bool relay_set_ufrags(struct relay *relay, uint32_t slot, uint8_t (*ufrags)[UFRAG], size_t count)
+{
+    lock(relay);
+    bool done = ufrags_set(&relay->ufrags, relay->slots[slot].session, ufrags, count);
+    unlock(relay);
+    return done;
+}
+
 bool relay_add_source(struct relay *relay, uint32_t slot, const struct path *source)
 {
     lock(relay);
@@ -290,6 +299,7 @@ struct session *relay_remove_session(struct relay *relay, uint32_t slot)
         bridge_part(session, i);
     partner_part(session);
     sources_remove_all(&relay->sources, session);
+    ufrags_set(&relay->ufrags, session, NULL, 0);
     watch_no_more(relay, session);
     free_slot(relay, slot);
     unlock(relay);

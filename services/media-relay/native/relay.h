@@ -11,6 +11,7 @@
 #include "forward.h"
 #include "ring.h"
 #include "sources.h"
+#include "ufrags.h"
 
 #define MOST_INTERFACES 16
 
@@ -54,8 +55,8 @@ struct relay {
     struct slot *slots;
     uint32_t slot_count, first_free;
     struct source_map sources;
+    struct ufrag_map ufrags;
     struct counters unattributed;
-    struct allowance strangers; /* what is handed up of theirs: new browsers' first checks come so (RFC 8445) */
     double pacing_seconds;
     struct ring ring;
     struct forwarding forwarding;
@@ -88,6 +89,8 @@ void relay_set_headless(struct relay *relay, uint32_t slot, uint32_t partner_slo
 void relay_set_event(struct relay *relay, uint32_t slot, uint32_t stream, bool begins);
 void relay_send_own(struct relay *relay, uint32_t slot, uint32_t stream, uint8_t payload_type, const uint8_t *payload,
                     size_t length, bool marker, uint32_t later);
+/* Checks that name one of these are the session's. False without memory. */
+bool relay_set_ufrags(struct relay *relay, uint32_t slot, uint8_t (*ufrags)[UFRAG], size_t count);
 bool relay_add_source(struct relay *relay, uint32_t slot, const struct path *source);
 void relay_remove_source(struct relay *relay, uint32_t slot, const struct path *source);
 void relay_set_destination(struct relay *relay, uint32_t slot, const struct path *destination);

@@ -33,8 +33,8 @@ static bool browser_is_answered(void *context, uint16_t number)
     struct answering *answering = context;
     const uint8_t *packet;
     size_t length;
-    enum found found =
-        send_buffer_find(&answering->stream->repair->to_browser, answering->about, number, &packet, &length);
+    enum found found = send_buffer_find(&answering->stream->repair->to_browser, answering->about, number,
+                                        answering->forwarding->now, &packet, &length);
     if (found == BUFFERED)
         resend_to_browser(answering, packet, length);
     return found != NOT_BUFFERED;
@@ -91,7 +91,8 @@ static bool phone_is_answered(void *context, uint16_t number)
     struct stream *stream = answering->stream;
     const uint8_t *packet;
     size_t length;
-    enum found found = send_buffer_find(&stream->repair->to_sip, answering->about, number, &packet, &length);
+    enum found found = send_buffer_find(&stream->repair->to_sip, answering->about, number, answering->forwarding->now,
+                                        &packet, &length);
     bool is_heard = stream_has_heard(stream, rtp_latch_destination(&stream->rtp_latch));
     if (found == BUFFERED && !is_heard) {
         session_drop(answering->session, DROP_UNHEARD); /* who asks is not who would get it */

@@ -9,10 +9,12 @@
 #include "packet.h"
 #include "srtp.h"
 #include "statistics.h"
+#include "stun.h"
 
 /* Each SSRC costs state for as long as the session lives. A call has a few, a transfer adds some. */
 #define MOST_SSRCS 256
 #define MOST_STREAMS 16
+#define MOST_UFRAGS 2 /* of the transport in use, and of the one that is to follow it */
 #define NO_STREAM (-1)
 #define NO_PAYLOAD_TYPE 0xFF
 #define EVENT_PAYLOAD_TYPE 0xFE /* in `to_sip`: telephone-events, which are handed up instead */
@@ -73,6 +75,11 @@ struct session {
     struct ssrc_table browser_ssrcs, sip_ssrcs;
     struct path *sources; /* of the browser, as in the relay's map */
     uint32_t source_count, source_room;
+    uint8_t ufrags[MOST_UFRAGS][UFRAG]; /* as in the relay's map */
+    uint32_t ufrag_count;
+    struct allowance newcomers; /* checks from where no valid one has come from, */
+    struct allowance checks;    /* from where one has, */
+    struct allowance handshake; /* and DTLS from there */
     int8_t by_browser_pt[128];
     bool has_browser_pt;
     uint32_t stream_count;

@@ -113,10 +113,11 @@ static void *grown(void *array, size_t *room, size_t count, size_t size)
     return larger;
 }
 
+/* NULL: there are too many, or there is no memory. */
 static struct srtp_sent *sent_by(struct srtp_session *session, uint32_t ssrc)
 {
     struct srtp_sent *found = srtp_find_sent(session->sent, session->sent_count, &session->sent_last, ssrc);
-    if (found)
+    if (found || session->sent_count == SRTP_MOST_SSRCS)
         return found;
     struct srtp_sent *all = grown(session->sent, &session->sent_room, session->sent_count, sizeof *all);
     if (!all)
@@ -210,11 +211,10 @@ enum srtp_status srtp_protect_rtp(struct srtp_session *session, uint8_t *packet,
         return SRTP_MALFORMED;
     struct srtp_sent *sent = sent_by(session, header.ssrc);
     if (!sent)
-        return SRTP_MALFORMED;
+        return SRTP_TOO_MANY;
     uint64_t index = srtp_guess_index(sent->rtp_index, header.sequence_number);
-    if (sent->rtp_index > index && sent->rtp_index - index >= SRTP_WINDOW)
-        return SRTP_REPLAY;
-    if (index > LAST_RTP_INDEX) /* RFC 3711 9.2: the key has no more keystream */
+    /* RFC 3711 9.1: nothing is encrypted twice with the same index; 9.2: then the key has no more keystream. */
+    if (!srtp_window_may_take(sent->rtp_window, SRTP_WINDOW, sent->rtp_index, index) || index > LAST_RTP_INDEX)
         return SRTP_REPLAY;
     uint8_t *text = packet + header.length;
     size_t text_length = *length - header.length;
@@ -232,8 +232,7 @@ enum srtp_status srtp_protect_rtp(struct srtp_session *session, uint8_t *packet,
         if (!gcm_seal(session->send.rtp.cipher, nonce, &sealed, packet + *length))
             return SRTP_MALFORMED;
     }
-    if (index > sent->rtp_index)
-        sent->rtp_index = index;
+    srtp_window_take(sent->rtp_window, SRTP_WINDOW, &sent->rtp_index, index);
     *length += tag_length(session);
     return SRTP_DONE;
 }
@@ -268,6 +267,8 @@ enum srtp_status srtp_unprotect_rtp(struct srtp_session *session, uint8_t *packe
     struct srtp_received fresh = {.ssrc = header.ssrc};
     struct srtp_received *known = received_from(session, header.ssrc);
     struct srtp_received *state = known ? known : &fresh;
+    if (!known && session->received_count == SRTP_MOST_SSRCS)
+        return SRTP_TOO_MANY;
     uint64_t index = srtp_guess_index(state->rtp_index, header.sequence_number);
     if (index > LAST_RTP_INDEX || !srtp_window_may_take(state->rtp_window, SRTP_WINDOW, state->rtp_index, index))
         return SRTP_REPLAY;
@@ -293,7 +294,7 @@ enum srtp_status srtp_protect_rtcp(struct srtp_session *session, uint8_t *packet
     struct srtp_sent *sent = sent_by(session, ssrc);
     struct srtp_keys keys;
     if (!sent)
-        return SRTP_MALFORMED;
+        return SRTP_TOO_MANY;
     if (sent->rtcp_index >= LAST_RTCP_INDEX)
         return SRTP_REPLAY;
     if (!srtp_rtcp_keys(&keys, &session->send, session->profile, SRTP_PROTECT))
@@ -362,6 +363,8 @@ enum srtp_status srtp_unprotect_rtcp(struct srtp_session *session, uint8_t *pack
     struct srtp_received fresh = {.ssrc = read_32(packet + 4)};
     struct srtp_received *known = received_from(session, fresh.ssrc);
     struct srtp_received *state = known ? known : &fresh;
+    if (!known && session->received_count == SRTP_MOST_SSRCS)
+        return SRTP_TOO_MANY;
     if (!srtp_window_may_take(state->rtcp_window, SRTCP_WINDOW, state->rtcp_index, index))
         return SRTP_REPLAY;
     enum srtp_status status = open_rtcp(session, packet, text_end, index);

@@ -1,4 +1,4 @@
-/* What is remembered of each SSRC: packet indexes and which were received. */
+/* What is remembered of each SSRC: packet indexes and which have been. */
 #include "srtp_index.h"
 
 uint64_t srtp_guess_index(uint64_t highest, uint16_t sequence_number)

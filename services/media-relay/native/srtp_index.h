@@ -1,4 +1,4 @@
-/* What is remembered of each SSRC: packet indexes (RFC 3711 3.3.1) and which were received (3.3.2). */
+/* What is remembered of each SSRC: packet indexes (RFC 3711 3.3.1) and which have been (3.3.2). */
 #ifndef CORDBOARD_SRTP_INDEX_H
 #define CORDBOARD_SRTP_INDEX_H
 
@@ -12,6 +12,7 @@ struct srtp_sent {
     uint32_t ssrc;
     uint32_t rtcp_index; /* of the last packet */
     uint64_t rtp_index;  /* highest so far: rollover counter and sequence number */
+    uint64_t rtp_window[SRTP_WINDOW / 64];
 };
 
 struct srtp_received {

@@ -27,6 +27,8 @@ static bool advance(struct source_statistics *statistics, uint16_t sequence_numb
             statistics->restarts_at = (uint16_t)(sequence_number + 1);
             return false;
         }
+        if (ahead >= SEQUENCE_NUMBERS / 2)
+            statistics->shift += (uint16_t)(statistics->highest + 1 - sequence_number);
         statistics->packets = 0;
     }
     return true;

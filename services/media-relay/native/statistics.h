@@ -10,6 +10,7 @@ struct source_statistics {
     uint32_t cycles; /* of the sequence number, each 65536 */
     uint32_t restarts_at;
     uint16_t first, highest;
+    uint16_t shift; /* from its numbers to those in which it goes on where it stood, if it began anew further back */
     uint32_t transit, last_timestamp;
     bool has_transit;
     double jitter; /* RTP units */

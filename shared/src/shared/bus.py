@@ -10,8 +10,8 @@ import functools
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import nats
 import nats.errors
@@ -22,16 +22,19 @@ from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 
 from . import metrics
+from .clocks import Clocks
 from .errors import DeadlineExceeded, LocalError, NoOwner, RemoteError
-from .messages import Command, Message, Refused, decode, encode
+from .messages import Command, Heartbeat, Message, Refused, decode, encode
 from .requests import Requests
 from .settings import CommonSettings
-from .tasks import Tasks
+from .tasks import Tasks, cancellable
+from .transport import BoundedTransport
 
 _log = structlog.get_logger(__name__)
 
 DEADLINE = 2.0
 _REMEMBERED_REPLIES = 4096
+_NOT_LET_IN = "Authorization Violation"  # NATS's words
 
 # A metric's child is looked up under a lock, by labels made anew: kept, it costs a tenth.
 _requests = functools.cache(metrics.BUS_REQUESTS.labels)
@@ -44,38 +47,29 @@ Handler = Callable[[Message], Awaitable[Message | None]]
 class Bus:
     """One pod's connection. `connected` is False while NATS is away; requests then fail, media does not."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self.requests = Requests(client)
+    def __init__(self, settings: CommonSettings) -> None:
+        self._settings = settings
+        self._client = Client()
+        self._client._transport = BoundedTransport()
+        self._error = ""  # why there is, or was, no connection
+        self._said: set[str] = set()  # errors since there was one
+        self.requests = Requests(self._client)
         self._tasks = Tasks("bus")
+        self._clocks = Clocks()
         self._replies: OrderedDict[str, asyncio.Future[bytes]] = OrderedDict()
 
     @classmethod
     async def connect(cls, settings: CommonSettings) -> "Bus":
-        """Connect, waiting for NATS as long as it takes."""
-        client = Client()
+        """Return a bus that is open."""
+        bus = cls(settings)
+        await bus.open()
+        return bus
 
-        said = ""
-
-        async def on_error(error: Exception) -> None:
-            # While NATS is away, or lets us not in, every attempt fails, ten a second: each reason is said once.
-            nonlocal said
-            is_news = client.is_connected or repr(error) != said
-            said = repr(error)
-            (_log.warning if is_news else _log.debug)("nats", error=said)
-
-        async def on_disconnected() -> None:
-            metrics.NATS_CONNECTED.set(0)
-            if not (client.is_draining or client.is_closed):
-                _log.warning("nats disconnected")
-
-        async def on_reconnected() -> None:
-            metrics.NATS_CONNECTED.set(1)
-            metrics.NATS_RECONNECTS.inc()
-            _log.info("nats reconnected")
-
+    async def open(self) -> None:
+        """Connect, waiting for NATS as long as it takes; raise `LocalError` where a setting is wrong."""
+        settings = self._settings
         # Measured: with the client's own defaults a dead link is noticed after four minutes (ping 120 s x 2).
-        connecting = client.connect(
+        connecting = self._client.connect(
             settings.nats_url.split(","),
             name=settings.pod,
             user=settings.nats_user or None,
@@ -88,20 +82,48 @@ class Bus:
             connect_timeout=1,
             ping_interval=1,
             max_outstanding_pings=2,
-            error_cb=on_error,
-            disconnected_cb=on_disconnected,
-            reconnected_cb=on_reconnected,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
         )
-        await _cancellable(connecting)
+        await cancellable(connecting, "bus", "connect")
         metrics.NATS_CONNECTED.set(1)
-        bus = cls(client)
-        await bus.requests.open()
-        return bus
+        await self.requests.open()
+
+    async def _on_error(self, error: Exception) -> None:
+        # While NATS is away, or lets us not in, every attempt fails, ten a second: each reason is said once.
+        said = repr(error)
+        (_log.warning if self.connected or said not in self._said else _log.debug)("nats", error=said)
+        self._said.add(said)
+        # NATS closes on those whom it does not let in: whether its word or the end comes first is chance.
+        if not (isinstance(error, ConnectionResetError) and _NOT_LET_IN in self._error):
+            self._error = said
+
+    async def _on_disconnected(self) -> None:
+        metrics.NATS_CONNECTED.set(0)
+        self._clocks.clear()
+        metrics.CLOCK_DIFFERENCE.set(0)
+        if not (self._client.is_draining or self._client.is_closed):
+            _log.warning("nats disconnected")
+
+    async def _on_reconnected(self) -> None:
+        metrics.NATS_CONNECTED.set(1)
+        metrics.NATS_RECONNECTS.inc()
+        self._said.clear()
+        _log.info("nats reconnected")
 
     @property
     def connected(self) -> bool:
         """Whether NATS is there now."""
         return self._client.is_connected
+
+    def not_ready(self) -> str:
+        """Why nothing can be asked, for who looks after the pod; "" while NATS is there."""
+        if self.connected:
+            return ""
+        if _NOT_LET_IN in self._error:
+            return "no bus: NATS refuses CORDBOARD_NATS_USER or CORDBOARD_NATS_PASSWORD"
+        return f"no bus: {self._error}" if self._error else "no bus"
 
     @property
     def reconnects(self) -> int:
@@ -109,7 +131,7 @@ class Bus:
         return self._client.stats["reconnects"]
 
     def jetstream(self) -> JetStreamContext:
-        """The JetStream context, for `shared.kv`."""
+        """The JetStream context, for `shared.store` and `shared.streams`."""
         return self._client.jetstream(timeout=DEADLINE)
 
     async def publish(self, subject: str, message: Message) -> None:
@@ -174,10 +196,19 @@ class Bus:
                 return
             if isinstance(message, Command):
                 self._tasks.spawn(self._answer(msg, message, handler), type(message).__name__)
-            else:
-                await self._outcome(message, handler)
+                return
+            if isinstance(message, Heartbeat) and isinstance(message.at, float):
+                self._compare_clocks(message.pod, message.at)
+            await self._outcome(message, handler)
 
         return await self._client.subscribe(subject, queue=queue, cb=on_message)
+
+    def _compare_clocks(self, pod: str, told: float) -> None:
+        now = time.monotonic()
+        ahead = self._clocks.hear(pod, told, time.time(), now)
+        if ahead is not None:
+            _log.warning("clocks differ: commands will be refused as stale", pod=pod, is_ahead_by=round(ahead, 3))
+        metrics.CLOCK_DIFFERENCE.set(self._clocks.largest(now))
 
     async def settle(self) -> None:
         """Return once the server knows every subscription made so far: before, a sender would hear "no responders"."""
@@ -193,9 +224,11 @@ class Bus:
     async def _answer(self, msg: Msg, command: Command, handler: Handler) -> None:
         known = self._replies.get(command.id)
         if known is None:
-            if command.expires_at < time.time():
-                _handled(type(command).__name__, "stale").inc()
-                _log.warning("stale command", type=type(command).__name__)
+            late = time.time() - command.expires_at
+            stale = _handled(type(command).__name__, "stale")  # also where it is not: counted from 0 on
+            if late > 0:
+                stale.inc()
+                _log.warning("stale command", type=type(command).__name__, late=round(late, 3))
                 return
             known = self._replies[command.id] = asyncio.get_running_loop().create_future()
             if len(self._replies) > _REMEMBERED_REPLIES:
@@ -244,15 +277,6 @@ def _tls(settings: CommonSettings) -> ssl.SSLContext | None:
     except OSError as error:  # ssl.SSLError is one
         raise LocalError(f"CORDBOARD_NATS_CA, _CERTIFICATE or _KEY: {error}") from error
     return context
-
-
-async def _cancellable(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`, which may lose a cancellation; `Tasks.aclose` says why."""
-    tasks = Tasks("bus")
-    try:
-        await asyncio.shield(tasks.spawn(work, "connect"))
-    finally:
-        await tasks.aclose()
 
 
 def expiry(deadline: float = DEADLINE) -> float:

@@ -1,12 +1,12 @@
 """The port for operators: `/healthz` (the event loop turns), `/readyz` (takes new work), `/metrics`, `POST /drain`.
 
+`POST /drain` ends nothing: the pod stays, without new work, until a signal ends it; else it would be started anew.
 Liveness never asks NATS: a NATS outage would restart every pod and end every call.
 """
 
 import asyncio
 import contextlib
 import ipaddress
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -24,11 +24,17 @@ from .tasks import Tasks
 _log = structlog.get_logger(__name__)
 
 
-def ops_routes(not_ready: Callable[[], str]) -> list[Route]:
-    """Return the routes; `not_ready` says why the pod takes no new work, "" if it does."""
+def liveness() -> Route:
+    """Return `/healthz`."""
 
     def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
+
+    return Route("/healthz", healthz)
+
+
+def ops_routes(not_ready: Callable[[], str], drain: Callable[[], None]) -> list[Route]:
+    """Return the routes; `not_ready` says why the pod takes no new work, "" if it does, `drain` has it take none."""
 
     def readyz(_: Request) -> Response:
         why = not_ready()
@@ -37,11 +43,19 @@ def ops_routes(not_ready: Callable[[], str]) -> list[Route]:
     def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
+    async def start_to_drain(request: Request) -> Response:
+        # Who may scrape metrics may not take pods out of work: this is for who is on the pod's own host.
+        if request.client is None or not _is_loopback(request.client.host):
+            return PlainTextResponse("only from the pod itself\n", status_code=403)
+        _log.info("asked to drain")
+        drain()
+        return PlainTextResponse("draining\n", status_code=202)
+
     return [
-        Route("/healthz", healthz),
+        liveness(),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
-        Route("/drain", _drain, methods=["POST"]),
+        Route("/drain", start_to_drain, methods=["POST"]),
     ]
 
 
@@ -49,15 +63,6 @@ def _is_loopback(host: str) -> bool:
     address = ipaddress.ip_address(host)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
-
-
-async def _drain(request: Request) -> Response:
-    """Leave as at SIGTERM. Who may scrape metrics may not end pods: this is for who is on the pod's own host."""
-    if request.client is None or not _is_loopback(request.client.host):
-        return PlainTextResponse("only from the pod itself\n", status_code=403)
-    _log.info("asked to leave")
-    signal.raise_signal(signal.SIGTERM)
-    return PlainTextResponse("draining\n", status_code=202)
 
 
 class EmbeddedServer(uvicorn.Server):
@@ -105,8 +110,7 @@ async def serve(config: uvicorn.Config, what: str) -> AsyncIterator[str]:
         listener.close()
 
 
-def ops_config(host: str, port: int, not_ready: Callable[[], str]) -> uvicorn.Config:
+def ops_config(host: str, port: int, not_ready: Callable[[], str], drain: Callable[[], None]) -> uvicorn.Config:
     """Return the configuration of the operators' port."""
-    return uvicorn.Config(
-        Starlette(routes=ops_routes(not_ready)), host=host, port=port, log_config=None, access_log=False, ws="none"
-    )
+    app = Starlette(routes=ops_routes(not_ready, drain))
+    return uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")

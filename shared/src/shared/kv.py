@@ -4,36 +4,23 @@ A revision is what `get` and every write return. A write against an older one ra
 decide again. Never decide on a read alone: an old leader may serve stale ones for 10 s.
 """
 
+import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
 import nats.errors
 from nats.js import JetStreamContext
-from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError, NoStreamResponseError
+from nats.js.errors import APIError, KeyNotFoundError, NoStreamResponseError
 from nats.js.kv import KeyValue
 
 from . import acknowledgement, metrics
-from .bus import Bus
 from .errors import CordboardError, LocalError
 from .ids import kv_key, name_of_key
-from .listing import subjects, subjects_at_once
-from .records import (
-    VERSION,
-    AccountRecord,
-    AgentLease,
-    CallRecord,
-    EndingRecord,
-    LifeRecord,
-    LocationRecord,
-    NameRecord,
-    Record,
-    RequestRecord,
-    SessionRecord,
-    UsageRecord,
-)
+from .listing import subjects
+from .records import VERSION, Record
 from .requests import Requests
 
 T = TypeVar("T", bound=Record)
@@ -42,11 +29,14 @@ USAGE_TTL = 90_000.0  # after the last write: longer than the day that it counts
 BURIED_TTL = 90_000.0  # of a dead agent's lease: longer than anybody is cut off and comes back
 ENDING_TTL = 600.0
 REQUEST_TTL = 86_400.0
-_MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
-_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+MARKER_SECONDS = 1.0  # how long a deleted name is still known as deleted; the least that NATS takes
+EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _TTL = "Nats-TTL"  # in whole seconds
 _WRONG_LAST_SEQUENCE = (10071, 10164)  # the server's codes for a revision that is not the newest
 DEADLINE = 2.0
+_CHANGE_TRIES = 20
+_CHANGE_PAUSE = 0.002  # at most, after the first try; then twice as long each time
+_CHANGE_PAUSE_MOST = 0.25
 
 
 class Conflict(CordboardError):
@@ -65,19 +55,24 @@ _encoder = msgspec.json.Encoder()
 
 
 class Bucket(Generic[T]):
-    """One bucket. Keys are names of any characters."""
+    """One bucket. Names are of any characters."""
 
-    def __init__(self, requests: Requests, js: JetStreamContext, kv: KeyValue, name: str, record: type[T]) -> None:
+    def __init__(
+        self, requests: Requests, js: JetStreamContext, kv: KeyValue, name: str, decoder: msgspec.json.Decoder[T]
+    ) -> None:
         self._requests = requests
         self._js = js
         self._kv = kv
         self._name = name
-        self._decoder = msgspec.json.Decoder(record)
+        self._decoder = decoder
+
+    def _key(self, name: str) -> str:
+        return kv_key(name)
 
     async def get(self, name: str) -> Entry[T] | None:
         """Return the record, or None where there is none."""
         try:
-            entry = await self._kv.get(kv_key(name))
+            entry = await self._kv.get(self._key(name))
         except KeyNotFoundError:
             return None
         # nats-py 2.16 gives an expiry marker as an entry without a value.
@@ -107,20 +102,23 @@ class Bucket(Generic[T]):
     async def _marker(self, name: str) -> int | None:
         """Return the revision of what a deleted, or expired, record leaves for a while; None where one is live."""
         try:
-            entry = await self._kv.get(kv_key(name))
+            entry = await self._kv.get(self._key(name))
         except KeyNotFoundError as error:
             return None if error.entry is None else int(error.entry.revision)
         return entry.revision if not entry.value else None
 
     async def update(self, name: str, record: T, revision: int, ttl: float = 0.0) -> int:
         """Write over the record that has `revision`; raise `Conflict` if it is not the newest."""
-        headers = {_EXPECTED: str(revision)}
+        headers = self._expecting(name, revision)
         if ttl:
             headers[_TTL] = str(math.ceil(ttl))
         return await self._publish(name, _encoder.encode(record), headers)
 
+    def _expecting(self, name: str, revision: int) -> dict[str, str]:
+        return {EXPECTED: str(revision)}
+
     async def _publish(self, name: str, value: bytes, headers: dict[str, str]) -> int:
-        return await _write(self._requests, self._name, kv_key(name), value, headers)
+        return await write(self._requests, self._name, self._key(name), value, headers)
 
     async def put(self, name: str, record: T, ttl: float = 0.0) -> None:
         """Write a record in the place of whatever there is; raise `Conflict` if somebody else does so, too."""
@@ -132,11 +130,52 @@ class Bucket(Generic[T]):
 
     async def delete(self, name: str, revision: int | None = None) -> None:
         """Remove a record; with `revision`, only if it is still the newest."""
-        await self._publish(name, b"", _removal(revision))
+        await self._publish(name, b"", removal(revision))
+
+    async def change(
+        self,
+        name: str,
+        decide: Callable[[T | None], T | None],
+        chance: Callable[[], float],
+        *,
+        ttl: Callable[[T], float] = lambda _: 0.0,
+        known: Entry[T] | None = None,
+    ) -> Entry[T] | None:
+        """Write what `decide` makes of a record, anew on what another writer has put there first; return what is there.
+
+        `decide` gets None where there is no record, and gives None where there is to be none. `known` saves the first
+        read. Raise `Conflict` if others always come first.
+        """
+        for attempt in range(_CHANGE_TRIES):
+            entry, known = known or await self.get(name), None
+            new = decide(None if entry is None else entry.record)
+            try:
+                return await self._replace(name, entry, new, ttl)
+            except Conflict:
+                # At random: those who fought must not all come back at once, or one loses every time.
+                await asyncio.sleep(chance() * min(_CHANGE_PAUSE * 2**attempt, _CHANGE_PAUSE_MOST))
+        raise Conflict(f"{self._name}/{name}")
+
+    async def _replace(
+        self, name: str, entry: Entry[T] | None, new: T | None, ttl: Callable[[T], float]
+    ) -> Entry[T] | None:
+        if new is None:
+            if entry is not None:
+                await self.delete(name, entry.revision)
+            return None
+        if entry is None:
+            return Entry(new, await self.create(name, new, ttl(new)))
+        if new == entry.record:
+            return entry
+        return Entry(new, await self.update(name, new, entry.revision, ttl(new)))
 
     async def names(self) -> list[str]:
         """Return the names of all records, in no order."""
         return list(await self.revisions())
+
+    async def listed(self) -> set[str]:
+        """Return the names of all records; where that is faster, also of those that were removed in the last second."""
+        return set(await self.revisions())
 
     async def revisions(self) -> dict[str, int]:
         """Return the names of all records with their revisions, of which nothing is read."""
@@ -145,33 +184,7 @@ class Bucket(Generic[T]):
         return {name_of_key(subject.removeprefix(prefix)): revision for subject, revision in found.items()}
 
 
-class Index:
-    """Names under owners: a bucket of keys `<owner>.<name>` without values, of which one owner's are listed alone."""
-
-    def __init__(self, requests: Requests, bucket: str) -> None:
-        self._requests = requests
-        self._bucket = bucket
-
-    async def add(self, owner: str, name: str) -> int:
-        """Write an entry, whether there is one or not; return its revision."""
-        return await _write(self._requests, self._bucket, _index_key(owner, name), b"", {})
-
-    async def remove(self, owner: str, name: str, revision: int | None = None) -> None:
-        """Remove an entry; with `revision`, only if it is still the newest: else raise `Conflict`."""
-        await _write(self._requests, self._bucket, _index_key(owner, name), b"", _removal(revision))
-
-    async def names(self, owner: str) -> list[str]:
-        """Return the names under an owner; also those that were removed within the last second."""
-        prefix = f"$KV.{self._bucket}.{kv_key(owner)}."
-        found = await subjects_at_once(self._requests, f"KV_{self._bucket}", f"{prefix}*")
-        return [name_of_key(subject.removeprefix(prefix)) for subject in found]
-
-
-def _index_key(owner: str, name: str) -> str:
-    return f"{kv_key(owner)}.{kv_key(name)}"
-
-
-async def _write(requests: Requests, bucket: str, key: str, value: bytes, headers: dict[str, str]) -> int:
+async def write(requests: Requests, bucket: str, key: str, value: bytes, headers: dict[str, str]) -> int:
     """Write a key. Not by nats-py, whose layers for this cost more than all the rest of a write."""
     try:
         reply = await requests.ask(f"$KV.{bucket}.{key}", value, DEADLINE, headers)
@@ -186,66 +199,10 @@ async def _write(requests: Requests, bucket: str, key: str, value: bytes, header
     raise APIError.from_error(msgspec.structs.asdict(written.error))
 
 
-def _removal(revision: int | None) -> dict[str, str]:
+def removal(revision: int | None) -> dict[str, str]:
+    """Return the headers of what removes a key; with `revision`, only if it is still the newest."""
     # Not by nats-py: its `delete` leaves a marker for ever, and its `purge` compares no revision.
-    headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", _TTL: str(int(_MARKER_SECONDS))}
+    headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", _TTL: str(int(MARKER_SECONDS))}
     if revision is not None:
-        headers[_EXPECTED] = str(revision)
+        headers[EXPECTED] = str(revision)
     return headers
-
-
-@dataclass(frozen=True)
-class Store:
-    """All buckets of a cluster."""
-
-    sessions: Bucket[SessionRecord]
-    accounts: Bucket[AccountRecord]
-    owned: Index
-    lives: Bucket[LifeRecord]
-    calls: Bucket[CallRecord]
-    locations: Bucket[LocationRecord]
-    usage: Bucket[UsageRecord]
-    leases: Bucket[AgentLease]
-    endings: Bucket[EndingRecord]
-    requests: Bucket[RequestRecord]
-    names: Bucket[NameRecord]
-
-
-async def open_store(bus: Bus, replicas: int = 1) -> Store:
-    """Open the buckets, making those that are not there yet."""
-    js = bus.jetstream()
-
-    async def opened(name: str, ttl: float | None) -> KeyValue:
-        config = KeyValueConfig(
-            bucket=name,
-            replicas=replicas,
-            # Also what is short-lived: a server that starts again has forgotten that a bucket in memory ever was.
-            storage=StorageType.FILE,
-            ttl=ttl,
-            limit_marker_ttl=ttl or _MARKER_SECONDS,
-        )
-        try:
-            return await js.key_value(name)
-        except BucketNotFoundError:
-            return await js.create_key_value(config)
-
-    async def bucket(name: str, record: type[T], ttl: float | None = None) -> Bucket[T]:
-        return Bucket(bus.requests, js, await opened(name, ttl), name, record)
-
-    async def index(name: str) -> Index:
-        await opened(name, None)
-        return Index(bus.requests, name)
-
-    return Store(
-        sessions=await bucket("sessions", SessionRecord),
-        accounts=await bucket("accounts", AccountRecord),
-        owned=await index("owned"),
-        lives=await bucket("lives", LifeRecord),
-        calls=await bucket("calls", CallRecord),
-        locations=await bucket("locations", LocationRecord),
-        usage=await bucket("usage", UsageRecord, USAGE_TTL),
-        leases=await bucket("leases", AgentLease, BURIED_TTL),
-        endings=await bucket("endings", EndingRecord, ENDING_TTL),
-        requests=await bucket("requests", RequestRecord, REQUEST_TTL),
-        names=await bucket("names", NameRecord, REQUEST_TTL),
-    )

@@ -4,7 +4,6 @@
 """
 
 import logging
-import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -12,27 +11,15 @@ from typing import Any
 
 import structlog
 
+from .masking import mask_value
 from .settings import CommonSettings
-
-_SECRET_KEYS = re.compile(r"password|secret|token|authorization|sealed", re.IGNORECASE)
-_SECRET_TEXT = re.compile(
-    r"(?i)(\"?(?:sipPassword|password|credential|token|response)\"?\s*[=:]\s*\"?)[^\s\",;]+|(a=ice-pwd:)\S+|(inline:)\S+"
-)
 
 
 def mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Star the values of secret keys, and secrets inside texts (SIP, SDP, JSON)."""
-    for key, value in event.items():
-        if _SECRET_KEYS.search(key) and value:
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = mask_text(value)
+    """Star what is secret in a line."""
+    for name, value in event.items():
+        event[name] = mask_value(name, value)
     return event
-
-
-def mask_text(text: str) -> str:
-    """Star the secrets inside a text."""
-    return _SECRET_TEXT.sub(lambda m: f"{m[1] or m[2] or m[3]}***", text)
 
 
 def set_up(service: str, settings: CommonSettings) -> None:

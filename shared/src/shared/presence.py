@@ -5,6 +5,7 @@ the mean load at bursts, where "the emptiest" herds to 1.5-1.8).
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import Callable, Container, Iterable
@@ -12,17 +13,24 @@ from collections.abc import Callable, Container, Iterable
 import msgspec
 
 from .bus import Bus
+from .clocks import TOLD_EVERY
 from .messages import Heartbeat, Message
 from .messages.presence import PodKind
 from .subjects import heartbeat, heartbeats
 
 PERIOD = 0.25
 GONE_AFTER = 1.0
+_ASKED_FOR = 10.0  # seconds of silence of all
 
 
 def takes_work(beat: Heartbeat) -> bool:
     """Whether a pod takes any work."""
     return not beat.draining and beat.load < beat.capacity
+
+
+def takes_over(beat: Heartbeat) -> bool:
+    """Whether a pod takes what another one had: that was taken once, and may be more than the capacity."""
+    return not beat.draining and beat.capacity > 0
 
 
 class Presence:
@@ -77,23 +85,31 @@ class Presence:
         """Return the last heartbeat of every pod, also of those that are silent, and when it came."""
         return list(self._heard.values())
 
-    def forget_gone(self, now: float) -> list[Heartbeat]:
-        """Remove the pods that have fallen silent and return them, each once."""
-        gone = [beat for beat, at in self._heard.values() if now - at >= GONE_AFTER]
-        for beat in gone:
-            del self._heard[beat.pod]
-        return gone
+    def choose(
+        self, now: float, but: Iterable[str] = (), goes_on: bool = False, may_be_silent: bool = False
+    ) -> str | None:
+        """Return a pod for new work, or None if no pod takes any; `goes_on`: for what a pod has that leaves.
 
-    def choose(self, now: float, but: Iterable[str] = ()) -> str | None:
-        """Return a pod for new work, or None if no pod takes any."""
+        `may_be_silent`: where nobody at all is heard, one that was heard lately. So much silence is rather a moment in
+        which this machine, or NATS, stood still; and while NATS is there, who asks one that is gone is told so at once.
+        """
         excluded = set(but)
-        free = [beat for beat in self.live(now) if takes_work(beat) and not beat.full and beat.pod not in excluded]
+        others = [beat for beat in self._heard_by(now, may_be_silent) if beat.pod not in excluded]
+        free = [beat for beat in others if takes_work(beat) and not beat.full]
+        if goes_on and not free:
+            free = [beat for beat in others if takes_over(beat)]
         if not free:
             return None
         best = min(self._chance.sample(free, min(2, len(free))), key=lambda beat: beat.load / beat.capacity)
         counted = msgspec.structs.replace(best, load=best.load + 1)
         self._heard[best.pod] = (counted, self._heard[best.pod][1])
         return best.pod
+
+    def _heard_by(self, now: float, may_be_silent: bool) -> list[Heartbeat]:
+        live = self.live(now)
+        if live or not may_be_silent:
+            return live
+        return [beat for beat, at in self._heard.values() if now - at < _ASKED_FOR]
 
 
 async def listen(bus: Bus, kind: PodKind, presence: Presence) -> None:
@@ -109,8 +125,10 @@ async def listen(bus: Bus, kind: PodKind, presence: Presence) -> None:
 
 async def beat(bus: Bus, state: Callable[[], Heartbeat]) -> None:
     """Tell for ever that this pod lives; `state` makes each heartbeat."""
-    while True:
+    for number in itertools.count():
         now = state()
+        if number % TOLD_EVERY == 0:
+            now = msgspec.structs.replace(now, at=round(time.time(), 3))
         if bus.connected:  # what is published meanwhile would be delivered, stale, when NATS is back
             await bus.publish(heartbeat(now.kind, now.pod), now)
         await asyncio.sleep(PERIOD * random.uniform(0.9, 1.1))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from . import logs
+from . import logs, metrics
 from .errors import LocalError
 from .settings import CommonSettings, load, masked
 from .tasks import Tasks
@@ -31,6 +31,7 @@ def run(service: str, prefix: str, settings: type[S], running: Callable[[S], Abs
     try:
         values = load(settings, prefix)
         logs.set_up(service, values)
+        metrics.tell_build(service)
         _raise_file_limit()
         _spare_the_collector()
         uvloop.run(_until_signal(running(values), masked(values)))

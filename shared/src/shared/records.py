@@ -84,7 +84,6 @@ class CallRecord(Record, frozen=True, kw_only=True):
     caller_name: str = ""
     media: MediaRef | None = None
     browser_sdp: str | None = None
-    far_sdp: str | None = None  # the SIP side's last description: enough to build the media anew
     has_video: bool = False
     status: int = 0  # the SIP status of `state`: of the last response that was told; 0: none yet
     established_at: float | None = None
@@ -93,7 +92,8 @@ class CallRecord(Record, frozen=True, kw_only=True):
     is_headless: bool = False  # no browser takes part
     joined_call_id: str = ""  # of two calls without a browser that are, or are to be, each other's far side
     is_moving: bool = False  # the media is on its way to another relay: whoever takes the call over begins that anew
-    leg: msgspec.Raw = msgspec.Raw(b"null")  # the SIP side: JSON of sip_agent.core.call.saved
+    # The SIP side: JSON of sip_agent.core.call.saved; where its descriptions have keys of SRTP, that as a sealed text.
+    leg: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class EndingRecord(Record, frozen=True, kw_only=True):

@@ -39,13 +39,14 @@ class Requests:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._inbox = client.new_inbox() + "."
+        self._inbox = ""
         self._numbers = itertools.count(1)
         self._waiting: dict[str, _Waiting] = {}
         self._look: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Subscribe to the inbox; once, before the first request. The client renews it with its connection."""
+        self._inbox = self._client.new_inbox() + "."  # whose prefix a client knows once it is connected
         await self._client.subscribe(self._inbox + "*", cb=self._replied)
 
     async def _replied(self, msg: Msg) -> None:

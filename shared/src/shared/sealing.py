@@ -1,6 +1,7 @@
-"""Passwords at rest and on the bus: AES-256-GCM under the cluster's secret.
+"""Secrets at rest and on the bus, AES-256-GCM under the cluster's secret: passwords, and calls that have keys of SRTP.
 
-Signaling seals, sip-agent opens. Nothing else may need to, so no other service is given the secret.
+Signaling seals passwords, sip-agent opens them; it seals calls for whichever agent has them next. Nothing else may need
+to, so no other service is given the secret.
 """
 
 import base64
@@ -28,12 +29,18 @@ def account_password(secret: str, aor: str) -> str:
 
 
 class Seal:
-    """Seals and opens short texts with a key derived from `secret`."""
+    """Seals texts with a key derived from `secret`, and opens them.
 
-    def __init__(self, secret: str) -> None:
-        if len(secret) < 16:
+    What was sealed with the `second` secret opens too, if there is one: while the cluster's secret is changed, some
+    pods have the one and some the other.
+    """
+
+    def __init__(self, secret: str, second: str = "") -> None:
+        if len(secret) < 16 or 0 < len(second) < 16:
             raise LocalError("the cluster secret must have 16 characters or more")
-        self._aead = AESGCM(self.derive(secret, b"cordboard password sealing"))
+        self._aead, *self._others = (
+            AESGCM(self.derive(one, b"cordboard password sealing")) for one in given(secret, second)
+        )
 
     @staticmethod
     def derive(secret: str, purpose: bytes) -> bytes:
@@ -48,9 +55,27 @@ class Seal:
 
     def open(self, sealed: str, bound_to: str) -> str:
         """Decrypt; raise `LocalError` if it was made with another secret or for something else."""
-        raw = base64.urlsafe_b64decode(sealed)
-        try:
-            clear = self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], bound_to.encode())
-        except InvalidTag as error:
-            raise LocalError("a sealed password does not open: the pods' secrets differ") from error
-        return clear.decode()
+        for aead in (self._aead, *self._others):
+            clear = _opened(aead, sealed, bound_to)
+            if clear is not None:
+                return clear
+        raise LocalError("what was sealed does not open: the pods' secrets differ")
+
+    def renewed(self, sealed: str, bound_to: str) -> str:
+        """Return the same, sealed with our first secret; raise `LocalError` as `open` does."""
+        if _opened(self._aead, sealed, bound_to) is not None:
+            return sealed
+        return self.seal(self.open(sealed, bound_to), bound_to)
+
+
+def given(secret: str, second: str) -> tuple[str, ...]:
+    """Return the secrets that there are, the one that is to be used first."""
+    return (secret, second) if second else (secret,)
+
+
+def _opened(aead: AESGCM, sealed: str, bound_to: str) -> str | None:
+    raw = base64.urlsafe_b64decode(sealed)
+    try:
+        return aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], bound_to.encode()).decode()
+    except InvalidTag:
+        return None

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from .errors import LocalError
+from .masking import mask_value
 
-_SECRET_WORDS = ("secret", "password", "key", "token")
 S = TypeVar("S", bound="CommonSettings")
 
 
@@ -45,6 +45,9 @@ class StreamSettings(CommonSettings, frozen=True, kw_only=True):
     cdr_mebibytes: int = 256
 
 
+_OF_SOME = ("secret", "second_secret")  # of the whole cluster, but not every service may have them
+
+
 def load(settings: type[S], service: str, environ: Mapping[str, str] | None = None) -> S:
     """Read `settings` for a service; raise `LocalError` that names the variable at fault."""
     environ = os.environ if environ is None else environ
@@ -53,7 +56,7 @@ def load(settings: type[S], service: str, environ: Mapping[str, str] | None = No
     for field in msgspec.structs.fields(settings):
         common = field.name in common_names
         names = [f"CORDBOARD_{service}_{field.name}".upper()]
-        if common or field.name == "secret":  # one secret for the cluster, but not every service may have it
+        if common or field.name in _OF_SOME:
             names.append(f"CORDBOARD_{field.name}".upper())
         found = next((name for name in names if environ.get(name, "") != ""), None)
         if found is None:
@@ -79,7 +82,4 @@ def convert(text: str, kind: Any) -> Any:
 
 def masked(settings: CommonSettings) -> dict[str, Any]:
     """Return the settings for the log, secrets starred."""
-    return {
-        name: "***" if value and any(word in name for word in _SECRET_WORDS) else value
-        for name, value in msgspec.structs.asdict(settings).items()
-    }
+    return {name: mask_value(name, value) for name, value in msgspec.structs.asdict(settings).items()}

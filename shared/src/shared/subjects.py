@@ -1,12 +1,9 @@
 """Every NATS subject, in one place.
 
-Commands go to one pod by its id, so that "no responders" means "that pod is gone". New work goes to a
-queue group only when the presence table is empty. Events of a session go to whichever signaling pod holds
-its socket: it alone subscribes to them.
+Commands go to one pod by its id, so that "no responders" means "that pod is gone". New work goes to a pod
+that the presence table names. Events of a session go to whichever signaling pod holds its socket: it alone
+subscribes to them.
 """
-
-AGENT_QUEUE = "agents"
-RELAY_QUEUE = "relays"
 
 
 def heartbeat(kind: str, pod: str) -> str:
@@ -20,8 +17,13 @@ def heartbeats(kind: str) -> str:
 
 
 def agent_commands(agent: str) -> str:
-    """Commands to one sip-agent, and the events of the relays that work for it."""
+    """Commands to one sip-agent, of signaling and of other agents."""
     return f"agent.{agent}.cmd"
+
+
+def agent_events(agent: str) -> str:
+    """What relays tell one sip-agent of the media of its calls; they may command nothing."""
+    return f"agent.{agent}.evt"
 
 
 def relay_commands(relay: str) -> str:

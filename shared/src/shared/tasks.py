@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -12,6 +12,8 @@ from . import metrics
 _log = structlog.get_logger(__name__)
 
 _CANCEL_AGAIN = 1.0
+
+T = TypeVar("T")
 
 _running: Counter[str] = Counter()  # by owner; read when Prometheus asks, for tasks come and go by thousands
 
@@ -23,7 +25,7 @@ class Tasks:
         self._owner = owner
         self._live: set[asyncio.Task[Any]] = set()
         metrics.TASKS.labels(owner).set_function(lambda: _running[owner])
-        metrics.TASK_FAILURES.labels(owner)  # from 0 on: to Prometheus one that appears with 1 has not risen
+        metrics.from_zero(metrics.TASK_FAILURES, owner)
 
     def __len__(self) -> int:
         return len(self._live)
@@ -60,3 +62,12 @@ class Tasks:
             # More than once: `asyncio.wait_for` of Python 3.11 drops a cancellation that comes in the same turn of the
             # loop as its result (bpo-37658), and nats-py waits with it.
             _, live = await asyncio.wait(live, timeout=_CANCEL_AGAIN)
+
+
+async def cancellable(work: Coroutine[Any, Any, T], owner: str, name: str) -> T:
+    """Await `work`, which may lose a cancellation; `Tasks.aclose` says why."""
+    tasks = Tasks(owner)
+    try:
+        return await asyncio.shield(tasks.spawn(work, name))
+    finally:
+        await tasks.aclose()

@@ -165,9 +165,9 @@
     }
   }
 
-  /** Presses a button once it is there and enabled, as a person would; false if it stays disabled. */
+  /** Presses a button once it is there and enabled, as a person would; false if it stays disabled for ten seconds. */
   async function press(selector) {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (const end = performance.now() + 10_000; performance.now() < end; ) {
       const button = document.querySelector(selector);
       if (button && !button.disabled && button.checkVisibility()) {
         button.click();

@@ -1,11 +1,21 @@
 """The dashboards in the repository are those of `deploy/monitoring`, and lie on Grafana's grid as they should."""
 
+import re
 from itertools import combinations
 from typing import Any
 
 import pytest
 import yaml
-from deploy.monitoring.dashboards import ALERTS, DASHBOARDS, FOLDER, OPERATOR_RULES, operator_rules, written
+from deploy.monitoring.dashboards import (
+    ALERT_TESTS,
+    ALERTS,
+    DASHBOARDS,
+    FOLDER,
+    OPERATOR_RULES,
+    operator_rules,
+    pointing_to,
+    written,
+)
 from deploy.monitoring.panels import Dashboard
 
 
@@ -26,6 +36,13 @@ def test_the_file_is_what_the_code_says(dashboard: Dashboard) -> None:
 def test_the_operator_has_the_same_rules() -> None:
     assert OPERATOR_RULES.read_text() == operator_rules(), "make dashboards"
     assert yaml.safe_load(OPERATOR_RULES.read_text())["spec"]["groups"] == yaml.safe_load(ALERTS.read_text())["groups"]
+
+
+def test_where_the_run_books_are_is_set_in_one_place() -> None:
+    for path in (ALERTS, ALERT_TESTS):
+        moved = pointing_to(path.read_text(), "https://wiki.example.org/phone")
+        addresses = set(re.findall(r"runbook_url: (\S+)#", moved))
+        assert addresses == {"https://wiki.example.org/phone"}
 
 
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:

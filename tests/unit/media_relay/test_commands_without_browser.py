@@ -6,7 +6,7 @@ from tests.support.relay_commands import ANSWER, BELL, ENVELOPE, OFFER, Relay
 
 from media_relay.core.description.sdp import parse
 from media_relay.core.statistics import SourceRecord
-from media_relay.sounds import SoundDone
+from media_relay.sounds.player import SoundDone
 from shared.errors import RemoteError
 from shared.messages import (
     Done,

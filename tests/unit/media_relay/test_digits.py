@@ -11,7 +11,7 @@ from media_relay.core.packet import rtp, telephone_event
 from media_relay.core.packet.telephone_event import DIGITS, TelephoneEvent
 from media_relay.core.plan import EventFormat, StreamPlan
 from media_relay.digits import DigitReceived, SessionDigits
-from media_relay.forwarder import Forwarder
+from media_relay.forwarding.forwarder import Forwarder
 from media_relay.media_place import MediaPlace
 from shared.errors import RemoteError
 

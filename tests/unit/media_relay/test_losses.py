@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.native_parts import NativeLosses
+from tests.support.native_repair import NativeLosses
 
 from media_relay.core.losses import MAX_MISSING, MAX_TIMES, RETRY_SECONDS, Losses
 

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from media_relay.forwarder import Forwarder
+from media_relay.forwarding.forwarder import Forwarder
 from media_relay.media_place import MediaPlace
 
 

@@ -96,13 +96,23 @@ async def test_one_that_nobody_commands_ends_by_itself(relay: Relay) -> None:
     assert relay.path.released == ["m"]
 
 
-@pytest.mark.parametrize("why", ["full", "draining"])
-async def test_a_relay_that_takes_nothing_new_takes_no_such_session(why: str) -> None:
-    relay = Relay(capacity=0 if why == "full" else 1)
+@pytest.mark.parametrize("why", ["no ports", "draining"])
+async def test_a_relay_without_ports_and_one_that_leaves_take_no_such_session(relay: Relay, why: str) -> None:
+    relay.path.full = why == "no ports"
     relay.commands.draining = why == "draining"
     with pytest.raises(RemoteError) as refused:
         await rebuild(relay)
     assert refused.value.status == 503
+
+
+async def test_a_relay_that_is_full_takes_such_sessions_all_the_same() -> None:
+    relay = Relay(capacity=1)
+    await relay.allocate("own")
+    with pytest.raises(RemoteError, match="503"):
+        await relay.allocate("new")
+    for media_id in ("one", "two"):
+        await rebuild(relay, media_id)
+    assert len(relay.commands) == 3
 
 
 async def test_a_probe_is_answered(relay: Relay) -> None:

@@ -28,3 +28,11 @@ def test_ipv6_is_bound_by_an_ipv6_host() -> None:
     bound = sockets.bind_browser_socket("::1", 0)
     assert bound.family == socket.AF_INET6
     bound.close()
+
+
+def test_any_address_of_both_families_is_bound_by_a_socket_each() -> None:
+    both = sockets.bind_browser_sockets(("0.0.0.0", "::"), 0)
+    assert [each.family for each in both] == [socket.AF_INET, socket.AF_INET6]
+    assert len({each.getsockname()[1] for each in both}) == 1
+    for each in both:
+        each.close()

@@ -127,6 +127,16 @@ def test_both_records_come_to_the_same(packets: list[tuple[int, int, int]]) -> N
             record.hear(number, timestamp, wait, now, 48000)
     one, other = (known(record) for record in records)
     assert one == other
+    assert records[0].shift == records[1].shift
+
+
+def test_a_source_that_begins_anew_further_back_goes_on_where_it_stood(record: Record) -> None:
+    hear_numbers(record, [40000, 40001, 20000, 20001])
+    assert (20001 + record.shift) % 65536 == 40002
+    hear_numbers(record, [10000, 10001])
+    assert (10001 + record.shift) % 65536 == 40003
+    hear_numbers(record, [30000, 30001])  # further on: what is between is lost
+    assert (10001 + record.shift) % 65536 == 40003
 
 
 PLAN = StreamPlan("audio", clock_rate=8000, browser_events={101: 8000}, sip_events={96: 8000})

@@ -40,3 +40,23 @@ def test_a_missing_value_is_told() -> None:
 def test_secrets_are_masked_for_the_log() -> None:
     shown = masked(PhoneSettings(secret="hidden", nats_password="hidden"))
     assert "hidden" not in str(shown) and shown["port"] == 5060
+
+
+def test_secrets_inside_settings_are_masked_and_switches_are_not() -> None:
+    class OfSignaling(CommonSettings, frozen=True, kw_only=True):
+        ice_servers: str
+        urls: tuple[str, ...]
+        jwt_key: str = ""
+        rest_tokens: bool = True
+
+    shown = masked(
+        OfSignaling(
+            nats_url="nats://user:hidden@a:4222,nats://user:hidden@b:4222",
+            ice_servers='[{"urls": ["turn:turn.example.org"], "username": "u", "credential": "hidden, hidden"}]',
+            urls=("https://hidden@one.example.org/path", "https://two.example.org"),
+        )
+    )
+    assert shown["nats_url"] == "nats://***@a:4222,nats://***@b:4222"
+    assert shown["ice_servers"] == '[{"urls": ["turn:turn.example.org"], "username": "u", "credential": "***"}]'
+    assert shown["urls"] == ("https://***@one.example.org/path", "https://two.example.org")
+    assert (shown["rest_tokens"], shown["jwt_key"]) == (True, "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.guessing import FREE
+from shared.login_throttle import FREE
 from signaling.core.attempts import AT_ONCE, FREE_OF_HOST, Attempt, Attempts
 from signaling.core.errors import PageError
 

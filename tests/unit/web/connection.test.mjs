@@ -6,9 +6,10 @@ import { settle, WELCOME, World } from "./seats.mjs";
 
 const REGISTERED = { type: "registration", state: "registered", status: 200, reason: "OK" };
 
-function connect(options) {
+function connect(options, hasCalls) {
   const world = new World();
-  const connection = new Connection("ws://pod/ws", { first: () => ({ type: "greeting" }) }, world.platform(), options);
+  const greeting = { first: () => ({ type: "greeting" }) };
+  const connection = new Connection("ws://pod/ws", greeting, world.platform(), options, hasCalls);
   const log = [];
   for (const name of ["welcome", "event", "lost", "closed", "fault"]) {
     connection.on(name, (what) => log.push([name, what.reason ?? what.message ?? what.session]));
@@ -17,8 +18,8 @@ function connect(options) {
   return { world, connection, log };
 }
 
-function connected(options) {
-  const all = connect(options);
+function connected(options, hasCalls) {
+  const all = connect(options, hasCalls);
   all.world.socket.accept();
   all.world.socket.ok(all.world.socket.last, WELCOME);
   return all;
@@ -190,6 +191,25 @@ test("a pod that answers no ping is left for another one", async () => {
   assert.equal(silent.closedWith, 4000);
 });
 
+test("in a call a pod is asked more often, and given less time", async () => {
+  let calls = 0;
+  const { world, connection } = connected({}, () => calls > 0);
+  await world.clock.pass(14_999);
+  assert.equal(world.socket.of("ping").length, 0);
+  await world.clock.pass(1);
+  world.socket.ok(world.socket.last);
+  calls = 1;
+  for (const asked of [2, 3]) {
+    await world.clock.pass(5000);
+    assert.equal(world.socket.of("ping").length, asked);
+    world.socket.ok(world.socket.last);
+  }
+  await world.clock.pass(9_999);
+  assert.equal(connection.state, "READY");
+  await world.clock.pass(1);
+  assert.equal(connection.state, "WAITING");
+});
+
 test("a missing event makes the page resume, since only the pod knows what it was", async () => {
   const { world, connection, log } = connected();
   const first = world.socket;
@@ -206,6 +226,24 @@ test("a draining pod is left, and its word is told", async () => {
   await world.clock.pass(250);
   assert.equal(world.sockets.length, 2);
   assert.equal(connection.state, "OPENING");
+});
+
+test("a page that has moved and finds no room tries again, also where its resume was on its way", async () => {
+  const { world, connection, log } = connected();
+  world.socket.tell({ type: "bye", reason: "draining" });
+  await world.clock.pass(250);
+  world.socket.accept();
+  world.socket.break(1013); // before it has read the greeting
+  assert.equal(connection.state, "WAITING");
+  await world.clock.pass(500);
+  world.socket.accept();
+  world.socket.refuse(world.socket.last, 429, "Too Many Requests");
+  assert.equal(connection.state, "WAITING");
+  await world.clock.pass(1000);
+  world.socket.accept();
+  world.socket.ok(world.socket.last, WELCOME);
+  assert.equal(connection.state, "READY");
+  assert.deepEqual(log.map(([name]) => name), ["welcome", "event", "lost", "welcome"]);
 });
 
 test("any other bye is the end", async () => {

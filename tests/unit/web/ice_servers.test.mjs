@@ -9,7 +9,7 @@ const turn = (credential) => [{ urls: ["turn:turn.example.org"], username: "1793
 
 async function loggedIn(advice) {
   const world = new World();
-  const session = new Session({ url: "ws://pod/ws", platform: world.platform(), pingInterval: 1e12 });
+  const session = new Session({ url: "ws://pod/ws", platform: world.platform(), pingInterval: 1e12, callPingInterval: 1e12 });
   const login = session.login(ACCOUNT);
   world.socket.accept();
   world.socket.ok(world.socket.last, { ...WELCOME, ...advice });

@@ -6,6 +6,8 @@
  */
 
 import { RequestError, Session, storeIn } from "../../sdk/index.js";
+import { showInConsole } from "../console.js";
+import { credentialsOf, podUrl } from "../credentials.js";
 import { Tones, toneFor } from "../tones.js";
 import { partyName } from "../words.js";
 import { Answered } from "./answered.js";
@@ -16,7 +18,7 @@ import { History } from "./history.js";
 import { eraseLast, makeKeypad, placeKeypad, typeInto } from "./keypad.js";
 import { bindKeys } from "./keys.js";
 import { Lines } from "./lines.js";
-import { credentials, fillLogin, keepLogin, podUrl } from "./login.js";
+import { fillLogin, keepLogin } from "./login.js";
 import { Messages } from "./messages.js";
 import { attempt, notice } from "./notice.js";
 import { drawOthers } from "./others.js";
@@ -117,7 +119,7 @@ function recognise({ aor, domain }) {
 async function logIn() {
   login.error.hidden = true;
   try {
-    await open((opened) => opened.login(credentials()));
+    await open((opened) => opened.login(credentialsOf(login)));
     keepLogin();
   } catch (error) {
     if (!(error instanceof RequestError)) throw error; // a refusal is on the page already
@@ -326,17 +328,10 @@ window.addEventListener("beforeunload", (event) => {
 });
 setInterval(drawTime, 1000);
 
-window.cordboard = {
-  get session() {
-    return session;
-  },
-  get calls() {
-    return [...(session?.calls.values() ?? [])];
-  },
-  get call() {
-    return lines.current;
-  },
-};
+showInConsole(
+  () => session,
+  () => lines.current,
+);
 
 fillLogin();
 redraw();

@@ -3,8 +3,6 @@
 import { login } from "./elements.js";
 import { keep } from "./keep.js";
 
-/** @typedef {import("../../sdk/wire.js").SipCredentials} SipCredentials */
-
 const TEXTS = /** @type {const} */ (["login", "domain", "authName", "proxy", "port", "transport"]);
 /** @type {{ read: () => Record<string, string>, write: (fields: Record<string, string>) => void }} */
 const kept = keep(localStorage, "cordboard.account", {});
@@ -18,28 +16,9 @@ export function fillLogin() {
   login.more.open = ["domain", "authName", "proxy", "port", "transport"].some((name) => fields[name]) || !login.register.checked;
 }
 
-/** @returns {SipCredentials} */
-export function credentials() {
-  return {
-    login: login.login.value.trim(),
-    password: login.password.value,
-    domain: login.domain.value.trim(),
-    authName: login.authName.value.trim(),
-    outboundProxy: login.proxy.value.trim(),
-    port: Number(login.port.value) || undefined,
-    transport: /** @type {"udp" | "tcp" | "tls"} */ (login.transport.value) || undefined,
-    register: login.register.checked,
-  };
-}
-
 /** It was right: keep it, and take the password off the page. */
 export function keepLogin() {
   const fields = Object.fromEntries(TEXTS.map((name) => [name, login[name].value.trim()]));
   kept.write({ ...fields, register: login.register.checked ? "1" : "0" });
   login.password.value = "";
-}
-
-/** @returns {string} where this page came from is where the pods are */
-export function podUrl() {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 }

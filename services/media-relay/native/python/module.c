@@ -1,38 +1,11 @@
-/* The door to Python: nothing outside this folder knows it. Calls let go of the GIL before they take the relay's lock. */
-#include "converters.h"
+/* The door to Python: nothing outside this folder knows it. */
+#include "sending.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../crypto.h"
-
-#define WITHOUT_GIL(...)                                                                                               \
-    do {                                                                                                               \
-        Py_BEGIN_ALLOW_THREADS __VA_ARGS__;                                                                            \
-        Py_END_ALLOW_THREADS                                                                                           \
-    } while (0)
-
-typedef struct {
-    PyObject_HEAD
-    struct relay *relay; /* NULL: closed */
-} Relay;
-
-static struct relay *opened(Relay *self)
-{
-    if (!self->relay)
-        PyErr_SetString(PyExc_ValueError, "the relay is closed");
-    return self->relay;
-}
-
-/* The session in a slot, or NULL with an exception set. */
-static struct session *session_at(Relay *self, unsigned slot)
-{
-    struct relay *relay = opened(self);
-    struct session *session = relay ? relay_session(relay, slot) : NULL;
-    if (relay && !session)
-        PyErr_Format(PyExc_KeyError, "no session in slot %u", slot);
-    return session;
-}
 
 static PyObject *relay_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -174,41 +147,6 @@ static PyObject *set_keys(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *ask_for_keyframe(Relay *self, PyObject *args)
-{
-    unsigned slot;
-    int of_browser;
-    if (!PyArg_ParseTuple(args, "Ip", &slot, &of_browser) || !session_at(self, slot))
-        return NULL;
-    WITHOUT_GIL(relay_request_keyframe(self->relay, slot, of_browser ? SIDE_BROWSER : SIDE_SIP));
-    Py_RETURN_NONE;
-}
-
-/* The slot and the stream that arguments begin with, checked. */
-static bool stream_at(Relay *self, unsigned slot, unsigned stream)
-{
-    struct session *session = session_at(self, slot);
-    if (session && stream >= session->stream_count)
-        PyErr_Format(PyExc_IndexError, "no stream %u", stream);
-    return session && stream < session->stream_count;
-}
-
-static PyObject *send_rtcp(Relay *self, PyObject *args)
-{
-    unsigned slot, stream;
-    int to_browser;
-    const char *packet;
-    Py_ssize_t length;
-    if (!PyArg_ParseTuple(args, "IIpy#", &slot, &stream, &to_browser, &packet, &length) ||
-        !stream_at(self, slot, stream))
-        return NULL;
-    if (length > MOST_RTP)
-        return PyErr_Format(PyExc_ValueError, "RTCP has at most %d bytes", MOST_RTP);
-    WITHOUT_GIL(relay_send_rtcp(self->relay, slot, stream, to_browser ? SIDE_BROWSER : SIDE_SIP,
-                                (const uint8_t *)packet, (size_t)length));
-    Py_RETURN_NONE;
-}
-
 static PyObject *set_bridge(Relay *self, PyObject *args)
 {
     unsigned slot, stream, other_slot = NO_SLOT, other_stream = 0;
@@ -219,33 +157,6 @@ static PyObject *set_bridge(Relay *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *set_event(Relay *self, PyObject *args)
-{
-    unsigned slot, stream;
-    int begins;
-    if (!PyArg_ParseTuple(args, "IIp", &slot, &stream, &begins) || !stream_at(self, slot, stream))
-        return NULL;
-    WITHOUT_GIL(relay_set_event(self->relay, slot, stream, begins));
-    Py_RETURN_NONE;
-}
-
-static PyObject *send_own_packet(Relay *self, PyObject *args)
-{
-    unsigned slot, stream, later;
-    unsigned char payload_type;
-    int marker;
-    const char *payload;
-    Py_ssize_t length;
-    if (!PyArg_ParseTuple(args, "IIby#pI", &slot, &stream, &payload_type, &payload, &length, &marker, &later) ||
-        !stream_at(self, slot, stream))
-        return NULL;
-    if (length > MOST_OWN_PAYLOAD)
-        return PyErr_Format(PyExc_ValueError, "a payload has at most %d bytes", MOST_OWN_PAYLOAD);
-    WITHOUT_GIL(relay_send_own(self->relay, slot, stream, payload_type, (const uint8_t *)payload, (size_t)length,
-                               marker, later));
-    Py_RETURN_NONE;
-}
-
 static PyObject *set_headless(Relay *self, PyObject *args)
 {
     unsigned slot, partner_slot = NO_SLOT;
@@ -253,6 +164,28 @@ static PyObject *set_headless(Relay *self, PyObject *args)
         (partner_slot != NO_SLOT && !session_at(self, partner_slot)))
         return NULL;
     WITHOUT_GIL(relay_set_headless(self->relay, slot, partner_slot));
+    Py_RETURN_NONE;
+}
+
+static PyObject *set_ufrags(Relay *self, PyObject *args)
+{
+    unsigned slot;
+    const char *given[MOST_UFRAGS] = {NULL};
+    Py_ssize_t lengths[MOST_UFRAGS] = {UFRAG, UFRAG};
+    uint8_t ufrags[MOST_UFRAGS][UFRAG];
+    size_t count = 0;
+    if (!PyArg_ParseTuple(args, "I|s#s#", &slot, &given[0], &lengths[0], &given[1], &lengths[1]) ||
+        !session_at(self, slot))
+        return NULL;
+    for (; count < MOST_UFRAGS && given[count]; count++) {
+        if (lengths[count] != UFRAG)
+            return PyErr_Format(PyExc_ValueError, "a fragment of ours has %d characters", UFRAG);
+        memcpy(ufrags[count], given[count], UFRAG);
+    }
+    bool done;
+    WITHOUT_GIL(done = relay_set_ufrags(self->relay, slot, ufrags, count));
+    if (!done)
+        return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
 
@@ -326,17 +259,6 @@ static PyObject *relay_remove(Relay *self, PyObject *args)
     return end;
 }
 
-static PyObject *send_datagram(Relay *self, PyObject *args)
-{
-    const char *datagram;
-    Py_ssize_t length;
-    struct path destination;
-    if (!PyArg_ParseTuple(args, "y#O&", &datagram, &length, path_from_python, &destination) || !opened(self))
-        return NULL;
-    WITHOUT_GIL(relay_send(self->relay, (const uint8_t *)datagram, (size_t)length, &destination));
-    Py_RETURN_NONE;
-}
-
 #define METHOD(name, function, flags) {name, (PyCFunction)(void (*)(void))function, flags, NULL}
 
 static PyMethodDef methods[] = {
@@ -346,15 +268,16 @@ static PyMethodDef methods[] = {
     METHOD("set_streams", set_plans, METH_VARARGS),
     METHOD("set_keys", set_keys, METH_VARARGS),
     METHOD("set_bridge", set_bridge, METH_VARARGS),
-    METHOD("request_keyframe", ask_for_keyframe, METH_VARARGS),
-    METHOD("send_rtcp", send_rtcp, METH_VARARGS),
-    METHOD("set_event", set_event, METH_VARARGS),
-    METHOD("send_own", send_own_packet, METH_VARARGS),
+    METHOD("request_keyframe", py_request_keyframe, METH_VARARGS),
+    METHOD("send_rtcp", py_send_rtcp, METH_VARARGS),
+    METHOD("set_event", py_set_event, METH_VARARGS),
+    METHOD("send_own", py_send_own, METH_VARARGS),
     METHOD("set_headless", set_headless, METH_VARARGS),
+    METHOD("set_ufrags", set_ufrags, METH_VARARGS),
     METHOD("set_source", set_source, METH_VARARGS),
     METHOD("set_destination", set_destination, METH_VARARGS),
     METHOD("remove_session", relay_remove, METH_VARARGS),
-    METHOD("send", send_datagram, METH_VARARGS),
+    METHOD("send", py_send_datagram, METH_VARARGS),
     METHOD("counters", relay_counters, METH_VARARGS),
     METHOD("statistics", relay_statistics_of, METH_VARARGS),
     METHOD("close", close_relay, METH_NOARGS),

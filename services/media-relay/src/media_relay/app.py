@@ -9,28 +9,30 @@ from contextlib import asynccontextmanager
 import structlog
 from prometheus_client import REGISTRY
 
-from shared import health
 from shared.bus import Bus
+from shared.drain import Drain
 from shared.ids import new_id
 from shared.messages import Event, Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
 from shared.presence import beat
-from shared.subjects import agent_commands, heartbeat, relay_commands
+from shared.start import Start, starting
+from shared.subjects import agent_events, heartbeat, relay_commands
 from shared.tasks import Tasks
 
-from . import departure, forwarders, processor
+from . import departure, processor
 from .addresses import browser_addresses, sip_address, warn_of_overlap
-from .bit_rate_watch import BitRateWatch
 from .commands import Commands
 from .core.bit_rate import BitRateBounds
 from .core.pressure import Pressure
 from .datapath import DataPath
 from .events import DataPathEvent
+from .forwarding import choice
 from .metrics import BUSIEST_THREAD, NATIVE, DataPathCollector
 from .place import Place
-from .quality_watch import QualityWatch
 from .settings import RelaySettings
-from .sound_library import SoundLibrary
+from .sounds.library import SoundLibrary
+from .watches.bit_rate import BitRateWatch
+from .watches.quality import QualityWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +42,12 @@ _EXPIRY_PERIOD = 1.0
 @asynccontextmanager
 async def running(settings: RelaySettings) -> AsyncIterator[None]:
     """Serve while the block runs; then end every session and close every socket."""
-    bus = await Bus.connect(settings)
+    async with starting(settings) as start, _forwarding(settings, start):
+        yield
+
+
+@asynccontextmanager
+async def _forwarding(settings: RelaySettings, start: Start) -> AsyncIterator[None]:
     tasks = Tasks("relay")
     events: list[Callable[[DataPathEvent], None]] = []
 
@@ -48,43 +55,40 @@ async def running(settings: RelaySettings) -> AsyncIterator[None]:
         for listener in events:
             listener(event)
 
+    warn_of_overlap(settings.rtp_min, settings.rtp_max)
+    forwarder = choice.choose(settings.forwarder)
+    NATIVE.set(choice.is_native(forwarder))
+    data_path = await DataPath.open(
+        browser_hosts=settings.browser_host,
+        browser_port=settings.browser_port,
+        browser_tcp_port=settings.browser_tcp_port,
+        rtp_host=settings.rtp_host,
+        port_range=(settings.rtp_min, settings.rtp_max),
+        quarantine_seconds=settings.quarantine_seconds,
+        on_event=on_event,
+        forwarder=forwarder,
+        sip_address=sip_address(settings.sip_address),
+    )
+    sounds = SoundLibrary(settings.sounds_dir, settings.sound_seconds)
     try:
-        warn_of_overlap(settings.rtp_min, settings.rtp_max)
-        forwarder = forwarders.choose(settings.forwarder)
-        NATIVE.set(forwarders.is_native(forwarder))
-        data_path = await DataPath.open(
-            browser_hosts=settings.browser_host,
-            browser_port=settings.browser_port,
-            browser_tcp_port=settings.browser_tcp_port,
-            rtp_host=settings.rtp_host,
-            port_range=(settings.rtp_min, settings.rtp_max),
-            quarantine_seconds=settings.quarantine_seconds,
-            on_event=on_event,
-            forwarder=forwarder,
-            sip_address=sip_address(settings.sip_address),
-        )
-        sounds = SoundLibrary(settings.sounds_dir, settings.sound_seconds)
-        try:
-            pressure = Pressure(settings.max_cpu * min(1.0, processor.cores() or 1.0))
-            commands, quality = _commands(settings, bus, data_path, tasks, sounds, pressure)
-            events.append(commands.on_event)
-            tasks.spawn(quality.run(), "quality")
-            tasks.spawn(_bit_rates(settings, data_path, commands).run(), "bit rates")
-            async with _serving(settings, bus, commands, data_path, tasks, pressure):
-                yield
-        finally:
-            sounds.close()
-            await tasks.aclose()
-            await data_path.aclose()
+        pressure = Pressure(settings.max_cpu * min(1.0, processor.cores() or 1.0))
+        commands, quality = _commands(settings, start.bus, data_path, tasks, sounds, pressure)
+        events.append(commands.on_event)
+        tasks.spawn(quality.run(), "quality")
+        tasks.spawn(_bit_rates(settings, data_path, commands).run(), "bit rates")
+        async with _serving(settings, start, commands, data_path, tasks, pressure):
+            yield
     finally:
-        await bus.aclose()
+        sounds.close()
+        await tasks.aclose()
+        await data_path.aclose()
 
 
 def _commands(
     settings: RelaySettings, bus: Bus, data_path: DataPath, tasks: Tasks, sounds: SoundLibrary, pressure: Pressure
 ) -> tuple[Commands, QualityWatch]:
     def tell(agent: str, event: Event) -> None:
-        tasks.spawn(bus.publish(agent_commands(agent), event), type(event).__name__)
+        tasks.spawn(bus.publish(agent_events(agent), event), type(event).__name__)
 
     place = Place(
         relay=settings.pod,
@@ -106,9 +110,9 @@ def _bit_rates(settings: RelaySettings, data_path: DataPath, commands: Commands)
 
 @asynccontextmanager
 async def _serving(
-    settings: RelaySettings, bus: Bus, commands: Commands, data_path: DataPath, tasks: Tasks, pressure: Pressure
+    settings: RelaySettings, start: Start, commands: Commands, data_path: DataPath, tasks: Tasks, pressure: Pressure
 ) -> AsyncIterator[None]:
-    incarnation = new_id("inc", os.urandom)
+    bus, incarnation = start.bus, new_id("inc", os.urandom)
 
     def state() -> Heartbeat:
         return Heartbeat(
@@ -122,9 +126,14 @@ async def _serving(
         )
 
     def not_ready() -> str:
-        if commands.draining:
-            return "draining"
-        return "" if bus.connected else "no bus"
+        return "draining" if commands.draining else bus.not_ready()
+
+    async def leave() -> None:
+        commands.draining = True
+        DRAINING.set(1)
+        if bus.connected:
+            await bus.publish(heartbeat("relay", settings.pod), state())
+        await departure.leave(commands, settings.drain_seconds)
 
     async def look_after() -> None:
         while True:
@@ -135,20 +144,18 @@ async def _serving(
 
     collector = DataPathCollector(data_path.stats, commands.__len__, settings.capacity)
     REGISTRY.register(collector)
+    drain = Drain(tasks, leave)
     try:
         await bus.serve(relay_commands(settings.pod), commands.handle)
-        await bus.settle()  # who is told that we are ready, or hears our heartbeat, is heard
-        async with health.serve(health.ops_config(settings.ops_host, settings.ops_port, not_ready), "ops"):
-            tasks.spawn(beat(bus, state), "heartbeat")
-            tasks.spawn(look_after(), "expiry and pressure")
-            tasks.spawn(watch_loop_lag(), "loop lag")
-            _log.info("ready", relay=settings.pod)
-            yield
-            commands.draining = True
-            DRAINING.set(1)
-            if bus.connected:
-                await bus.publish(heartbeat("relay", settings.pod), state())
-            await departure.leave(commands, settings.drain_seconds)
-            commands.release_all()
+        # Who is told that we are ready, or hears our heartbeat, is heard.
+        await start.insist("bus", bus.settle)
+        start.ready(not_ready, drain)
+        tasks.spawn(beat(bus, state), "heartbeat")
+        tasks.spawn(look_after(), "expiry and pressure")
+        tasks.spawn(watch_loop_lag(), "loop lag")
+        _log.info("ready", relay=settings.pod)
+        yield
+        await drain.finish()
+        commands.release_all()
     finally:
         REGISTRY.unregister(collector)

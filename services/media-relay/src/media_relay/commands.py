@@ -50,9 +50,9 @@ from .datapath import Allocation, DataPath
 from .digits import DigitReceived
 from .events import Connected, DataPathEvent, Failed, KeyframeWanted
 from .place import Place
-from .quality_watch import QualityWatch
-from .sound_library import SoundLibrary
-from .sounds import SoundDone
+from .sounds.library import SoundLibrary
+from .sounds.player import SoundDone
+from .watches.quality import QualityWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -162,7 +162,7 @@ class Commands:
         known = self._known(command.media_id, command.our_sdp)
         if known is not None:
             return known
-        self._check_room()
+        self._check_stays()  # nothing of capacity or CPU: what was taken once goes on, as long as there are ports
         negotiation = going_on(command, self._for_partner)
         sdp, keys = self._make(command, negotiation)
         owner = Owner(call_id=command.call_id, agent=command.agent)
@@ -188,8 +188,13 @@ class Commands:
             raise RemoteError(409, "Media Id In Use")
         return None if known is None else known.reply
 
+    def _check_stays(self) -> None:
+        if self.draining:
+            raise RemoteError(503, "Service Unavailable")
+
     def _check_room(self) -> None:
-        if self.draining or len(self._sessions) >= self._place.capacity:
+        self._check_stays()
+        if len(self._sessions) >= self._place.capacity:
             raise RemoteError(503, "Service Unavailable")
 
     def _make(self, command: AllocateMedia | RebuildMedia, negotiation: Negotiation) -> tuple[str, FarSideKeys]:

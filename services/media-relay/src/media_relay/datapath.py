@@ -6,11 +6,11 @@ transport it drains it and arms the one timer.
 
 import asyncio
 import datetime
-import ipaddress
 import itertools
+import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import SystemRandom
 
 import structlog
@@ -19,9 +19,11 @@ from OpenSSL import SSL
 from shared.errors import LocalError, RemoteError
 from shared.messages.media import Side
 
-from . import certificate, dtls, ice_tcp, sockets
-from .browser_side import BrowserSide
-from .browser_transport import (
+from . import sockets
+from .browser import certificate, dtls, ice_tcp
+from .browser.ice_tcp import IceTcp
+from .browser.side import BrowserSide
+from .browser.transport import (
     BrowserTransport,
     KeysChanged,
     SendDatagram,
@@ -29,22 +31,23 @@ from .browser_transport import (
     TransportFailed,
     TransportOutput,
 )
+from .core.alarms import Alarms
 from .core.bridges import BridgeChange, Bridges, Joined, Parted
+from .core.canonical import canonical_stream
 from .core.counters import Counters, Drop, total
 from .core.ice import AddressExpired, AddressSelected, AddressValidated, IceLite
 from .core.packet.demux import DatagramKind
 from .core.packet.stun import parse_binding_request
-from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan, StreamPlan
+from .core.plan import Address, BrowserPath, IceCredentials, SessionPlan
 from .core.ports import PortPool, PortUse, even_ports
 from .core.statistics import SourceStatistics
 from .digits import SessionDigits
 from .events import Connected, DataPathEvent, Failed, KeyframeWanted
-from .forwarder import Forwarder, ForwarderFactory
-from .ice_tcp import IceTcp
+from .forwarding.forwarder import Forwarder, ForwarderFactory, StreamSockets
+from .forwarding.python.forwarder import PythonForwarder
 from .media_place import MediaPlace
-from .python_forwarder import PythonForwarder
 from .sip_ports import SipPorts
-from .sounds import SessionSound
+from .sounds.player import SessionSound
 
 _log = structlog.get_logger(__name__)
 
@@ -111,7 +114,9 @@ class DataPath:
         self._by_ufrag: dict[str, _Session] = {}
         self._bridges = Bridges(sip_address)
         self._past = Counters()  # of sessions that are gone, and of what never belonged to one
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarms = Alarms()
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = math.inf  # a handle of uvloop's does not always know
 
     @classmethod
     async def open(
@@ -170,12 +175,20 @@ class DataPath:
         digits = SessionDigits(self._loop, place, media_id, self._tell)
         sound = SessionSound(self._loop, place, media_id, self._tell)
         session = _Session(number, media_id, BrowserSide(transport), tuple(pairs.keys()), digits, sound)
-        self._sessions[media_id] = self._by_number[session.number] = session
-        self._name(session)
-        self._forwarder.add_session(session.number, list(pairs.values()))
+        self._add(session, pairs)
         ports = tuple((port, port + 1) for port in session.ports)
         self._bridges.add(session.number, ports)
         return Allocation(ice, ports)
+
+    def _add(self, session: _Session, pairs: Mapping[int, StreamSockets]) -> None:
+        try:
+            self._forwarder.add_session(session.number, list(pairs.values()))
+        except OSError as error:  # neither memory nor descriptors for it: the sockets are still ours
+            self._sip_ports.give_back(pairs, self._loop.time())
+            _log.error("no room for a media session", media=session.media_id, error=str(error))
+            raise RemoteError(503, "No Room For Media") from error
+        self._sessions[session.media_id] = self._by_number[session.number] = session
+        self._name(session)
 
     def allocate_headless(self, media_id: str, partner: str = "") -> Allocation:
         """Make a session for audio without a browser; what is heard of its SIP side goes to the partner's, and back."""
@@ -197,6 +210,7 @@ class DataPath:
         session.ufrags.clear()
         session.ufrags.update(session.browser.local_ufrags)
         self._by_ufrag |= dict.fromkeys(session.ufrags, session)
+        self._forwarder.set_ufrags(session.number, tuple(session.ufrags))
 
     def renew(self, media_id: str) -> IceCredentials:
         """Expect the browser anew, by a plan with other credentials of it; until then, and until it is connected, all
@@ -217,7 +231,7 @@ class DataPath:
             raise RemoteError(481, "Media Session Does Not Exist")
         if len(plan.streams) > len(session.ports):
             raise RemoteError(488, "More Streams Than Allocated")
-        streams = [self._checked(stream) for stream in plan.streams]
+        streams = [canonical_stream(stream, self._sip_ports.ip_version) for stream in plan.streams]
         changes = self._bridges.send(session.number, streams)
         self._part(changes)
         self._forwarder.set_streams(session.number, streams)
@@ -237,22 +251,6 @@ class DataPath:
         for change in changes:
             if isinstance(change, Joined):
                 self._forwarder.set_bridge(*change.one, change.other)
-
-    def _checked(self, stream: StreamPlan) -> StreamPlan:
-        """Return the stream with addresses in their canonical form; a host name would be looked up while sending."""
-        rtp, rtcp = self._canonical(stream.sip_rtp), self._canonical(stream.sip_rtcp)
-        return replace(stream, sip_rtp=rtp, sip_rtcp=rtcp)
-
-    def _canonical(self, address: Address | None) -> Address | None:
-        if address is None:
-            return None
-        try:
-            host = ipaddress.ip_address(address.host)
-        except ValueError as error:
-            raise RemoteError(488, f"Not An IP Address: {address.host}") from error
-        if host.version != self._sip_ports.ip_version:
-            raise RemoteError(488, f"IPv{host.version} Is Not Available Here")
-        return Address(host.compressed, address.port)
 
     def request_keyframe(self, media_id: str, side: Side) -> None:
         """Ask that side for whole pictures by RTCP."""
@@ -288,6 +286,7 @@ class DataPath:
         session.digits.close()
         session.sound.close()
         self._drain(session)
+        self._alarms.forget(session.number)
         del self._by_number[session.number]
         for ufrag in session.ufrags:
             del self._by_ufrag[ufrag]
@@ -329,7 +328,8 @@ class DataPath:
         self._by_number[number].digits.receive(stream, side, packet)
 
     def _receive_stun(self, datagram: bytes, source: BrowserPath, owner: _Session | None, now: float) -> None:
-        request = parse_binding_request(datagram)
+        sender = None if self._ice_tcp is None else self._ice_tcp.sender(source.address)
+        request = parse_binding_request(datagram, sender)
         session = None if request is None else self._by_ufrag.get(request.local_ufrag)
         if request is None or session is None or self._is_claimed(source, owner, session, now):
             self._past.drops[Drop.STUN_AUTH] += 1
@@ -349,8 +349,9 @@ class DataPath:
         for output in session.browser.take_output():
             self._do(session, output)
         next_timer = session.browser.next_timer()
-        if next_timer is not None and (self._timer is None or next_timer < self._timer.when()):
-            self._arm(next_timer)
+        if next_timer is not None:
+            self._alarms.set(session.number, next_timer)
+            self._arm()
 
     def _do(self, session: _Session, output: TransportOutput) -> None:
         number = session.number
@@ -375,15 +376,20 @@ class DataPath:
         """Later, so that a handler that releases the session does not do so under our feet."""
         self._loop.call_soon(self._on_event, event)
 
-    def _arm(self, when: float) -> None:
+    def _arm(self) -> None:
+        when = self._alarms.next()
+        if when is None or self._timer_at <= when:
+            return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._handle_timers)
+        self._timer, self._timer_at = self._loop.call_at(when, self._handle_timers), when
 
     def _handle_timers(self) -> None:
-        """Timers mostly move later (each check renews consent), so the one that is armed may find nothing due."""
-        self._timer = None
+        """Timers mostly move later (each check renews consent), so one that is due may find nothing to do."""
+        self._timer, self._timer_at = None, math.inf
         now = self._loop.time()
-        for session in list(self._sessions.values()):
+        for number in self._alarms.due(now):
+            session = self._by_number[number]
             session.browser.handle_timer(now)
             self._drain(session)
+        self._arm()

@@ -13,12 +13,10 @@ from shared.messages.media import Side
 
 from .core.dtmf import BeginEvent, Digit, DigitReceiver, DigitSender, EndEvent, SendEvent
 from .core.packet import rtp, telephone_event
-from .core.plan import StreamPlan
+from .core.plan import StreamPlan, audio_of
 from .media_place import MediaPlace
 
 _GAP_MS = 70  # between digits of the browser that come faster
-
-_NO_AUDIO = StreamPlan("audio", browser_sends=False, sip_sends=False)
 
 
 @dataclass(frozen=True)
@@ -47,13 +45,12 @@ class SessionDigits:
         self._tell = tell
         self._sender = DigitSender()
         self._receivers: dict[Side, DigitReceiver] = {"browser": DigitReceiver(), "sip": DigitReceiver()}
-        self._stream, self._plan = 0, _NO_AUDIO
+        self._stream, self._plan = audio_of(())
         self._timer: asyncio.TimerHandle | None = None
 
     def set_streams(self, plans: Sequence[StreamPlan]) -> None:
         """Go by these plans; what waits to be sent is forgotten where it cannot be any more."""
-        audio = next((place for place in enumerate(plans) if place[1].kind == "audio"), None)
-        self._stream, self._plan = audio or (self._stream, _NO_AUDIO)
+        self._stream, self._plan = audio_of(plans, self._stream)
         if self._plan.events_to_sip is None or not self._plan.browser_sends:
             self._sender.stop()
         else:

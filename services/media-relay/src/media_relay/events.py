@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from .browser_transport import FailureReason
+from .browser.transport import FailureReason
 from .digits import DigitReceived
-from .sounds import SoundDone
+from .sounds.player import SoundDone
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the SIP side of a session hears in the place of the browser: a sound, and digits in the place of either."""
 
-from .forwarder import Forwarder
+from .forwarding.forwarder import Forwarder
 
 
 class MediaPlace:

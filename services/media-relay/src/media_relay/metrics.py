@@ -1,13 +1,17 @@
 """The relay's own metrics. What the data path counts is read from it at scrape time, packet by packet nothing is."""
 
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from shared.metrics import SETUP_BUCKETS
+from shared.messages.media import Side, SoundOutcome
+from shared.metrics import SETUP_BUCKETS, from_zero
 
+from .browser.transport import FailureReason
+from .core.counters import Drop, Repair
 from .datapath import DataPathStats
 
 _PREFIX = "cordboard_media_relay"
@@ -56,6 +60,11 @@ OWN_REPORTS = Counter(
     f"{_PREFIX}_own_reports_total", "RTCP reports made here, because the other side sends none.", ("to",)
 )
 
+from_zero(FAILURES, *get_args(FailureReason))
+from_zero(SOUNDS, *get_args(SoundOutcome))
+from_zero(ONE_WAY_AUDIO, *get_args(Side))
+from_zero(OWN_REPORTS, *get_args(Side))
+
 
 class DataPathCollector(Collector):
     """Turns the data path's counters into metrics."""
@@ -69,7 +78,7 @@ class DataPathCollector(Collector):
         """Read everything once."""
         stats = self._stats()
         yield GaugeMetricFamily(f"{_PREFIX}_sessions_active", "Media sessions.", value=self._sessions())
-        yield GaugeMetricFamily(f"{_PREFIX}_session_capacity", "The most that are taken.", value=self._capacity)
+        yield GaugeMetricFamily(f"{_PREFIX}_session_capacity", "The most new ones.", value=self._capacity)
         for what, value, text in (
             ("used", stats.ports.used, "RTP/RTCP port pairs in a session."),
             ("free", stats.ports.free, "RTP/RTCP port pairs to be had."),
@@ -85,10 +94,10 @@ class DataPathCollector(Collector):
             octets.add_metric((direction, kind), count)
         yield octets
         drops = CounterMetricFamily(f"{_PREFIX}_drops", "Datagrams not forwarded.", labels=("reason",))
-        for reason, count in stats.totals.drops.items():
-            drops.add_metric((reason.value,), count)
+        for reason in Drop:
+            drops.add_metric((reason.value,), stats.totals.drops[reason])
         yield drops
         repairs = CounterMetricFamily(f"{_PREFIX}_repairs", "Packets resent and asked for, pictures.", labels=("what",))
-        for what, count in stats.totals.repairs.items():
-            repairs.add_metric((what.value,), count)
+        for done in Repair:
+            repairs.add_metric((done.value,), stats.totals.repairs[done])
         yield repairs

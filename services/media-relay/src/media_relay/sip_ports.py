@@ -1,6 +1,7 @@
 """Bound RTP and RTCP port pairs for sessions, out of the configured range."""
 
 import errno
+from collections.abc import Mapping
 
 import structlog
 
@@ -9,7 +10,7 @@ from shared.errors import RemoteError
 from . import sockets
 from .core.plan import Address
 from .core.ports import PortPool, PortUse
-from .forwarder import StreamSockets
+from .forwarding.forwarder import StreamSockets
 
 _log = structlog.get_logger(__name__)
 
@@ -33,12 +34,16 @@ class SipPorts:
                 port, pair = self._bind_one(now)
                 bound[port] = pair
         except RemoteError:
-            for port, pair in bound.items():
-                pair.rtp.close()
-                pair.rtcp.close()
-                self._pool.release(port, now, pair.barred)
+            self.give_back(bound, now)
             raise
         return bound
+
+    def give_back(self, bound: Mapping[int, StreamSockets], now: float) -> None:
+        """Close sockets that nobody has used, and put their pairs to rest."""
+        for port, pair in bound.items():
+            pair.rtp.close()
+            pair.rtcp.close()
+            self._pool.release(port, now, pair.barred)
 
     def release(self, port: int, now: float, strays: frozenset[Address]) -> None:
         """Put a pair, whose sockets are closed, to rest."""

@@ -55,6 +55,9 @@ def _bind(host: str, port: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
+        if family == socket.AF_INET6:
+            # `::` beside `0.0.0.0` is a socket for each family; and nobody has an address of IPv4 written as IPv6.
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((host, port))
     except OSError:
         bound.close()

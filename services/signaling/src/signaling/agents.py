@@ -32,7 +32,7 @@ from shared.presence import Presence
 from shared.subjects import agent_commands
 from shared.tasks import Tasks
 
-from .directory import Directory
+from .sessions.directory import Directory
 
 _log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ class Agents:
         tried: list[str] = []
         refusal = RemoteError(503, "No SIP Agent")
         while len(tried) < _AGENTS_TO_TRY:
-            agent = self._presence.choose(time.monotonic(), but=tried)
+            agent = self._presence.choose(time.monotonic(), but=tried, may_be_silent=self._bus.connected)
             if agent is None:
                 break
             tried.append(agent)
@@ -137,26 +137,30 @@ class Agents:
 
     async def request(self, session_id: str, owner: Owner, command: Command, reply: type[R]) -> R:
         """Send a command to the session's agent, wherever it is now."""
+        asked = owner.agent  # `owner` may hear of another one while this one is asked
         try:
-            return await self._bus.request(agent_commands(owner.agent), command, reply)
+            return await self._bus.request(agent_commands(asked), command, reply)
         except RemoteError as error:
             is_silent = isinstance(error, DeadlineExceeded) and self._bus.connected
             if not (isinstance(error, NoOwner) or is_silent or error.status in _GONE):
                 raise
             is_gone = isinstance(error, NoOwner)
-            found = await self._other_owner(session_id, owner, _TAKEN_OVER_WITHIN if is_gone else 0.0)
+            found = await self._other_owner(session_id, asked, _TAKEN_OVER_WITHIN if is_gone else 0.0)
             if found is None:
                 raise
-        _log.info("owner has changed", command=type(command).__name__, old=owner.agent, new=found[0])
+        _log.info("owner has changed", command=type(command).__name__, old=asked, new=found[0])
         owner.agent, owner.epoch = found
         again = msgspec.structs.replace(command, **envelope(owner))
         return await self._bus.request(agent_commands(owner.agent), again, reply)
 
-    async def _other_owner(self, session_id: str, owner: Owner, within: float) -> tuple[str, int] | None:
-        """Return who has it by now. What a dead agent had is taken over by another in a moment: that is waited for."""
+    async def _other_owner(self, session_id: str, asked: str, within: float) -> tuple[str, int] | None:
+        """Return who has it by now, None if still the one that was asked.
+
+        What a dead agent had is taken over by another in a moment: that is waited for.
+        """
         give_up_at = time.monotonic() + within
         try:
-            while (found := await self._directory.owner(session_id)) is not None and found[0] == owner.agent:
+            while (found := await self._directory.owner(session_id)) is not None and found[0] == asked:
                 if time.monotonic() >= give_up_at:
                     return None
                 await asyncio.sleep(_LOOK_EVERY)

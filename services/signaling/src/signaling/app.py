@@ -12,10 +12,10 @@ from fastapi import FastAPI
 
 from shared import health
 from shared import metrics as shared_metrics
-from shared.bus import DEADLINE, Bus
-from shared.kv import open_store
+from shared.bus import DEADLINE
+from shared.drain import Drain
 from shared.presence import beat, listen
-from shared.streams import open_streams
+from shared.start import Start, starting
 from shared.tasks import Tasks
 
 from .api.http import impatient_http
@@ -43,7 +43,7 @@ def create_app(pod: Pod) -> FastAPI:
     """Return what is served on the public port."""
     web_root = find_web_root(pod.settings.web_root)
     app = FastAPI(title="Cordboard signaling", docs_url=None, redoc_url=None, openapi_url=None)
-    app.routes.extend(route for route in health.ops_routes(pod.not_ready) if route.path == "/healthz")
+    app.routes.append(health.liveness())
     if rest.is_on(pod.settings):
         app.routes.extend(rest.mounts(pod))
     app.mount("/sdk", Pages(web_root / "sdk", SDK_HEADERS), name="sdk")
@@ -74,31 +74,32 @@ def public_config(pod: Pod, app: FastAPI) -> uvicorn.Config:
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """Run a pod while the block runs; drain it at the end."""
     _warn_of(settings)
-    bus = await Bus.connect(settings)
-    presences = Presences()
-    store = await open_store(bus, settings.kv_replicas)
-    if settings.events:
-        await open_streams(bus, settings)
-    pod = Pod(settings, bus, store, presences)
+    async with starting(settings) as start, _serving(settings, start) as served:
+        yield served
+
+
+@contextlib.asynccontextmanager
+async def _serving(settings: Settings, start: Start) -> AsyncIterator[Running]:
+    bus, presences = start.bus, Presences()
+    pod = Pod(settings, bus, await start.open_store(settings), presences)
     await listen(bus, "agent", presences.agents)
     await listen(bus, "relay", presences.relays)
     await listen(bus, "signaling", presences.signaling)
     endless = Tasks("pod")
+    drain = Drain(endless, pod.drain)
     endless.spawn(beat(bus, pod.heartbeat), "heartbeat")
     endless.spawn(pod.keep_in_step(), "keep in step")
     endless.spawn(pod.sweeper.run(), "sweep")
     endless.spawn(pod.headless.run(), "headless calls")
     endless.spawn(shared_metrics.watch_loop_lag(), "loop lag")
     try:
-        async with (
-            health.serve(health.ops_config(settings.ops_host, settings.ops_port, pod.not_ready), "ops") as ops,
-            health.serve(public_config(pod, create_app(pod)), "public") as address,
-        ):
+        async with health.serve(public_config(pod, create_app(pod)), "public") as address:
+            start.ready(pod.not_ready, drain)
             endless.spawn(_tell_when_ready(pod, address), "ready")
             try:
-                yield Running(pod, address, ops)
+                yield Running(pod, address, start.ops_address)
             finally:
-                await pod.drain()
+                await drain.finish()
     finally:
         await endless.aclose()
         await pod.tasks.join(DEADLINE)
@@ -106,7 +107,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await pod.backend.aclose()
         await pod.publisher.aclose()
         await pod.tokens.aclose()
-        await bus.aclose()
 
 
 def _warn_of(settings: Settings) -> None:

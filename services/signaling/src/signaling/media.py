@@ -2,13 +2,15 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 import structlog
 
+from shared.allocation import DEADLINE, Passed, allocate
 from shared.bus import Bus, expiry
-from shared.errors import DeadlineExceeded, NoOwner, RemoteError
+from shared.errors import RemoteError
 from shared.ids import new_id
-from shared.messages import AllocateMedia, Done, MediaAllocated, MediaRef, ReleaseMedia
+from shared.messages import AdoptMedia, AllocateMedia, Done, MediaAllocated, MediaRef, ReleaseMedia
 from shared.presence import Presence
 from shared.subjects import relay_commands
 from shared.tasks import Tasks
@@ -16,9 +18,6 @@ from shared.tasks import Tasks
 from . import metrics
 
 _log = structlog.get_logger(__name__)
-
-_RELAYS_TO_TRY = 3
-_DEADLINE = 1.0
 
 
 class MediaAllocator:
@@ -50,17 +49,11 @@ class MediaAllocator:
         sip_sdp: str | None = None,
         is_headless: bool = False,
     ) -> MediaAllocated:
-        tried: list[str] = []
-        refusal = RemoteError(503, "No Media Relay")
-        while len(tried) < _RELAYS_TO_TRY:
-            relay = self._relays.choose(time.monotonic(), but=tried)
-            if relay is None:
-                break
-            tried.append(relay)
+        def wanted() -> AllocateMedia:
             media_id = new_id("m", os.urandom)
-            command = AllocateMedia(
+            return AllocateMedia(
                 id=media_id,
-                expires_at=expiry(_DEADLINE),
+                expires_at=expiry(DEADLINE),
                 media_id=media_id,
                 call_id=call_id,
                 agent=agent,
@@ -68,24 +61,33 @@ class MediaAllocator:
                 sip_sdp=sip_sdp,
                 is_headless=is_headless,
             )
-            try:
-                return await self._bus.request(relay_commands(relay), command, MediaAllocated, _DEADLINE)
-            except NoOwner:
-                metrics.MEDIA_RETRIES.labels("gone").inc()
-            except DeadlineExceeded:
-                # It may have been allocated all the same.
-                self.release(MediaRef(relay=relay, media_id=media_id))
-                metrics.MEDIA_RETRIES.labels("silent").inc()
-            except RemoteError as error:
-                if error.status < 500:
-                    raise  # the offer is at fault (400, 488): another relay would say the same
-                refusal = error
-                metrics.MEDIA_RETRIES.labels("refused").inc()
-        raise refusal
+
+        return await allocate(self._bus, self._free(), wanted, self.release, _count)
+
+    def _free(self) -> Iterator[str]:
+        tried: list[str] = []
+        while (
+            relay := self._relays.choose(time.monotonic(), but=tried, may_be_silent=self._bus.connected)
+        ) is not None:
+            tried.append(relay)
+            yield relay
 
     def release(self, media: MediaRef) -> None:
         """Free a media session that no agent has accepted; the relay does it by itself later if this is lost."""
         self._tasks.spawn(self._release(media), "release media")
+
+    def adopt(self, media: MediaRef, agent: str, epoch: int) -> None:
+        """Let the relay tell its events to another agent than the one that the media was allocated for."""
+        self._tasks.spawn(self._adopt(media, agent, epoch), "adopt media")
+
+    async def _adopt(self, media: MediaRef, agent: str, epoch: int) -> None:
+        command = AdoptMedia(
+            id=new_id("m", os.urandom), expires_at=expiry(), epoch=epoch, media_id=media.media_id, agent=agent
+        )
+        try:
+            await self._bus.request(relay_commands(media.relay), command, Done)
+        except RemoteError as error:
+            _log.warning("events of a media session go astray", media=media.media_id, agent=agent, error=str(error))
 
     async def _release(self, media: MediaRef) -> None:
         command = ReleaseMedia(id=new_id("m", os.urandom), expires_at=expiry(), media_id=media.media_id)
@@ -93,3 +95,7 @@ class MediaAllocator:
             await self._bus.request(relay_commands(media.relay), command, Done)
         except RemoteError as error:
             _log.info("media session is left to its relay", media=media.media_id, relay=media.relay, error=str(error))
+
+
+def _count(why: Passed) -> None:
+    metrics.MEDIA_RETRIES.labels(why).inc()

@@ -2,11 +2,12 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared.metrics import SETUP_BUCKETS
+from shared.metrics import SETUP_BUCKETS, from_zero
 
 from .core.outputs import Dropped, Ended, Fact, Reached, Received
 
 WEBSOCKETS = Gauge("cordboard_signaling_websocket_connections", "Open WebSockets.")
+CAPACITY = Gauge("cordboard_signaling_websocket_capacity", "WebSockets that are taken.")
 UNAUTHENTICATED = Gauge("cordboard_signaling_websocket_unauthenticated", "Open WebSockets that have not logged in.")
 SESSIONS = Gauge("cordboard_signaling_sessions", "Sessions whose socket is here.")
 REJECTED = Counter("cordboard_signaling_websocket_rejects_total", "Handshakes refused.", ("reason",))
@@ -47,6 +48,18 @@ HOOKS = Histogram(
 HOOKS_TOLD = Counter("cordboard_signaling_hook_events_total", "What the web server is only told.", ("result",))
 HOOKS_WAITING = Gauge("cordboard_signaling_hook_events_waiting", "What the web server has not been told yet.")
 HOOKS_BROKEN = Gauge("cordboard_signaling_hook_circuit_open", "1 while the web server is left alone.")
+
+from_zero(REJECTED, "origin", "at capacity", "draining")
+from_zero(CLOSED, "1008")
+from_zero(LIMITED, "frame", "frames", "bytes", "pongs")
+from_zero(HALF_OPEN_CUT, "silent", "crowded out")
+from_zero(ERRORS, "500", "503")
+from_zero(LOGINS, "ok")
+from_zero(RESUMES, "ok")
+from_zero(AUTH_FAILURES, "expired", "signature", "key")
+from_zero(KEY_FETCHES, "ok", "failed")
+from_zero(MEDIA_RETRIES, "gone", "silent", "refused")
+from_zero(HOOKS_TOLD, "delivered", "retried", "given_up", "dropped")
 
 
 def count(fact: Fact) -> None:

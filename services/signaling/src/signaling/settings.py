@@ -14,6 +14,7 @@ class Settings(StreamSettings, frozen=True, kw_only=True):
     """Every setting with its default."""
 
     secret: str = ""  # the cluster's (CORDBOARD_SECRET), 16 characters or more
+    second_secret: str = ""  # CORDBOARD_SECOND_SECRET: what it sealed opens too, while the cluster's is changed
     host: str = "0.0.0.0"
     port: int = 8080
     web_root: str = ""  # the folder of `phone` and `sdk`; empty: `web` of the source checkout
@@ -21,6 +22,7 @@ class Settings(StreamSettings, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")  # addresses and blocks whose X-Forwarded-For is believed
     login_seconds: float = 10.0
     resume_grace_seconds: float = 30.0
+    drain_seconds: float = 30.0  # in which the pages are asked to move, once the pod is to leave
     sweep_seconds: float = 15.0
     capacity: int = 20000  # sockets
     capacity_of_host: int = 2000  # sockets of one host, an IPv6 /64 being one

@@ -4,29 +4,23 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import structlog
 
-from shared import health
-from shared.bus import Bus
+from shared.drain import Drain
 from shared.errors import LocalError
-from shared.kv import LEASE_TTL, open_store
+from shared.kv import LEASE_TTL
 from shared.messages import Heartbeat
 from shared.metrics import DRAINING, watch_loop_lag
 from shared.presence import Presence, beat, listen
 from shared.publisher import Publisher
 from shared.records import AgentLease
-from shared.sealing import Seal
-from shared.streams import open_streams
-from shared.subjects import agent_commands
+from shared.sealing import Seal, given
+from shared.start import Start, starting
+from shared.subjects import agent_commands, agent_events
 from shared.tasks import Tasks
 from sip_agent import metrics
-from sip_agent.accounts.departure import Departure
-from sip_agent.accounts.hearing import Hearing
-from sip_agent.accounts.lease import Lease
-from sip_agent.accounts.owner_index import OwnerIndex
-from sip_agent.accounts.rescue import Rescue
-from sip_agent.accounts.spreading import Spreading
 from sip_agent.accounts.table import Accounts
 from sip_agent.calls.relay_watch import RelayWatch
 from sip_agent.calls.usage import Usage
@@ -50,6 +44,12 @@ from sip_agent.locating.destinations import Cluster, Destinations
 from sip_agent.locating.locator import Locator
 from sip_agent.locating.lookup import Lookup
 from sip_agent.locating.whereabouts import Whereabouts
+from sip_agent.ownership.departure import Departure
+from sip_agent.ownership.hearing import Hearing
+from sip_agent.ownership.lease import Lease
+from sip_agent.ownership.owner_index import OwnerIndex
+from sip_agent.ownership.rescue import Rescue
+from sip_agent.ownership.spreading import Spreading
 from sip_agent.services import Services, token, wall_clock
 from sip_agent.settings import Settings
 from sip_agent.transport.endpoint import Endpoint
@@ -70,6 +70,7 @@ class Agent:
         self.services = services
         self.departure = departure
         self.accounts = accounts
+        metrics.ACCOUNT_CAPACITY.set(services.settings.capacity)
 
     @property
     def address(self) -> str:
@@ -79,10 +80,8 @@ class Agent:
     def not_ready(self) -> str:
         """Why no new work is taken, "" if it is."""
         if self.accounts.is_draining:
-            return "draining\n"
-        if not self.services.bus.connected:
-            return "nats is away\n"
-        return "" if self.services.lease.held() else "no lease\n"
+            return "draining"
+        return self.services.bus.not_ready() or ("" if self.services.lease.held() else "no lease")
 
     def heartbeat(self) -> Heartbeat:
         """What others hear of this agent."""
@@ -104,75 +103,109 @@ async def running(settings: Settings, timers: Timers | None = None) -> AsyncIter
     `timers` are those of RFC 3261 unless a test cannot wait for them.
     """
     check(settings)
-    seal = Seal(settings.secret)
-    caps = Caps(settings.max_concurrent_calls, settings.max_calls_per_minute, settings.max_calls_per_day)
-    policy = DestinationPolicy(settings.allowed_destinations, settings.denied_destinations, settings.destination_ports)
-    users = Users.load(settings.users, settings.domain, settings.secret)
-    tls = Tls(
-        TlsFiles(settings.sip_tls_certificate, settings.sip_tls_key, settings.sip_tls_ca, settings.sip_tls_client_ca)
-    )
+    rules = _Rules.of(settings)
     async with contextlib.AsyncExitStack() as stack:
-        bus = await Bus.connect(settings)
-        stack.push_async_callback(bus.aclose)
-        store = await open_store(bus, settings.kv_replicas)
-        incarnation = token()
-        publisher = await _publisher(bus, settings, incarnation)
-        stack.push_async_callback(publisher.aclose)
-        tasks = Tasks("agent")
-        limits = Limits(most=settings.max_connections, most_of_address=settings.max_connections_of_address)
-        sockets = await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls, limits)
-        stack.push_async_callback(sockets.aclose)
-        hosts = reachable(settings.sip_host, settings.advertised_host)
-        listening = Listening(*hosts, sockets.port, sockets.tls_port)
-        address = listening.address()
-        cluster = Cluster(address)
-        lookup = Lookup(settings.dns_servers, families(settings.sip_host))
-        stack.push_async_callback(lookup.aclose)
-        own = AgentLease(agent=settings.pod, incarnation=token(), address=address)
-        lease = Lease(store.leases, own, token, is_local(listening.host))
-        layer = TransactionLayer(timers or Timers(), token, listening.sent_by)
-        endpoint = Endpoint(layer, lease.held, KeepAlive(settings.udp_keep_alive_seconds, random.random))
-        stack.callback(endpoint.close)
-        owner_index = OwnerIndex(store)
-        lease.on_begin = owner_index.begin
-        await owner_index.begin(own)
-        await lease.acquire()
-        stack.push_async_callback(lease.release)
-        stack.push_async_callback(tasks.aclose)
-        stack.enter_context(metrics.watch_stack(layer))
-        services = Services(
-            settings=settings,
-            bus=bus,
-            store=store,
-            publisher=publisher,
-            endpoint=endpoint,
-            lease=lease,
-            owner_index=owner_index,
-            seal=seal,
-            tasks=tasks,
-            destinations=Destinations(policy, cluster, Locator(lookup)),
-            cluster=cluster,
-            whereabouts=Whereabouts(store),
-            usage=Usage(store.usage, store.leases, caps, lambda: lease.record, tasks, wall_clock, random.random),
-            listener=Flow("udp", str(read_address(listening.host) or own_address()), sockets.port),
-            listening=listening,
-            trusted=read_networks(settings.trusted_sources),
-            identity_sources=read_networks(settings.identity_sources),
-            relays=Presence(random.Random()),
-        )
-        await cluster.listen(bus)
-        if lease.has_former:
-            services.whereabouts.died(address)
-        agent = await _start(services, users)
-        sockets.attach(endpoint)
-        ops = health.ops_config(settings.ops_host, settings.ops_port, agent.not_ready)
-        await stack.enter_async_context(health.serve(ops, "operators' port"))
-        _log.info("ready", sip=address, domain=settings.domain)
+        start = await stack.enter_async_context(starting(settings))
+        services, sockets = await _open(settings, rules, timers or Timers(), start, stack)
+        await services.cluster.listen(services.bus)
+        if services.lease.has_former:
+            services.whereabouts.died(services.listening.address())
+        agent = await _start(services, rules.users, start)
+        sockets.attach(services.endpoint)
+        drain = Drain(services.tasks, lambda: _drain(agent))
+        start.ready(agent.not_ready, drain)
+        _log.info("ready", sip=agent.address, domain=settings.domain)
         try:
-            with _ended_by(lease):
+            with _ended_by(services.lease):
                 yield agent
         finally:
-            await _drain(agent)
+            await drain.finish()
+            await _close(agent)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What follows from the settings alone: wrong ones are told before anything is waited for, or taken."""
+
+    users: Users
+    seal: Seal
+    caps: Caps
+    destinations: DestinationPolicy
+    tls: Tls
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_Rules":
+        """Raise `LocalError` that says which setting is wrong."""
+        files = settings.sip_tls_certificate, settings.sip_tls_key, settings.sip_tls_ca, settings.sip_tls_client_ca
+        return cls(
+            users=Users(settings.users, settings.domain, *given(settings.secret, settings.second_secret)),
+            seal=Seal(settings.secret, settings.second_secret),
+            caps=Caps(settings.max_concurrent_calls, settings.max_calls_per_minute, settings.max_calls_per_day),
+            destinations=DestinationPolicy(
+                settings.allowed_destinations, settings.denied_destinations, settings.destination_ports
+            ),
+            tls=Tls(TlsFiles(*files)),
+        )
+
+
+async def _bind(settings: Settings, tls: Tls) -> Sockets:
+    limits = Limits(most=settings.max_connections, most_of_address=settings.max_connections_of_address)
+    return await Sockets.bind(settings.sip_host, settings.sip_port, settings.sip_tls_port, tls, limits)
+
+
+async def _open(
+    settings: Settings, rules: _Rules, timers: Timers, start: Start, stack: contextlib.AsyncExitStack
+) -> tuple[Services, Sockets]:
+    """Make what the parts share, the lease held, and the sockets, which nobody serves yet; `stack` ends each."""
+    bus, store = start.bus, await start.open_store(settings)
+    publisher = Publisher(bus, settings.pod, token(), settings.events)
+    stack.push_async_callback(publisher.aclose)
+    sockets = await _bind(settings, rules.tls)
+    stack.push_async_callback(sockets.aclose)
+    lookup = Lookup(settings.dns_servers, families(settings.sip_host))
+    stack.push_async_callback(lookup.aclose)
+    hosts = reachable(settings.sip_host, settings.advertised_host)
+    listening = Listening(*hosts, sockets.port, sockets.tls_port)
+    own = AgentLease(agent=settings.pod, incarnation=token(), address=listening.address())
+    lease = Lease(store.leases, own, token, is_local(listening.host))
+    layer = TransactionLayer(timers, token, listening.sent_by)
+    endpoint = Endpoint(layer, lease.held, KeepAlive(settings.udp_keep_alive_seconds, random.random))
+    stack.callback(endpoint.close)
+    owner_index = OwnerIndex(store)
+    await _acquire(lease, owner_index, start)
+    stack.push_async_callback(lease.release)
+    tasks = Tasks("agent")
+    stack.push_async_callback(tasks.aclose)
+    stack.enter_context(metrics.watch_stack(layer))
+    cluster = Cluster(own.address)
+    services = Services(
+        settings=settings,
+        bus=bus,
+        store=store,
+        publisher=publisher,
+        endpoint=endpoint,
+        lease=lease,
+        owner_index=owner_index,
+        seal=rules.seal,
+        tasks=tasks,
+        destinations=Destinations(rules.destinations, cluster, Locator(lookup)),
+        cluster=cluster,
+        whereabouts=Whereabouts(store),
+        usage=Usage(store.usage, store.leases, rules.caps, lambda: lease.record, tasks, wall_clock, random.random),
+        listener=Flow("udp", str(read_address(listening.host) or own_address()), sockets.port),
+        listening=listening,
+        trusted=read_networks(settings.trusted_sources),
+        identity_sources=read_networks(settings.identity_sources),
+        relays=Presence(random.Random()),
+    )
+    return services, sockets
+
+
+async def _acquire(lease: Lease, owner_index: OwnerIndex, start: Start) -> None:
+    """Take the lease; whoever takes over from this incarnation finds its accounts by the index that begins before."""
+    lease.on_begin = owner_index.begin
+    await start.insist("lease", lambda: owner_index.begin(lease.record))
+    await start.insist("lease", lease.acquire)
 
 
 @contextlib.contextmanager
@@ -194,23 +227,18 @@ def _ended_by(lease: Lease) -> Iterator[None]:
         lease.on_superseded = lambda: None  # leaving ends by itself, for nothing is left
 
 
-async def _publisher(bus: Bus, settings: Settings, incarnation: str) -> Publisher:
-    if settings.events:
-        await open_streams(bus, settings)
-    return Publisher(bus, settings.pod, incarnation, settings.events)
-
-
-async def _start(services: Services, users: Users) -> Agent:
+async def _start(services: Services, users: Users, start: Start) -> Agent:
     settings, bus, tasks = services.settings, services.bus, services.tasks
     signaling, agents = Presence(random.Random()), Presence(random.Random())
     accounts = Accounts(services, signaling)
     agent = Agent(services, accounts, Departure(services, accounts, agents))
-    nonces = Seal.derive(settings.secret, b"cordboard digest nonces")
-    digest = DigestServer(settings.domain, nonces, token, settings.digest_algorithms)
+    secrets = given(settings.secret, settings.second_secret)
+    nonces, *also = (Seal.derive(secret, b"cordboard digest nonces") for secret in secrets)
+    digest = DigestServer(settings.domain, nonces, token, settings.digest_algorithms, also=also)
     own = SipUri.parse(f"sip:{services.listening.address()}")
     own_routes = [own, own.with_params(lr=None), SipUri("sip", None, settings.domain)]
-    flow_routes = FlowRoutes(services, FlowTokens(Seal.derive(settings.secret, b"cordboard flow tokens")))
-    domain = Domain(services, users, digest, own_routes, flow_routes)
+    flow_routes = FlowRoutes(services, FlowTokens(*(Seal.derive(one, b"cordboard flow tokens") for one in secrets)))
+    domain = Domain(services, users, digest, own_routes, flow_routes, lambda: agent.departure.is_last)
     UserAgents(services.endpoint, accounts, domain, flow_routes, settings.strangers_may_call)
     services.lease.on_buried = accounts.drop
     tasks.spawn(services.lease.renew_for_ever(), "lease")
@@ -222,7 +250,8 @@ async def _start(services: Services, users: Users) -> Agent:
     await listen(bus, "relay", services.relays)
     await listen(bus, "signaling", signaling)
     await bus.serve(agent_commands(settings.pod), accounts.handle)
-    await bus.settle()
+    await bus.serve(agent_events(settings.pod), accounts.hear)
+    await start.insist("bus", bus.settle)
     tasks.spawn(accounts.watch(hearing), "watch")
     tasks.spawn(RelayWatch(bus, accounts.calls, services.relays).run(hearing), "relay watch")
     tasks.spawn(rescue.watch(), "rescue")
@@ -238,6 +267,9 @@ async def _drain(agent: Agent) -> None:
     if len(agent.accounts):
         await asyncio.sleep(DRAIN_NOTICE)
         await agent.departure.run(agent.services.settings.drain_seconds)
+
+
+async def _close(agent: Agent) -> None:
     await agent.accounts.close()
     if agent.services.lease.held():
         await agent.services.owner_index.end(agent.services.lease.incarnation)

@@ -3,16 +3,21 @@
 import contextlib
 import functools
 from collections.abc import Iterator
+from typing import get_args
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from shared.metrics import SETUP_BUCKETS
+from shared.metrics import SETUP_BUCKETS, from_zero
+from sip_agent.core.policy.destination import Reason
 from sip_agent.core.transaction.counts import METHODS
 from sip_agent.core.transaction.layer import TransactionLayer
 
 REGISTRATIONS = Gauge("cordboard_sip_agent_registrations", "Accounts by the state of their registration.", ("state",))
+ACCOUNT_CAPACITY = Gauge(
+    "cordboard_sip_agent_account_capacity", "Accounts that are taken; more only of an agent that leaves or died."
+)
 CALLS_ACTIVE = Gauge("cordboard_sip_agent_calls_active", "Calls that have not ended.", ("direction",))
 CALLS = Counter("cordboard_sip_agent_calls_total", "Calls that have ended.", ("direction", "result", "code_class"))
 SETUP = Histogram(
@@ -56,15 +61,18 @@ CONNECTIONS = Gauge("cordboard_sip_agent_connections", "Open or opening, both wa
 LEASE_HELD = Gauge("cordboard_sip_agent_lease_held", "1 while the agent may act for its accounts.")
 PROXIED = Counter("cordboard_sip_agent_proxied_total", "Requests served for the built-in domain.", ("method", "result"))
 
-# What alerts look at is there from the start: to Prometheus a counter that appears with 1 has not risen.
-for _counter, _values in (
-    (AGENTS_DIED, ("refused", "ended", "replaced")),
-    (CALLS_TAKEN_OVER, ("lost",)),
-    (MEDIA_MOVES, ("given up",)),
-    (ACCOUNTS_MOVED, ("kept", "open")),
-):
-    for _value in _values:
-        _counter.labels(_value)
+from_zero(CALLS, *((direction, "dropped", "5xx") for direction in ("incoming", "outgoing")))
+from_zero(LEASE_RENEWALS, "ok", "failed")
+from_zero(AUTHENTICATIONS, "ok", "stale", "wrong", "slowed")
+from_zero(ACCOUNTS_MOVED, "moved", "kept", "open")
+from_zero(MEDIA_MOVES, "moved", "given up")
+from_zero(CALLS_TAKEN_OVER, "go_on", "dial_anew", "refresh_target", "lost")
+from_zero(AGENTS_DIED, "refused", "ended", "replaced")
+from_zero(CALLS_CAPPED, "concurrent", "minute", "day", "incoming")
+from_zero(DESTINATIONS_REFUSED, *get_args(Reason))
+from_zero(MESSAGES, ("in", "2xx"), ("out", "2xx"))
+for _transport in ("tcp", "tls"):
+    CONNECTIONS.labels(_transport)
 
 
 def method_label(method: str) -> str:
@@ -77,7 +85,7 @@ def code_class(status: int) -> str:
     return f"{status // 100}xx"
 
 
-def call_result(status: int, was_established: bool, by: str) -> str:
+def call_result(status: int, was_established: bool) -> str:
     """Return the word for how a call ended."""
     if was_established:
         return "answered" if status < 300 else "dropped"

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 
 from shared.bus import Bus, expiry
 from shared.ids import new_id
-from shared.kv import Store
 from shared.presence import Presence
 from shared.publisher import Publisher
 from shared.sealing import Seal
+from shared.store import Store
 from shared.tasks import Tasks
-from sip_agent.accounts.lease import Lease
-from sip_agent.accounts.owner_index import OwnerIndex
 from sip_agent.accounts.registrar_turns import RegistrarTurns
 from sip_agent.calls.usage import Usage
 from sip_agent.core.call.rules import CallRules
@@ -22,6 +20,8 @@ from sip_agent.core.events import Flow
 from sip_agent.core.host import Network
 from sip_agent.locating.destinations import Cluster, Destinations
 from sip_agent.locating.whereabouts import Whereabouts
+from sip_agent.ownership.lease import Lease
+from sip_agent.ownership.owner_index import OwnerIndex
 from sip_agent.settings import Settings
 from sip_agent.transport.endpoint import Endpoint
 from sip_agent.transport.sockets import Listening

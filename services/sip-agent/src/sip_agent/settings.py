@@ -24,7 +24,8 @@ class Settings(StreamSettings, frozen=True, kw_only=True):
     advertised_host: str = ""  # in Contact and Via; empty: the source address of the default route
     users: str = ""  # TOML file with [users] name = "password", for phones of the built-in domain
     dns_servers: tuple[str, ...] = ()  # address:port, asked for every name; empty: the system is
-    secret: str = ""
+    secret: str = ""  # the cluster's (CORDBOARD_SECRET), 16 characters or more
+    second_secret: str = ""  # CORDBOARD_SECOND_SECRET: what it sealed opens too, while the cluster's is changed
     capacity: int = 2000  # accounts
     ring_seconds: float = 180.0
     session_expires: int = 1800  # the session interval asked for (RFC 4028); 0: only if the far side asks

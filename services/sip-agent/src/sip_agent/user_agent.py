@@ -1,6 +1,7 @@
 """The user agents on this socket: which account, call or domain a SIP request is for (RFC 3261 §8.2, §12.2.2)."""
 
 import os
+from functools import partial
 
 import structlog
 
@@ -149,6 +150,9 @@ class UserAgents:
         elif not isinstance((request.contacts or [request.from_])[0].uri, SipUri):
             # §8.1.1.8 asks for a Contact; RFC 2543 did not, and then From tells where our requests go.
             self._respond(transaction, request, 400, "Bad Contact")
+        elif self._accounts.is_draining:
+            move = partial(self._accounts.move_at_once, account)
+            self._accounts.moves.go_first(move, transaction, request, flow)
         else:
             account.switchboard.invited(transaction, request, flow, new_id("c", os.urandom), local_tag)
 

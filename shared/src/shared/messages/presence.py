@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from .envelope import Command, Event
 
 PodKind = Literal["signaling", "agent", "relay"]
@@ -18,6 +20,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     incarnation: str = ""  # new at each start, so that a restart within one gap is seen
     full: bool = False  # takes nothing new for now, whatever load and capacity say
     address: str = ""  # of an agent: its SIP host:port
+    at: float | UnsetType = UNSET  # the sender's clock, now and then: seconds since the epoch
 
 
 class Probe(Command, frozen=True, kw_only=True, tag="probe"):

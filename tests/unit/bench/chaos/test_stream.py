@@ -63,3 +63,11 @@ def test_an_ear_knows_whether_enough_has_come_of_late() -> None:
     assert ear.has_heard(2, since=1.5 * PERIOD)
     assert not ear.has_heard(3, since=1.5 * PERIOD)
     assert not ear.has_heard(4, since=0.0)
+
+
+def test_a_report_for_the_port_before_is_not_heard() -> None:
+    ear = Ear()
+    ear.take(packet_of(1, 10.0, 7), 10.0)
+    ear.take(bytes([0x80, 200, 0, 6]) + b"\xff" * 24, 10.01)  # a sender report
+    ear.take(packet_of(2, 10.0 + PERIOD, 7), 10.0 + PERIOD)
+    assert [packet.number for packet in ear.heard] == [1, 2]

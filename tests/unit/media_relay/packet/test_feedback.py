@@ -1,8 +1,11 @@
 """Generic NACKs."""
 
+import ctypes
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.native_parts import NativeFeedback
+from tests.support.native_repair import NativeFeedback
 from tests.support.rtp_packets import generic_nack, picture_loss_indication, receiver_report
 
 from media_relay.core.packet import feedback, rtcp
@@ -39,6 +42,22 @@ def test_only_the_packets_that_are_treated_change() -> None:
     assert feedback.rewrite(compound, lambda packet: b"" if feedback.is_nack(packet) else packet) == (
         receiver_report(1) + pli
     )
+
+
+@pytest.mark.parametrize("words", [2, 3, 0xFFFF])
+def test_the_native_one_reads_and_moves_nothing_beyond_its_end(words: int) -> None:
+    """Whatever becomes of what was validated while it is rewritten."""
+    compound, lengths = receiver_report(1) + picture_loss_indication(1, 2), []
+
+    def lengthen_the_next(packet: int, length: int) -> int:
+        lengths.append(length)
+        if len(lengths) == 1:
+            ctypes.memmove(packet + length + 2, words.to_bytes(2, "big"), 2)
+        return 0xFFFF
+
+    rewritten = NativeFeedback.rewrite(compound, lengthen_the_next)
+    assert lengths == ([8, 12] if words == 2 else [8])
+    assert rewritten == (compound if words == 2 else compound[:8])
 
 
 def test_an_estimate_has_the_form_of_remb() -> None:

@@ -9,8 +9,9 @@ from starlette.datastructures import Headers
 
 from shared.errors import LocalError
 from signaling.core.errors import PageError
-from signaling.rest.authorization import Authorizer, Principal
+from signaling.rest.authorization import Authorizer
 from signaling.rest.keys import Keys
+from signaling.rest.principal import Principal
 
 KEY = "k" * 40
 

@@ -17,8 +17,8 @@ class Names:
         self.gone = gone
         self.reads = 0
 
-    async def names(self) -> list[str]:
-        return list(self.records)
+    async def listed(self) -> set[str]:
+        return set(self.records)
 
     async def get(self, name: str) -> Entry[NameRecord] | None:
         self.reads += 1

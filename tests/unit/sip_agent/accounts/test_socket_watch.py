@@ -9,8 +9,8 @@ from shared.errors import RemoteError
 from shared.messages import Heartbeat
 from shared.presence import Presence
 from shared.records import SessionRecord
-from sip_agent.accounts.hearing import UNHEARD_FOR
 from sip_agent.accounts.socket_watch import SocketWatch
+from sip_agent.ownership.hearing import UNHEARD_FOR
 
 
 class FakeAccount:

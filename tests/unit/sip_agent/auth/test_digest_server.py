@@ -179,3 +179,10 @@ def test_what_is_no_digest_answer_is_400(value: str) -> None:
     with pytest.raises(SipError) as raised:
         judge(value)
     assert raised.value.status == 400
+
+
+def test_a_nonce_of_the_second_secret_is_taken_and_the_first_makes_them() -> None:
+    both = DigestServer("r", b"key", lambda: "salt", ALL, lifetime=60, also=(b"second",))
+    assert judged(both, signed(server(b"second").challenge(100))) == Ok("alice")
+    assert judge(signed(both.challenge(100))) == Ok("alice")
+    assert judged(both, signed(server(b"third").challenge(100))) == Wrong()

@@ -51,6 +51,7 @@ def targets(*contacts: str) -> list[str]:
         (["<sip:a@x;method=BYE?Replaces=1>"], ["sip:a@x"]),
         (["<sip:bob@EXAMPLE.com>", "<sip:new@x>", "<sip:new@x>"], ["sip:new@x"]),
         (["<sip:bad@x>;q=nan", "<sip:good@x>;q=0.1"], ["sip:good@x", "sip:bad@x"]),
+        (["<sip:bad@x>;q=2", "<sip:odd@x>;q=1e-1", "<sip:good@x>;q=0.1"], ["sip:good@x", "sip:bad@x", "sip:odd@x"]),
         (["no address"], []),
         (["*"], []),
     ],

@@ -41,6 +41,10 @@ class Relays:
         return MediaAllocated(media=MediaRef(relay=relay, media_id=command.media_id))
 
 
+def heartbeat(relay: str, load: int = 0) -> Heartbeat:
+    return Heartbeat(kind="relay", pod=relay, load=load, capacity=10, incarnation="i-1")
+
+
 class Place:
     """An agent that hears of two relays, and its two calls."""
 
@@ -49,7 +53,8 @@ class Place:
         presence = Presence(random.Random(1))
         now = asyncio.get_running_loop().time()
         for relay in ("relay-1", "relay-2"):
-            presence.hear(Heartbeat(kind="relay", pod=relay, load=0, capacity=10, incarnation="i-1"), now)
+            presence.hear(heartbeat(relay), now)
+        self.presence, self.now = presence, now
         self._services = SimpleNamespace(
             bus=cast(Bus, self.relays), relays=presence, tasks=tasks, agent="agent-1", settings=None
         )
@@ -97,6 +102,18 @@ async def test_a_relay_that_takes_only_one_of_them_is_not_used(place: Place) -> 
     assert {each.media.relay for each in made} == {"relay-1", "relay-2"} - {chosen}
     await place.relays.is_released.wait()
     assert place.relays.released == [chosen]
+
+
+@pytest.mark.parametrize(("loads", "asked"), [((10, 10), {"relay-1", "relay-2"}), ((10, 9), {"relay-2"})])
+async def test_calls_go_on_at_relays_without_room_where_no_other_has_any(
+    place: Place, loads: tuple[int, int], asked: set[str]
+) -> None:
+    for relay, load in zip(("relay-1", "relay-2"), loads, strict=True):
+        place.presence.hear(heartbeat(relay, load), place.now)
+    for number in range(8):  # each at the relay that ranks highest for it
+        place.first.core.sip_call_id = f"call-{number}"
+        await place.first.alone()
+    assert {relay for relay, *_ in place.relays.made} == asked
 
 
 async def test_both_hear_that_no_relay_takes_them_and_may_come_again(place: Place) -> None:

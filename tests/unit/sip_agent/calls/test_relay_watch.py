@@ -5,9 +5,9 @@ from typing import Any, cast
 
 from shared.messages import Heartbeat, MediaRef
 from shared.presence import GONE_AFTER, Presence
-from sip_agent.accounts.hearing import UNHEARD_FOR
 from sip_agent.calls.relay_watch import AT_ONCE, RelayWatch
 from sip_agent.core.media.anchor import State
+from sip_agent.ownership.hearing import UNHEARD_FOR
 
 
 class Side:

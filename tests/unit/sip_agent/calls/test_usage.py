@@ -6,6 +6,7 @@ import nats.errors
 import pytest
 from tests.support.bus_seats import eventually
 
+from shared import kv
 from shared.errors import RemoteError
 from shared.kv import Entry
 from shared.records import AgentLease, UsageRecord
@@ -16,7 +17,7 @@ from sip_agent.core.policy.usage import Caps
 OWN = AgentLease(agent="agent-1", incarnation="i-1", address="192.0.2.1:5060")
 
 
-class Bucket:
+class Bucket(kv.Bucket[UsageRecord]):
     """One that can lose an acknowledgement."""
 
     def __init__(self) -> None:
@@ -26,10 +27,10 @@ class Bucket:
     async def get(self, name: str) -> Entry[UsageRecord] | None:
         return Entry(self.records[name], 1) if name in self.records else None
 
-    async def create(self, name: str, record: UsageRecord) -> int:
+    async def create(self, name: str, record: UsageRecord, ttl: float = 0.0) -> int:
         return await self.update(name, record, 0)
 
-    async def update(self, name: str, record: UsageRecord, revision: int) -> int:
+    async def update(self, name: str, record: UsageRecord, revision: int, ttl: float = 0.0) -> int:
         self.records[name] = record
         if self.loses_next:
             self.loses_next = False

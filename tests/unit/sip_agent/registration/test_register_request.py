@@ -29,6 +29,12 @@ def test_odd_expires(text: str, expires: int) -> None:
     assert read_register(asked, 300, "", "").contacts[0].expires == expires
 
 
+@pytest.mark.parametrize(("q", "kept"), [("0.25", 0.25), ("x", 1.0), ("2", 1.0), ("1e-1", 1.0)])
+def test_a_malformed_q_counts_as_none(q: str, kept: float) -> None:
+    asked = request(("Contact", f"<sip:a@h>;q={q}"))
+    assert read_register(asked, 300, "", "").contacts[0].q == kept
+
+
 def test_star_needs_expires_zero() -> None:
     assert read_register(request(("Contact", "*"), ("Expires", "0")), 3600, "", "").remove_all
     with pytest.raises(RemoteError, match="400"):

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip_agent.core.errors import SipError
-from sip_agent.core.syntax.grammar import find_param, is_token, parse_params, print_params, quote, split_list, unquote
+from sip_agent.core.syntax.grammar import (
+    find_param,
+    is_token,
+    parse_params,
+    print_params,
+    quote,
+    qvalue,
+    split_list,
+    unquote,
+)
 
 
 def test_tokens() -> None:
@@ -25,6 +34,29 @@ def test_params_keep_order_case_and_quotes() -> None:
 def test_bad_params_are_refused_by_the_name_of_their_field(text: str) -> None:
     with pytest.raises(SipError, match="400 Bad Via"):
         parse_params(text, "Via")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (None, 1.0),
+        ("0", 0.0),
+        ("0.5", 0.5),
+        ("0.", 0.0),
+        ("1", 1.0),
+        ("1.000", 1.0),
+        (".5", 0.5),
+        ("0.33333", 0.333),
+        ("0.00001", 0.0),
+    ],
+)
+def test_qvalues(text: str | None, value: float) -> None:
+    assert qvalue(text, malformed=-1.0) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "2", "1.1", "-0.5", "+0.5", "nan", "inf", "1e-1", "0_5", "0,5", ".", "٠.٥"])
+def test_what_is_no_qvalue_is_for_the_reader_to_judge(text: str) -> None:
+    assert qvalue(text, malformed=-1.0) == -1.0
 
 
 def test_commas_in_quotes_and_brackets_divide_nothing() -> None:

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sip_messages import make_answer, make_request
 
-from sip_agent.core.errors import ParseError
 from sip_agent.core.syntax.message import Headers, Request, Response
-from sip_agent.core.syntax.parser import KeepAlive, StreamParser, is_keep_alive, parse
+from sip_agent.core.syntax.parser import KeepAlive, ParseError, StreamParser, is_keep_alive, parse
 
 # After "a short tortuous INVITE" of RFC 4475 §3.1.1.1: folding, odd spacing, compact names, odd numbers.
 TORTUOUS = (

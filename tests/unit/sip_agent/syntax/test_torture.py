@@ -7,9 +7,9 @@ import pytest
 from tests.support.torture import message, names
 from tests.support.torture.verdicts import VERDICTS
 
-from sip_agent.core.errors import ParseError, SipError
+from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.message import Message, Request, Response, make_response
-from sip_agent.core.syntax.parser import StreamParser, parse
+from sip_agent.core.syntax.parser import ParseError, StreamParser, parse
 
 EVERY = names("rfc4475") + names("rfc5118")
 READABLE = [name for name in EVERY if not VERDICTS[name].unreadable]

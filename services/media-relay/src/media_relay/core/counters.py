@@ -26,6 +26,7 @@ class Drop(StrEnum):
     UNHEARD = "unheard"  # more than is sent to a SIP side that has not been heard yet
     SSRC_LIMIT = "ssrc_limit"  # too many synchronisation sources, or one that another stream uses
     TOO_MANY = "too_many"  # from one phone to another, more than a call has: they may go round between two relays
+    FLOODED = "flooded"  # STUN and DTLS of one session, or that names it, more than a browser needs
     TOO_LONG = "too_long"
     MALFORMED = "malformed"
     SEND_FAILED = "send_failed"

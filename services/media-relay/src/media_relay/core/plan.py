@@ -4,7 +4,7 @@ A plan is complete each time: applying it replaces the one before. Streams keep 
 among the accepted ones), and so their ports.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -80,6 +80,14 @@ class StreamPlan:
     # SRTP towards the SIP side (RFC 4568). A direction whose key is one of before goes on where it stood: began it
     # anew, one keystream would serve two packets.
     sip_srtp: SrtpKeys | None = None
+
+
+_NO_AUDIO = StreamPlan("audio", browser_sends=False, sip_sends=False)
+
+
+def audio_of(plans: Iterable[StreamPlan], place: int = 0) -> tuple[int, StreamPlan]:
+    """The place and the plan of the audio stream; where there is none, `place` and a plan that nothing is sent by."""
+    return next((found for found in enumerate(plans) if found[1].kind == "audio"), (place, _NO_AUDIO))
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,12 @@
 - A wish for a whole picture ends here as well. The other side is asked, not too often, in the way that it reads.
 """
 
-import math
 from collections.abc import Callable
 
-from shared.messages.media import Side
-
+from .keyframes import KeyframeWishes
 from .losses import Losses
 from .packet import feedback
 from .send_buffer import SendBuffer
-
-KEYFRAME_PERIOD = 0.5  # a whole picture is large: many wishes for one make one
 
 
 class StreamRepair:
@@ -28,25 +24,18 @@ class StreamRepair:
 
     def __init__(self) -> None:
         self.pictures_asked = 0  # by FIR
-        self._picture_asked_at: dict[Side, float] = {}
+        self.wishes = KeyframeWishes()
         self.losses = Losses()  # of what the browser sends
         self.to_browser = SendBuffer()
         self.to_sip = SendBuffer()
 
-    def may_ask_for_picture(self, side: Side, now: float) -> bool:
-        """Tell whether that side is to be asked for a whole picture now, and take it for done."""
-        if now - self._picture_asked_at.get(side, -math.inf) < KEYFRAME_PERIOD:
-            return False
-        self._picture_asked_at[side] = now
-        return True
 
-
-def answer(nack: bytes, buffer: SendBuffer, resend: Callable[[bytes], None]) -> bytes:
-    """Send again what is asked for and there; return the NACK of what is not there."""
+def answer(nack: bytes, buffer: SendBuffer, now: float, resend: Callable[[bytes], None]) -> bytes:
+    """Send again what is asked for and there, if it may be now; return the NACK of what is not there."""
     ssrc = feedback.source_of(nack)
 
     def is_done(number: int) -> bool:
-        packet = buffer.find(ssrc, number)
+        packet = buffer.find(ssrc, number, now)
         if packet:
             resend(packet)
         return packet is not None

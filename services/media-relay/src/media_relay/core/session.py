@@ -16,7 +16,6 @@ An early session takes no new offer, for nothing has been accepted that it could
 session is no longer there.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -33,9 +32,8 @@ from .description.rebuilt import Rebuilt
 from .description.rebuilt_headless import RebuiltHeadless
 from .description.sdes import FarSideKeys, OwnSrtp
 from .description.webrtc import BrowserTransport
+from .keyframes import KeyframeWishes
 from .plan import StreamPlan
-
-KEYFRAME_PERIOD = 0.5  # a whole picture is large: many wishes for one make one
 
 
 class State(Enum):
@@ -152,7 +150,7 @@ class MediaSession:
         self._is_lost = False
         self.partner = ""  # the session that is joined with this one
         self._streams: tuple[StreamPlan, ...] = ()
-        self._keyframe_asked_at: dict[Side, float] = {}
+        self._keyframe_wishes = KeyframeWishes()
 
     @classmethod
     def rebuilt(
@@ -218,10 +216,7 @@ class MediaSession:
             raise RemoteError(488, "No Video")
         if side == "sip" and not (video.sip_takes_pli or video.sip_takes_fir):
             raise RemoteError(501, "The Far Side Takes No Picture Loss Indication")
-        if now - self._keyframe_asked_at.get(side, -math.inf) < KEYFRAME_PERIOD:
-            return False
-        self._keyframe_asked_at[side] = now
-        return True
+        return self._keyframe_wishes.may_ask(side, now)
 
     def check(self, epoch: int) -> None:
         """Raise `RemoteError` if an owner of that epoch may not command the session any more."""

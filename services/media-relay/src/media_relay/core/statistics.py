@@ -64,6 +64,7 @@ class SourceRecord:
     reported_jitter: int | None = None
     round_trip: float | None = None
     has_events: bool = False  # of our making, in its name
+    shift: int = 0  # from its numbers to those in which it goes on where it stood, if it began anew further back
     _first: int = 0
     _highest: int = 0
     _cycles: int = 0
@@ -104,6 +105,8 @@ class SourceRecord:
             if sequence_number != self._restarts_at:
                 self._restarts_at = (sequence_number + 1) % _SEQUENCE_NUMBERS
                 return False
+            if ahead >= _SEQUENCE_NUMBERS // 2:
+                self.shift = (self.shift + self._highest + 1 - sequence_number) % _SEQUENCE_NUMBERS
             self.packets = 0
         return True
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from shared.errors import LocalError
+from shared.reloaded_file import ReloadedFile
 
 from ..core.fields import Secret
 from ..core.requests import AccountFields
-from ..renewed import RenewedFile
 
 
 class KnownAccount(AccountFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +30,7 @@ class Accounts:
 
     def __init__(self, path: str) -> None:
         try:
-            self._file = RenewedFile(Path(path), _read) if path else None
+            self._file = ReloadedFile(Path(path), _read) if path else None
         except (OSError, ValueError) as error:
             raise LocalError(f"CORDBOARD_SIGNALING_ACCOUNTS: {error}") from error
 

@@ -19,7 +19,7 @@ from websockets.server import ServerProtocol
 from .. import metrics
 from ..admission import Visit
 from ..core.limits import BYTES_AT_ONCE, BYTES_PER_SECOND, FRAMES_AT_ONCE, FRAMES_PER_SECOND, TokenBucket
-from ..gateway import Gateway
+from ..gateway.gateway import Gateway
 from ..pod import Pod
 
 _log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ Time comes in as `now`, in seconds of any steady clock.
 from collections import Counter
 from typing import NamedTuple
 
-from shared.guessing import Guessing
+from shared.login_throttle import LoginThrottle
 
 from .errors import PageError
 
@@ -27,8 +27,8 @@ class Attempts:
 
     def __init__(self) -> None:
         self._open: Counter[Attempt] = Counter()
-        self._of_user = Guessing()
-        self._of_host = Guessing(free=FREE_OF_HOST)
+        self._of_user = LoginThrottle()
+        self._of_host = LoginThrottle(free=FREE_OF_HOST)
 
     def begin(self, attempt: Attempt, now: float) -> None:
         """Take note of an attempt; raise `PageError` 429 where it is to be made later."""

@@ -4,6 +4,7 @@ from msgspec import UNSET
 
 from shared.messages import CallEnded, CallEstablished, CallHold, CallProgress, CallSnapshot, IncomingCall
 
+from .agent_events import event_of, frame_of, incoming_frame, live_call
 from .call import Action, AgentEvent, Call, CallState, Input
 from .errors import PageError, bad_request, no_such_call
 from .frames import AnswerRequestedEvent, LiveCall, ReanchorEvent, type_of
@@ -19,7 +20,6 @@ from .requests import (
     RenewRequest,
     TransferRequest,
 )
-from .telling import event_of, frame_of, incoming_frame, live_call
 
 _RESUMED = {
     "incoming": CallState.INCOMING,

@@ -13,6 +13,18 @@ from .errors import bad_request
 
 HEADERS_AT_MOST = 16
 HEADER_VALUE_AT_MOST = 1024
+LOGIN_AT_MOST = 128
+SECRET_AT_MOST = 256
+LINE_AT_MOST = 128
+DOMAIN_AT_MOST = 253
+PROXY_AT_MOST = 259
+PORT_AT_MOST = 65535
+TARGET_AT_MOST = 256
+DIGITS_AT_MOST = 32
+FINAL_STATUS = range(400, 700)
+# Milliseconds, as RTCDTMFSender has them (W3C WebRTC §7.2).
+DTMF_DURATION = range(40, 6001)
+DTMF_GAP = range(30, 6001)
 BODY_AT_MOST = 16 * 1024
 
 # C0 and C1 controls, DEL, and the line and paragraph separators of Unicode.
@@ -26,6 +38,7 @@ LINE = f"[^{_CONTROL}]*"
 DOMAIN = f"(?:{_HOST})?"
 PROXY = f"(?:{_HOST}(?::[0-9]{{1,5}})?)?"
 DIGITS = "[0-9*#A-D,]+"
+NEW_CALL_ID = "c-[a-z0-9]{16,32}"
 # No `?`: a URI's headers (RFC 3261 §19.1.1) would be headers of the request.
 TARGET = rf"(?:sips?:)?{_USER}+(?:@{_HOST}(?::[0-9]{{1,5}})?(?:;[A-Za-z0-9\-_.=;%]+)?)?"
 # The same without escaped control characters, which `check_target` refuses where the pattern lets them pass.
@@ -34,15 +47,15 @@ _PLAIN_USER = rf"(?:{_USER.replace('%', '')}|{_ESCAPE})+"
 PLAIN_TARGET = rf"(?:sips?:)?{_PLAIN_USER}(?:@{_HOST}(?::[0-9]{{1,5}})?(?:;(?:[A-Za-z0-9\-_.=;]|{_ESCAPE})+)?)?"
 
 RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[^{_CONTROL}]+\Z")]
-NewCallId = Annotated[str, Meta(pattern=r"^c-[a-z0-9]{16,32}\Z")]
+NewCallId = Annotated[str, Meta(pattern=rf"^{NEW_CALL_ID}\Z")]
 CallId = Annotated[str, Meta(min_length=1, max_length=64)]
-Login = Annotated[str, Meta(min_length=1, max_length=128, pattern=rf"^{LOGIN}\Z")]
-Secret = Annotated[str, Meta(max_length=256)]
-Line = Annotated[str, Meta(max_length=128, pattern=rf"^{LINE}\Z")]
-Domain = Annotated[str, Meta(max_length=253, pattern=rf"^{DOMAIN}\Z")]
-Proxy = Annotated[str, Meta(max_length=259, pattern=rf"^{PROXY}\Z")]
-Port = Annotated[int, Meta(ge=0, le=65535)]
-FinalStatus = Annotated[int, Meta(ge=400, le=699)]
+Login = Annotated[str, Meta(min_length=1, max_length=LOGIN_AT_MOST, pattern=rf"^{LOGIN}\Z")]
+Secret = Annotated[str, Meta(max_length=SECRET_AT_MOST)]
+Line = Annotated[str, Meta(max_length=LINE_AT_MOST, pattern=rf"^{LINE}\Z")]
+Domain = Annotated[str, Meta(max_length=DOMAIN_AT_MOST, pattern=rf"^{DOMAIN}\Z")]
+Proxy = Annotated[str, Meta(max_length=PROXY_AT_MOST, pattern=rf"^{PROXY}\Z")]
+Port = Annotated[int, Meta(ge=0, le=PORT_AT_MOST)]
+FinalStatus = Annotated[int, Meta(ge=FINAL_STATUS[0], le=FINAL_STATUS[-1])]
 Token = Annotated[str, Meta(min_length=1, max_length=128)]
 # What a page makes itself must not be guessable: 32 characters of base64url (RFC 4648 §5) hold 192 bits.
 NewToken = Annotated[str, Meta(min_length=32, max_length=128, pattern=r"^[A-Za-z0-9_-]+\Z")]
@@ -50,9 +63,9 @@ Jwt = Annotated[str, Meta(min_length=1, max_length=8192)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=65536)]
 
 NewMessageId = Annotated[str, Meta(pattern=r"^t-[a-z0-9]{16,32}\Z")]
-Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=rf"^{DIGITS}\Z")]
-DtmfDuration = Annotated[int, Meta(ge=40, le=6000)]  # milliseconds, as RTCDTMFSender has it (W3C WebRTC §7.2)
-DtmfGap = Annotated[int, Meta(ge=30, le=6000)]
+Digits = Annotated[str, Meta(min_length=1, max_length=DIGITS_AT_MOST, pattern=rf"^{DIGITS}\Z")]
+DtmfDuration = Annotated[int, Meta(ge=DTMF_DURATION[0], le=DTMF_DURATION[-1])]
+DtmfGap = Annotated[int, Meta(ge=DTMF_GAP[0], le=DTMF_GAP[-1])]
 Body = Annotated[str, Meta(min_length=1)]
 # What is text, in UTF-8, and no container of other bodies.
 ContentType = Annotated[
@@ -63,7 +76,7 @@ ContentType = Annotated[
     ),
 ]
 
-Target = Annotated[str, Meta(max_length=256, pattern=rf"^{TARGET}\Z")]
+Target = Annotated[str, Meta(max_length=TARGET_AT_MOST, pattern=rf"^{TARGET}\Z")]
 
 _ESCAPED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9\-]{1,64}\Z")

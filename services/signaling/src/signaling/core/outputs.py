@@ -54,7 +54,7 @@ class RenewIce:
 
 @dataclass(frozen=True)
 class PlaceCall:
-    """Allocate media, ask `media_allocated`, start the call: `call_started` or `call_failed` is to follow."""
+    """Allocate media, ask `media_allocated`, start the call: `calls.started` or `calls.failed` is to follow."""
 
     request: CallRequest
 

@@ -10,6 +10,7 @@ from typing import Literal
 from shared.messages import Event, IncomingCall, IncomingMessage, MessageSent, ReanchorMedia, RegistrationChanged
 from shared.messages import SessionSnapshot as Snapshot
 
+from .agent_events import message_frame
 from .call import AgentEvent
 from .call import Input as CallInput
 from .calls import Calls
@@ -45,7 +46,6 @@ from .requests import (
     ResumeRequest,
     readable_id,
 )
-from .telling import message_frame
 from .wcs import Wcs, is_wcs
 
 NORMAL, GOING_AWAY, UNSUPPORTED_DATA, POLICY_VIOLATION, SERVICE_RESTART = 1000, 1001, 1003, 1008, 1012

@@ -11,6 +11,13 @@ class Seen(NamedTuple):
     detached_at: float | None
 
 
+class Sight(NamedTuple):
+    """All sessions as they were once, and the last revision that was written by then."""
+
+    sessions: dict[str, Seen]
+    revision: int
+
+
 CALM_ROUNDS = 10
 
 
@@ -41,6 +48,9 @@ class Silence:
 
     def __len__(self) -> int:
         return len(self._since)
+
+    def __contains__(self, pod: object) -> bool:
+        return pod in self._since
 
     def seconds(self, pod: str, now: float) -> float:
         """Return for how long a pod has been silent, 0 if it is not."""

@@ -3,7 +3,7 @@
 Any pod answers for any call: what there is stands in KV, and commands go to the agent that has the call.
 
 - `app`: what is served where
-- `authorization`, `keys`: who may do what
+- `principal`, `authorization`, `keys`: who may do what
 - `problems`: what a caller is told when it cannot be
 - `bodies`: how much he may say
 - `idempotency`: what is asked twice is done once

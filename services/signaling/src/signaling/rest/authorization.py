@@ -6,8 +6,7 @@ nothing else. Nobody is let in before his body is read, and nobody is told which
 
 import base64
 import binascii
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated
 
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPBasic, HTTPBearer, SecurityScopes
@@ -21,13 +20,9 @@ from shared.errors import RemoteError
 from .. import metrics
 from ..core.errors import PageError
 from ..tokens import Tokens
+from .keys import Keys
+from .principal import Principal
 from .problems import problem
-
-if TYPE_CHECKING:
-    from .keys import Keys
-
-Scope = Literal["calls:read", "calls:write", "sessions:read", "sessions:write"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _CHALLENGE = 'Bearer realm="cordboard"'
 _REFUSED = "Neither an API key nor a token that is valid"
@@ -39,18 +34,10 @@ _SCHEMES = (
 )
 
 
-@dataclass(frozen=True)
-class Principal:
-    """Who asks. `name` is the key's, or the token's subject."""
-
-    name: str
-    scopes: frozenset[str]
-
-
 class Authorizer:
     """Knows keys, tokens, or both."""
 
-    def __init__(self, keys: "Keys | None", tokens: Tokens | None) -> None:
+    def __init__(self, keys: Keys | None, tokens: Tokens | None) -> None:
         self._keys = keys
         self._tokens = tokens
 

@@ -13,7 +13,7 @@ from shared.records import CallRecord, EndingRecord
 from .authorization import permitted
 from .examples import DTMF, HANGUP, NEW_CALL, SOUND, TRANSFER
 from .idempotency import IdempotencyKey, IdempotentRoute, call_id_of
-from .listing import read_page
+from .listing import OfAllOwners, read_page
 from .models import (
     AttendedTransfer,
     BlindTransfer,
@@ -52,9 +52,10 @@ async def list_calls(
     """List live calls."""
 
     def is_wanted(record: CallRecord) -> bool:
-        return session in (None, record.session_id) and state in (None, record.state)
+        return state in (None, record.state)
 
-    page = await read_page(operator.store.calls, after, limit, is_wanted)
+    records = OfAllOwners(operator.store.calls) if session is None else operator.store.calls.of(session)
+    page = await read_page(records, after, limit, is_wanted)
     return Calls(items=[Call.of(record) for record in page.records], next=page.next or None)
 
 

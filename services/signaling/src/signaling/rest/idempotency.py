@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.ids import new_id
-from shared.kv import REQUEST_TTL, Bucket, Conflict, Store
+from shared.kv import REQUEST_TTL, Bucket, Conflict
 from shared.records import RequestRecord
+from shared.store import Store
 
 from .authorization import principal_of
 from .problems import problem

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from shared.errors import LocalError
 
-from .authorization import Principal, Scope
+from .principal import Principal, Scope
 
 _SHORTEST_KEY = 32
 

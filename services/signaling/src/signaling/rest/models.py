@@ -11,8 +11,8 @@ from shared.messages.call import DtmfMethod, EndedBy
 from shared.records import AccountRecord, CallRecord, EndingRecord
 
 from ..core import fields
+from ..core.agent_events import address
 from ..core.requests import SipCredentials
-from ..core.telling import address
 
 
 def _whole(value: Any) -> Any:
@@ -21,20 +21,36 @@ def _whole(value: Any) -> Any:
 
 
 Whole = BeforeValidator(_whole)
-Login = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=f"^{fields.LOGIN}$")]
-Secret = Annotated[str, StringConstraints(max_length=256)]
-Line = Annotated[str, StringConstraints(max_length=128, pattern=f"^{fields.LINE}$")]
-Domain = Annotated[str, StringConstraints(max_length=253, pattern=f"^{fields.DOMAIN}$")]
-Proxy = Annotated[str, StringConstraints(max_length=259, pattern=f"^{fields.PROXY}$")]
-Port = Annotated[int, Field(ge=0, le=65535, strict=True), Whole]
+Login = Annotated[str, StringConstraints(min_length=1, max_length=fields.LOGIN_AT_MOST, pattern=f"^{fields.LOGIN}$")]
+Secret = Annotated[str, StringConstraints(max_length=fields.SECRET_AT_MOST)]
+Line = Annotated[str, StringConstraints(max_length=fields.LINE_AT_MOST, pattern=f"^{fields.LINE}$")]
+Domain = Annotated[str, StringConstraints(max_length=fields.DOMAIN_AT_MOST, pattern=f"^{fields.DOMAIN}$")]
+Proxy = Annotated[str, StringConstraints(max_length=fields.PROXY_AT_MOST, pattern=f"^{fields.PROXY}$")]
+Port = Annotated[int, Field(ge=0, le=fields.PORT_AT_MOST, strict=True), Whole]
 Flag = Annotated[bool, Field(strict=True)]
 Target = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=256, pattern=f"^{fields.PLAIN_TARGET}$"),
+    StringConstraints(min_length=1, max_length=fields.TARGET_AT_MOST, pattern=f"^{fields.PLAIN_TARGET}$"),
     Field(description="A SIP URI, or a user of the account's domain."),
 ]
-Digits = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=f"^{fields.DIGITS}$")]
-CallId = Annotated[str, StringConstraints(pattern="^c-[a-z0-9]{16,32}$")]
+Digits = Annotated[str, StringConstraints(min_length=1, max_length=fields.DIGITS_AT_MOST, pattern=f"^{fields.DIGITS}$")]
+FinalStatus = Annotated[int, Field(ge=fields.FINAL_STATUS[0], le=fields.FINAL_STATUS[-1], strict=True), Whole]
+Duration = Annotated[
+    int,
+    Field(
+        ge=fields.DTMF_DURATION[0],
+        le=fields.DTMF_DURATION[-1],
+        strict=True,
+        description="Milliseconds of each digit.",
+    ),
+    Whole,
+]
+Gap = Annotated[
+    int,
+    Field(ge=fields.DTMF_GAP[0], le=fields.DTMF_GAP[-1], strict=True, description="Milliseconds between two."),
+    Whole,
+]
+CallId = Annotated[str, StringConstraints(pattern=f"^{fields.NEW_CALL_ID}$")]
 SessionId = Annotated[str, StringConstraints(pattern="^s-[a-z0-9]{16,32}$")]
 SoundName = Annotated[
     str,
@@ -155,7 +171,7 @@ class NewCallOfAccount(_NewCall):
 class Hangup(Body):
     """How an incoming call is refused; of other calls neither is told."""
 
-    status: Annotated[int, Field(ge=400, le=699, strict=True), Whole] | None = None
+    status: FinalStatus | None = None
     reason: Line = ""
 
 
@@ -164,8 +180,8 @@ class Dtmf(Body):
 
     digits: Digits
     method: DtmfMethod = "auto"
-    duration: Annotated[int, Field(ge=40, le=6000, strict=True, description="Milliseconds of each digit."), Whole] = 100
-    gap: Annotated[int, Field(ge=30, le=6000, strict=True, description="Milliseconds between two."), Whole] = 70
+    duration: Duration = 100
+    gap: Gap = 70
 
 
 class BlindTransfer(Body):

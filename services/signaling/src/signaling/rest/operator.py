@@ -1,5 +1,6 @@
 """Does what a caller of the REST API asks: reads what KV has, commands the agent that has the call."""
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 import structlog
 
 from shared.bus import expiry
-from shared.errors import DeadlineExceeded, LocalError, NoOwner, RemoteError
+from shared.errors import DeadlineExceeded, NoOwner, RemoteError
 from shared.ids import new_id
 from shared.messages import (
     AnswerCall,
@@ -22,7 +23,6 @@ from shared.messages import (
     SessionEnded,
     SipAccount,
     Sound,
-    StartCall,
     StopSound,
     TransferCall,
 )
@@ -31,9 +31,10 @@ from shared.subjects import session_events
 
 from .. import metrics
 from ..agents import Owner, Unattended, envelope
+from ..call_start import start_call
 from ..core.errors import PageError, no_such_call, no_such_session
 from ..core.requests import SipCredentials
-from ..headless import Party, Started
+from ..hooks.rest_calls import Party, Started
 from ..pod import Pod
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +43,10 @@ CallCommand = AnswerCall | HangupCall | HoldCall | SendDtmf | TransferCall | Pla
 
 # Of an account that was opened for one call: longer than it takes to ask three relays and start the call.
 ONE_CALL_IDLE_SECONDS = 15.0
+
+_REQUEST_PENDING = 491
+_THROUGH_WITHIN = 2.0
+_FIRST_PAUSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -151,26 +156,14 @@ class Operator:
 
     async def _start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> CallRecord | EndingRecord:
         try:
-            await self._command_start(session_id, owner, call_id, order)
-        except RemoteError as error:
-            metrics.CALLS.labels("rest", str(error.status)).inc()
-            raise
-        metrics.CALLS.labels("rest", "ok").inc()
-        found = await self.known(call_id)
-        return _unseen(session_id, owner, call_id, order) if found is None else found
-
-    async def _command_start(self, session_id: str, owner: Owner, call_id: str, order: Order) -> None:
-        allocated = await self._pod.media.without_browser(call_id, owner.agent)
-        try:
-            if allocated.sip_sdp is None:
-                raise LocalError("the relay allocated media without an offer for SIP")
-            command = StartCall(
-                **envelope(owner),
-                session_id=session_id,
+            await start_call(
+                self._pod,
+                session_id,
+                owner,
+                self._pod.media.without_browser(call_id, owner.agent),
                 call_id=call_id,
+                lives_if_late=True,
                 callee=order.to,
-                media=allocated.media,
-                sip_sdp=allocated.sip_sdp,
                 headers=order.headers,
                 is_private=order.is_private,
                 is_headless=True,
@@ -178,18 +171,35 @@ class Operator:
                 ends_with_sound=order.ends_with_sound,
                 second=order.second,
             )
-            await self._pod.agents.request(session_id, owner, command, Done)
-        except DeadlineExceeded:
-            raise  # as above; a relay frees what no agent commands
-        except Exception:
-            self._pod.media.release(allocated.media)
+        except RemoteError as error:
+            metrics.CALLS.labels("rest", str(error.status)).inc()
             raise
+        metrics.CALLS.labels("rest", "ok").inc()
+        found = await self.known(call_id)
+        return _unseen(session_id, owner, call_id, order) if found is None else found
 
     async def command(self, kind: type[CallCommand], call_id: str, **fields: Any) -> None:
-        """Send a command to the agent that has a call."""
+        """Send a command to the agent that has a call.
+
+        A record says `established` from the 200 on, before the relay, or the ACK, has made it so: till then the agent
+        refuses, and who has read the record should not have to try again.
+        """
         record = await self.call(call_id)
+        give_up_at = time.monotonic() + (_THROUGH_WITHIN if record.state == "established" else 0.0)
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._command(kind, record, fields)
+                return
+            except RemoteError as error:
+                if error.status != _REQUEST_PENDING or time.monotonic() >= give_up_at:
+                    raise
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    async def _command(self, kind: type[CallCommand], record: CallRecord, fields: dict[str, Any]) -> None:
         owner = Owner(record.owner, record.epoch)
-        command = kind(**envelope(owner), session_id=record.session_id, call_id=call_id, **fields)
+        command = kind(**envelope(owner), session_id=record.session_id, call_id=record.call_id, **fields)
         await self._pod.agents.request(record.session_id, owner, command, Done)
 
     async def ask_to_answer(self, call_id: str) -> None:

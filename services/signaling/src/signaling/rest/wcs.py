@@ -28,7 +28,7 @@ from ..pod import Pod
 from .authorization import Authorizer, Guard, permitted
 from .bodies import BoundedBody
 from .counting import Counted
-from .listing import read_all
+from .listing import OfAllOwners, read_all
 from .operator import Operator, Order
 from .state import AnOperator
 
@@ -141,7 +141,7 @@ async def _take_name(operator: Operator, call_id: str, name: str) -> None:
 
 async def _all_calls(operator: Operator) -> list[dict[str, Any]]:
     names = {one.call_id: one.name for one in await read_all(operator.store.names)}
-    records = await read_all(operator.store.calls)
+    records = await read_all(OfAllOwners(operator.store.calls))
     return [translation.call_object(record, names.get(record.call_id, "")) for record in records]
 
 

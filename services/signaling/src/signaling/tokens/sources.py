@@ -10,11 +10,11 @@ import jwt
 import structlog
 
 from shared.errors import LocalError
+from shared.reloaded_file import ReloadedFile
 from shared.tasks import Tasks
 
 from .. import metrics
 from ..core.key_set import Key, KeySet, Need
-from ..renewed import RenewedFile
 from ..settings import Settings
 from .keys import read_key_set, read_keys
 
@@ -51,7 +51,7 @@ class KeyFile:
     """In a file that may change."""
 
     def __init__(self, path: Path) -> None:
-        self._file = RenewedFile(path, lambda text: read_keys(text.strip()))
+        self._file = ReloadedFile(path, lambda text: read_keys(text.strip()))
 
     async def keys(self, key_id: str) -> tuple[Key, ...]:
         """Return what the file has."""

@@ -1,1 +1,1 @@
-"""Accounts: one for each login, owned by lease; their registration, their messages, their move to another agent."""
+"""Accounts: one for each login that this agent owns; their registration, their messages, their page's socket."""

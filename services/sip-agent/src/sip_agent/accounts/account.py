@@ -19,8 +19,6 @@ from shared.subjects import session_events
 from sip_agent import metrics
 from sip_agent.accounts.live_registration import LiveRegistration
 from sip_agent.accounts.messenger import Messenger
-from sip_agent.accounts.owned import OwnedRecord
-from sip_agent.accounts.owner_index import Holding
 from sip_agent.alarm import Alarm
 from sip_agent.calls.call_table import CallTable
 from sip_agent.calls.switchboard import Switchboard
@@ -28,6 +26,8 @@ from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.registration.registration import State, StateChanged
 from sip_agent.locating.next_hop import NextHop
 from sip_agent.mailbox import Mailbox
+from sip_agent.ownership.owned import OwnedRecord
+from sip_agent.ownership.owner_index import Holding
 from sip_agent.services import Services, wall_clock
 
 _log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ import structlog
 from shared.errors import RemoteError
 from shared.presence import GONE_AFTER, Presence
 from sip_agent.accounts.account import Account
-from sip_agent.accounts.hearing import UNHEARD_FOR
+from sip_agent.ownership.hearing import UNHEARD_FOR
 from sip_agent.services import Services
 
 _log = structlog.get_logger(__name__)

@@ -29,16 +29,13 @@ from shared.messages import (
     RenewMedia,
     SessionSnapshot,
     SipAccount,
+    StartCall,
     StopSound,
 )
 from shared.presence import Presence
 from shared.records import AccountRecord
 from shared.subjects import session_events
 from sip_agent.accounts.account import Account
-from sip_agent.accounts.hearing import Hearing
-from sip_agent.accounts.lease import find_live
-from sip_agent.accounts.moves import Moves
-from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.socket_watch import SocketWatch
 from sip_agent.calls.call_news import quality_event_of
 from sip_agent.calls.call_table import CallTable
@@ -49,6 +46,10 @@ from sip_agent.core.auth.digest import Credentials, DigestClient
 from sip_agent.core.dialog.identity import Identity
 from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.uri import NameAddr, SipUri
+from sip_agent.ownership.hearing import Hearing
+from sip_agent.ownership.lease import find_live
+from sip_agent.ownership.moves import Moves
+from sip_agent.ownership.owned import OwnedRecord
 from sip_agent.services import Services, token, wall_clock
 
 SWEEP_EVERY = 0.5
@@ -73,6 +74,7 @@ class Accounts:
         self._sockets = SocketWatch(services, signaling, self._accounts.get)
         self._opening: set[str] = set()
         self.is_draining = False
+        self.move_at_once: Callable[[Account], Awaitable[bool]] = _stay
         # What a former life of this pod had comes back here, or goes elsewhere, in a few seconds.
         self.is_settling = services.lease.has_former
 
@@ -89,23 +91,26 @@ class Accounts:
     # -- commands
 
     async def handle(self, message: Message) -> Message | None:
-        """Carry out a command or take an event; None for what is neither of ours."""
+        """Carry out a command; raise `RemoteError` for what is none, above all for what relays tell."""
         if isinstance(message, AccountCommand):
             return await self._for_account(message)
-        if isinstance(message, RelayEvent):
-            if (call := self.calls.find(message.call_id)) is not None:
-                hear(call, message)
-            return None
         match message:
-            case MediaQuality():
-                await self._tell_quality(message)
             case OpenAccount():
                 return await self._open(message)
             case AdoptAccount():
                 return await self._adopt(message)
             case Probe():
                 return Done()
-        return None
+        raise _misplaced(message)
+
+    async def hear(self, message: Message) -> None:
+        """Take what a relay tells; raise `RemoteError` for all else: who has a relay's password commands nobody."""
+        if isinstance(message, MediaQuality):
+            await self._tell_quality(message)
+        elif not isinstance(message, RelayEvent):
+            raise _misplaced(message)
+        elif (call := self.calls.find(message.call_id)) is not None:
+            hear(call, message)
 
     async def _for_account(self, command: AccountCommand) -> Message:
         account = self._accounts.get(command.session_id)
@@ -121,9 +126,13 @@ class Accounts:
                 if not account.is_closing:
                     await _in_turn(account, account.begin_close)
                     self._services.tasks.spawn(account.finish_close(), f"close {account.session_id}")
+            case StartCall() if self.is_draining and command.call_id not in account.switchboard.calls:
+                # It begins at the next agent, to which signaling sends it again, or nowhere: we shall not see its end.
+                has_moved = await self.move_at_once(account)
+                raise RemoteError(481, "Account Has Moved") if has_moved else RemoteError(503, "Agent Draining")
             case RenewMedia() | AnswerRenewal() | PlaySound() | StopSound():
                 call = await _in_turn(account, lambda: account.switchboard.established(command.call_id))
-                return await _aside(account, call, command)
+                return await _aside(call, command)
             case _:
                 await _in_turn(account, lambda: account.switchboard.carry_out(command))
         return Done()
@@ -158,7 +167,7 @@ class Accounts:
         return AccountOpened(agent=self._services.agent, epoch=account.epoch)
 
     async def _adopt(self, command: AdoptAccount) -> Done:
-        self._check_room()
+        self._check_stays()  # nothing of capacity: what was taken once goes on, wherever that is
         account = self._accounts.get(command.session_id)
         if account is None or account.epoch != command.epoch:
             account = await self.take_over(command.session_id, command.epoch, command.calls)
@@ -194,6 +203,7 @@ class Accounts:
             entry.record,
             epoch=entry.record.epoch + 1,
             registration="registering" if is_registering else "none",
+            account=self._sealed_anew(session_id, entry.record.account),
         )
         identity = self._identity(session_id, record.account)
         self.moves.forget(session_id)
@@ -210,9 +220,12 @@ class Accounts:
             self.moves.stays(session_id)
         return account
 
-    def _check_room(self) -> None:
+    def _check_stays(self) -> None:
         if self.is_draining:
             raise RemoteError(503, "Draining")
+
+    def _check_room(self) -> None:
+        self._check_stays()
         if len(self._accounts) >= self._services.settings.capacity:
             raise RemoteError(503, "Full")
 
@@ -246,6 +259,13 @@ class Accounts:
             DigestClient(Credentials(account.auth_name or account.login, password), token),
             f"sips:{session_id}@{self._address(account, 'tls').partition(';')[0]}",
         )
+
+    def _sealed_anew(self, session_id: str, account: SipAccount) -> SipAccount:
+        """The cluster's secret may have been changed: what is taken over does not need the former one any more."""
+        if not account.sealed_password:
+            return account
+        sealed = self._services.seal.renewed(account.sealed_password, session_id)
+        return msgspec.structs.replace(account, sealed_password=sealed)
 
     def _address(self, account: SipAccount, transport: str) -> str:
         """Where the account's server reaches us by a transport, in the address family that we reach it by."""
@@ -322,7 +342,16 @@ class Accounts:
         await asyncio.gather(*(account.close("Agent Draining") for account in self))
 
 
-async def _aside(account: Account, call: LiveCall, command: AsideCommand) -> Message:
+def _misplaced(message: Message) -> RemoteError:
+    return RemoteError(403, f"{type(message).__name__} On This Subject")
+
+
+async def _stay(_: Account) -> bool:
+    """Where there is nobody to give an account to."""
+    return False
+
+
+async def _aside(call: LiveCall, command: AsideCommand) -> Message:
     """Carry out what waits for the relay."""
     match command:
         case RenewMedia():

@@ -13,17 +13,15 @@ from shared.kv import Entry
 from shared.messages import AdoptMedia, Done, MediaRef
 from shared.records import CallRecord
 from shared.subjects import relay_commands
-from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.calls.call_owner import CallOwner
+from sip_agent.calls.call_record import leg_of, owned_record
 from sip_agent.calls.live_call import LiveCall
 from sip_agent.calls.succession import LegTable
 from sip_agent.core.call.rules import CallRules
-from sip_agent.core.call.saved import SavedLeg
 from sip_agent.core.takeover.resumption import Resumption
 from sip_agent.services import Services, command_expiry, command_id, wall_clock
 
 _log = structlog.get_logger(__name__)
-_decoder = msgspec.json.Decoder(SavedLeg)
 
 
 class AdoptedCall(LiveCall):
@@ -40,7 +38,7 @@ class AdoptedCall(LiveCall):
         is_same_place: bool,
     ) -> None:
         record = kept.record
-        saved = _decoder.decode(record.leg)
+        saved = leg_of(record, services.seal)
         self._resumption = Resumption(saved, is_same_place, max(0.0, wall_clock() - saved.written_at))
         core = self._resumption.call(owner.identity.within(saved.call.invite.uri), rules, time.monotonic())
         super().__init__(services, owner, on_finished, legs, core, record.media, record.has_video, record.is_headless)
@@ -52,12 +50,12 @@ class AdoptedCall(LiveCall):
             callee=record.callee,
             caller_name=record.caller_name,
         )
-        self._browser_sdp = record.browser_sdp
+        if record.browser_sdp != core.browser_sdp:  # of a leg that had the call before
+            self._browser_sdp = record.browser_sdp
         self._was_moving = record.is_moving
         self.joined_call_id = record.joined_call_id
         self.ringing_at, self.established_at = record.ringing_at, record.established_at
-        calls, call_id = services.store.calls, record.call_id
-        self._record = OwnedRecord(calls, call_id, services.agent, services.lease.held, kept.revision)
+        self._record = owned_record(services, record.session_id, record.call_id, kept.revision)
         for peer in saved.peers:
             self.leg.came_from(peer)
 

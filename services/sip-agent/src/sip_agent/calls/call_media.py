@@ -24,7 +24,7 @@ from sip_agent.calls.call_owner import CallOwner
 from sip_agent.calls.joining import JoinedCall, JoinedMedia, Partner
 from sip_agent.calls.leg import Leg
 from sip_agent.calls.rebuilding import Rebuilding
-from sip_agent.calls.relay_client import ask_relay, release, request_keyframe
+from sip_agent.calls.relay_client import ask_relay, leave_relay, release, request_keyframe
 from sip_agent.calls.sounds import CallSounds
 from sip_agent.core.back import back
 from sip_agent.core.call.call import Call
@@ -251,7 +251,7 @@ class CallMedia:
             case TellFarSide():
                 call.leg.core.reanchor(False, time.monotonic())
             case Release(media):
-                self.asides.post(partial(release, services.bus, media, self._owner.epoch))
+                leave_relay(services, self.asides, media, self._owner.epoch)
             case GiveUp(reason):
                 metrics.MEDIA_MOVES.labels("given up").inc()
                 call.fail(503, reason)

@@ -1,6 +1,5 @@
 """A live call as others see it: its record, what is kept of its end, and the snapshot for a browser that comes back."""
 
-import asyncio
 from typing import Protocol
 
 import msgspec
@@ -11,16 +10,19 @@ from shared.kv import ENDING_TTL, Bucket, Conflict
 from shared.messages import CallSnapshot, MediaRef
 from shared.messages.account import CallState
 from shared.records import CallRecord, EndingRecord
+from shared.sealing import Seal
 from sip_agent.calls.leg import Leg
 from sip_agent.core.call.facts import CallFacts
 from sip_agent.core.call.outputs import Ended
-from sip_agent.services import wall_clock
+from sip_agent.core.call.saved import SavedLeg
+from sip_agent.ownership.owned import OwnedRecord
+from sip_agent.services import Services, wall_clock
 
 _log = structlog.get_logger(__name__)
 
-AT_ONCE = 32  # records that are read side by side
-
 _encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(SavedLeg)
+_HAS_KEYS = b"a=crypto:"  # of SRTP, in a description (RFC 4568)
 
 # The SIP status that a state is of (RFC 3261 §13.2.2.1, §13.2.2.4).
 _STATUS: dict[CallState, int] = {"incoming": 180, "trying": 100, "ringing": 180, "early": 183, "established": 200}
@@ -50,7 +52,7 @@ class SeenCall(Protocol):
         """The last description that was made for the browser."""
 
 
-def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int, is_moving: bool = False) -> CallRecord:
+def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int, seal: Seal, is_moving: bool = False) -> CallRecord:
     """Return what the record holds, with the state of a leg; `is_moving`: the media is, to another relay."""
     core, facts = leg.core, call.facts
     state: CallState = "established" if core.is_answered else call.told_state  # the ACK of our 2xx is not written
@@ -68,7 +70,6 @@ def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int, is_moving: bool 
         ringing_at=call.ringing_at,
         media=call.media,
         browser_sdp=call.browser_sdp,
-        far_sdp=core.remote_sdp,
         has_video=call.has_video,
         status=_STATUS.get(state, 0),
         established_at=call.established_at if core.is_answered else None,
@@ -77,22 +78,29 @@ def record_of(call: SeenCall, leg: Leg, agent: str, epoch: int, is_moving: bool 
         is_headless=call.is_headless,
         joined_call_id=call.joined_call_id,
         is_moving=is_moving,
-        leg=msgspec.Raw(_encoder.encode(leg.saved())),
+        leg=_written(leg, seal, facts.call_id),
     )
 
 
-async def call_ids_by_session(bucket: Bucket[CallRecord]) -> dict[str, list[str]]:
-    """Return the calls that there are, in the whole cluster, by the sessions that have them."""
-    found: dict[str, list[str]] = {}
-    names = iter(await bucket.names())
+def _written(leg: Leg, seal: Seal, call_id: str) -> msgspec.Raw:
+    clear = _encoder.encode(leg.saved())
+    if _HAS_KEYS not in clear:
+        return msgspec.Raw(clear)
+    return msgspec.Raw(_encoder.encode(seal.seal(clear.decode(), call_id)))
 
-    async def read_each() -> None:
-        for name in names:  # an iterator that all readers share
-            if (entry := await bucket.get(name)) is not None:
-                found.setdefault(entry.record.session_id, []).append(entry.record.call_id)
 
-    await asyncio.gather(*(read_each() for _ in range(AT_ONCE)))
-    return found
+def leg_of(record: CallRecord, seal: Seal) -> SavedLeg:
+    """Return the leg that a record holds; raise `LocalError` where the agent that wrote it had another secret."""
+    written = bytes(record.leg)
+    if not written.startswith(b'"'):
+        return _decoder.decode(written)
+    return _decoder.decode(seal.open(msgspec.json.decode(written, type=str), record.call_id))
+
+
+def owned_record(services: Services, session_id: str, call_id: str, revision: int = 0) -> OwnedRecord[CallRecord]:
+    """Return a call's record for its owner to write; `revision`: of what another agent wrote."""
+    bucket = services.store.calls.of(session_id)
+    return OwnedRecord(bucket, call_id, services.agent, services.lease.held, revision)
 
 
 def facts_of(record: CallRecord) -> CallFacts:
@@ -111,7 +119,7 @@ def facts_of(record: CallRecord) -> CallFacts:
 async def keep_ending(bucket: Bucket[EndingRecord], call: CallRecord, ended: Ended) -> None:
     """Keep for a while how a call has ended."""
     ending = EndingRecord(
-        call=msgspec.structs.replace(call, state="ended", status=ended.status, leg=msgspec.Raw(b"null"), far_sdp=None),
+        call=msgspec.structs.replace(call, state="ended", status=ended.status, leg=msgspec.Raw(b"null")),
         status=ended.status,
         reason=ended.reason,
         by=ended.by,

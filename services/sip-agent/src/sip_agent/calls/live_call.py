@@ -20,13 +20,12 @@ from shared.messages import CallSnapshot, Event, IncomingAccepted, MediaRef, Mes
 from shared.messages.account import CallState
 from shared.subjects import session_events
 from sip_agent import metrics
-from sip_agent.accounts.owned import OwnedRecord
 from sip_agent.accounts.session_client import offer_call
 from sip_agent.alarm import Alarm
 from sip_agent.calls.call_media import CallMedia
 from sip_agent.calls.call_news import end_event_of, event_of, transfer_event_of, with_peer_of
 from sip_agent.calls.call_owner import CallOwner
-from sip_agent.calls.call_record import keep_ending, record_of, snapshot_of
+from sip_agent.calls.call_record import keep_ending, owned_record, record_of, snapshot_of
 from sip_agent.calls.history import History
 from sip_agent.calls.joining import Partner
 from sip_agent.calls.leg import Leg
@@ -93,7 +92,7 @@ class LiveCall:
         self.established_at: float | None = None
         self.history = History(services, owner.identity.aor)
         self.facts = core.facts  # as the session has them: it does not matter to it who called at last
-        self._record = OwnedRecord(services.store.calls, core.facts.call_id, services.agent, services.lease.held)
+        self._record = owned_record(services, core.facts.session_id, core.facts.call_id)
         self.media_side = CallMedia(services, owner, self, media)
         self._succession = Succession(services, owner, self, legs)
         self._held = HoldChanged(False, False)  # as the session knows it
@@ -154,7 +153,7 @@ class LiveCall:
     def is_quiet(self) -> bool:
         """Whether nothing is under way but talk."""
         is_alone = self._succession.live == [self.leg] and (self.partner is None or self.partner.is_settled)
-        return is_alone and self.core.is_quiet and not self.sounds.are_told
+        return is_alone and self.core.is_quiet and self.media_side.anchor.is_at_rest and not self.sounds.are_told
 
     async def wait_finished(self) -> None:
         """Wait until nothing of the call is on the wire or at the relay."""
@@ -292,8 +291,8 @@ class LiveCall:
             return
         if leg.core.is_answered and self.established_at is None:
             self.established_at = wall_clock()
-        is_moving = self.media_side.anchor.is_moving
-        await self._record.save(record_of(self, leg, self._services.agent, self._owner.epoch, is_moving))
+        services, is_moving = self._services, self.media_side.anchor.is_moving
+        await self._record.save(record_of(self, leg, services.agent, self._owner.epoch, services.seal, is_moving))
 
     # -- another far side
 
@@ -339,7 +338,7 @@ class LiveCall:
 
     async def _end(self, output: Ended) -> None:
         facts = self.facts
-        result = metrics.call_result(output.status, output.was_established, output.by)
+        result = metrics.call_result(output.status, output.was_established)
         metrics.calls(facts.direction, result, metrics.code_class(output.status)).inc()
         _log.info("call ended", call=facts.call_id, session=facts.session_id, **msgspec.structs.asdict(output))
         self.history.ended(self, facts, output)
@@ -371,7 +370,7 @@ class LiveCall:
         """Remove what is left of the call: its record, which would bring it back to life, then its media."""
         epoch = self._owner.epoch
         if self.is_headless:
-            last = record_of(self, self.leg, self._services.agent, epoch)
+            last = record_of(self, self.leg, self._services.agent, epoch, self._services.seal)
             await keep_ending(self._services.store.endings, last, ended)
         await self.history.settle()  # should this agent die here, whoever takes the call over tells its end
         try:

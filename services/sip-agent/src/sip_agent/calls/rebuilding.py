@@ -33,7 +33,7 @@ class Rebuilding:
 
     async def alone(self) -> MediaAllocated:
         """Have a session at whichever relay takes it; raise `RemoteError` if none does."""
-        return await allocate(self.services, self.core.sip_call_id, self.epoch, self.command)
+        return await allocate(self.services, self.core.sip_call_id, self.epoch, self.command, goes_on=True)
 
     async def joined_to(self, media: MediaRef) -> MediaAllocated:
         """Have one that is joined with the session of another call; raise `RemoteError`."""
@@ -109,7 +109,7 @@ async def _together(own: Rebuilding, other: Rebuilding) -> tuple[MediaAllocated,
     """The one that was called last was offered one codec alone, so the other one is to keep to that."""
     first, last = sorted((own, other), key=lambda each: each.core.facts.created_at)
     refusal = RemoteError(503, "No Media Relay")
-    for relay in candidates(own.services, last.core.sip_call_id):
+    for relay in candidates(own.services, last.core.sip_call_id, goes_on=True):
         try:
             alone = await allocate_at(own.services, relay, own.epoch, last.command())
         except RemoteError as error:

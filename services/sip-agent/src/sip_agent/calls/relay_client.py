@@ -1,6 +1,8 @@
 """What an agent asks of a media-relay."""
 
 import os
+import time
+from functools import partial
 from typing import TypedDict
 
 import msgspec
@@ -28,7 +30,8 @@ from shared.messages import (
 )
 from shared.subjects import relay_commands
 from sip_agent.core.call.outputs import AskMedia
-from sip_agent.services import command_expiry, command_id
+from sip_agent.mailbox import Mailbox
+from sip_agent.services import Services, command_expiry, command_id
 
 _log = structlog.get_logger(__name__)
 
@@ -154,3 +157,14 @@ async def release(bus: Bus, media: MediaRef, epoch: int) -> None:
         else:
             return
     _log.warning("media not released", relay=media.relay, error="no reply")
+
+
+def leave_relay(services: Services, asides: Mailbox, media: MediaRef, epoch: int) -> None:
+    """Free the ports of a relay that a call has left, after what was asked of it.
+
+    One that is not heard would keep what is asked of the other one waiting: the page that answers, above all.
+    """
+    if services.relays.is_live(media.relay, time.monotonic()):
+        asides.post(partial(release, services.bus, media, epoch))
+    else:
+        services.tasks.spawn(release(services.bus, media, epoch), f"release {media.media_id}")

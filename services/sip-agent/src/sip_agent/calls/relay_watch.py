@@ -10,9 +10,9 @@ from shared.errors import NoOwner, RemoteError
 from shared.messages import Done, Heartbeat, Probe
 from shared.presence import GONE_AFTER, Presence
 from shared.subjects import relay_commands
-from sip_agent.accounts.hearing import UNHEARD_FOR, Hearing
 from sip_agent.calls.call_table import CallTable
 from sip_agent.core.media.anchor import State
+from sip_agent.ownership.hearing import UNHEARD_FOR, Hearing
 from sip_agent.services import command_expiry, command_id
 
 _log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from shared.errors import RemoteError
-from shared.kv import Conflict, Entry
+from shared.kv import Bucket, Conflict, Entry
 from shared.messages import (
     AnswerCall,
     HangupCall,
@@ -135,7 +135,10 @@ class Switchboard:
             self._join(call, command, command.second)
         elif command.sound is not None:
             call.sounds.begin_with(command.sound, command.ends_with_sound)
-        await call.do(core.start, target, command.sip_sdp, headers)
+        try:
+            await call.do(core.start, target, command.sip_sdp, headers)
+        except Conflict:  # of another agent's, which was asked for the same before
+            raise RemoteError(409, "Call Exists") from None
 
     def _join(self, first: LiveCall, command: StartCall, second: SecondParty) -> None:
         """Let the second party be called once the first has answered."""
@@ -254,10 +257,10 @@ class Switchboard:
         else:
             other = self._call(command.other_call_id).core
             if other.dialog is None or not other.was_established:
-                raise RemoteError(481, "The Other Call Is Not Established")
+                raise RemoteError(491, "The Other Call Is Not Established")
             referral = to_replace(other.dialog)
         if call.core.told_state != "established":
-            raise RemoteError(481, "Call Is Not Established")
+            raise RemoteError(491, "Call Is Not Established")
         await call.do(call.core.usages.referrer.transfer, referral)
 
     async def send_message(self, command: SendMessage) -> None:
@@ -270,7 +273,7 @@ class Switchboard:
         check_message(command.body, command.content_type)
         call, headers = self._call(command.call_id), tuple(checked(command.headers))
         if not call.core.is_answered:
-            raise RemoteError(481, "Call Is Not Established")
+            raise RemoteError(491, "Call Is Not Established")
         send = call.core.usages.messages.send
         await call.do(send, command.message_id, command.body, command.content_type, headers)
 
@@ -286,8 +289,9 @@ class Switchboard:
 
     async def adopt_all(self, call_ids: Iterable[str], is_same_place: bool) -> None:
         """Go on with calls that another agent began."""
+        records = self._services.store.calls.of(self._owner.session_id)
         for call_id in call_ids:
-            while (kept := await self._services.store.calls.get(call_id)) is not None:
+            while (kept := await records.get(call_id)) is not None:
                 try:
                     await self._adopt(kept, is_same_place)
                 except Conflict:  # the last word of the former owner, which is heard no more from here on
@@ -295,7 +299,7 @@ class Switchboard:
                 except Exception:  # the boundary of one call: the others are no worse for it
                     metrics.CALLS_TAKEN_OVER.labels("lost").inc()
                     _log.exception("call not taken over", call=call_id, session=self._owner.session_id)
-                    await self._clear(kept)
+                    await self._clear(records, kept)
                 break
         rejoin(self._services.bus, self.calls.values())
 
@@ -312,13 +316,13 @@ class Switchboard:
         metrics.CALLS_TAKEN_OVER.labels(call.way).inc()
         _log.info("call taken over from another agent", call=call.call_id, way=call.way)
 
-    async def _clear(self, kept: Entry[CallRecord]) -> None:
+    async def _clear(self, records: Bucket[CallRecord], kept: Entry[CallRecord]) -> None:
         """Leave nothing of a call that nobody can go on with; its page learns by the snapshot that it is gone."""
         history = History(self._services, self._owner.identity.aor)
         history.ended(kept.record, facts_of(kept.record), Unheard(503, "Lost With Its Agent", "system"))
         await history.settle()
         with contextlib.suppress(Conflict):
-            await self._services.store.calls.delete(kept.record.call_id, kept.revision)
+            await records.delete(kept.record.call_id, kept.revision)
         if kept.record.media is not None:
             media, epoch = kept.record.media, self._owner.epoch
             self._services.tasks.spawn(release(self._services.bus, media, epoch), f"release {media.media_id}")

@@ -12,13 +12,11 @@ from shared.kv import Bucket, Conflict, Entry
 from shared.records import AgentLease, CountedCall, UsageRecord
 from shared.tasks import Tasks
 from sip_agent import metrics
-from sip_agent.accounts.lease import find_live
 from sip_agent.core.policy.usage import CapReached, Caps, begin, without
+from sip_agent.ownership.lease import find_live
 
 _log = structlog.get_logger(__name__)
 
-CAS_TRIES = 10
-CAS_PAUSE = 0.002
 RETRY_FIRST, RETRY_MOST = 0.5, 10.0
 
 
@@ -115,25 +113,18 @@ class Usage:
                 return
 
     async def _change(self, aor: str, change: Callable[[UsageRecord], UsageRecord]) -> None:
-        for attempt in range(CAS_TRIES):
-            known = self._known.pop(aor, None)
-            entry = known or await self._bucket.get(aor)
-            old = entry.record if entry is not None else UsageRecord(aor=aor)
-            try:
-                new = change(old)
-                if new == old:
-                    return
-                if entry is None:
-                    revision = await self._bucket.create(aor, new)
-                else:
-                    revision = await self._bucket.update(aor, new, entry.revision)
-            except CapReached:
-                if known is None:
-                    raise
-            except Conflict:
-                await asyncio.sleep(self._chance() * CAS_PAUSE * 2**attempt)
-            else:
-                if any(call.agent == self._own().agent for call in new.live):
-                    self._known[aor] = Entry(new, revision)
-                return
-        raise Conflict(aor)
+        nothing = UsageRecord(aor=aor)
+
+        def decide(record: UsageRecord | None) -> UsageRecord | None:
+            new = change(record or nothing)
+            return None if record is None and new == nothing else new
+
+        known = self._known.pop(aor, None)
+        try:
+            entry = await self._bucket.change(aor, decide, self._chance, known=known)
+        except CapReached:
+            if known is None:
+                raise
+            entry = await self._bucket.change(aor, decide, self._chance)  # others may have ended theirs since
+        if entry is not None and any(call.agent == self._own().agent for call in entry.record.live):
+            self._known[aor] = entry

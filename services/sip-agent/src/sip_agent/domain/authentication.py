@@ -3,7 +3,7 @@
 import structlog
 
 from shared.errors import RemoteError
-from shared.guessing import FREE, Guessing, Proven
+from shared.login_throttle import FREE, LoginThrottle, Proven
 from sip_agent import metrics
 from sip_agent.core.auth.digest import hash_password
 from sip_agent.core.auth.digest_server import Answer, DigestServer, Ok, Stale, Verdict, Wrong
@@ -26,8 +26,8 @@ class Authentication:
         self._services = services
         self._users = users
         self._digest = digest
-        self._users_failed = Guessing()
-        self._sources_failed = Guessing(FREE_OF_SOURCE)
+        self._users_failed = LoginThrottle()
+        self._sources_failed = LoginThrottle(FREE_OF_SOURCE)
         self._proven = Proven()
 
     def is_proven(self, transaction: TransactionId, request: Request, flow: Flow, name: str, proxy: bool) -> bool:

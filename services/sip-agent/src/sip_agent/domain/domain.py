@@ -3,7 +3,6 @@
 Whatever is asked of it comes as real SIP, from phones and from this agent's own accounts alike.
 """
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 
@@ -23,6 +22,7 @@ from sip_agent.core.origin import NOT_FOR_STRANGERS, is_known
 from sip_agent.core.registration.register_request import granted_contacts, read_register
 from sip_agent.core.syntax.message import Request, make_response
 from sip_agent.core.syntax.uri import SipUri
+from sip_agent.core.unavailable import retry_after
 from sip_agent.domain.authentication import Authentication
 from sip_agent.domain.flow_routes import FlowRoutes
 from sip_agent.domain.forwarding import LiveForwarding
@@ -34,15 +34,12 @@ _log = structlog.get_logger(__name__)
 
 Change = Callable[[tuple[Binding, ...]], tuple[Binding, ...]]
 
-CAS_TRIES = 20
-CAS_PAUSE = 0.002  # at most, after the first try; then twice as long each time
-CAS_PAUSE_MOST = 0.25
 DEFAULT_EXPIRES = 3600
 EXPIRED_KEPT = 60.0  # the clocks of pods differ a little
 
 
 class Domain:
-    """Serves requests whose Request-URI is in the domain."""
+    """Serves requests whose Request-URI is in the domain. `is_leaving`: whether there will be nobody to do so."""
 
     def __init__(
         self,
@@ -51,12 +48,14 @@ class Domain:
         digest: DigestServer,
         own_routes: list[SipUri],
         flow_routes: FlowRoutes,
+        is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._services = services
         self._flow_routes = flow_routes
         self._users = users
         self._authentication = Authentication(services, users, digest)
         self._own_routes = own_routes
+        self._is_leaving = is_leaving
         self._name = services.settings.domain.lower()
 
     def serves(self, uri: SipUri) -> bool:
@@ -83,7 +82,7 @@ class Domain:
         except (Conflict, nats.errors.Error) as error:
             # The location table is away, or fought over: another try may do better.
             _log.warning("location table", error=repr(error))
-            self._refuse(transaction, request, RemoteError(503, "Service Unavailable"), [("Retry-After", "5")])
+            self._refuse(transaction, request, RemoteError(503, "Service Unavailable"))
         except Exception:  # the task boundary: a transaction without a response would never end
             _log.exception("request not served", method=request.method)
             self._refuse(transaction, request, RemoteError(500, "Server Internal Error"))
@@ -96,7 +95,10 @@ class Domain:
         headers: list[tuple[str, str]] | None = None,
     ) -> None:
         metrics.PROXIED.labels(metrics.method_label(request.method), metrics.code_class(error.status)).inc()
-        response = make_response(request, error.status, error.reason, token(), headers or [])
+        headers = list(headers or [])
+        if error.status == 503:
+            headers.append(retry_after(self._services.chance()))
+        response = make_response(request, error.status, error.reason, token(), headers)
         self._services.endpoint.respond(transaction, response)
 
     # -- registrar
@@ -120,27 +122,15 @@ class Domain:
         self._services.endpoint.respond(transaction, response)
 
     async def _change(self, aor: str, change: Change) -> tuple[Binding, ...]:
-        """Change an address's bindings by compare-and-swap; the change is made anew on what another agent wrote."""
-        locations = self._services.store.locations
-        for attempt in range(CAS_TRIES):
-            entry = await locations.get(aor)
-            old = entry.record.bindings if entry is not None else ()
-            new: tuple[Binding, ...] = change(old)
-            try:
-                if entry is None:
-                    if new:
-                        await locations.create(aor, LocationRecord(aor=aor, bindings=new), self._ttl(new))
-                elif not new:
-                    await locations.delete(aor, entry.revision)
-                elif new != old:
-                    record = LocationRecord(aor=aor, bindings=new)
-                    await locations.update(aor, record, entry.revision, self._ttl(new))
-            except Conflict:
-                # At random: those who fought must not all come back at once, or one loses every time.
-                await asyncio.sleep(self._services.chance() * min(CAS_PAUSE * 2**attempt, CAS_PAUSE_MOST))
-            else:
-                return new
-        raise Conflict(aor)
+        """Change an address's bindings; the change is made anew on what another agent wrote."""
+
+        def decide(record: LocationRecord | None) -> LocationRecord | None:
+            bindings = change(() if record is None else record.bindings)
+            return LocationRecord(aor=aor, bindings=bindings) if bindings else None
+
+        locations, chance = self._services.store.locations, self._services.chance
+        entry = await locations.change(aor, decide, chance, ttl=lambda record: self._ttl(record.bindings))
+        return () if entry is None else entry.record.bindings
 
     @staticmethod
     def _ttl(bindings: tuple[Binding, ...]) -> float:
@@ -152,6 +142,8 @@ class Domain:
     async def _proxy(self, request: Request, forwarding: LiveForwarding, flow: Flow) -> None:
         transaction = forwarding.transaction
         uri = request.parsed_uri
+        if self._is_new_call(request, flow) and self._is_leaving():
+            raise RemoteError(503, "Agent Draining")
         if request.max_forwards == 0:
             raise RemoteError(483, "Too Many Hops")
         if request.headers.get_all("Proxy-Require"):
@@ -170,6 +162,11 @@ class Domain:
         targets = await self._targets(aor_of(uri), uri.name)
         metrics.PROXIED.labels(metrics.method_label(request.method), "forwarded").inc()
         await forwarding.start(targets)
+
+    def _is_new_call(self, request: Request, flow: Flow) -> bool:
+        """What our own accounts still begin belongs to calls that stand: a transfer, a second party."""
+        is_begun = request.method == "INVITE" and not request.to.tag
+        return is_begun and not is_known(flow, self._services.cluster.flows)
 
     def _is_known(self, flow: Flow) -> bool:
         return is_known(flow, self._services.cluster.flows, self._services.trusted)

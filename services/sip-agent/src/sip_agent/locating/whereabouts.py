@@ -10,9 +10,9 @@ from dataclasses import replace
 import nats.errors
 import structlog
 
-from shared.kv import Store
-from sip_agent.accounts.lease import find_live
+from shared.store import Store
 from sip_agent.core.syntax.uri import SipUri, host_and_port
+from sip_agent.ownership.lease import find_live
 
 _log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from struct import error as StructError
 
 from aioice import stun
 
-from ..plan import BrowserPath, IceCredentials
+from ..plan import Address, BrowserPath, IceCredentials
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,14 @@ class BindingRequest:
     use_candidate: bool
     from_controlled: bool  # the sender believes that it is the controlled agent, as we always are
     message: stun.Message
+    sender: Address | None = None  # as its network shows it; None: it is the datagram's source
 
     def is_authentic(self, local: IceCredentials) -> bool:
         """Check MESSAGE-INTEGRITY with our password (RFC 8445 §7.3)."""
         return self.message.check_message_integrity(local.pwd.encode())
 
 
-def parse_binding_request(datagram: bytes) -> BindingRequest | None:
+def parse_binding_request(datagram: bytes, sender: Address | None = None) -> BindingRequest | None:
     """Return a check with the attributes that RFC 8445 §7.1 demands, None for anything else."""
     try:
         message = stun.parse_message(datagram)
@@ -36,12 +37,12 @@ def parse_binding_request(datagram: bytes) -> BindingRequest | None:
     local_ufrag, colon, _ = attributes.get("USERNAME", "").partition(":")
     if not colon:
         return None
-    return BindingRequest(local_ufrag, "USE-CANDIDATE" in attributes, "ICE-CONTROLLED" in attributes, message)
+    return BindingRequest(local_ufrag, "USE-CANDIDATE" in attributes, "ICE-CONTROLLED" in attributes, message, sender)
 
 
 def success_response(request: BindingRequest, source: BrowserPath, local: IceCredentials) -> bytes:
     """Return the response that tells the sender its address."""
-    return _response(request, stun.Class.RESPONSE, {"XOR-MAPPED-ADDRESS": (source[0], source[1])}, local)
+    return _response(request, stun.Class.RESPONSE, {"XOR-MAPPED-ADDRESS": request.sender or source.address}, local)
 
 
 def role_conflict_response(request: BindingRequest, local: IceCredentials) -> bytes:

@@ -9,9 +9,9 @@ from typing import Any
 
 from shared.records import AccountRecord, CallRecord
 
+from ..agent_events import address
 from ..errors import bad_request
 from ..requests import LoginRequest, SipCredentials, convert
-from ..telling import address
 from .account import account_of
 from .call import DTMF_METHODS, native_id
 from .wire import flag_of, text_of

@@ -54,7 +54,10 @@ Verdict: TypeAlias = Ok | Stale | Wrong
 
 
 class DigestServer:
-    """Challenges and checks for one realm. Every pod is given the same `secret`; `salt` is fresh text each time."""
+    """Challenges and checks for one realm. Every pod is given the same `secret`; `salt` is fresh text each time.
+
+    Nonces made with a secret of `also` are taken, too.
+    """
 
     def __init__(
         self,
@@ -63,9 +66,10 @@ class DigestServer:
         salt: Callable[[], str],
         algorithms: Sequence[str] = ("SHA-256", "MD5"),
         lifetime: float = 300.0,
+        also: Sequence[bytes] = (),
     ) -> None:
         self.realm = realm
-        self._secret = secret
+        self._secrets = (secret, *also)
         self._salt = salt
         # RFC 8760 §2.4: the preferred one first.
         self._algorithms = [name for name in HASHES if name in algorithms]
@@ -74,7 +78,7 @@ class DigestServer:
 
     def challenge(self, now: float, stale: bool = False) -> list[str]:
         """The values of as many WWW-Authenticate (or Proxy-Authenticate) fields."""
-        nonce = self._nonce(f"{int(now):x}.{self._salt()}")
+        nonce = self._nonce(self._secrets[0], f"{int(now):x}.{self._salt()}")
         return [
             f'Digest realm={quote(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"'
             + (", stale=true" if stale else "")
@@ -130,15 +134,17 @@ class DigestServer:
         if named is None or named.user != uri.user or named.host.lower() not in (uri.host.lower(), self.realm.lower()):
             raise SipError(400, "Digest URI Does Not Match")
 
-    def _nonce(self, stamp: str) -> str:
+    def _nonce(self, secret: bytes, stamp: str) -> str:
         text = f"{self.realm}:{stamp}".encode("utf-8", "replace")
-        return f"{stamp}.{hmac.digest(self._secret, text, 'sha256').hex()[:32]}"
+        return f"{stamp}.{hmac.digest(secret, text, 'sha256').hex()[:32]}"
 
     def _made_at(self, nonce: str) -> int | None:
         stamp = nonce.rpartition(".")[0]
         # "replace": a peer may write anything, also what is no UTF-8.
-        ours, theirs = (text.encode("utf-8", "replace") for text in (self._nonce(stamp), nonce))
-        if not hmac.compare_digest(ours, theirs):
+        theirs, *ours = (
+            text.encode("utf-8", "replace") for text in (nonce, *(self._nonce(one, stamp) for one in self._secrets))
+        )
+        if not any(hmac.compare_digest(one, theirs) for one in ours):
             return None
         return int(stamp.partition(".")[0], 16)
 

@@ -50,7 +50,7 @@ SETUP_QUESTIONS = ("early", "answer", "answer_browser")
 
 
 class Call(ABC):
-    """The common part. `dialog` is what the record keeps; `state_for_record` is what people are told."""
+    """The common part. `dialog` is what the record keeps; `told_state` is what people are told."""
 
     def __init__(
         self,

@@ -23,10 +23,10 @@ from sip_agent.core.earliest import earliest
 from sip_agent.core.errors import SipError
 from sip_agent.core.events import TransactionId
 from sip_agent.core.syntax.message import Request, Response, make_response, reason_of
+from sip_agent.core.unavailable import retry_after
 
 # §13.3.1.1: proxies cancel an INVITE of which they hear nothing for 3 minutes (§16.6, timer C).
 RING_EVERY = 60.0
-RETRY_AFTER = 5.0  # seconds at least, twice as many at most, so that not all come again at once
 RING_RELIABLY_EVERY = 150.0  # RFC 3262 §3: these do not get lost
 
 
@@ -194,8 +194,8 @@ class IncomingCall(Call):
     def _respond(self, end: End, now: float) -> None:
         status = end.status if end.status >= 400 else 480
         headers = [] if status == end.status else [reason_header(end.status, end.reason)]
-        if status == 503:  # §21.5.4: without it this is as good as a 500
-            headers.append(("Retry-After", str(round(RETRY_AFTER * (1.0 + self._rules.chance())))))
+        if status == 503:
+            headers.append(retry_after(self._rules.chance()))
         reason = end.reason if status == end.status else reason_of(status)
         self._send_final(make_response(self._invite, status, reason, self.local_tag, headers), now)
 

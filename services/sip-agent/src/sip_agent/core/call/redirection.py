@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from sip_agent.core.errors import SipError
-from sip_agent.core.syntax.grammar import readable
+from sip_agent.core.syntax.grammar import qvalue, readable
 from sip_agent.core.syntax.message import Response
 from sip_agent.core.syntax.uri import SipUri, is_secure
 
@@ -50,14 +50,6 @@ def _in_order(response: Response) -> list[str]:
         if isinstance(contact.uri, SipUri):
             uri = str(replace(contact.uri, headers=()).without_params("method"))
             if readable(uri) == uri:
-                found.append((_q(contact.param("q")), uri))
+                # What cannot be read is no reason to be called before anybody.
+                found.append((qvalue(contact.param("q"), malformed=0.0), uri))
     return [uri for _, uri in sorted(found, key=lambda target: -target[0])]
-
-
-def _q(text: str | None) -> float:
-    # §20.10: 1 where nothing is said; RFC 3261 gives no meaning to what is no number from 0 to 1.
-    try:
-        value = float(text) if text else 1.0
-    except ValueError:
-        return 0.0
-    return value if 0.0 <= value <= 1.0 else 0.0

@@ -13,14 +13,17 @@ _TAG_BYTES = 10
 
 
 class FlowTokens:
-    """`key` is the cluster's. A flow is written as in the location table: `transport:host:port`."""
+    """`keys` are the cluster's: what is made with any is read, the first is used.
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    A flow is written as in the location table: `transport:host:port`.
+    """
+
+    def __init__(self, *keys: bytes) -> None:
+        self._keys = keys
 
     def make(self, flow: str) -> str:
         """Return the token of a flow."""
-        return base64.urlsafe_b64encode(self._tag(flow.encode()) + flow.encode()).decode().rstrip("=")
+        return base64.urlsafe_b64encode(_tag(self._keys[0], flow.encode()) + flow.encode()).decode().rstrip("=")
 
     def read(self, token: str) -> str | None:
         """Return the flow of a token, None if it is not one of ours."""
@@ -29,7 +32,9 @@ class FlowTokens:
         except (binascii.Error, ValueError):
             return None
         tag, flow = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
-        return flow.decode() if hmac.compare_digest(tag, self._tag(flow)) else None
+        is_ours = any(hmac.compare_digest(tag, _tag(key, flow)) for key in self._keys)
+        return flow.decode() if is_ours else None
 
-    def _tag(self, flow: bytes) -> bytes:
-        return hmac.new(self._key, flow, hashlib.sha256).digest()[:_TAG_BYTES]
+
+def _tag(key: bytes, flow: bytes) -> bytes:
+    return hmac.new(key, flow, hashlib.sha256).digest()[:_TAG_BYTES]

@@ -132,6 +132,11 @@ class Anchor:
         return self.state is State.MOVING
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether the call has one session, which its record names: another owner would not know of a second one."""
+        return self.state is State.ANCHORED
+
+    @property
     def is_lost(self) -> bool:
         """Whether there is no session, and perhaps never will be one again."""
         return self.state in (State.STRANDED, State.BUILDING)

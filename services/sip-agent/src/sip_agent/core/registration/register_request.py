@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from shared.errors import RemoteError
 from shared.records import Binding
 from sip_agent.core.domain.registrar import ContactChange, Registration
-from sip_agent.core.syntax.grammar import quote, unquote
+from sip_agent.core.syntax.grammar import quote, qvalue, unquote
 from sip_agent.core.syntax.message import Request
 from sip_agent.core.syntax.uri import NameAddr
 
@@ -38,17 +38,9 @@ def _change(contact: NameAddr, general: int, most: int) -> ContactChange:
     return ContactChange(
         uri=str(contact.sip_uri),
         expires=min(expires, most),
-        q=_q(contact.param("q")),
+        q=qvalue(contact.param("q"), malformed=1.0),  # as if it were not there, as with `expires`: the phone is to ring
         instance=unquote(contact.param("+sip.instance") or ""),
     )
-
-
-def _q(text: str | None) -> float:
-    try:
-        value = float(text) if text else 1.0
-    except ValueError:
-        return 1.0
-    return value if 0.0 <= value <= 1.0 else 1.0
 
 
 def granted_contacts(bindings: Iterable[Binding], now: float) -> list[tuple[str, str]]:

@@ -20,6 +20,8 @@ _PARAM = re.compile(
     rf"[ \t]*;[ \t]*([{TOKEN_CHARACTERS}]+)[ \t]*(?:=[ \t]*({_QUOTED}|[^\x00-\x20\x7f\",;<>]+))?[ \t]*", re.DOTALL
 )
 _ELEMENT = re.compile(rf"(?:[^\",<]++|{_QUOTED}|<[^>]*+>)*+", re.DOTALL)
+# More digits than the grammar's three, and none before the point, are written all the same and mean one thing only.
+_QVALUE = re.compile(r"0(?:\.[0-9]*)?|1(?:\.0*)?|\.[0-9]+")
 _LINE_BREAKS = str.maketrans("\r\n\0", "   ")
 
 
@@ -70,6 +72,16 @@ def find_param(params: Params, name: str) -> str | None:
         if key == name or key.lower() == name:
             return "" if value is None else value
     return None
+
+
+def qvalue(text: str | None, malformed: float) -> float:
+    """How much a `q` parameter prefers something, from 0 to 1: 1 where there is none (§20.10).
+
+    RFC 3261 gives no meaning to what is no qvalue: that is for the reader to say.
+    """
+    if text is None:
+        return 1.0
+    return round(float(text), 3) if _QVALUE.fullmatch(text) else malformed
 
 
 def without_params(params: Params, names: Iterable[str]) -> Params:

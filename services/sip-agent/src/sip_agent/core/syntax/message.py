@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from shared.errors import LocalError
-from sip_agent.core.errors import ParseError, SipError
+from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import LWS, TOKEN_CHARACTERS
 from sip_agent.core.syntax.headers import Headers, key_of
 from sip_agent.core.syntax.reasons import REASONS, reason_of
@@ -21,7 +21,6 @@ __all__ = [
     "Headers",
     "Message",
     "NameAddr",
-    "ParseError",
     "Request",
     "Response",
     "SipError",

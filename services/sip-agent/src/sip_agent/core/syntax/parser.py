@@ -7,7 +7,7 @@ import re
 from enum import Enum, auto
 from typing import TypeAlias
 
-from sip_agent.core.errors import ParseError, SipError
+from sip_agent.core.errors import SipError
 from sip_agent.core.syntax.grammar import LWS, is_token, readable
 from sip_agent.core.syntax.headers import Headers, is_field_name
 from sip_agent.core.syntax.message import Request, Response
@@ -24,6 +24,17 @@ _REQUIRED = {"via": "Via", "from": "From", "to": "To", "call-id": "Call-ID", "cs
 _SINGLE = {**_REQUIRED, "max-forwards": "Max-Forwards", "content-type": "Content-Type"}
 del _SINGLE["via"]
 _END = b"\r\n\r\n"
+
+
+class ParseError(SipError):
+    """Bytes that are no acceptable SIP message.
+
+    `request` is what could be read of it when that is enough for a stateless answer (RFC 3261 §8.2.6), else None.
+    """
+
+    def __init__(self, status: int, reason: str, request: Request | None = None) -> None:
+        super().__init__(status, reason)
+        self.request = request
 
 
 class KeepAlive(Enum):

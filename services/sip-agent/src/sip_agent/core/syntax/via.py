@@ -11,7 +11,6 @@ from sip_agent.core.syntax.grammar import (
     find_param,
     parse_params,
     print_params,
-    without_params,
 )
 from sip_agent.core.syntax.uri import host_and_port, read_host
 
@@ -97,7 +96,3 @@ class Via(msgspec.Struct, frozen=True):
         else:
             params = tuple([(key, value if key.lower() == name else old) for key, old in self.params])
         return Via(self.transport, self.host, self.port, params)
-
-    def without_param(self, name: str) -> "Via":
-        """This Via without one parameter."""
-        return Via(self.transport, self.host, self.port, without_params(self.params, (name,)))

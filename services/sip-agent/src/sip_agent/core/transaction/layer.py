@@ -11,7 +11,7 @@ from itertools import count
 from typing import TypeAlias
 
 from shared.errors import LocalError
-from sip_agent.core.errors import ParseError, SipError
+from sip_agent.core.errors import SipError
 from sip_agent.core.events import (
     AckReceived,
     CancelReceived,
@@ -26,7 +26,7 @@ from sip_agent.core.events import (
     TransactionId,
 )
 from sip_agent.core.syntax.message import MAGIC_COOKIE, Message, NameAddr, Request, Response, Via, make_response
-from sip_agent.core.syntax.parser import KeepAlive, is_keep_alive, parse
+from sip_agent.core.syntax.parser import KeepAlive, ParseError, is_keep_alive, parse
 from sip_agent.core.transaction.counts import Counts
 from sip_agent.core.transaction.hop_by_hop import cancel_for
 from sip_agent.core.transaction.invite_client import Input as InviteClientInput
