@@ -54,15 +54,15 @@ contract: $(DEV) ## Golden JSON of the bus and of the web protocol
 	$(BIN)/pytest -q tests/contract
 
 integration: $(DEV) $(KUSTOMIZE) peers ## One real service at a time, with real peers
-	$(call side_by_side,3) -m "not alone" tests/integration
-	scripts/in-netns $(BIN)/pytest -q -m alone tests/integration
+	$(call side_by_side,3) -m "not alone" tests/integration || scripts/once-more $$? tests/integration
+	scripts/in-netns $(BIN)/pytest -q -m alone tests/integration || scripts/once-more $$? tests/integration
 
 trials: $(DEV) ## Attacks on relay and signaling from hosts of their own, and thousands of sessions that come and go
 	@command -v ip >/dev/null || scripts/debian iproute2 util-linux
-	scripts/in-netns $(BIN)/pytest -q tests/trials
+	scripts/in-netns $(BIN)/pytest -q tests/trials || scripts/once-more $$? tests/trials
 
 failures: $(DEV) peers ## Pods that are killed, cut off, replaced, or lose NATS
-	$(call side_by_side,2) tests/chaos
+	$(call side_by_side,2) tests/chaos || scripts/once-more $$? tests/chaos
 
 chaos: failures ## The same, and under a hundred calls: what is kept, and for how long nothing is heard, in a table
 	scripts/in-netns $(BIN)/python -m bench.chaos
@@ -71,8 +71,8 @@ soak: $(DEV) ## Calls at 70 % of the room for SOAK_SECONDS (eight hours), while 
 	CORDBOARD_SOAK_SECONDS=$(SOAK_SECONDS) scripts/in-netns $(BIN)/pytest -q -s tests/chaos/test_soak.py
 
 e2e: $(DEV) $(WEB) peers ## The whole system: browsers, phones, SIP servers
-	$(call side_by_side,2) -m "not alone" tests/e2e
-	scripts/in-netns $(BIN)/pytest -q -m alone tests/e2e
+	$(call side_by_side,2) -m "not alone" tests/e2e || scripts/once-more $$? tests/e2e
+	scripts/in-netns $(BIN)/pytest -q -m alone tests/e2e || scripts/once-more $$? tests/e2e
 
 images: $(IMAGES) peers ## The images, built without a registry, and docker-compose.yml, run by Podman (root); where no container runs it says why
 	@scripts/debian buildah mmdebstrap podman runc

@@ -51,29 +51,33 @@ async def what_limits(page: PhonePage) -> str:
     return str(report["qualityLimitationReason"])
 
 
-async def watch(page: PhonePage, sender: PhonePage) -> None:
-    """Hold what a page sees against the bounds, once it sees the whole size.
-
-    A sender begins with smaller pictures while it does not know what the way carries. Where its machine is busy it
-    comes back to them; that is not the way's fault.
-    """
+async def see_the_whole_size(page: PhonePage, sender: PhonePage) -> None:
+    """Wait until a page sees all that the sender's camera makes, or hears that the sender's machine is too busy."""
     await page.sees_moving_pictures()
-    limits = {await what_limits(sender)}
     async with asyncio.timeout(WHOLE_SECONDS):
-        while (await Watched.of(page)).size != WHOLE and "cpu" not in limits:
+        while (await Watched.of(page)).size != WHOLE and await what_limits(sender) != "cpu":
             await page.sees_moving_pictures()
-            limits.add(await what_limits(sender))
+
+
+async def watch(page: PhonePage, sender: PhonePage) -> None:
+    """Hold what a page sees against the bounds, once it sees the whole size; it comes back to that.
+
+    A sender begins with smaller pictures while it does not know what the way carries, and takes a burst of losses for a
+    narrower one. Where its machine is busy it sends smaller ones, too; that is not the way's fault.
+    """
+    await see_the_whole_size(page, sender)
     before = await Watched.of(page)
     await page.sees_moving_pictures(FRAMES)
     after = await Watched.of(page)
     print(f"{page.name} saw {before}, then {after}")
-    assert after.size == WHOLE or "cpu" in {*limits, await what_limits(sender)}
+    await see_the_whole_size(page, sender)
     assert after.freezes - before.freezes <= MOST_FREEZES
     assert after.frozen - before.frozen <= MOST_FROZEN
     assert after.lost - before.lost <= (after.received - before.received) * LOSS / 4  # the rest was sent again
 
 
 @pytest.mark.alone
+@pytest.mark.timeout(60 + 2 * WHOLE_SECONDS)
 @pytest.mark.parametrize("forwarder", ["native", "python"])
 async def test_video_through_a_link_that_loses_packets_keeps_decoding(
     forwarder: str, chromium_browser: Browser

@@ -17,6 +17,7 @@ COMMAND = ("setsid", "--wait", "make", "--no-print-directory", "up")
 async def test_make_up_serves_two_tabs_until_ctrl_c_and_leaves_nothing(
     chromium_browser: Browser, tmp_path: Path
 ) -> None:
+    before = of_the_clone()
     async with running("make up", COMMAND, cwd=ROOT, env={"TMPDIR": str(tmp_path)}) as up:
         url = (await up.wait_for_output(r"phone at (http://\S+)")).group(1)
         assert url == "http://localhost:8080/"
@@ -31,13 +32,18 @@ async def test_make_up_serves_two_tabs_until_ctrl_c_and_leaves_nothing(
         await asyncio.gather(alice.close(), bob.close())
     assert "Traceback" not in up.log, up.tail()
     assert "SIGKILL" not in up.log, up.tail()  # each service ended by itself, in time
+    assert of_the_clone() == before
     assert left_behind(tmp_path) == []
+
+
+def of_the_clone() -> set[Path]:
+    """Return the folder for what runs leave, if there is one, and what is in it: `make images` has its store there."""
+    return {*ROOT.glob("var"), *ROOT.glob("var/*")}
 
 
 def left_behind(temporary: Path) -> list[str]:
     """Return the files and processes that remain."""
-    files = [*temporary.iterdir(), *ROOT.glob("var")]
-    return [*map(str, files), *processes_with(f"TMPDIR={temporary}")]
+    return [*map(str, temporary.iterdir()), *processes_with(f"TMPDIR={temporary}")]
 
 
 def processes_with(variable: str) -> list[str]:
