@@ -58,12 +58,16 @@ def signed(message_class: codec.Class = codec.Class.REQUEST, **attributes: objec
     return bytes(message)
 
 
+def with_another_last_byte(datagram: bytes) -> bytes:
+    return datagram[:-1] + bytes([datagram[-1] ^ 1])
+
+
 @pytest.mark.parametrize(
     "datagram",
     [
         b"",
         binding_request(LOCAL.ufrag, LOCAL.pwd)[:-1],
-        binding_request(LOCAL.ufrag, LOCAL.pwd)[:-1] + b"\0",  # fingerprint
+        with_another_last_byte(binding_request(LOCAL.ufrag, LOCAL.pwd)),  # of its fingerprint
         unsigned(),
         signed(),
         signed(USERNAME="nocolon"),
