@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import msgspec
 import nats.errors
 import nats.js.errors
+from tests.support.call_records import call_record
 
 from bench.calls.cordboard import Nats, nats_server
 from bench.calls.process import free_port
@@ -203,18 +204,7 @@ async def _calls(clocks: Clocks, calls: OwnedBuckets[CallRecord], count: int) ->
 
 
 def _call(call_id: str, session_id: str) -> CallRecord:
-    return CallRecord(
-        call_id=call_id,
-        session_id=session_id,
-        owner="agent-0",
-        epoch=1,
-        direction="outgoing",
-        state="established",
-        caller="sip:alice@sip.test",
-        callee="sip:bob@sip.test",
-        created_at=0.0,
-        leg=msgspec.Raw(msgspec.json.encode("x" * LEG_BYTES)),
-    )
+    return call_record(call_id, session_id, leg=msgspec.Raw(msgspec.json.encode("x" * LEG_BYTES)))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import msgspec
 import nats.errors
 import pytest
 from structlog.testing import capture_logs
+from tests.support.call_records import call_record
 from tests.support.certificates import Authority
 from tests.support.nats_users import SecuredNats, secured_nats
 from tests.support.until import until_so
@@ -19,7 +20,7 @@ from shared.errors import DeadlineExceeded, LocalError
 from shared.kv import Bucket
 from shared.listing import SLICE
 from shared.messages import Done, Message, ReleaseMedia
-from shared.records import AgentLease, CallRecord, EndingRecord, LifeRecord, NameRecord, RequestRecord, SessionRecord
+from shared.records import AgentLease, EndingRecord, LifeRecord, NameRecord, RequestRecord, SessionRecord
 from shared.settings import CommonSettings, StreamSettings
 from shared.store import open_store
 from shared.streams import open_streams
@@ -30,10 +31,7 @@ SESSION = SessionRecord(
     session_id="s", aor="a@b", pod="signaling-1", agent="agent-1", epoch=1, resume_hash="", created_at=0
 )
 
-CALL = CallRecord(
-    call_id="c", session_id="s", owner="agent-1", epoch=1, direction="outgoing", state="ended",
-    caller="sip:a@b", callee="sip:c@d", created_at=0.0,
-)  # fmt: skip
+CALL = call_record("c", "s", state="ended")
 ENDING = EndingRecord(call=CALL, status=486, reason="Busy Here", by="remote", ended_at=1.0)
 
 

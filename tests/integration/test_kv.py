@@ -5,6 +5,7 @@ import asyncio
 import nats.errors
 import pytest
 from tests.support.bus_seats import eventually_empty
+from tests.support.call_records import call_record
 from tests.support.nats import NatsServer, stoppable_nats_server
 from tests.support.pace import turn
 from tests.support.signaling import eventually
@@ -13,7 +14,7 @@ from tests.support.until import until
 from shared.bus import Bus
 from shared.kv import Conflict
 from shared.listing import SLICE
-from shared.records import AgentLease, CallRecord, LocationRecord, SessionRecord
+from shared.records import AgentLease, LocationRecord, SessionRecord
 from shared.settings import CommonSettings
 from shared.shelves import Change, Index
 from shared.store import open_store
@@ -78,18 +79,18 @@ async def test_calls_are_found_by_their_session_and_by_their_name_alone() -> Non
         calls = (await open_store(bus)).calls
         owners = {"c-1": "s-1", "c.2 *": "s-1", "c-3": "s-12", "c-4": "s.1"}
         for name, owner in owners.items():
-            await calls.of(owner).create(name, _call(name, owner))
+            await calls.of(owner).create(name, call_record(name, owner))
         assert await calls.owners() == owners
         assert [sorted(await calls.names_of(owner)) for owner in ("s-1", "s.1", "s")] == [["c-1", "c.2 *"], ["c-4"], []]
         assert sorted(await calls.of("s-1").names()) == ["c-1", "c.2 *"]
         for name, owner in owners.items():
             entry = await calls.get(name)
-            assert entry is not None and entry.record == _call(name, owner)
+            assert entry is not None and entry.record == call_record(name, owner)
         assert entry == await calls.of("s.1").get("c-4") and await calls.of("s-1").get("c-4") is None
         with pytest.raises(Conflict):
             await calls.of("s-1").delete("c-1", entry.revision)
         with pytest.raises(Conflict):
-            await calls.of("s-2").create("c-1", _call("c-1", "s-2"))
+            await calls.of("s-2").create("c-1", call_record("c-1", "s-2"))
         assert await calls.owners() == owners
         await calls.of("s.1").delete("c-4", entry.revision)
         assert await calls.get("c-4") is await calls.get("c-5") is None and "c-4" not in await calls.names()
@@ -132,20 +133,6 @@ def _session(session_id: str, pod: str = "pod-1") -> SessionRecord:
         agent="agent-1",
         epoch=1,
         resume_hash="",
-        created_at=0.0,
-    )
-
-
-def _call(call_id: str, session_id: str) -> CallRecord:
-    return CallRecord(
-        call_id=call_id,
-        session_id=session_id,
-        owner="agent-1",
-        epoch=1,
-        direction="outgoing",
-        state="trying",
-        caller="alice",
-        callee="bob",
         created_at=0.0,
     )
 

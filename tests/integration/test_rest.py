@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from tests.support.call_records import call_record
 from tests.support.rest import KEY, key_file, recorded
 from tests.support.signaling import BROWSER_SDP, SECRET, Stage, stage
 
@@ -61,18 +62,12 @@ def client(pod: Running, key: str = KEY) -> httpx.AsyncClient:
 
 def record(call_id: str = CALL, **changes: Any) -> CallRecord:
     given: dict[str, Any] = {
-        "call_id": call_id,
-        "session_id": SESSION,
-        "owner": "agent-1",
         "epoch": 7,
-        "direction": "outgoing",
-        "state": "established",
-        "status": 200,
         "caller": "sip:alice@cordboard.local",
         "callee": "sip:bob@cordboard.local",
         "created_at": 1_793_370_000.0,
     }
-    return CallRecord(**given | changes)
+    return call_record(call_id, **{"session_id": SESSION, **given, **changes})
 
 
 def account(session_id: str = SESSION, **changes: Any) -> AccountRecord:

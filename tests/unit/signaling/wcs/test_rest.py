@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.support.call_records import call_record
 
 from shared.messages import SipAccount
 from shared.records import AccountRecord, CallRecord
@@ -28,19 +29,8 @@ STARTUP = {
 
 
 def call(**changes: Any) -> CallRecord:
-    given: dict[str, Any] = {
-        "call_id": "c-abcdefgh12345678",
-        "session_id": "s-abcdefgh12345678",
-        "owner": "agent-1",
-        "epoch": 1,
-        "direction": "outgoing",
-        "state": "established",
-        "status": 200,
-        "caller": "sip:001@example.org",
-        "callee": "sip:002@example.org",
-        "created_at": 1.0,
-    }
-    return CallRecord(**given | changes)
+    given: dict[str, Any] = {"caller": "sip:001@example.org", "callee": "sip:002@example.org", "created_at": 1.0}
+    return call_record("c-abcdefgh12345678", "s-abcdefgh12345678", **given | changes)
 
 
 def refused(read: Any, body: dict[str, Any]) -> str:
