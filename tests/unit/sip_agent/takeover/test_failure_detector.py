@@ -56,6 +56,29 @@ def test_an_agent_that_is_heard_is_asked_nothing() -> None:
     assert (state(detector), detector.take_output()) == (State.LIVE, [])
 
 
+def test_a_host_that_did_not_take_a_connection_is_asked_again_while_its_agent_is_heard_ever_more_seldom() -> None:
+    detector = heard(is_askable=False)
+    asked = []
+    for quarter in range(1, 1000):
+        detector.hear(A, quarter / 4)
+        if detector.take_output() == [AskHost(A)]:
+            asked.append(quarter / 4)
+    assert asked == [1.0, 3.0, 7.0, 15.0, 31.0, 63.0, 127.0, 191.0]
+
+
+def test_a_host_that_took_a_connection_at_last_is_asked_no_more_and_its_refusal_counts() -> None:
+    detector = heard(is_askable=False)
+    detector.hear(A, 1.0)
+    assert detector.take_output() == [AskHost(A)]
+    detector.taken(A)
+    detector.hear(A, 3.0)
+    detector.look(4.0)
+    detector.nobody(A)
+    assert detector.take_output() == [AskSubject(A), AskHost(A)]
+    detector.refused(A)
+    assert detector.take_output() == [Died(A, Input.REFUSED)]
+
+
 def test_a_second_of_silence_makes_suspect_and_is_asked_about_twice_a_second() -> None:
     detector = suspected()
     detector.look(1.25)

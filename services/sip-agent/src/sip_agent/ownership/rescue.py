@@ -131,8 +131,8 @@ class Rescue:
                 _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
         except ConnectionRefusedError:
             self._detector.refused(whom)
-        except OSError:  # a time-out too: nobody can tell
-            return
+        except OSError as error:  # a time-out too: nobody can tell
+            _log.info("host takes no connection", agent=whom.agent, error=repr(error))
         else:
             self._detector.taken(whom)
             writer.close()

@@ -14,6 +14,8 @@ from sip_agent.core.table import Label, Rows, TableMachine
 
 SILENT_AFTER = 1.0  # four heartbeats; the longest gap measured while a NATS server was killed is 0.56 s
 ASK_EVERY = 0.5
+HOST_ASKED_AGAIN = 1.0  # and then after twice as long each time: a firewall may drop it for ever
+HOST_ASKED_AT_LEAST = 64.0
 REPLACED_KEPT = 100
 
 
@@ -74,7 +76,10 @@ DetectorOutput = AskSubject | AskHost | AskLease | Died
 
 
 class _Watched:
-    """One incarnation. `is_askable`: its host has taken a connection, so that a refusal says something."""
+    """One incarnation. `is_askable`: its host has taken a connection, so that a refusal says something.
+
+    The host is asked for that while the agent is heard, until it takes one: in a busy moment it may be too late.
+    """
 
     def __init__(self, whom: Incarnation, now: float, out: list[DetectorOutput]) -> None:
         self.whom = whom
@@ -83,6 +88,17 @@ class _Watched:
         self.is_askable = False
         self.machine = TableMachine(TABLE, State.LIVE)
         self._out = out
+        self._ask_host_at = now
+        self._host_pause = HOST_ASKED_AGAIN
+
+    def heard(self, now: float) -> None:
+        """Take a heartbeat."""
+        self.heard_at = now
+        self.step(Input.HEARD)
+        if not self.is_askable and now >= self._ask_host_at:
+            self._out.append(AskHost(self.whom))
+            self._ask_host_at = now + self._host_pause
+            self._host_pause = min(2 * self._host_pause, HOST_ASKED_AT_LEAST)
 
     def step(self, given: Input) -> None:
         """Take an input."""
@@ -147,11 +163,8 @@ class FailureDetector:
             self._replaced.append(watched.whom.id)
             watched.step(Input.REPLACED)
         if watched is None or watched.whom.id != whom.id or watched.machine.state is State.DEAD:
-            self._watched[whom.agent] = _Watched(whom, now, self._out)
-            self._out.append(AskHost(whom))  # now, while it lives: does its host take connections at all?
-            return
-        watched.heard_at = now
-        watched.step(Input.HEARD)
+            watched = self._watched[whom.agent] = _Watched(whom, now, self._out)
+        watched.heard(now)
 
     def suspect(self, whom: Incarnation, now: float) -> None:
         """Take the word of a record that there was such an agent, which was never heard."""
